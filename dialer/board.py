@@ -1,0 +1,76 @@
+"""What the live board, the control socket's `status` and the alarms show: one record, computed from the engine's state."""
+
+import msgspec
+
+
+class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
+    agent: str
+    state: str
+    reason: str
+    since_us: int
+    #: Campaign that the allocator gives this agent to, if any.
+    campaign: str | None
+    call_id: str | None
+    calls_today: int
+
+
+class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
+    campaign: str
+    mode: str
+    state: str
+    ratio: float
+    abandon_limit: float
+    #: Attempts dialled today (floor's calendar day), and over the last 5 minutes as calls per hour.
+    attempts: int
+    calls_per_hour: float
+    #: Answered calls of today by class.
+    connected: int
+    abandoned: int
+    machine: int
+    cut: int
+    lost: int
+    #: Abandoned / answered by a person (connected + abandoned), None before the first.
+    abandon_rate: float | None
+    #: Answered by a person / attempts ended, None before the first.
+    answer_rate: float | None
+    #: Mean time from answer to agent and 95th percentile, ms.
+    wait_ms: float | None
+    wait_p95_ms: float | None
+    #: Mean time an agent stands ready between calls, s.
+    agent_wait_s: float | None
+    #: Calls now, by phase.
+    originating: int
+    ringing: int
+    detecting: int
+    waiting: int
+    talking: int
+    #: Last pacing decision.
+    pacing_reason: str
+    pacing_dials: int
+    expected_free: float
+    expected_answers: float
+    budget_left: float
+    #: Leads: callable now, parked until later, held for an agent, closed, and the next that returns.
+    ready: int
+    parked: int
+    held: int
+    closed: int
+    next_lead_us: int | None
+    promises: int
+    right_party: int
+
+
+class Board(msgspec.Struct, frozen=True, kw_only=True):
+    at_us: int
+    stream: str
+    zone: str
+    rehearsed: bool
+    seq: int
+    links: dict[str, bool]
+    lines: int
+    max_lines: int
+    commit_lag_us: int
+    agents: tuple[AgentRow, ...]
+    campaigns: tuple[CampaignRow, ...]
+    #: (kind, subject, since_us)
+    alarms: tuple[tuple[str, str, int], ...]

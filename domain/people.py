@@ -1,0 +1,169 @@
+"""People as the engine and the gate see them: ids, places, versions and history; never a name or a number."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ContactEvent(StrEnum):
+    """The event ladder that contact law counts."""
+
+    dialed = "dialed"
+    network_fail = "network_fail"
+    not_in_service = "not_in_service"
+    busy = "busy"
+    no_answer = "no_answer"
+    amd_machine = "amd_machine"
+    voicemail_left = "voicemail_left"
+    abandoned = "abandoned"
+    answered = "answered"
+    wrong_party = "wrong_party"
+    third_party = "third_party"
+    right_party_contact = "right_party_contact"
+    #: A written message left our hands, or arrived.
+    message_sent = "message_sent"
+    message_delivered = "message_delivered"
+
+
+class StopKind(StrEnum):
+    """Why a person, debt, phone or channel may not be contacted."""
+
+    paid = "paid"
+    withdrawn = "withdrawn"
+    cease_written = "cease_written"
+    attorney = "attorney"
+    dispute = "dispute"
+    do_not_call = "do_not_call"
+    vulnerable = "vulnerable"
+    bankrupt = "bankrupt"
+    deceased = "deceased"
+    breathing_space = "breathing_space"
+    revoked_sms = "revoked_sms"
+    wrong_number = "wrong_number"
+    not_in_service = "not_in_service"
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One stop on record; a scope that is None covers all."""
+
+    kind: StopKind
+    debt: int | None = None
+    phone: int | None = None
+    #: None: until lifted.
+    until_us: int | None = None
+
+
+class Consent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A consent on record, e.g. kind `prior_express_consent` or `hours`; scope None covers all."""
+
+    kind: str
+    channel: str | None = None
+    phone: int | None = None
+    until_us: int | None = None
+
+
+class PastContact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a person's contact history."""
+
+    at_us: int
+    event: ContactEvent
+    channel: str = "call"
+    inbound: bool = False
+    phone: int | None = None
+    creditor: int | None = None
+    #: Debts it concerned; empty: unspecified, counts on each.
+    debts: tuple[int, ...] = ()
+    #: The attempt (call id) this line tells of; None for imported history.
+    attempt: str | None = None
+
+
+class Debt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    debt: int
+    creditor: int
+    balance_minor: int
+    currency: str
+    #: ISO date or None.
+    due_on: str | None = None
+    product: str | None = None
+    #: open, paid or withdrawn.
+    state: str = "open"
+
+
+class Phone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A number by id; what law and pacing need to know of it, not the digits."""
+
+    phone: int
+    #: ISO country of the number.
+    country: str
+    #: mobile, fixed, fixed_or_mobile, toll_free, voip, other, unknown.
+    line_type: str = "unknown"
+    #: True when the number tells a place.
+    geographic: bool = True
+    #: IANA zones the number may be in, by the number alone; empty: unknown.
+    zones: tuple[str, ...] = ()
+    #: Forecast of a live answer, when a model gave one.
+    p_answer: float | None = None
+
+
+class CapKey(msgspec.Struct, frozen=True, array_like=True):
+    """What caps count on, with the version a verdict judged."""
+
+    key: str
+    version: int
+
+
+class Dossier(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that decides whether and how one person may be contacted now."""
+
+    person: int
+    #: `person:ID`, `phone:ID` of every phone, `household:ID`; sorted by key.
+    keys: tuple[CapKey, ...]
+    country: str
+    #: State or province code of the rule packs (`MA`, `CN`), None when unknown.
+    region: str | None = None
+    city: str | None = None
+    #: IANA zones of the verified address; empty: none on record.
+    address_zones: tuple[str, ...] = ()
+    language: str = "en"
+    debts: tuple[Debt, ...] = ()
+    #: In the order in which they are to be tried.
+    phones: tuple[Phone, ...] = ()
+    stops: tuple[Stop, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    #: At least the last 30 days, oldest first.
+    history: tuple[PastContact, ...] = ()
+
+
+class Lead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person on a campaign's list."""
+
+    person: int
+    #: Place in the list; lower is dialled earlier.
+    rank: int
+    #: Debts of this person that the campaign works.
+    debts: tuple[int, ...]
+    #: Agent who owns this debtor, if any.
+    owner: str | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The gate's answer for one contact of one person on one number through one channel."""
+
+    allowed: bool
+    #: Id of the row that denies, or that binds first; None when none binds.
+    rule: str | None = None
+    #: Local ISO time of the strictest zone considered.
+    local_time: str = ""
+    zones: tuple[str, ...] = ()
+    #: An allowed contact must have left before this instant.
+    valid_until_us: int | None = None
+    #: A denied one may be judged again at this instant; None: not until something changes.
+    next_allowed_at_us: int | None = None
+    #: Dial only against an agent reserved for it.
+    agent_always: bool = False
+    #: A recorded message may be played if no agent comes.
+    abandon_message: bool = False
+    #: Ids of notices due on this contact.
+    notices: tuple[str, ...] = ()
+    #: Version of the rule packs that judged.
+    rules: str = ""

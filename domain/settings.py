@@ -1,0 +1,182 @@
+"""Settings of a floor as records; they are journalled whole, so they hold no secret and no person."""
+
+import msgspec
+
+from domain.calls import Disposition, Mode
+from domain.errors import BadInput
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What follows one disposition."""
+
+    #: Minutes until the person may be tried again; None: leaves the list.
+    after_min: float | None = None
+    #: Try the next number of this person.
+    next_number: bool = False
+    #: Attempts of this person in this campaign that may end so before it leaves the list.
+    limit: int = 1000
+
+
+DEFAULT_RETRY: dict[str, Retry] = {
+    Disposition.busy: Retry(after_min=15, limit=6),
+    Disposition.no_answer: Retry(after_min=120, next_number=True),
+    Disposition.rejected: Retry(after_min=240, next_number=True, limit=4),
+    Disposition.not_in_service: Retry(after_min=0, next_number=True),
+    Disposition.network_fail: Retry(after_min=5, limit=8),
+    Disposition.machine: Retry(after_min=180, next_number=True),
+    Disposition.cut: Retry(after_min=1440),
+    Disposition.abandoned: Retry(after_min=60),
+    Disposition.lost: Retry(after_min=60),
+    Disposition.cancelled: Retry(after_min=30),
+    Disposition.not_sent: Retry(after_min=0),
+    Disposition.stale: Retry(after_min=0),
+    Disposition.unknown: Retry(after_min=120),
+    Disposition.unrecorded: Retry(after_min=1440),
+    Disposition.wrong_party: Retry(after_min=0, next_number=True),
+    Disposition.third_party: Retry(after_min=1440, next_number=True),
+    Disposition.no_promise: Retry(after_min=4320),
+    Disposition.promise: Retry(),
+    Disposition.plan: Retry(),
+    Disposition.dispute: Retry(),
+    Disposition.already_paid: Retry(),
+    Disposition.call_back: Retry(after_min=0),
+    Disposition.do_not_call: Retry(),
+    Disposition.vulnerable: Retry(),
+    Disposition.deceased: Retry(),
+}
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which debts a campaign works; an empty tuple takes all."""
+
+    countries: tuple[str, ...] = ()
+    creditors: tuple[str, ...] = ()
+    products: tuple[str, ...] = ()
+    min_balance_minor: int = 1
+    min_days_due: int | None = None
+    max_days_due: int | None = None
+
+
+class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One campaign; `config/campaign.toml` explains every key to its operator."""
+
+    #: Letters, digits and hyphens; also the name of its queue on the switch.
+    name: str
+    mode: Mode = Mode.progressive
+    #: Lines per free agent in power mode.
+    ratio: float = 1.5
+    #: Abandoned calls per call answered by a person that may not be exceeded.
+    abandon_limit: float = 0.03
+    #: Answered people may wait this long for an agent.
+    patience_s: float = 2.0
+    #: Where the patience starts: `answer` or `greeting_end` (after machine detection).
+    clock_starts: str = "answer"
+    detect_machines: bool = False
+    #: What to do when detection is unsure: treat as a `person` or `cut`.
+    unsure: str = "person"
+    record: bool = False
+    ring_timeout_s: float = 25.0
+    #: Lines this campaign may hold at once; None: the floor's limit alone.
+    max_lines: int | None = None
+    calls_per_second: float = 30.0
+    #: Share of free agents against the other campaigns.
+    weight: float = 1.0
+    #: The agent has this long to record an outcome.
+    wrapup_s: float = 60.0
+    #: The agent has this long to accept a previewed lead.
+    preview_s: float = 60.0
+    #: Names of trunks, used in turn.
+    trunks: tuple[str, ...] = ("trunk",)
+    #: Numbers shown to the debtor, by country of the number called; `*` for any.
+    caller_ids: dict[str, tuple[str, ...]] = {}
+    #: Actor of contact law: third_party, debt_buyer or first_party.
+    actor: str = "third_party"
+    purpose: str = "collection"
+    #: Order of the list: balance, ageing, newest or rank (as imported).
+    order: str = "balance"
+    selection: Selection = Selection()
+    #: Attempts of one person in this campaign over its life.
+    max_attempts: int = 30
+    retry: dict[str, Retry] = {}
+    #: Least promise, share of the balance in [0, 1].
+    min_promise_share: float = 0.0
+    #: A promise may lie this many days ahead.
+    max_promise_days: int = 60
+
+    def __post_init__(self) -> None:
+        where = f"campaign {self.name!r}"
+        if not self.name or not all(c.isascii() and (c.isalnum() or c == "-") for c in self.name):
+            raise BadInput(f"{where}: name may hold letters, digits and hyphens only; rename the campaign")
+        for field, low, high in (
+            ("ratio", 1.0, 10.0),
+            ("abandon_limit", 0.0, 0.999),
+            ("patience_s", 0.5, 30.0),
+            ("ring_timeout_s", 5.0, 120.0),
+            ("calls_per_second", 0.1, 1000.0),
+            ("weight", 0.001, 1000.0),
+            ("wrapup_s", 1.0, 3600.0),
+            ("preview_s", 5.0, 3600.0),
+            ("min_promise_share", 0.0, 1.0),
+        ):
+            value = getattr(self, field)
+            if not low <= value <= high:
+                raise BadInput(f"{where}: {field} must be in [{low:g}, {high:g}], was {value!r}; correct it")
+        for field, allowed in (
+            ("clock_starts", ("answer", "greeting_end")),
+            ("unsure", ("person", "cut")),
+            ("actor", ("third_party", "debt_buyer", "first_party")),
+            ("order", ("balance", "ageing", "newest", "rank")),
+        ):
+            value = getattr(self, field)
+            if value not in allowed:
+                raise BadInput(f"{where}: {field} must be one of {', '.join(allowed)}, was {value!r}; correct it")
+        for key in self.retry:
+            if key not in DEFAULT_RETRY:
+                raise BadInput(f"{where}: retry.{key} is no disposition; use one of {', '.join(sorted(DEFAULT_RETRY))}")
+        if self.detect_machines and self.clock_starts == "answer" and self.patience_s < 2.5:
+            raise BadInput(
+                f"{where}: machine detection takes up to 1.9 s and leaves no time within patience_s = "
+                f"{self.patience_s:g} counted from the answer; set clock_starts = 'greeting_end' where the law "
+                "allows it, or detect_machines = false"
+            )
+
+    def follow(self, disposition: str) -> Retry:
+        """Return what follows a disposition, the campaign's own word before the default."""
+        return self.retry.get(disposition) or DEFAULT_RETRY[disposition]
+
+
+class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One floor: the agents, lines and campaigns that one engine runs."""
+
+    #: Name of the stream; letters, digits and underscores.
+    stream: str = "floor"
+    #: Calendar of the floor (shifts, slots, "today" of the board).
+    zone: str = "Europe/Madrid"
+    first_hour: int = 9
+    slots: int = 12
+    #: Lines of the floor over all campaigns.
+    max_lines: int = 200
+    tick_s: float = 0.5
+    #: Nothing new is dialled when the oldest uncommitted row is older.
+    commit_patience_s: float = 1.0
+    #: An abandoned person is recalled within this time only with an agent reserved.
+    recall_guard_h: float = 72.0
+    campaigns: tuple[CampaignSettings, ...] = ()
+    #: Names of the switch nodes, in the order in which calls are spread.
+    nodes: tuple[str, ...] = ("main",)
+
+    def __post_init__(self) -> None:
+        names = [campaign.name for campaign in self.campaigns]
+        if len(set(names)) != len(names):
+            raise BadInput(f"floor {self.stream!r}: two campaigns share a name in {names}; rename one")
+        if not self.stream or not all(c.isascii() and (c.isalnum() or c == "_") for c in self.stream):
+            raise BadInput(f"floor: stream {self.stream!r} may hold letters, digits and underscores only; rename it")
+        if self.max_lines < 1 or not self.nodes:
+            raise BadInput(f"floor {self.stream!r}: max_lines must be 1 or more and nodes may not be empty")
+
+    def campaign(self, name: str) -> CampaignSettings:
+        """Return a campaign's settings by name."""
+        for campaign in self.campaigns:
+            if campaign.name == name:
+                return campaign
+        raise BadInput(f"floor {self.stream!r}: no campaign {name!r}; there are {[c.name for c in self.campaigns]}")
