@@ -164,6 +164,8 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     campaigns: tuple[CampaignSettings, ...] = ()
     #: Names of the switch nodes, in the order in which calls are spread.
     nodes: tuple[str, ...] = ("main",)
+    #: What an agent may give as the reason of a pause.
+    pause_reasons: tuple[str, ...] = ("break", "lunch", "training", "back_office", "technical")
 
     def __post_init__(self) -> None:
         names = [campaign.name for campaign in self.campaigns]
