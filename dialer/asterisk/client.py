@@ -16,7 +16,7 @@ import contextlib
 import logging
 import os
 import re
-import selectors
+import select
 import socket
 import ssl
 import threading
@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 #: Bytes asked of the kernel at once.
 _CHUNK = 1 << 16
+#: After a batch of few bytes, what follows gathers for so long (an order to send ends it): a batch wakes two threads.
+_SMALL = 1 << 12
+_GATHER_MS = 1
 #: One message larger than this is not AMI (a Command answer of 100,000 lines is 8 MB).
 _LARGEST_MESSAGE = 1 << 25
 #: Actions that a peer has not taken yet; beyond this it does not read.
@@ -300,23 +303,28 @@ class CagedClient(AMIClient):
 
     def _exchange(self, stream: socket.socket) -> Iterator[bytes]:
         """Write what waits and yield what comes, until either side ends."""
+        wake = self._wake_out
+        either, order = select.poll(), select.poll()
+        for poll in (either, order):
+            poll.register(wake, select.POLLIN)
+        either.register(stream, select.POLLIN)
         unsent = bytearray()
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wake_out, selectors.EVENT_READ)
-            selector.register(stream, selectors.EVENT_READ)
-            while True:
-                while self._outgoing:
-                    unsent += self._outgoing.popleft()
-                if unsent:
-                    self._write(stream, unsent)
-                if self.finished.is_set():
-                    return
-                selector.modify(stream, selectors.EVENT_READ | (selectors.EVENT_WRITE if unsent else 0))
-                for key, events in selector.select():
-                    if key.fileobj is self._wake_out:
-                        self._wake_out.recv(4096)
-                    elif events & selectors.EVENT_READ:
-                        yield self._read(stream)
+        while True:
+            while self._outgoing:
+                unsent += self._outgoing.popleft()
+            if unsent:
+                self._write(stream, unsent)
+            if self.finished.is_set():
+                return
+            either.modify(stream, select.POLLIN | (select.POLLOUT if unsent else 0))
+            for descriptor, events in either.poll():
+                if descriptor == wake.fileno():
+                    wake.recv(4096)
+                elif events & ~select.POLLOUT:
+                    data = self._read(stream)
+                    yield data
+                    if len(data) < _SMALL:
+                        order.poll(_GATHER_MS)
 
     def _write(self, stream: socket.socket, unsent: bytearray) -> None:
         try:
