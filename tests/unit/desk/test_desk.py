@@ -1,0 +1,296 @@
+"""What the desk lets through, what it refuses, and that a refusal tells what to do."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from dialer import desk
+from dialer.desk import Desk
+from dialer.engine.evolve import evolve
+from dialer.engine.state import Agent, Call, State
+from domain.calls import AGENT_DISPOSITIONS, AgentState, Disposition, Mode, Phase
+from domain.errors import BadInput
+from domain.events import (
+    AgentMoved,
+    CampaignOrdered,
+    Disposed,
+    FloorOpened,
+    HangUpAsked,
+    LeadAccepted,
+    LeadAsked,
+    LeadSkipped,
+    LimitSet,
+    MadeReady,
+    ModeSet,
+    PauseAsked,
+    SignedIn,
+    SignedOut,
+)
+from domain.instants import HOUR, parse
+from domain.people import Debt, Dossier, Phone, Verdict
+from domain.settings import CampaignSettings, FloorSettings
+
+#: Past eleven at night in UTC: already the next day in Madrid.
+NOW_US = parse("2026-11-18T23:30:00+00:00")
+SETTINGS = FloorSettings(
+    zone="Europe/Madrid",
+    campaigns=(
+        CampaignSettings(name="es", min_promise_share=0.1, max_promise_days=30),
+        CampaignSettings(name="co"),
+    ),
+    nodes=("north", "south"),
+)
+
+
+class OfficeHours:
+    """Allows calls from eight to twenty UTC."""
+
+    version = "hours"
+
+    def judge(self, dossier: Dossier, *, at_us: int, **_: Any) -> Verdict:
+        hour = at_us // HOUR % 24
+        if 8 <= hour < 20:
+            return Verdict(allowed=True)
+        next_us = (at_us // HOUR // 24 * 24 + (8 if hour < 8 else 32)) * HOUR
+        return Verdict(allowed=False, rule="xx-hours", local_time="02:00", next_allowed_at_us=next_us)
+
+
+def floor(state: AgentState = AgentState.talking, phase: Phase = Phase.talking, debts: tuple[int, ...] = (7,)) -> Desk:
+    """A floor where agent a1 stands in a state, with a call about debts."""
+    engine = State()
+    engine.at_us = NOW_US
+    evolve(engine, FloorOpened(at_us=NOW_US, settings=SETTINGS, rules="hours", versions={}))
+    engine.people[1] = Dossier(
+        person=1,
+        keys=(),
+        country="ES",
+        debts=tuple(Debt(debt=debt, creditor=1, balance_minor=10_005, currency="EUR") for debt in (7, 8)),
+        phones=(Phone(phone=3, country="ES"),),
+    )
+    with_call = state in (AgentState.talking, AgentState.wrapup, AgentState.reserved)
+    engine.agents["a1"] = Agent(
+        agent="a1", node="north", state=state, phone_up=True, call_id="floor-5" if with_call else None, reason="lunch"
+    )
+    if with_call:
+        engine.calls["floor-5"] = Call(
+            call_id="floor-5",
+            campaign="es",
+            person=1,
+            debts=debts,
+            phone=3,
+            keys=(),
+            mode=Mode.progressive,
+            node="north",
+            trunk="trunk",
+            caller_id="",
+            language="es",
+            abandon_message=False,
+            phase=phase,
+            agent="a1",
+        )
+    return Desk(engine, OfficeHours())
+
+
+def order(do: str, *, on: Desk | None = None, **fields: Any) -> tuple[Any, ...]:
+    command = msgspec.convert({"do": do, **fields}, desk.DeskCommand)
+    return (on or floor()).events(command, NOW_US)
+
+
+@pytest.mark.parametrize(
+    ("state", "do", "fields", "event"),
+    [
+        ("offline", "sign_in", {}, SignedIn(at_us=NOW_US, agent="a1", node="north")),
+        (
+            "offline",
+            "sign_in",
+            {"campaigns": ["co"], "call_me": False, "node": "south"},
+            SignedIn(at_us=NOW_US, agent="a1", campaigns=("co",), call_me=False, node="south"),
+        ),
+        ("ready", "sign_out", {}, SignedOut(at_us=NOW_US, agent="a1")),
+        ("paused", "ready", {}, MadeReady(at_us=NOW_US, agent="a1")),
+        ("talking", "ready", {}, MadeReady(at_us=NOW_US, agent="a1")),
+        ("ready", "pause", {"reason": "break"}, PauseAsked(at_us=NOW_US, agent="a1", reason="break")),
+        ("ready", "ask", {}, LeadAsked(at_us=NOW_US, agent="a1")),
+        ("previewing", "accept", {}, LeadAccepted(at_us=NOW_US, agent="a1")),
+        ("previewing", "skip", {"reason": "too_late"}, LeadSkipped(at_us=NOW_US, agent="a1", reason="too_late")),
+        ("talking", "hang_up", {}, HangUpAsked(at_us=NOW_US, agent="a1")),
+    ],
+)
+def test_agents_orders_become_events(state: str, do: str, fields: dict[str, Any], event: Any) -> None:
+    assert order(do, on=floor(AgentState(state)), agent="a1", **fields) == (event,)
+
+
+@pytest.mark.parametrize(
+    ("state", "do", "fields"),
+    [
+        ("ready", "sign_in", {}),
+        ("offline", "sign_out", {}),
+        ("ready", "ready", {}),
+        ("paused", "pause", {"reason": "lunch"}),
+        ("ready", "hang_up", {}),
+    ],
+)
+def test_what_would_change_nothing_is_no_event(state: str, do: str, fields: dict[str, Any]) -> None:
+    assert order(do, on=floor(AgentState(state)), agent="a1", **fields) == ()
+
+
+@pytest.mark.parametrize(
+    ("do", "fields", "events"),
+    [
+        ("campaign", {"verb": "drain", "campaign": "es"}, [CampaignOrdered(at_us=NOW_US, campaign="es", verb="drain")]),
+        (
+            "campaign",
+            {"verb": "pause"},
+            [CampaignOrdered(at_us=NOW_US, campaign=name, verb="pause") for name in ("es", "co")],
+        ),
+        (
+            "limit",
+            {"campaign": "es", "abandon_limit": 0.02},
+            [LimitSet(at_us=NOW_US, campaign="es", abandon_limit=0.02)],
+        ),
+        (
+            "mode",
+            {"campaign": "es", "mode": "power", "ratio": 2},
+            [ModeSet(at_us=NOW_US, campaign="es", mode=Mode.power, ratio=2.0)],
+        ),
+        (
+            "move",
+            {"agents": ["a1"], "campaigns": ["co"]},
+            [AgentMoved(at_us=NOW_US, agent="a1", campaigns=("co",))],
+        ),
+    ],
+)
+def test_supervisors_orders_become_events(do: str, fields: dict[str, Any], events: list[Any]) -> None:
+    assert list(order(do, **fields)) == events
+
+
+@pytest.mark.parametrize(
+    ("state", "do", "fields", "says"),
+    [
+        ("offline", "sign_in", {"campaigns": ["mx"]}, "es, co"),
+        ("offline", "sign_in", {"node": "west"}, "north, south"),
+        ("offline", "ready", {}, "sign in first"),
+        ("wrapup", "ready", {}, "record it with dispose"),
+        ("ready", "pause", {"reason": "tired"}, "break, lunch, training, back_office, technical"),
+        ("talking", "ask", {}, "become ready first"),
+        ("ready", "accept", {}, "ask for one first"),
+        ("ready", "skip", {}, "ask for one first"),
+        ("previewing", "skip", {"reason": "he said: no!"}, "one word"),
+        ("ready", "dispose", {"disposition": "no_promise"}, "has no call"),
+    ],
+)
+def test_refusals_to_agents_say_what_to_do(state: str, do: str, fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        order(do, on=floor(AgentState(state)), agent="a1", **fields)
+
+
+@pytest.mark.parametrize(
+    ("do", "fields", "says"),
+    [
+        ("campaign", {"verb": "restart"}, "run, pause, drain, stop"),
+        ("campaign", {"verb": "run", "campaign": "mx"}, "es, co"),
+        ("limit", {"campaign": "es", "abandon_limit": 3}, r"write 0\.03 for 3 %"),
+        ("limit", {"campaign": "mx", "abandon_limit": 0.03}, "es, co"),
+        ("mode", {"campaign": "es", "mode": "psychic"}, "preview, progressive, power, predictive"),
+        ("mode", {"campaign": "es", "mode": "power", "ratio": 40}, r"in \[1, 10\]"),
+        ("move", {"agents": ["a9"]}, "sign in first"),
+    ],
+)
+def test_refusals_to_supervisors_say_what_to_do(do: str, fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        order(do, **fields)
+
+
+# ---- outcomes
+
+
+@pytest.mark.parametrize("state", [AgentState.talking, AgentState.wrapup])
+@pytest.mark.parametrize("disposition", [d for d in AGENT_DISPOSITIONS if d not in ("promise", "plan", "call_back")])
+def test_plain_outcomes_are_recorded_while_the_call_or_its_wrap_up_lasts(
+    state: AgentState, disposition: Disposition
+) -> None:
+    phase = Phase.talking if state is AgentState.talking else Phase.wrapping
+    assert order("dispose", on=floor(state, phase), agent="a1", disposition=disposition) == (
+        Disposed(at_us=NOW_US, agent="a1", call_id="floor-5", disposition=disposition),
+    )
+
+
+def test_a_promise_carries_debt_sum_and_day() -> None:
+    # Today is the 19th in Madrid; a tenth of 100.05 EUR, rounded up, is 10.01 EUR.
+    for amount, day in ((1_001, "2026-11-19"), (10_005, "2026-12-19")):
+        assert order("dispose", agent="a1", disposition="promise", amount_minor=amount, due_on=day) == (
+            Disposed(
+                at_us=NOW_US,
+                agent="a1",
+                call_id="floor-5",
+                disposition=Disposition.promise,
+                debt=7,
+                amount_minor=amount,
+                currency="EUR",
+                due_on=day,
+            ),
+        )
+
+
+def test_a_plan_carries_its_instalments() -> None:
+    (event,) = order(
+        "dispose", agent="a1", disposition="plan", amount_minor=9_000, due_on="2026-11-30", instalments=3
+    )
+    assert (event.disposition, event.amount_minor, event.instalments) == ("plan", 9_000, 3)
+
+
+def test_a_call_back_is_kept_where_the_rules_allow_it() -> None:
+    (event,) = order(
+        "dispose", agent="a1", disposition="call_back", call_back_at="2026-11-19T11:00:00+01:00", own=True
+    )
+    assert (event.call_back_us, event.own) == (parse("2026-11-19T10:00:00Z"), True)
+
+
+PROMISE = {"disposition": "promise", "amount_minor": 5_000, "due_on": "2026-11-30"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"disposition": "happy"}, "wrong_party, third_party"),
+        ({"disposition": "machine"}, "wrong_party, third_party"),
+        ({"disposition": "no_promise", "call_id": "floor-4"}, "has call floor-5, not floor-4"),
+        ({"disposition": "no_promise", "amount_minor": 100}, "leave them out"),
+        ({"disposition": "no_promise", "debt": 8}, "not about debt 8; use 7"),
+        ({"disposition": "no_promise", "call_back_at": "2026-11-19T10:00:00Z"}, "leave call_back_at and own out"),
+        ({"disposition": "promise"}, "needs amount_minor and due_on"),
+        (PROMISE | {"amount_minor": 1_000}, r"from 10\.01 EUR to the balance of 100\.05 EUR, was 10\.00 EUR"),
+        (PROMISE | {"amount_minor": 10_006}, r"was 100\.06 EUR"),
+        (PROMISE | {"due_on": "30/11/2026"}, "2026-11-30"),
+        (PROMISE | {"due_on": "2026-11-18"}, "from 2026-11-19 to 2026-12-19"),
+        (PROMISE | {"due_on": "2026-12-20"}, "from 2026-11-19 to 2026-12-19"),
+        (PROMISE | {"instalments": 3}, "record a plan"),
+        (PROMISE | {"disposition": "plan"}, "2 to 120 instalments"),
+        (PROMISE | {"disposition": "plan", "instalments": 1}, "2 to 120 instalments"),
+        ({"disposition": "call_back"}, "ask the debtor when"),
+        ({"disposition": "call_back", "call_back_at": "tomorrow"}, "correct it"),
+        ({"disposition": "call_back", "call_back_at": "2026-11-19T10:00:00"}, "has no offset"),
+        ({"disposition": "call_back", "call_back_at": "2026-11-18T10:00:00Z"}, "is past"),
+        (
+            {"disposition": "call_back", "call_back_at": "2026-11-19T02:00:00Z"},
+            r"rule xx-hours .* next allowed instant is 2026-11-19T08:00",
+        ),
+    ],
+)
+def test_a_refused_outcome_says_what_to_do(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        order("dispose", agent="a1", **fields)
+
+
+def test_with_several_debts_a_promise_names_one() -> None:
+    both = floor(debts=(7, 8))
+    with pytest.raises(BadInput, match="about debts 7, 8"):
+        order("dispose", on=both, agent="a1", **PROMISE)
+    (event,) = order("dispose", on=both, agent="a1", debt=8, **PROMISE)
+    assert event.debt == 8
+
+
+def test_no_outcome_before_the_debtor_is_on_the_line() -> None:
+    with pytest.raises(BadInput, match="wait until"):
+        order("dispose", on=floor(AgentState.reserved, Phase.connecting), agent="a1", disposition="no_promise")
