@@ -173,6 +173,12 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
             raise BadInput(f"floor {self.stream!r}: two campaigns share a name in {names}; rename one")
         if not self.stream or not all(c.isascii() and (c.isalnum() or c == "_") for c in self.stream):
             raise BadInput(f"floor: stream {self.stream!r} may hold letters, digits and underscores only; rename it")
+        for reason in self.pause_reasons:
+            if not reason.isidentifier() or reason in ("ready", "leave"):
+                raise BadInput(
+                    f"floor {self.stream!r}: pause reason {reason!r} must be one word of letters and underscores, "
+                    "and neither ready nor leave; rename it"
+                )
         if self.max_lines < 1 or not self.nodes:
             raise BadInput(f"floor {self.stream!r}: max_lines must be 1 or more and nodes may not be empty")
 
