@@ -127,6 +127,9 @@ import_file = Table(
     Column("added", BigInteger, nullable=False, server_default="0"),
     Column("changed", BigInteger, nullable=False, server_default="0"),
     Column("withdrawn", BigInteger, nullable=False, server_default="0"),
+    Column("stage", Text, comment="where its staged rows wait while it lands"),
+    Column("people", BigInteger, nullable=False, server_default="0", comment="to be landed"),
+    Column("landed", BigInteger, nullable=False, server_default="0", comment="of those, landed so far"),
     _one_of("kind", "portfolio", "payments"),
     _one_of("state", "landing", "landed", "refused"),
 )
@@ -142,6 +145,7 @@ debt = Table(
     Column("balance_minor", Minor, nullable=False),
     Column("currency", Currency, nullable=False),
     Column("due_on", Day, comment="since when it is owed"),
+    Column("rank", Integer, comment="place in the creditor's own order, lowest first"),
     Column("state", Text, nullable=False, server_default="open"),
     Column("first_seen_us", Instant, nullable=False),
     Column("last_seen_us", Instant, nullable=False),
