@@ -1,0 +1,104 @@
+"""The desk from the command line: who the agents are, and what they and their supervisors do."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from console.command_line import HERE, AsJson, Folder, tell
+from console.running import ask
+
+app = typer.Typer(help="The desk: sign in and out, ready, pause, outcomes, moves.", no_args_is_help=True)
+
+Agent = Annotated[str, typer.Argument(help="The agent's code.")]
+Agents = Annotated[list[str], typer.Argument(help="The agents' codes.")]
+Campaigns = Annotated[
+    list[str] | None, typer.Option("--campaign", "-c", help="Campaign to serve; repeat for several; none: all.")
+]
+
+
+def _each(folder: Path, agents: list[str], do: str, as_json: bool, word: str, **fields: Any) -> None:
+    answers = {agent: ask(folder, do, agent=agent, **fields) for agent in agents}
+    tell(answers, as_json, lambda: f"{', '.join(agents)}: {word}.")
+
+
+@app.command()
+def login(
+    agents: Agents,
+    campaign: Campaigns = None,
+    node: Annotated[str | None, typer.Option(help="Switch node of the phone; without it, the first.")] = None,
+    dials_in: Annotated[
+        bool, typer.Option("--dials-in", help="The agent calls the feature code, instead of being called.")
+    ] = False,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Sign agents in; their phones ring and stay off-hook for the shift."""
+    fields = {"campaigns": campaign or [], "call_me": not dials_in, "node": node}
+    _each(folder, agents, "sign_in", as_json, "signed in", **fields)
+
+
+@app.command()
+def logout(agents: Agents, folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """Sign agents out, after the call at hand."""
+    _each(folder, agents, "sign_out", as_json, "signed out")
+
+
+@app.command()
+def ready(agents: Agents, folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """Agents are ready for calls."""
+    _each(folder, agents, "ready", as_json, "ready")
+
+
+@app.command()
+def pause(
+    agents: Agents,
+    reason: Annotated[str, typer.Option("--reason", "-r", help="One of the floor's reasons.")] = "break",
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Agents pause; a call at hand and its wrap-up come first."""
+    _each(folder, agents, "pause", as_json, f"on pause ({reason})", reason=reason)
+
+
+@app.command()
+def move(
+    agents: Agents,
+    campaign: Campaigns = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Give agents other campaigns."""
+    answer = ask(folder, "move", agents=agents, campaigns=campaign or [])
+    tell(answer, as_json, lambda: f"{', '.join(agents)}: now on {', '.join(campaign or []) or 'every campaign'}.")
+
+
+@app.command()
+def dispose(
+    agent: Agent,
+    outcome: Annotated[str, typer.Argument(help="wrong_party, third_party, no_promise, promise, plan, dispute, …")],
+    call: Annotated[str | None, typer.Option(help="Call id; without it, the call at hand.")] = None,
+    debt: Annotated[int | None, typer.Option(help="Debt it is about, where there are several.")] = None,
+    amount: Annotated[int | None, typer.Option(help="Sum promised, in minor units (cents).")] = None,
+    due: Annotated[str | None, typer.Option(help="Day of the payment, or of the first instalment: 2026-11-30.")] = None,
+    instalments: Annotated[int | None, typer.Option(help="How many, for a plan.")] = None,
+    call_back_at: Annotated[str | None, typer.Option(help="When to call back: 2026-11-19T10:00:00+01:00.")] = None,
+    own: Annotated[bool, typer.Option("--own", help="The call-back is for this agent alone.")] = False,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Record the outcome of an agent's call."""
+    answer = ask(
+        folder,
+        "dispose",
+        agent=agent,
+        disposition=outcome,
+        call_id=call,
+        debt=debt,
+        amount_minor=amount,
+        due_on=due,
+        instalments=instalments,
+        call_back_at=call_back_at,
+        own=own,
+    )
+    tell(answer, as_json, lambda: f"{agent}: {outcome} recorded.")

@@ -1,0 +1,34 @@
+"""What the commands share: their common options, and how they tell their answer (for people, or as JSON)."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+Folder = Annotated[
+    Path,
+    typer.Option("--folder", "-C", envvar="CADENCIA_FOLDER", help="Working folder made by `cadencia init`."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+HERE = Path()
+
+
+def printer() -> "Console":
+    """Return the console for people; wide text is wrapped only where there is a terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def tell(answer: Any, as_json: bool, shown: "Callable[[], RenderableType]") -> None:
+    """Print an answer: the record as JSON, or what `shown` makes of it for people."""
+    if as_json:
+        import msgspec
+
+        print(msgspec.json.encode(answer, enc_hook=str).decode())
+    else:
+        printer().print(shown())

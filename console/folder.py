@@ -1,0 +1,80 @@
+"""Commands about the working folder and the installation: init, doctor, demo, preflight."""
+
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.command_line import HERE, AsJson, Folder, tell
+
+app = typer.Typer()
+
+
+@app.command(rich_help_panel="Set up")
+def init(
+    directory: Annotated[Path, typer.Argument(help="Folder to make or complete.")],
+    campaign: Annotated[
+        list[str] | None, typer.Option("--campaign", "-c", help="Name of a campaign file to add.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a working folder: settings, campaigns, rules, ledger. What is already there stays as it is."""
+    made = make_folder(directory, tuple(campaign or ("sample",)))
+    from console import settings
+    from ledger import open_ledger
+
+    loaded = settings.load(directory)
+    open_ledger(loaded.ledger_url).close()
+
+    def shown() -> str:
+        lines = [f"[green]made[/]  {path}" for path in made] or ["Nothing was missing."]
+        return "\n".join([*lines, f"[bold]Ready.[/] Next: cadencia doctor --folder {directory}"])
+
+    tell({"folder": str(directory), "made": [str(path) for path in made]}, as_json, shown)
+
+
+def make_folder(directory: Path, campaigns: tuple[str, ...]) -> list[Path]:
+    """Copy the templates that are missing and return what was made."""
+    made = []
+    with as_file(files("config")) as templates:
+        wanted = [(templates / "cadencia.toml", directory / "cadencia.toml")]
+        wanted += [(pack, directory / "rules" / pack.name) for pack in sorted((templates / "rules").glob("*.toml"))]
+        for source, target in wanted:
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+                made.append(target)
+        template = (templates / "campaign.toml").read_text(encoding="utf-8")
+    for name in campaigns:
+        target = directory / "campaigns" / f"{name}.toml"
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(template.replace('name = "sample"', f'name = "{name}"'), encoding="utf-8")
+            made.append(target)
+    return made
+
+
+@app.command(rich_help_panel="Set up")
+def doctor(folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """Is this installation whole and ours? Says what is not ready and what to do."""
+    from console import checks
+
+    findings = checks.doctor(folder)
+    tell(findings, as_json, lambda: checks.table(findings, "This installation"))
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@app.command(rich_help_panel="Run")
+def preflight(
+    campaign: Annotated[str, typer.Argument(help="Name of the campaign.")],
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Could this campaign start now? List, paid file, trunks, hours, rule version, clock, disk."""
+    from console import checks, settings
+
+    findings = checks.preflight(settings.load(folder), campaign)
+    tell(findings, as_json, lambda: checks.table(findings, f"Campaign {campaign}"))
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
