@@ -1,0 +1,335 @@
+"""Robot agents: they sense their phone and their screen, and act only through the desk, as people do.
+
+A robot signs in, makes itself ready, talks, hangs up, writes wrap-up notes, records what the debtor said, takes breaks,
+reads previewed leads, now and then forgets to record or loses its phone, and signs out at the end of its shift.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+from simpy import Environment
+
+from domain.calls import AgentState
+from domain.events import (
+    AnyEvent,
+    Disposed,
+    HangUpAsked,
+    LeadAccepted,
+    LeadAsked,
+    LeadSkipped,
+    MadeReady,
+    PauseAsked,
+    SignedIn,
+    SignedOut,
+)
+from domain.facts import AgentShifted
+from domain.instants import SECOND
+from domain.orders import ShowLead
+from simulation.alarms import Alarm, Subject
+from simulation.callees import Callees, Meeting
+from simulation.chance import Chance, Purpose, entity_of, exponential, lognormal
+from simulation.exchange import Listener
+from simulation.world import World
+
+
+class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How agents work. All assumed; a floor's own record replaces them once it has one."""
+
+    #: Late for the shift: mean of an exponential.
+    late_s: float = 60.0
+    #: From the phone's being usable to pressing ready.
+    settle_s: float = 2.0
+    #: Wrap-up after a debtor, after anybody else: median and spread.
+    wrap_debtor_s: tuple[float, float] = (18.0, 0.6)
+    wrap_other_s: tuple[float, float] = (5.0, 0.5)
+    #: The outcome is recorded while still talking.
+    p_early: float = 0.05
+    #: Nothing is recorded in time: the wrap-up takes for ever.
+    p_forget: float = 0.005
+    #: Work between breaks: mean of an exponential; length of a break: median and spread.
+    break_after_s: float = 5400.0
+    break_s: tuple[float, float] = (540.0, 0.4)
+    #: The phone goes on-hook at the end of a call, and is off-hook again after so long.
+    p_drop: float = 0.001
+    drop_s: float = 30.0
+    #: Reading a previewed lead: median and spread; share of leads skipped.
+    preview_s: tuple[float, float] = (12.0, 0.5)
+    p_skip: float = 0.05
+    #: An agent who got no lead to preview asks again.
+    ask_again_s: float = 15.0
+
+
+class Chair(msgspec.Struct, frozen=True, kw_only=True):
+    """One agent's shift."""
+
+    agent: str
+    starts_us: int
+    #: None: stays to the end.
+    ends_us: int | None = None
+    #: Campaigns served; empty: all.
+    campaigns: tuple[str, ...] = ()
+    node: str = "main"
+    #: The engine calls the phone; otherwise the agent dials the feature code.
+    call_me: bool = True
+    #: Asks for leads when ready.
+    previews: bool = False
+
+
+class Robot:
+    """What one agent knows and counts."""
+
+    __slots__ = (
+        "at_work",
+        "call_id",
+        "chair",
+        "entity",
+        "meeting",
+        "n_breaks",
+        "n_calls",
+        "n_previews",
+        "recorded",
+        "resting",
+        "state",
+        "turn",
+        "wants_break",
+    )
+
+    def __init__(self, chair: Chair) -> None:
+        self.chair = chair
+        self.entity = entity_of(chair.agent)
+        self.at_work = False
+        self.call_id: str | None = None
+        self.meeting: Meeting | None = None
+        #: The outcome of the call at hand is on record.
+        self.recorded = False
+        self.resting = False
+        self.wants_break = False
+        self.n_calls = 0
+        self.n_breaks = 0
+        self.n_previews = 0
+        #: What the screen says.
+        self.state = AgentState.offline
+        #: How many-th state that is: tells an intention from one formed in an earlier state.
+        self.turn = 0
+
+
+class Staff(Listener):
+    """The robots of a floor.
+
+    Parameters
+    ----------
+    desk : callable
+        Takes what the robots do.
+    """
+
+    def __init__(
+        self,
+        env: Environment,
+        world: World,
+        callees: Callees,
+        chance: Chance,
+        temper: Temper,
+        chairs: Iterable[Chair],
+        desk: Callable[[AnyEvent], None],
+    ) -> None:
+        self.env = env
+        self.temper = temper
+        self.robots = {chair.agent: Robot(chair) for chair in chairs}
+        self._world = world
+        self._callees = callees
+        self._chance = chance
+        self._desk = desk
+        world.listener = self
+
+    def start(self) -> None:
+        """Let the shifts begin and end."""
+        now = self._now
+        for robot in self.robots.values():
+            late_us = self._us(exponential(self._u(Purpose.late, robot, 0), self.temper.late_s))
+            self._later(max(0, robot.chair.starts_us + late_us - now), self._sign_in, robot)
+            if robot.chair.ends_us is not None:
+                self._later(max(0, robot.chair.ends_us - now), self._sign_out, robot)
+
+    # ---- the shift
+
+    def _sign_in(self, robot: Robot) -> None:
+        chair = robot.chair
+        robot.at_work = True
+        self._desk(
+            SignedIn(
+                at_us=self._now,
+                agent=chair.agent,
+                campaigns=chair.campaigns,
+                call_me=chair.call_me,
+                node=chair.node,
+            )
+        )
+        if not chair.call_me:
+            self._world.lift(chair.agent, chair.node)
+        self._plan_break(robot)
+
+    def _sign_out(self, robot: Robot) -> None:
+        robot.at_work = False
+        self._desk(SignedOut(at_us=self._now, agent=robot.chair.agent))
+
+    def _plan_break(self, robot: Robot) -> None:
+        robot.n_breaks += 1
+        after_s = exponential(self._u(Purpose.break_after, robot, robot.n_breaks), self.temper.break_after_s)
+        self._later(self._us(after_s), self._want_break, robot)
+
+    def _want_break(self, robot: Robot) -> None:
+        if not robot.at_work:
+            return
+        robot.wants_break = True
+        self._desk(PauseAsked(at_us=self._now, agent=robot.chair.agent, reason="break"))
+        if robot.call_id is None:
+            self._rest(robot)
+
+    def _rest(self, robot: Robot) -> None:
+        robot.wants_break = False
+        robot.resting = True
+        length_s = lognormal(self._u(Purpose.break_length, robot, robot.n_breaks), *self.temper.break_s)
+        self._later(self._us(length_s), self._rested, robot)
+
+    def _rested(self, robot: Robot) -> None:
+        robot.resting = False
+        self._plan_break(robot)
+        self._make_ready(robot)
+
+    def _make_ready(self, robot: Robot) -> None:
+        if robot.at_work and not robot.resting and robot.call_id is None:
+            self._desk(MadeReady(at_us=self._now, agent=robot.chair.agent))
+
+    # ---- the phone
+
+    def lifted(self, agent: str) -> None:
+        if (robot := self.robots.get(agent)) is not None:
+            self._later(self._us(self.temper.settle_s), self._make_ready, robot)
+
+    def dropped(self, agent: str) -> None:
+        robot = self.robots.get(agent)
+        if robot is not None and robot.at_work:
+            self._later(self._us(self.temper.drop_s), self._pick_up, robot)
+
+    def _pick_up(self, robot: Robot) -> None:
+        if robot.at_work:
+            self._world.lift(robot.chair.agent, robot.chair.node)
+
+    def connected(self, agent: str, call_id: str, meeting: Meeting) -> None:
+        robot = self.robots.get(agent)
+        if robot is None:
+            return
+        robot.n_calls += 1
+        robot.call_id, robot.meeting, robot.recorded = call_id, meeting, False
+        if self._u(Purpose.early, robot, robot.n_calls) < self.temper.p_early:
+            self._later(meeting.talk_us * 9 // 10, self._record, (robot, call_id))
+        if not meeting.person_ends:
+            self._later(meeting.talk_us, self._hang_up, (robot, call_id))
+
+    def _hang_up(self, talk: tuple[Robot, str]) -> None:
+        robot, call_id = talk
+        if robot.call_id == call_id:
+            self._desk(HangUpAsked(at_us=self._now, agent=robot.chair.agent))
+
+    def left(self, agent: str, call_id: str) -> None:
+        robot = self.robots.get(agent)
+        if robot is None or robot.call_id != call_id or robot.meeting is None:
+            return
+        if self._u(Purpose.drop, robot, robot.n_calls) < self.temper.p_drop:
+            self._later(0, self._lose_phone, robot)
+        if robot.recorded or self._u(Purpose.forget, robot, robot.n_calls) < self.temper.p_forget:
+            self._finish(robot)
+        else:
+            law = self.temper.wrap_debtor_s if robot.meeting.who == "debtor" else self.temper.wrap_other_s
+            wrap_s = lognormal(self._u(Purpose.wrap, robot, robot.n_calls), *law)
+            self._later(self._us(wrap_s), self._wrap, (robot, call_id))
+
+    def _wrap(self, talk: tuple[Robot, str]) -> None:
+        robot, call_id = talk
+        if robot.call_id == call_id:
+            self._record(talk)
+            self._finish(robot)
+
+    def _record(self, talk: tuple[Robot, str]) -> None:
+        robot, call_id = talk
+        if robot.call_id != call_id or robot.meeting is None or robot.recorded:
+            return
+        robot.recorded = True
+        said = self._callees.say(robot.meeting, self._now)
+        self._desk(
+            Disposed(
+                at_us=self._now,
+                agent=robot.chair.agent,
+                call_id=call_id,
+                disposition=said.disposition,
+                debt=said.debt,
+                amount_minor=said.amount_minor,
+                currency=said.currency,
+                due_on=said.due_on,
+                instalments=said.instalments,
+                call_back_us=said.call_back_us,
+                own=said.own,
+            )
+        )
+
+    def _finish(self, robot: Robot) -> None:
+        robot.call_id, robot.meeting = None, None
+        if robot.wants_break:
+            self._rest(robot)
+
+    def _lose_phone(self, robot: Robot) -> None:
+        self._world.drop(robot.chair.agent, self._us(self.temper.drop_s))
+
+    # ---- the screen
+
+    def see(self, fact: AgentShifted) -> None:
+        """See the own state on the screen."""
+        robot = self.robots.get(fact.agent)
+        if robot is None:
+            return
+        robot.state = fact.state
+        robot.turn += 1
+        if fact.state is AgentState.ready and robot.chair.previews:
+            self._later(SECOND, self._ask, (robot, robot.turn))
+        elif fact.state is AgentState.paused and not robot.resting and not robot.wants_break:
+            # The engine paused the agent, e.g. after an unaccepted call.
+            self._later(self._us(self.temper.settle_s), self._make_ready, robot)
+
+    def _ask(self, intention: tuple[Robot, int]) -> None:
+        robot, turn = intention
+        if robot.at_work and robot.turn == turn:
+            self._later(self._us(self.temper.ask_again_s), self._ask, intention)
+            self._desk(LeadAsked(at_us=self._now, agent=robot.chair.agent))
+
+    def shown(self, order: ShowLead) -> None:
+        robot = self.robots.get(order.agent)
+        if robot is None or order.call_id is not None:
+            return
+        robot.n_previews += 1
+        read_s = lognormal(self._u(Purpose.preview, robot, robot.n_previews), *self.temper.preview_s)
+        self._later(self._us(read_s), self._decide, (robot, robot.n_previews))
+
+    def _decide(self, preview: tuple[Robot, int]) -> None:
+        robot, nth = preview
+        if robot.state is not AgentState.previewing or robot.n_previews != nth:
+            return
+        if self._u(Purpose.skip, robot, nth) < self.temper.p_skip:
+            self._desk(LeadSkipped(at_us=self._now, agent=robot.chair.agent))
+        else:
+            self._desk(LeadAccepted(at_us=self._now, agent=robot.chair.agent))
+
+    # ---- chance and clock
+
+    @property
+    def _now(self) -> int:
+        return self.env._now  # type: ignore[return-value]  # an integer, as it was started
+
+    def _u(self, purpose: int, robot: Robot, counter: int) -> float:
+        return self._chance.u(purpose, robot.entity, counter)
+
+    @staticmethod
+    def _us(seconds: float) -> int:
+        return int(seconds * SECOND)
+
+    def _later(self, after_us: int, act: Callable[[Subject], None], subject: Subject) -> None:
+        Alarm(self.env, after_us, act, subject)

@@ -1,0 +1,137 @@
+"""Chance as a function: a draw is u(seed, purpose, entity, counter), whatever was drawn before (decision 0006).
+
+Nothing here has state. The hash is the finaliser of SplitMix64 (Steele, Lea & Flood, "Fast splittable pseudorandom
+number generators", OOPSLA 2014) applied once for each word; tests/unit/test_chance.py holds its known vectors.
+"""
+
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import accumulate
+from statistics import NormalDist
+from typing import Final, Generic, TypeVar
+
+Option = TypeVar("Option")
+
+_WORD: Final = 0xFFFFFFFFFFFFFFFF
+_GAMMA: Final = 0x9E3779B97F4A7C15
+
+
+class Purpose:
+    """One number for each quantity drawn. A number once given is never used for another quantity."""
+
+    # people and their numbers
+    trait: Final = 1
+    number: Final = 2
+    network: Final = 3
+    setup: Final = 4
+    home: Final = 5
+    answer: Final = 6
+    machine: Final = 7
+    ring: Final = 8
+    who: Final = 9
+    patience: Final = 10
+    talk: Final = 11
+    ends: Final = 12
+    outcome: Final = 13
+    promise: Final = 14
+    call_back: Final = 15
+    # the switch
+    detect: Final = 24
+    detect_time: Final = 25
+    # agents
+    late: Final = 32
+    wrap: Final = 33
+    break_after: Final = 34
+    break_length: Final = 35
+    forget: Final = 36
+    early: Final = 37
+    drop: Final = 38
+    preview: Final = 39
+    skip: Final = 40
+
+    #: One more than the greatest number.
+    end: Final = 64
+
+
+def mix(word: int) -> int:
+    """Return the SplitMix64 finaliser of a 64-bit word."""
+    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
+    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _WORD
+    return word ^ (word >> 31)
+
+
+def entity_of(name: str) -> int:
+    """Return the 64-bit number that stands for a named entity (an agent) in draws."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
+class Chance:
+    """The draws of one seed."""
+
+    __slots__ = ("_keys", "seed")
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        first = mix((seed + _GAMMA) & _WORD)
+        self._keys = tuple(mix((first + purpose * _GAMMA) & _WORD) for purpose in range(Purpose.end))
+
+    def u(self, purpose: int, entity: int, counter: int = 0) -> float:
+        """Return the draw of one quantity, uniform in the open interval (0, 1).
+
+        Parameters
+        ----------
+        purpose : int
+            One of `Purpose`.
+        entity : int
+            Person, phone or agent; any integer, taken modulo 2**64.
+        counter : int
+            How many-th draw of this quantity for this entity; any integer, taken modulo 2**64.
+        """
+        # `mix` written out twice: a call in the hot path costs as much as the arithmetic.
+        word = (self._keys[purpose] + entity * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        word = ((word ^ (word >> 31)) + counter * 0x9E3779B97F4A7C15) & 0xFFFFFFFFFFFFFFFF
+        word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
+        word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
+        # 52 bits and a half: never 0, never 1, so that every inverse function is finite.
+        return ((word ^ (word >> 31)) >> 12) * 2.0**-52 + 2.0**-53
+
+
+# ---- inverse functions
+
+
+#: Quantile of the standard normal law: Wichura's rational approximation AS 241, exact to about 1e-16.
+normal = NormalDist().inv_cdf
+
+
+def exponential(u: float, mean: float) -> float:
+    """Return the quantile u of the exponential law."""
+    return -mean * math.log1p(-u)
+
+
+def lognormal(u: float, median: float, sigma: float) -> float:
+    """Return the quantile u of the lognormal law whose logarithm has mean log(median) and deviation sigma."""
+    return median * math.exp(sigma * normal(u))
+
+
+def uniform(u: float, low: float, high: float) -> float:
+    """Return the quantile u of the uniform law."""
+    return low + (high - low) * u
+
+
+class Choice(Generic[Option]):
+    """A choice by weights; equal draws choose equally."""
+
+    __slots__ = ("_bounds", "options")
+
+    def __init__(self, options: Sequence[Option], weights: Sequence[float]) -> None:
+        total = sum(weights)
+        self.options = tuple(options)
+        self._bounds = tuple(bound / total for bound in accumulate(weights[:-1]))
+
+    def of(self, u: float) -> Option:
+        """Return the option in whose share the draw lies."""
+        return self.options[bisect_right(self._bounds, u)]

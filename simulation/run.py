@@ -1,0 +1,216 @@
+"""A simulated floor: the engine that runs live, a SimPy world, robot agents and a ledger, in virtual time.
+
+The driver keeps the order of the live loop: an Originate leaves after the commit of its own row and before its verdict
+runs out; the ledger's answers come back after the commit; every other order leaves at once. Equal inputs and seeds give
+equal rows, byte for byte.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec.structs import replace
+from simpy import Environment
+
+from dialer.engine import Engine, Gate
+from domain.calls import AgentState, AnswerClass, Disposition
+from domain.events import AnyEvent, CampaignOrdered, FloorOpened, LeadsLoaded, NotSent, Tick
+from domain.facts import AgentShifted, AttemptClosed, CallClassed
+from domain.instants import SECOND
+from domain.orders import Order, Originate, Reserve
+from domain.protocols import Journal
+from domain.records import Row
+from domain.settings import FloorSettings
+from simulation.agents import Chair, Staff, Temper
+from simulation.alarms import Alarm
+from simulation.chance import Chance
+from simulation.exchange import WorldSettings
+from simulation.people import Behaviour, People
+from simulation.world import World
+
+
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a run adds to a floor's own settings."""
+
+    start_us: int
+    hours: float = 8.0
+    seed: int = 1
+    #: How long a commit takes.
+    commit_us: int = 5_000
+    world: WorldSettings = WorldSettings()
+    behaviour: Behaviour = Behaviour()
+    temper: Temper = Temper()
+    versions: dict[str, str] = {}
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """Counts of a run, from its rows."""
+
+    rows: int = 0
+    attempts: int = 0
+    classes: dict[AnswerClass, int] = msgspec.field(default_factory=dict)
+    dispositions: dict[Disposition, int] = msgspec.field(default_factory=dict)
+    #: Seconds that agents spent in each state, over all agents.
+    agent_s: dict[AgentState, float] = msgspec.field(default_factory=dict)
+    #: Answer to agent, over connected calls.
+    wait_s: float = 0.0
+    talk_s: float = 0.0
+
+    @property
+    def abandon_rate(self) -> float | None:
+        """Abandoned calls per call answered by a person; None before the first."""
+        connected = self.classes.get(AnswerClass.connected, 0)
+        abandoned = self.classes.get(AnswerClass.abandoned, 0)
+        return abandoned / (connected + abandoned) if connected + abandoned else None
+
+    @property
+    def occupancy(self) -> float | None:
+        """Talk and wrap-up per time at work off pause; None without any."""
+        busy_s = self.agent_s.get(AgentState.talking, 0.0) + self.agent_s.get(AgentState.wrapup, 0.0)
+        idle_s = self.agent_s.get(AgentState.ready, 0.0) + self.agent_s.get(AgentState.reserved, 0.0)
+        return busy_s / (busy_s + idle_s) if busy_s + idle_s else None
+
+
+class SimulatedFloor:
+    """One floor in virtual time.
+
+    Parameters
+    ----------
+    ledger : Journal
+        Takes the rows and answers reservations.
+    loads : iterable of LeadsLoaded
+        The lists, as stored plans give them.
+    chairs : iterable of Chair
+        The agents' shifts.
+    """
+
+    def __init__(
+        self,
+        *,
+        floor: FloorSettings,
+        run: RunSettings,
+        gate: Gate,
+        ledger: Journal,
+        loads: Iterable[LeadsLoaded],
+        chairs: Iterable[Chair],
+    ) -> None:
+        chance = Chance(run.seed)
+        self.env = Environment(run.start_us)
+        self.engine = Engine(gate)
+        self.summary = Summary()
+        self.people = People(run.behaviour, chance, start_us=run.start_us)
+        self.world = World(self.env, run.world, self.people, chance, self.accept)
+        self.staff = Staff(self.env, self.world, self.people, chance, run.temper, chairs, self.accept)
+        self._floor = floor
+        self._run = run
+        self._gate = gate
+        self._ledger = ledger
+        self._loads = loads
+        self._waiting: list[Row] = []
+        #: Rows wait whose commit somebody waits for.
+        self._urgent = False
+        self._committing_since_us: int | None = None
+        #: Since when each agent is in which state.
+        self._states: dict[str, tuple[AgentState, int]] = {}
+
+    def go(self) -> Summary:
+        """Run to the end and return the summary; the rows are in the ledger."""
+        start_us = self._run.start_us
+        self.accept(
+            FloorOpened(
+                at_us=start_us,
+                settings=self._floor,
+                rules=self._gate.version,
+                versions=self._run.versions,
+                rehearsed=True,
+            )
+        )
+        for load in self._loads:
+            self.people.meet(load.people)
+            self.accept(replace(load, at_us=start_us))
+        self.world.start()
+        for campaign in self._floor.campaigns:
+            self.accept(CampaignOrdered(at_us=start_us, campaign=campaign.name, verb="run"))
+        self.staff.start()
+        self._tick(round(self._floor.tick_s * SECOND))
+        end_us = start_us + round(self._run.hours * 3600 * SECOND)
+        self.env.run(until=end_us)
+        for state, since_us in self._states.values():
+            self._spent(state, end_us - since_us)
+        if self._waiting:
+            self._ledger.append(self._waiting)
+        return self.summary
+
+    # ---- events in, orders out
+
+    def accept(self, event: AnyEvent) -> None:
+        """Let the engine handle an input and carry out what follows."""
+        rows = self.engine.handle(event)
+        self._waiting += rows
+        self.summary.rows += len(rows)
+        for row in rows:
+            record = row.record
+            if isinstance(record, Order):
+                if isinstance(record, Originate | Reserve):
+                    self._urgent = True
+                else:
+                    self.world.send(record)
+            elif isinstance(record, AgentShifted):
+                self._shifted(record)
+            elif isinstance(record, AttemptClosed):
+                self._closed(record)
+            elif isinstance(record, CallClassed):
+                classes = self.summary.classes
+                classes[record.answer_class] = classes.get(record.answer_class, 0) + 1
+                self.summary.wait_s += (record.wait_us or 0) / SECOND
+        if self._urgent and self._committing_since_us is None:
+            self._commit()
+
+    def _commit(self) -> None:
+        """Begin a commit of all that waits: rows that nobody waits for ride along with the next that matters."""
+        batch, self._waiting, self._urgent = self._waiting, [], False
+        self._committing_since_us = self._now
+        Alarm(self.env, self._run.commit_us, self._committed, batch)
+
+    def _committed(self, batch: list[Row]) -> None:
+        answers = self._ledger.append(batch)
+        now = self._now
+        for row in batch:
+            order = row.record
+            if isinstance(order, Originate):
+                self.summary.attempts += 1
+                if now < order.valid_until_us:
+                    self.world.send(order)
+                else:
+                    self.accept(NotSent(at_us=now, call_id=order.call_id, why="verdict_ended"))
+        for answer in answers:
+            self.accept(replace(answer, at_us=now))
+        self._committing_since_us = None
+        if self._urgent:
+            self._commit()
+
+    def _tick(self, every_us: int) -> None:
+        since_us = self._committing_since_us
+        self.accept(Tick(at_us=self._now, commit_lag_us=0 if since_us is None else self._now - since_us))
+        Alarm(self.env, every_us, self._tick, every_us)
+
+    @property
+    def _now(self) -> int:
+        return self.env._now  # type: ignore[return-value]  # an integer, as it was started
+
+    # ---- counting
+
+    def _shifted(self, fact: AgentShifted) -> None:
+        before = self._states.get(fact.agent)
+        if before is not None:
+            self._spent(before[0], self._now - before[1])
+        self._states[fact.agent] = fact.state, self._now
+        self.staff.see(fact)
+
+    def _spent(self, state: AgentState, span_us: int) -> None:
+        agent_s = self.summary.agent_s
+        agent_s[state] = agent_s.get(state, 0.0) + span_us / SECOND
+
+    def _closed(self, fact: AttemptClosed) -> None:
+        counts = self.summary.dispositions
+        counts[fact.disposition] = counts.get(fact.disposition, 0) + 1
+        self.summary.talk_s += (fact.talk_us or 0) / SECOND
