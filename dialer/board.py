@@ -1,4 +1,4 @@
-"""What the live board, the control socket's `status` and the alarms show: one record, computed from the engine's state."""
+"""What the live board, the control socket and the alarms show: one record, computed from the engine's state."""
 
 import msgspec
 

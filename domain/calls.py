@@ -63,6 +63,7 @@ class Disposition(StrEnum):
 
 #: What an agent may record.
 AGENT_DISPOSITIONS = (
+    Disposition.machine,
     Disposition.wrong_party,
     Disposition.third_party,
     Disposition.no_promise,

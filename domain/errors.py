@@ -13,5 +13,10 @@ class SwitchLost(CadenciaError):
     """A switch or its link is away for now. Nobody acts yet: the loop tries again."""
 
 
+class LedgerStalled(CadenciaError):
+    """The record cannot be written or read for now (locked, disk full, server away). Nobody acts yet: the loop keeps its
+    rows, dials nothing new and tries again."""
+
+
 class Broken(CadenciaError):
     """A law of the house does not hold: the record cannot be folded, an impossible transition. The developer acts."""

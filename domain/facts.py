@@ -70,6 +70,13 @@ class CallMoved(Fact, frozen=True, kw_only=True):
     agent: str | None = None
 
 
+class CallAssigned(Fact, frozen=True, kw_only=True):
+    """An unconnected call gets another agent; None: it has to find one like any other."""
+
+    call_id: str
+    agent: str | None
+
+
 class CallClassed(Fact, frozen=True, kw_only=True):
     """An answered call ends in its one class."""
 
@@ -139,6 +146,7 @@ AnyFact = (
     | LeadHeld
     | LeadClosed
     | CallMoved
+    | CallAssigned
     | CallClassed
     | AttemptClosed
     | AgentShifted

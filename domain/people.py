@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from domain.calls import Disposition
+
 
 class ContactEvent(StrEnum):
     """The event ladder that contact law counts."""
@@ -167,3 +169,50 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notices: tuple[str, ...] = ()
     #: Version of the rule packs that judged.
     rules: str = ""
+
+
+#: Stops that a disposition puts on the number, on the debts worked, on the person.
+_STOPS_PHONE = {Disposition.wrong_party: StopKind.wrong_number, Disposition.not_in_service: StopKind.not_in_service}
+_STOPS_DEBT = {Disposition.dispute: StopKind.dispute, Disposition.already_paid: StopKind.dispute}
+_STOPS_PERSON = {
+    Disposition.do_not_call: StopKind.do_not_call,
+    Disposition.vulnerable: StopKind.vulnerable,
+    Disposition.deceased: StopKind.deceased,
+}
+
+
+def stops_after(disposition: Disposition, phone: int, debts: tuple[int, ...]) -> tuple[Stop, ...]:
+    """Return the stops that follow a disposition at once; the ledger writes them and the engine obeys them."""
+    if disposition in _STOPS_PHONE:
+        return (Stop(kind=_STOPS_PHONE[disposition], phone=phone),)
+    if disposition in _STOPS_DEBT:
+        return tuple(Stop(kind=_STOPS_DEBT[disposition], debt=debt) for debt in debts)
+    if disposition in _STOPS_PERSON:
+        return (Stop(kind=_STOPS_PERSON[disposition]),)
+    return ()
+
+
+_EVENTS = {
+    Disposition.busy: ContactEvent.busy,
+    Disposition.no_answer: ContactEvent.no_answer,
+    Disposition.rejected: ContactEvent.no_answer,
+    Disposition.not_in_service: ContactEvent.not_in_service,
+    Disposition.network_fail: ContactEvent.network_fail,
+    Disposition.machine: ContactEvent.amd_machine,
+    Disposition.cut: ContactEvent.answered,
+    Disposition.abandoned: ContactEvent.abandoned,
+    Disposition.lost: ContactEvent.answered,
+    Disposition.cancelled: ContactEvent.dialed,
+    Disposition.unknown: ContactEvent.dialed,
+    Disposition.unrecorded: ContactEvent.answered,
+    Disposition.wrong_party: ContactEvent.wrong_party,
+    Disposition.third_party: ContactEvent.third_party,
+    Disposition.deceased: ContactEvent.third_party,
+    Disposition.not_sent: None,
+    Disposition.stale: None,
+}
+
+
+def rung(disposition: Disposition) -> ContactEvent | None:
+    """Return the rung of the contact ladder that a disposition stands on; None: never dialled."""
+    return _EVENTS.get(disposition, ContactEvent.right_party_contact)

@@ -1,0 +1,86 @@
+"""The engine: events in, each with its own time; facts and orders out. No clock, no I/O, no chance.
+
+`handle` is *evolve the input, then decide*; every fact and order is evolved as it is emitted. `fold` is recovery: the
+same `evolve` over a recorded row, nothing decided again. Equal rows give equal states, equal inputs equal rows.
+"""
+
+from dialer.board import Board
+from dialer.engine.board import board
+from dialer.engine.decide import decide
+from dialer.engine.evolve import evolve
+from dialer.engine.state import State, freeze, thaw
+from dialer.engine.step import Gate, Step
+from domain.errors import Broken
+from domain.events import AnyEvent, FloorOpened
+from domain.records import Row
+
+
+class Engine:
+    """One floor's engine.
+
+    Parameters
+    ----------
+    gate : Gate
+        Judges every contact before it is reserved.
+    """
+
+    def __init__(self, gate: Gate, state: State | None = None) -> None:
+        self.gate = gate
+        self.state = state or State()
+
+    @classmethod
+    def restore(cls, blob: bytes, gate: Gate) -> "Engine":
+        """Return the engine of a snapshot; fold the rows after `seq` next."""
+        return cls(gate, thaw(blob))
+
+    @property
+    def seq(self) -> int:
+        """Number of the last row."""
+        return self.state.seq
+
+    def handle(self, event: AnyEvent) -> list[Row]:
+        """Take one input and return its rows: the input, then the facts and orders that follow.
+
+        Raises
+        ------
+        Broken
+            When the input cannot be folded; the floor must stop dialling.
+        """
+        state = self.state
+        if event.at_us < state.at_us:
+            raise Broken(f"input {event} is older than the floor's last, {state.at_us}")
+        if type(event) is FloorOpened and not state.opened:
+            state.settings = event.settings
+        elif not state.opened:
+            raise Broken(f"the first input of a stream is FloorOpened, was {type(event).__name__}")
+        state.at_us = event.at_us
+        step = Step(state, self.gate)
+        step.emit(event, getattr(event, "campaign", None))
+        decide(step, event)
+        return step.rows
+
+    def fold(self, row: Row) -> None:
+        """Take one recorded row as it is.
+
+        Raises
+        ------
+        Broken
+            When a row is missing or contradicts what came before.
+        """
+        state = self.state
+        if row.seq != state.seq + 1:
+            raise Broken(f"stream {row.stream}: row {row.seq} follows {state.seq}; rows are missing")
+        state.seq = row.seq
+        state.at_us = row.at_us
+        evolve(state, row.record)
+
+    def snapshot(self) -> bytes:
+        """Return the state as bytes, to be stored with `seq`."""
+        return freeze(self.state)
+
+    def board(self) -> Board:
+        """Return what the live board shows."""
+        return board(self.state)
+
+
+__all__ = ["Engine", "Gate"]

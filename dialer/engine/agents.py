@@ -1,0 +1,242 @@
+"""Decisions about agents: who is free, who takes a caller, what follows a call, pauses and departures."""
+
+from dialer.engine import leads
+from dialer.engine.state import Agent, Call
+from dialer.engine.step import Step
+from dialer.engine.transitions import ON_SWITCH
+from domain.calls import AgentState, Disposition, Phase
+from domain.facts import AgentShifted, CallAssigned, CallMoved
+from domain.instants import SECOND
+from domain.orders import Connect, DropAgent, HangUp, Keep, QueueAgent, RingAgent
+
+#: A switch calls an agent usable a moment before it is; a busy answer rests him for this long.
+BUSY_REST_US = 2 * SECOND
+#: A connect ordered later than this before the end of the patience could reach a caller who hears the message.
+CONNECT_MARGIN_US = 100_000
+
+#: States in which an agent may stay off-hook but gets no call from any queue.
+_AVAILABLE = frozenset({AgentState.ready})
+
+
+def shift(step: Step, agent: Agent, state: AgentState, reason: str = "", call_id: str | None = None) -> None:
+    """Move an agent to a state, and let the switch's own queues know whether he may be given calls."""
+    was = agent.state
+    step.emit(AgentShifted(agent=agent.agent, state=state, reason=reason, call_id=call_id), agent.allotted)
+    joins = was is AgentState.offline
+    if agent.phone_up and (joins or (was in _AVAILABLE) != (state in _AVAILABLE)):
+        queue(step, agent)
+
+
+def queue(step: Step, agent: Agent) -> None:
+    names = agent.campaigns or tuple(campaign.name for campaign in step.state.settings.campaigns)
+    step.emit(QueueAgent(agent=agent.agent, node=agent.node, campaigns=names, paused=agent.state not in _AVAILABLE))
+
+
+def pick(step: Step, call: Call) -> Agent | None:
+    """Return the agent for an answered caller: his own, else the longest idle allotted here, else any who serves."""
+    state = step.state
+    other = None
+    for name in state.ready:
+        agent = state.agents[name]
+        if agent.node != call.node or name in call.refused or not state.serves(agent, call.campaign):
+            continue
+        if agent.allotted == call.campaign:
+            return agent
+        other = other or agent
+    return other
+
+
+def seek_agent(step: Step, call: Call) -> None:
+    """Connect a waiting caller if anybody can take him; otherwise keep him for the rest of the patience."""
+    deadline_us = call.clock_us + patience_us(step, call)
+    if step.at_us >= deadline_us - CONNECT_MARGIN_US or call.call_id in step.gone:
+        return
+    agent = step.agent_of(call) if call.pinned else pick(step, call)
+    if agent is None:
+        step.emit(Keep(call_id=call.call_id, node=call.node, for_ms=(deadline_us - step.at_us) // 1000), call.campaign)
+        return
+    connect(step, call, agent)
+
+
+def patience_us(step: Step, call: Call) -> int:
+    return round(step.state.campaign_settings(call.campaign).patience_s * SECOND)
+
+
+def connect(step: Step, call: Call, agent: Agent) -> None:
+    step.emit(Connect(call_id=call.call_id, agent=agent.agent, node=call.node), call.campaign)
+    if agent.state is not AgentState.reserved or agent.call_id != call.call_id:
+        shift(step, agent, AgentState.reserved, call_id=call.call_id)
+
+
+def become_ready(step: Step, agent: Agent) -> None:
+    """Give a free agent to the caller who waits longest, or let him stand ready."""
+    state = step.state
+    best: Call | None = None
+    for call in state.calls.values():
+        if (
+            call.phase is Phase.waiting
+            and not call.pinned
+            and call.node == agent.node
+            and agent.agent not in call.refused
+            and call.call_id not in step.gone
+            and state.serves(agent, call.campaign)
+            and step.at_us < call.clock_us + patience_us(step, call) - CONNECT_MARGIN_US
+            and (best is None or call.clock_us < best.clock_us)
+        ):
+            best = call
+    if agent.state is not AgentState.ready:
+        shift(step, agent, AgentState.ready)
+    if best is not None:
+        connect(step, best, agent)
+
+
+def release(step: Step, agent: Agent) -> None:
+    """What an agent does when nothing holds him any more: leave, pause or be ready, as asked before."""
+    if agent.then == "leave":
+        shift(step, agent, AgentState.offline)
+        step.emit(DropAgent(agent=agent.agent, node=agent.node))
+    elif not agent.phone_up:
+        shift(step, agent, AgentState.away, "phone_down")
+        if agent.call_me:
+            step.emit(RingAgent(agent=agent.agent, node=agent.node))
+    elif agent.then == "ready":
+        become_ready(step, agent)
+    elif agent.state is not AgentState.paused or agent.reason != agent.then:
+        shift(step, agent, AgentState.paused, agent.then)
+
+
+def free_of(step: Step, call: Call, *, unless: str | None = None) -> None:
+    """Let go of the agent a call held without having talked, e.g. when the caller left."""
+    agent = step.agent_of(call)
+    if agent is not None and agent.agent != unless and agent.call_id == call.call_id:
+        if agent.state is AgentState.reserved:
+            release(step, agent)
+        elif agent.state is AgentState.talking:
+            wrap_up(step, agent, call)
+
+
+def wrap_up(step: Step, agent: Agent, call: Call) -> None:
+    shift(step, agent, AgentState.wrapup, call_id=call.call_id)
+
+
+def taken(step: Step, agent: Agent, call: Call) -> None:
+    """An agent talks to a caller: whoever else counted on him must find somebody else."""
+    other_id = agent.call_id
+    if agent.state is AgentState.wrapup and other_id != call.call_id and other_id is not None:
+        finish_wrapup(step, agent)
+    shift(step, agent, AgentState.talking, call_id=call.call_id)
+    other = step.state.calls.get(other_id) if other_id is not None and other_id != call.call_id else None
+    if other is not None and other.agent == agent.agent:
+        orphan(step, other)
+
+
+def orphan(step: Step, call: Call) -> None:
+    """Find another agent for a call whose own is gone; one that may never find nobody is not left to ring."""
+    if call.phase is Phase.connecting:
+        step.emit(CallMoved(call_id=call.call_id, phase=Phase.waiting), call.campaign)
+        if call.pinned:
+            step.emit(CallAssigned(call_id=call.call_id, agent=None), call.campaign)
+        seek_agent(step, call)
+        return
+    if not call.pinned or call.phase not in ON_SWITCH:
+        return  # one still being reserved is given up when the ledger answers
+    substitute = pick(step, call)
+    step.emit(CallAssigned(call_id=call.call_id, agent=substitute.agent if substitute else None), call.campaign)
+    if call.phase is Phase.waiting:
+        seek_agent(step, call)
+    elif substitute is not None:
+        shift(step, substitute, AgentState.reserved, call_id=call.call_id)
+    elif not call.answered_us and not call.hangup_why:
+        step.emit(HangUp(call_id=call.call_id, node=call.node, why="agent_lost"), call.campaign)
+
+
+def finish_wrapup(step: Step, agent: Agent) -> None:
+    """Close the attempt an agent has finished with, recorded or not."""
+    call = step.state.calls.get(agent.call_id) if agent.call_id is not None else None
+    if call is not None and call.phase is Phase.wrapping:
+        leads.close_attempt(step, call, call.disposed.disposition if call.disposed else Disposition.unrecorded)
+
+
+# ---- inputs of the desk and of agents' phones
+
+
+def signed_in(step: Step, name: str) -> None:
+    agent = step.state.agents[name]
+    if agent.state is not AgentState.offline:
+        return
+    if agent.phone_up:
+        shift(step, agent, AgentState.paused, "signed_in")
+        return
+    shift(step, agent, AgentState.away, "phone_down")
+    if agent.call_me:
+        step.emit(RingAgent(agent=agent.agent, node=agent.node))
+
+
+def phone_up(step: Step, name: str) -> None:
+    agent = step.state.agents[name]
+    if agent.state is AgentState.offline:
+        # Dialled the feature code without signing in at a desk.
+        shift(step, agent, AgentState.paused, "signed_in")
+        return
+    if agent.state is AgentState.away:
+        release(step, agent)
+    queue(step, agent)
+
+
+def phone_down(step: Step, name: str) -> None:
+    agent = step.state.agents.get(name)
+    if agent is None or agent.state is AgentState.offline:
+        return
+    held = step.state.calls.get(agent.call_id) if agent.call_id is not None else None
+    if agent.state in (AgentState.talking, AgentState.wrapup):
+        return  # the end of the call tells the rest
+    was_previewing = agent.state is AgentState.previewing
+    if was_previewing:
+        leads.drop_preview(step, agent, "phone_down")
+    if agent.state is not AgentState.away:
+        shift(step, agent, AgentState.away, "phone_down")
+    if agent.call_me:
+        step.emit(RingAgent(agent=name, node=agent.node))
+    if held is not None and held.agent == name:
+        orphan(step, held)
+
+
+def made_ready(step: Step, name: str) -> None:
+    agent = step.state.agents.get(name)
+    if agent is not None and agent.state is AgentState.paused:
+        release(step, agent)
+
+
+def pause_asked(step: Step, name: str) -> None:
+    agent = step.state.agents.get(name)
+    if agent is None:
+        return
+    if agent.state is AgentState.previewing:
+        leads.drop_preview(step, agent, "paused")
+        release(step, agent)
+    elif agent.state in (AgentState.ready, AgentState.paused):
+        release(step, agent)
+
+
+def signed_out(step: Step, name: str) -> None:
+    agent = step.state.agents.get(name)
+    if agent is None:
+        return
+    if agent.state is AgentState.previewing:
+        leads.drop_preview(step, agent, "signed_out")
+    if agent.state in (AgentState.ready, AgentState.paused, AgentState.away, AgentState.previewing):
+        release(step, agent)
+
+
+def hang_up_asked(step: Step, name: str) -> None:
+    agent = step.state.agents.get(name)
+    call = step.state.calls.get(agent.call_id) if agent is not None and agent.call_id is not None else None
+    if call is not None and call.phase in ON_SWITCH and not call.hangup_why:
+        step.emit(HangUp(call_id=call.call_id, node=call.node, why="agent"), call.campaign)
+
+
+def rested(step: Step) -> None:
+    """Let agents whom the switch called busy try again."""
+    for agent in list(step.state.agents.values()):
+        if agent.state is AgentState.away and agent.reason == "busy" and step.at_us - agent.since_us >= BUSY_REST_US:
+            release(step, agent)

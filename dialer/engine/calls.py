@@ -1,0 +1,317 @@
+"""Decisions about calls: what the switch says happened, and what we answer. The table in `transitions` is the law."""
+
+from dialer.engine import agents, leads
+from dialer.engine.state import Call
+from dialer.engine.step import Step
+from dialer.engine.transitions import ALLOWED, HOLDING, ON_SWITCH, TRIGGERED, UNANSWERED
+from domain import events
+from domain.calls import AgentState, AnswerClass, Cause, Disposition, Phase
+from domain.facts import CallClassed, CallMoved
+from domain.instants import SECOND
+from domain.orders import HangUp, Originate
+
+#: The engine has so long to say Connect or Keep before the dialplan goes on by itself.
+GRACE_MS = 300
+#: A call this long in one pre-answer phase beyond its ring time has been forgotten by the switch.
+SILENT_US = 20 * SECOND
+
+_UNANSWERED_ENDS = {
+    Cause.normal: Disposition.no_answer,
+    Cause.busy: Disposition.busy,
+    Cause.no_answer: Disposition.no_answer,
+    Cause.rejected: Disposition.rejected,
+    Cause.not_in_service: Disposition.not_in_service,
+    Cause.congestion: Disposition.network_fail,
+    Cause.network_fail: Disposition.network_fail,
+    Cause.switch_fail: Disposition.network_fail,
+}
+
+
+def reserved(step: Step, event: events.Reserved) -> None:
+    call = step.state.calls.get(event.call_id)
+    if call is None or call.phase is not Phase.reserving:
+        return
+    settings = step.state.campaign_settings(call.campaign)
+    agent = step.agent_of(call)
+    too_late = call.valid_until_us is not None and step.at_us >= call.valid_until_us
+    if too_late or (call.pinned and (agent is None or agent.call_id != call.call_id)):
+        # The verdict ran out, or the agent reserved for it went away, while the ledger answered.
+        finish(step, call, Disposition.not_sent)
+        return
+    patience_ms = round(settings.patience_s * 1000)
+    step.emit(
+        Originate(
+            call_id=call.call_id,
+            campaign=call.campaign,
+            phone=call.phone,
+            node=call.node,
+            trunk=call.trunk,
+            caller_id=call.caller_id,
+            ring_timeout_ms=round(settings.ring_timeout_s * 1000),
+            valid_until_us=call.valid_until_us or step.at_us + 60 * SECOND,
+            detect=settings.detect_machines,
+            record=settings.record,
+            grace_ms=min(GRACE_MS, patience_ms),
+            limit_ms=max(0, patience_ms - GRACE_MS),
+            abandon="message" if call.abandon_message else "hangup",
+            language=call.language,
+        ),
+        call.campaign,
+    )
+
+
+def stale(step: Step, event: events.Stale) -> None:
+    call = step.state.calls.get(event.call_id)
+    if call is not None and call.phase is Phase.reserving:
+        agents.free_of(step, call)
+        leads.close_attempt(step, call, Disposition.stale)
+
+
+def not_sent(step: Step, event: events.NotSent) -> None:
+    call = step.state.calls.get(event.call_id)
+    if call is not None and call.phase in (Phase.reserving, Phase.originating):
+        agents.free_of(step, call)
+        leads.close_attempt(step, call, Disposition.not_sent)
+
+
+def _move(step: Step, call: Call, phase: Phase, agent: str | None = None) -> None:
+    step.emit(CallMoved(call_id=call.call_id, phase=phase, agent=agent), call.campaign)
+
+
+def _class(step: Step, call: Call, answer_class: AnswerClass, why: str = "", wait_us: int | None = None) -> None:
+    if call.answer_class is None:
+        step.emit(CallClassed(call_id=call.call_id, answer_class=answer_class, why=why, wait_us=wait_us), call.campaign)
+
+
+def progressed(step: Step, event: events.Event, call_id: str) -> Call | None:
+    """Move a call as the table says; None where the news is late or of no consequence."""
+    call = step.state.calls.get(call_id)
+    if call is None:
+        return None
+    phase = TRIGGERED.get(call.phase, {}).get(type(event))
+    if phase is None:
+        return None
+    if phase is Phase.waiting and step.state.campaign_settings(call.campaign).detect_machines:
+        phase = Phase.detecting
+    _move(step, call, phase, getattr(event, "agent", None))
+    return call
+
+
+def answered(step: Step, event: events.Answered) -> None:
+    call = progressed(step, event, event.call_id)
+    if call is not None and call.phase is Phase.waiting:
+        agents.seek_agent(step, call)
+
+
+def detected(step: Step, event: events.Detected) -> None:
+    call = step.state.calls.get(event.call_id)
+    if call is None or call.phase is not Phase.detecting or call.answer_class is not None:
+        return
+    if event.result == "machine":
+        _class(step, call, AnswerClass.machine, "detection")
+    elif event.result == "unsure" and step.state.campaign_settings(call.campaign).unsure == "cut":
+        _class(step, call, AnswerClass.cut, "detection_unsure")
+        cancel(step, call, "unsure")
+    else:
+        _move(step, call, Phase.waiting)
+        agents.seek_agent(step, call)
+
+
+def connected(step: Step, event: events.Connected) -> None:
+    call = step.state.calls.get(event.call_id)
+    if call is None or call.phase not in ON_SWITCH or call.phase is Phase.talking:
+        return
+    agents.free_of(step, call, unless=event.agent)
+    talking(step, call, event.agent)
+
+
+def talking(step: Step, call: Call, name: str) -> None:
+    _move(step, call, Phase.talking, name)
+    _class(step, call, AnswerClass.connected, wait_us=max(0, step.at_us - call.clock_us))
+    agent = step.state.agents.get(name)
+    if agent is not None:
+        agents.taken(step, agent, call)
+
+
+def refused(step: Step, event: events.Refused) -> None:
+    call = step.state.calls.get(event.call_id)
+    agent = step.state.agents.get(event.agent)
+    if agent is not None and agent.state in (AgentState.reserved, AgentState.ready):
+        if event.why == "busy":
+            agents.shift(step, agent, AgentState.away, "busy")
+        else:
+            agents.shift(step, agent, AgentState.paused, event.why)
+    if call is not None and call.phase is Phase.connecting and call.agent == event.agent:
+        agents.orphan(step, call)
+
+
+def queued(step: Step, event: events.Queued) -> None:
+    call = progressed(step, event, event.call_id)
+    if call is not None:
+        agents.free_of(step, call)
+
+
+def abandoned(step: Step, event: events.Abandoned) -> None:
+    call = progressed(step, event, event.call_id)
+    if call is not None:
+        _class(step, call, AnswerClass.abandoned, "no_agent")
+        agents.free_of(step, call)
+
+
+def ended(step: Step, event: events.Ended) -> None:
+    call = step.state.calls.get(event.call_id)
+    if call is None or call.phase not in ON_SWITCH:
+        return
+    switch_failed = event.cause is Cause.switch_fail
+    if call.phase in UNANSWERED:
+        disposition = Disposition.cancelled if call.hangup_why else _UNANSWERED_ENDS[event.cause]
+        finish(step, call, disposition)
+    elif call.phase is Phase.detecting:
+        if call.answer_class is AnswerClass.machine:
+            finish(step, call, Disposition.machine)
+            return
+        _class(step, call, *((AnswerClass.lost, "switch") if switch_failed else (AnswerClass.cut, "left_detecting")))
+        finish(step, call, Disposition.lost if switch_failed else Disposition.cut)
+    elif call.phase in HOLDING or call.phase is Phase.message:
+        _class(step, call, *((AnswerClass.lost, "switch") if switch_failed else (AnswerClass.abandoned, "caller_left")))
+        finish(step, call, Disposition.lost if call.answer_class is AnswerClass.lost else Disposition.abandoned)
+    else:
+        parted(step, call)
+
+
+def finish(step: Step, call: Call, disposition: Disposition) -> None:
+    agents.free_of(step, call)
+    leads.close_attempt(step, call, disposition)
+
+
+def cancel(step: Step, call: Call, why: str) -> None:
+    if not call.hangup_why:
+        step.emit(HangUp(call_id=call.call_id, node=call.node, why=why), call.campaign)
+
+
+def parted(step: Step, call: Call) -> None:
+    """A conversation is over: the agent wraps up, or has already said how it went."""
+    agent = step.agent_of(call)
+    _move(step, call, Phase.wrapping)
+    if agent is None or agent.call_id != call.call_id:
+        leads.close_attempt(step, call, call.disposed.disposition if call.disposed else Disposition.unrecorded)
+    elif call.disposed is not None:
+        agents.wrap_up(step, agent, call)
+        agents.finish_wrapup(step, agent)
+        agents.release(step, agent)
+    else:
+        agents.wrap_up(step, agent, call)
+
+
+def disposed(step: Step, event: events.Disposed) -> None:
+    agent = step.state.agents.get(event.agent)
+    call = step.state.calls.get(event.call_id)
+    if agent is None or call is None or call.phase is not Phase.wrapping:
+        return  # while talking it is kept with the call; afterwards it is too late
+    agents.finish_wrapup(step, agent)
+    agents.release(step, agent)
+
+
+# ---- after blindness
+
+
+def resynced(step: Step, event: events.Resynced) -> None:
+    """Take what a node says is alive as the truth; end the rest."""
+    alive = {live.call_id: live for live in event.calls}
+    over = {end.call_id: end for end in event.ended}
+    step.gone = frozenset(
+        call.call_id for call in step.state.calls.values() if call.node == event.node and call.call_id not in alive
+    )
+    _phones(step, event)
+    for call in list(step.state.calls.values()):
+        if call.node != event.node or call.phase not in ON_SWITCH:
+            continue
+        live = alive.get(call.call_id)
+        if live is not None:
+            _adopt(step, call, live)
+        elif call.call_id in over:
+            _conclude(step, call, over[call.call_id])
+        elif call.phase in UNANSWERED:
+            finish(step, call, Disposition.unknown)
+        elif call.phase is Phase.talking:
+            parted(step, call)
+        else:
+            _class(step, call, AnswerClass.lost, "link")
+            finish(step, call, _DISPOSITION_OF_CLASS[call.answer_class or AnswerClass.lost])
+    prefix = f"{step.state.settings.stream}-"
+    for call_id in alive:
+        if call_id not in step.state.calls and call_id.startswith(prefix):
+            step.emit(HangUp(call_id=call_id, node=event.node, why="unknown_call"))
+
+
+_DISPOSITION_OF_CLASS = {
+    AnswerClass.abandoned: Disposition.abandoned,
+    AnswerClass.machine: Disposition.machine,
+    AnswerClass.cut: Disposition.cut,
+    AnswerClass.lost: Disposition.lost,
+    AnswerClass.connected: Disposition.unrecorded,
+}
+
+
+def _phones(step: Step, event: events.Resynced) -> None:
+    for agent in list(step.state.agents.values()):
+        if agent.node != event.node:
+            continue
+        if agent.phone_up:
+            agents.phone_up(step, agent.agent)
+        else:
+            agents.phone_down(step, agent.agent)
+
+
+def _adopt(step: Step, call: Call, live: events.LiveCall) -> None:
+    if live.state == "talking" and live.agent is not None:
+        if call.phase is not Phase.talking:
+            agents.free_of(step, call, unless=live.agent)
+            talking(step, call, live.agent)
+        return
+    if call.phase is Phase.talking:
+        return
+    if live.state == "ringing" and call.phase is Phase.originating:
+        _move(step, call, Phase.ringing)
+    elif live.state == "queued" and Phase.queued in ALLOWED[call.phase]:
+        _move(step, call, Phase.queued)
+        agents.free_of(step, call)
+    elif live.state == "up" and call.phase in UNANSWERED:
+        _move(step, call, Phase.waiting)
+        agents.seek_agent(step, call)
+    elif live.state == "up" and call.phase is Phase.connecting:
+        agents.free_of(step, call)
+        agents.orphan(step, call)
+
+
+def _conclude(step: Step, call: Call, end: events.EndedCall) -> None:
+    """An answered call ended while nobody listened; the switch remembered how."""
+    if call.phase in UNANSWERED and end.answer_class is not AnswerClass.connected:
+        _move(step, call, Phase.message if end.answer_class is AnswerClass.abandoned else Phase.detecting)
+    if end.answer_class is AnswerClass.connected:
+        if call.phase is not Phase.talking and end.agent is not None:
+            agents.free_of(step, call, unless=end.agent)
+            talking(step, call, end.agent)
+        parted(step, call)
+        return
+    _class(step, call, end.answer_class, "remembered")
+    finish(step, call, _DISPOSITION_OF_CLASS[call.answer_class or end.answer_class])
+
+
+def silent(step: Step) -> None:
+    """End calls that the switch has forgotten: no word long after their ring time."""
+    for call in list(step.state.calls.values()):
+        if call.phase in (Phase.originating, Phase.ringing) and step.state.nodes.get(call.node):
+            limit_us = round(step.state.campaign_settings(call.campaign).ring_timeout_s * SECOND) + SILENT_US
+            if step.at_us - call.dialled_us > limit_us:
+                if not call.hangup_why:
+                    step.emit(HangUp(call_id=call.call_id, node=call.node, why="silent"), call.campaign)
+                elif step.at_us - call.dialled_us > limit_us + SILENT_US:
+                    finish(step, call, Disposition.unknown)
+
+
+def recovered(step: Step) -> None:
+    """At a new segment: what was being reserved when the last one died was never dialled."""
+    for call in list(step.state.calls.values()):
+        if call.phase is Phase.reserving:
+            finish(step, call, Disposition.not_sent)

@@ -1,0 +1,58 @@
+"""`decide(step, input)`: which facts and orders follow an input. The input itself has been evolved already."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dialer.engine import agents, calls, dialling, leads
+from dialer.engine.step import Step
+from domain import events
+
+
+def decide(step: Step, event: Any) -> None:
+    """Emit what follows an input, one record at a time, each evolved before the next is decided."""
+    follow = _FOLLOWS.get(type(event))
+    if follow is not None:
+        follow(step, event)
+
+
+def _floor_opened(step: Step, event: events.FloorOpened) -> None:
+    calls.recovered(step)
+    for node in event.settings.nodes:
+        dialling.link_alarm(step, node)
+
+
+def _resynced(step: Step, event: events.Resynced) -> None:
+    calls.resynced(step, event)
+    dialling.link_alarm(step, event.node)
+
+
+_FOLLOWS: dict[type, Callable[[Step, Any], Any]] = {
+    events.FloorOpened: _floor_opened,
+    events.PersonChanged: leads.person_changed,
+    events.Tick: lambda step, event: dialling.tick(step),
+    events.CampaignOrdered: lambda step, event: dialling.campaign_ordered(step, event.campaign, event.verb),
+    events.Reserved: calls.reserved,
+    events.Stale: calls.stale,
+    events.NotSent: calls.not_sent,
+    events.LinkDown: lambda step, event: dialling.link_alarm(step, event.node),
+    events.Ringing: lambda step, event: calls.progressed(step, event, event.call_id),
+    events.Answered: calls.answered,
+    events.Detected: calls.detected,
+    events.Connected: calls.connected,
+    events.Refused: calls.refused,
+    events.Queued: calls.queued,
+    events.Abandoned: calls.abandoned,
+    events.Ended: calls.ended,
+    events.PhoneUp: lambda step, event: agents.phone_up(step, event.agent),
+    events.PhoneDown: lambda step, event: agents.phone_down(step, event.agent),
+    events.Resynced: _resynced,
+    events.SignedIn: lambda step, event: agents.signed_in(step, event.agent),
+    events.SignedOut: lambda step, event: agents.signed_out(step, event.agent),
+    events.MadeReady: lambda step, event: agents.made_ready(step, event.agent),
+    events.PauseAsked: lambda step, event: agents.pause_asked(step, event.agent),
+    events.LeadAsked: lambda step, event: dialling.lead_asked(step, event.agent),
+    events.LeadAccepted: lambda step, event: dialling.lead_accepted(step, event.agent),
+    events.LeadSkipped: lambda step, event: dialling.lead_skipped(step, event.agent, event.reason),
+    events.HangUpAsked: lambda step, event: agents.hang_up_asked(step, event.agent),
+    events.Disposed: calls.disposed,
+}

@@ -1,0 +1,542 @@
+"""Decisions at ticks: who works for which campaign, how many lines, which leads, and whether the gate lets them."""
+
+from heapq import heappop, heappush
+
+from dialer.engine import agents, calls, leads
+from dialer.engine.state import BUSY, HELD, PARKED, READY, Agent, Campaign, LeadState
+from dialer.engine.step import Step
+from dialer.engine.transitions import ON_SWITCH
+from domain.calls import AgentState, CampaignState, Mode, Phase
+from domain.facts import (
+    AgentAllotted,
+    AlarmCleared,
+    AlarmRaised,
+    CampaignShifted,
+    Judged,
+    LeadHeld,
+    PacingDecided,
+)
+from domain.instants import MINUTE, SECOND
+from domain.orders import Reserve, ShowLead
+from domain.people import CapKey, Dossier, Phone, Verdict
+from domain.settings import CampaignSettings
+
+#: Leads judged for one campaign at one tick, so that a list that the law has closed does not stop the clock.
+JUDGED_PER_TICK = 200
+#: After this many attempts in a row that failed in the network, one call at a time probes the trunk.
+FAILURES_BACK_OFF = 10
+PROBE_US = 5 * SECOND
+#: An owned call-back goes to anybody when its owner has been away this long after the hour.
+OWNER_WAIT_US = 30 * MINUTE
+
+
+def tick(step: Step) -> None:
+    state = step.state
+    agents.rested(step)
+    _time_limits(step)
+    calls.silent(step)
+    _allot(step)
+    linked = any(state.nodes.get(node) for node in state.settings.nodes)
+    lagging = state.commit_lag_us > state.settings.commit_patience_s * SECOND
+    _alarm(step, "commit_lag", "", lagging)
+    for campaign in list(state.campaigns.values()):
+        if campaign.state is CampaignState.running:
+            _dial(step, campaign, "link_down" if not linked else "commit_lag" if lagging else "")
+        _settle(step, campaign)
+
+
+def _time_limits(step: Step) -> None:
+    """End wrap-ups and previews that took too long."""
+    for agent in list(step.state.agents.values()):
+        if agent.state is AgentState.wrapup:
+            call = step.state.calls.get(agent.call_id) if agent.call_id is not None else None
+            limit_s = step.state.campaign_settings(call.campaign).wrapup_s if call is not None else 0.0
+            if step.at_us - agent.since_us >= limit_s * SECOND:
+                agents.finish_wrapup(step, agent)
+                agents.release(step, agent)
+        elif agent.state is AgentState.previewing and agent.preview is not None:
+            limit_s = step.state.campaign_settings(agent.preview[0]).preview_s
+            if step.at_us - agent.since_us >= limit_s * SECOND:
+                leads.drop_preview(step, agent, "preview_expired")
+                agents.shift(step, agent, AgentState.paused, "preview_expired")
+
+
+# ---- the allocator
+
+
+def _allot(step: Step) -> None:
+    """Share the agents who can take calls among the running campaigns by weight, moving as few as possible."""
+    state = step.state
+    open_names = [
+        campaign.name
+        for campaign in state.campaigns.values()
+        if campaign.state is CampaignState.running and (_stock(campaign) or _in_flight(step, campaign.name))
+    ]
+    present = [a for a in state.agents.values() if a.state not in (AgentState.offline, AgentState.away)]
+    have = dict.fromkeys(open_names, 0)
+    for agent in present:
+        if agent.allotted in have:
+            have[agent.allotted] += 1
+    for agent in present:
+        if agent.allotted in have and state.serves(agent, agent.allotted):
+            continue
+        _move_agent(step, agent, _neediest(step, agent, open_names, have, len(present)), have)
+    if len(open_names) < 2:
+        return
+    for agent in present:
+        # An idle agent moves when another campaign is a whole agent further below its share.
+        if agent.state is AgentState.ready and agent.allotted is not None:
+            target = _neediest(step, agent, open_names, have, len(present))
+            if target is not None and target != agent.allotted:
+                gap = _want(step, target, open_names, len(present)) - have[target]
+                surplus = have[agent.allotted] - _want(step, agent.allotted, open_names, len(present))
+                if gap >= 1.0 - 1e-9 or (gap > 0.5 and surplus > 0.5):
+                    _move_agent(step, agent, target, have)
+
+
+def _want(step: Step, name: str, open_names: list[str], n_agents: int) -> float:
+    weights = {each: step.state.campaign_settings(each).weight for each in open_names}
+    return n_agents * weights[name] / sum(weights.values())
+
+
+def _neediest(step: Step, agent: Agent, open_names: list[str], have: dict[str, int], n_agents: int) -> str | None:
+    best, best_gap = None, float("-inf")
+    for name in open_names:
+        if step.state.serves(agent, name):
+            gap = _want(step, name, open_names, n_agents) - have[name]
+            if gap > best_gap + 1e-9:
+                best, best_gap = name, gap
+    return best
+
+
+def _move_agent(step: Step, agent: Agent, target: str | None, have: dict[str, int]) -> None:
+    if agent.allotted == target:
+        return
+    if agent.allotted in have:
+        have[agent.allotted] -= 1
+    if target is not None:
+        have[target] += 1
+    step.emit(AgentAllotted(agent=agent.agent, campaign=target), target)
+
+
+def _stock(campaign: Campaign) -> int:
+    return campaign.places.get(READY, 0) + campaign.places.get(HELD, 0)
+
+
+def _in_flight(step: Step, name: str) -> int:
+    return sum(1 for call in step.state.calls.values() if call.campaign == name and call.phase is not Phase.wrapping)
+
+
+# ---- pacing
+
+
+def _dial(step: Step, campaign: Campaign, blocked: str) -> None:
+    state = step.state
+    settings = state.campaign_settings(campaign.name)
+    free = [state.agents[name] for name in state.ready if state.agents[name].allotted == campaign.name]
+    unanswered = detecting = waiting = lines = all_lines = 0
+    ringing_s: list[float] = []
+    detecting_s: list[float] = []
+    p_answer: list[float] = []
+    known = True
+    for call in state.calls.values():
+        if call.phase is Phase.wrapping:
+            continue
+        all_lines += 1
+        if call.campaign != campaign.name:
+            continue
+        lines += 1
+        if call.pinned:
+            continue
+        if call.phase in (Phase.reserving, Phase.originating, Phase.ringing):
+            unanswered += 1
+            ringing_s.append((step.at_us - (call.dialled_us or step.at_us)) / 1e6)
+            known = known and call.p_answer is not None
+            p_answer.append(call.p_answer or 0.0)
+        elif call.phase is Phase.detecting and call.answer_class is None:
+            detecting += 1
+            detecting_s.append((step.at_us - call.answered_us) / 1e6)
+        elif call.phase is Phase.waiting or call.phase is Phase.queued:
+            waiting += 1
+    room = min(
+        (settings.max_lines or state.settings.max_lines) - lines,
+        state.settings.max_lines - all_lines,
+        max(1, round(settings.calls_per_second * state.settings.tick_s)),
+    )
+    reason, wanted = "", 0
+    expected_free, expected_answers, budget_left = float(len(free)), 0.0, 0.0
+    covered = unanswered + detecting + waiting
+    if blocked:
+        reason = blocked
+    elif campaign.failures >= FAILURES_BACK_OFF:
+        reason = "trunk_failing"
+        if step.at_us - campaign.last_dial_us >= PROBE_US and free and unanswered == 0:
+            wanted = 1
+    elif campaign.mode is Mode.preview:
+        reason = "preview"
+    elif campaign.mode is Mode.progressive:
+        wanted, reason = len(free) - covered, "one_per_free_agent"
+        expected_answers = float(covered)
+    elif campaign.mode is Mode.power:
+        wanted, reason, budget_left = _power(campaign, len(free), covered)
+    else:
+        talking_s, wrapping_s = _busy_s(step, campaign.name)
+        decision = state.pacers[campaign.name].decide(
+            state.shift_s(),
+            len(free),
+            waiting,
+            talking_s,
+            wrapping_s,
+            ringing_s,
+            p_answer=p_answer if known and p_answer else None,
+            detecting_s=detecting_s,
+        )
+        wanted, reason = decision.dials, decision.reason
+        expected_free, expected_answers = decision.expected_free, decision.expected_answers
+        budget_left = decision.budget_left
+    if campaign.mode is not Mode.preview and not blocked:
+        # Leads of their own agent come first where they stand first: they need certainty, not expectation.
+        spare = len(free) - (covered if campaign.mode is not Mode.predictive else round(expected_answers) + waiting)
+        room, spare = _dial_held(step, campaign, settings, spare, room)
+        if campaign.mode is not Mode.predictive:
+            wanted = min(wanted, max(0, spare)) if campaign.mode is Mode.progressive else wanted
+        if wanted > room:
+            wanted, reason = room, "lines"
+        placed = _dial_ready(step, campaign, settings, max(0, wanted), spare)
+        if placed < wanted and not _stock(campaign):
+            reason = "no_leads"
+    else:
+        placed = 0
+    before = campaign.pacing
+    if placed or before is None or before.reason != reason:
+        step.emit(
+            PacingDecided(
+                campaign=campaign.name,
+                dials=placed,
+                reason=reason,
+                free=len(free),
+                expected_free=round(expected_free, 3),
+                expected_answers=round(expected_answers, 3),
+                budget_left=round(budget_left, 3),
+                ringing=unanswered,
+                waiting=waiting + detecting,
+            ),
+            campaign.name,
+        )
+
+
+def _power(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float]:
+    """Lines by a fixed ratio, falling back to one per agent where the day's abandonment leaves no room for one more."""
+    tally = campaign.tally
+    answers = tally.connected + tally.abandoned
+    budget_left = campaign.abandon_limit * (answers + 1) - tally.abandoned
+    if budget_left < 1.0 and tally.abandoned:
+        return free - covered, "budget", budget_left
+    return int(free * campaign.ratio) - covered, "ratio", budget_left
+
+
+def _busy_s(step: Step, name: str) -> tuple[list[float], list[float]]:
+    talking, wrapping = [], []
+    for agent in step.state.agents.values():
+        if agent.allotted == name:
+            if agent.state is AgentState.talking:
+                talking.append((step.at_us - agent.since_us) / 1e6)
+            elif agent.state is AgentState.wrapup and agent.then == "ready":
+                wrapping.append((step.at_us - agent.since_us) / 1e6)
+    return talking, wrapping
+
+
+# ---- the list
+
+
+def _dial_held(step: Step, campaign: Campaign, settings: CampaignSettings, spare: int, room: int) -> tuple[int, int]:
+    """Dial leads that need an agent of their own, while agents are free whom no call in flight counts on."""
+    waiting_for_owner: list[tuple[int, int, int]] = []
+    while spare > 0 and room > 0 and (lead := step.state.head(campaign, campaign.held)) is not None:
+        agent = _free_agent(step, campaign, lead)
+        if agent is None:
+            # Its owner is busy: look at the next one, and put this one back.
+            waiting_for_owner.append(heappop(campaign.held))
+            continue
+        placed = _try(step, campaign, settings, lead, agent)
+        spare, room = spare - placed, room - placed
+    for entry in waiting_for_owner:
+        heappush(campaign.held, entry)
+    return room, spare
+
+
+def _free_agent(step: Step, campaign: Campaign, lead: LeadState) -> Agent | None:
+    state = step.state
+    if lead.call_back is not None and step.at_us - lead.at_us < OWNER_WAIT_US:
+        owner = state.agents.get(lead.call_back)
+        return owner if owner is not None and owner.state is AgentState.ready else None
+    for name in state.ready:
+        agent = state.agents[name]
+        if agent.allotted == campaign.name:
+            return agent
+    return None
+
+
+def _dial_ready(step: Step, campaign: Campaign, settings: CampaignSettings, wanted: int, spare: int) -> int:
+    """Dial up to `wanted` leads from the head of the list; return how many left."""
+    placed = 0
+    for _ in range(JUDGED_PER_TICK):
+        if placed >= wanted:
+            break
+        lead = step.state.head(campaign, campaign.ready)
+        if lead is None:
+            break
+        agent = _free_agent(step, campaign, lead) if spare - placed > 0 else None
+        placed += _try(step, campaign, settings, lead, None, substitute=agent)
+    return placed
+
+
+def _try(
+    step: Step,
+    campaign: Campaign,
+    settings: CampaignSettings,
+    lead: LeadState,
+    agent: Agent | None,
+    *,
+    substitute: Agent | None = None,
+) -> int:
+    """Judge a lead's numbers in turn and reserve the first that may be called. Return 1 if a call was ordered.
+
+    `agent` is reserved for the call in any case, `substitute` only where the verdict demands an agent.
+    """
+    state = step.state
+    dossier = state.people[lead.person]
+    if lead.person in state.person_call:
+        leads.schedule(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
+        return 0
+    found = judge(step, settings, lead, dossier, guaranteed=agent is not None or campaign.mode is Mode.progressive)
+    if found is None:
+        leads.close_lead(step, campaign, lead, "no_number")
+        return 0
+    phone, _, verdict = found
+    if not verdict.allowed:
+        deny(step, campaign, lead, phone, verdict)
+        return 0
+    if phone.phone in state.phone_call:
+        leads.schedule(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
+        return 0
+    if verdict.agent_always and agent is None:
+        if substitute is None:
+            step.emit(LeadHeld(campaign=campaign.name, person=lead.person), campaign.name)
+            return 0
+        agent = substitute
+    reserve(step, campaign, settings, lead, dossier, phone, verdict, agent)
+    return 1
+
+
+def judge(
+    step: Step, settings: CampaignSettings, lead: LeadState, dossier: Dossier, *, guaranteed: bool
+) -> tuple[Phone, int, Verdict] | None:
+    """Return the first number that may be called now, else the one that may be called soonest; None: no number."""
+    worked = leads.open_debts(dossier, lead.debts)
+    best: tuple[Phone, int, Verdict] | None = None
+    n_phones = len(dossier.phones)
+    for offset in range(n_phones):
+        index = (lead.phone_index + offset) % n_phones
+        phone = dossier.phones[index]
+        verdict = step.gate.judge(
+            dossier,
+            at_us=step.at_us,
+            phone=phone,
+            debts=worked or lead.debts,
+            actor=settings.actor,
+            purpose=settings.purpose,
+            live_agent_guaranteed=guaranteed,
+        )
+        if verdict.allowed:
+            return phone, index, verdict
+        if best is None or _sooner(verdict, best[2]):
+            best = (phone, index, verdict)
+    return best
+
+
+def _sooner(verdict: Verdict, than: Verdict) -> bool:
+    if verdict.next_allowed_at_us is None:
+        return False
+    return than.next_allowed_at_us is None or verdict.next_allowed_at_us < than.next_allowed_at_us
+
+
+def deny(step: Step, campaign: Campaign, lead: LeadState, phone: Phone, verdict: Verdict) -> None:
+    """Journal a denial once; the lead leaves the queue until it may be judged again."""
+    step.emit(Judged(campaign=campaign.name, person=lead.person, phone=phone.phone, verdict=verdict), campaign.name)
+    why = verdict.rule or "denied."
+    if verdict.next_allowed_at_us is None:
+        leads.close_lead(step, campaign, lead, why)
+    else:
+        leads.schedule(step, campaign, lead, max(verdict.next_allowed_at_us, step.at_us + SECOND), why)
+
+
+def reserve(
+    step: Step,
+    campaign: Campaign,
+    settings: CampaignSettings,
+    lead: LeadState,
+    dossier: Dossier,
+    phone: Phone,
+    verdict: Verdict,
+    agent: Agent | None,
+) -> None:
+    state = step.state
+    call_id = step.next_id()
+    keys = tuple(
+        CapKey(cap.key, state.versions[cap.key])
+        for cap in dossier.keys
+        if not cap.key.startswith("phone:") or cap.key == f"phone:{phone.phone}"
+    )
+    worked = leads.open_debts(dossier, lead.debts)
+    numbers = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*") or ("",)
+    step.emit(
+        Reserve(
+            call_id=call_id,
+            campaign=campaign.name,
+            person=lead.person,
+            debts=worked,
+            phone=phone.phone,
+            keys=keys,
+            mode=campaign.mode,
+            verdict=verdict,
+            node=agent.node if agent is not None else _node(step, campaign.name),
+            trunk=settings.trunks[campaign.trunk_turn % len(settings.trunks)],
+            # The same debtor sees the same number.
+            caller_id=numbers[lead.person % len(numbers)],
+            ordinal=lead.attempts + 1,
+            agent=agent.agent if agent is not None else None,
+            p_answer=phone.p_answer,
+        ),
+        campaign.name,
+    )
+    if agent is not None:
+        agents.shift(step, agent, AgentState.reserved, call_id=call_id)
+
+
+def _node(step: Step, campaign: str) -> str:
+    """Return the linked node whose agents have fewest calls in flight each."""
+    state = step.state
+    nodes = [node for node in state.settings.nodes if state.nodes.get(node)]
+    if len(nodes) == 1:
+        return nodes[0]
+    staff = dict.fromkeys(nodes, 0)
+    flying = dict.fromkeys(nodes, 0)
+    for agent in state.agents.values():
+        if agent.node in staff and agent.allotted == campaign:
+            staff[agent.node] += 1
+    for call in state.calls.values():
+        if call.node in flying and call.campaign == campaign and call.phase in ON_SWITCH | {Phase.reserving}:
+            flying[call.node] += 1
+    return min(nodes, key=lambda node: (flying[node] + 1) / staff[node] if staff[node] else float("inf"))
+
+
+# ---- preview
+
+
+def lead_asked(step: Step, name: str) -> None:
+    """Show an agent the next lead that may be called."""
+    state = step.state
+    agent = state.agents.get(name)
+    if agent is None or agent.state is not AgentState.ready:
+        return
+    for campaign in state.campaigns.values():
+        if campaign.mode is not Mode.preview or campaign.state is not CampaignState.running:
+            continue
+        if not state.serves(agent, campaign.name):
+            continue
+        settings = state.campaign_settings(campaign.name)
+        for _ in range(JUDGED_PER_TICK):
+            lead = state.head(campaign, campaign.held) or state.head(campaign, campaign.ready)
+            if lead is None:
+                break
+            found = judge(step, settings, lead, state.people[lead.person], guaranteed=True)
+            if found is None:
+                leads.close_lead(step, campaign, lead, "no_number")
+            elif not found[2].allowed:
+                deny(step, campaign, lead, found[0], found[2])
+            elif lead.person in state.person_call:
+                leads.schedule(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
+            else:
+                agents.shift(step, agent, AgentState.previewing)
+                step.emit(ShowLead(agent=name, campaign=campaign.name, person=lead.person), campaign.name)
+                return
+
+
+def lead_accepted(step: Step, name: str) -> None:
+    state = step.state
+    agent = state.agents.get(name)
+    if agent is None or agent.state is not AgentState.previewing or agent.preview is None:
+        return
+    campaign_name, person = agent.preview
+    campaign = state.campaigns[campaign_name]
+    settings = state.campaign_settings(campaign_name)
+    if _blocked(step, agent.node) or not _try(step, campaign, settings, campaign.leads[person], agent):
+        if campaign.leads[person].place == BUSY:
+            leads.drop_preview(step, agent, "not_now")
+        agents.release(step, agent)
+
+
+def _blocked(step: Step, node: str) -> bool:
+    state = step.state
+    return not state.nodes.get(node) or state.commit_lag_us > state.settings.commit_patience_s * SECOND
+
+
+def lead_skipped(step: Step, name: str, reason: str) -> None:
+    agent = step.state.agents.get(name)
+    if agent is not None and agent.state is AgentState.previewing:
+        leads.drop_preview(step, agent, reason)
+        agents.release(step, agent)
+
+
+# ---- campaigns and alarms
+
+
+def campaign_ordered(step: Step, name: str, verb: str) -> None:
+    campaign = step.state.campaigns.get(name)
+    if campaign is None:
+        return
+    target = {
+        "run": CampaignState.running,
+        "pause": CampaignState.paused,
+        "drain": CampaignState.draining,
+        "stop": CampaignState.stopped,
+    }[verb]
+    if campaign.state is not target:
+        step.emit(CampaignShifted(campaign=name, state=target, why="ordered"), name)
+    if target is CampaignState.stopped:
+        for call in list(step.state.calls.values()):
+            if call.campaign == name and call.phase in (Phase.originating, Phase.ringing):
+                calls.cancel(step, call, "stopped")
+
+
+def _settle(step: Step, campaign: Campaign) -> None:
+    """Close a campaign that has nothing left, and keep its alarms true."""
+    stock = _stock(campaign) + campaign.places.get(PARKED, 0)
+    if campaign.state is CampaignState.draining and not _in_flight(step, campaign.name):
+        step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.stopped, why="drained"), campaign.name)
+    elif (
+        campaign.state is CampaignState.running
+        and campaign.leads
+        and not stock
+        and not any(call.campaign == campaign.name for call in step.state.calls.values())
+        and not campaign.places.get(BUSY, 0)
+    ):
+        step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
+    tally = campaign.tally
+    live = tally.connected + tally.abandoned
+    over = live > 0 and tally.abandoned > campaign.abandon_limit * live
+    _alarm(step, "abandonment", campaign.name, over)
+    _alarm(step, "trunk_failing", campaign.name, campaign.failures >= FAILURES_BACK_OFF)
+    running = campaign.state is CampaignState.running
+    _alarm(step, "no_leads", campaign.name, running and bool(campaign.leads) and not _stock(campaign))
+
+
+def link_alarm(step: Step, node: str) -> None:
+    _alarm(step, "link_down", node, not step.state.nodes.get(node))
+
+
+def _alarm(step: Step, kind: str, subject: str, on: bool) -> None:
+    if (f"{kind}|{subject}" in step.state.alarms) == on:
+        return
+    step.emit(AlarmRaised(kind=kind, subject=subject) if on else AlarmCleared(kind=kind, subject=subject))

@@ -1,0 +1,603 @@
+"""Fold one record into the state. The only code that changes it; it decides nothing and refuses what cannot be."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from heapq import heappop
+from typing import Any
+
+from msgspec.structs import replace
+
+from dialer.engine.state import BUSY, CLOSED, HELD, PARKED, READY, Agent, Call, Campaign, LeadState, State, Tally
+from dialer.engine.transitions import ALLOWED
+from domain import events, facts, orders
+from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Disposition, Phase
+from domain.errors import Broken
+from domain.instants import MINUTE, SECOND, to_datetime
+from domain.people import ContactEvent, Dossier, PastContact, stops_after
+
+_KEPT_WAITS = 200
+_DIAL_WINDOW_US = 5 * MINUTE
+
+
+def evolve(state: State, record: Any) -> None:
+    """Fold an input, a fact or an order.
+
+    Raises
+    ------
+    Broken
+        When the record contradicts the state: a forbidden transition, an unknown call.
+    """
+    fold = _FOLDS.get(type(record))
+    if fold is not None:
+        fold(state, record)
+
+
+# ---- the floor
+
+
+def _floor_opened(state: State, event: events.FloorOpened) -> None:
+    before = {campaign.name: campaign for campaign in state.settings.campaigns}
+    state.settings = event.settings
+    state.rules, state.rehearsed = event.rules, event.rehearsed
+    for node in event.settings.nodes:
+        state.nodes[node] = False
+    for settings in event.settings.campaigns:
+        campaign = state.campaigns.get(settings.name)
+        if campaign is None:
+            state.campaigns[settings.name] = Campaign(
+                name=settings.name,
+                mode=settings.mode,
+                ratio=settings.ratio,
+                abandon_limit=settings.abandon_limit,
+                tally=Tally(),
+            )
+        elif (old := before.get(settings.name)) != settings:
+            # What an operator set by hand stays unless the file itself was changed.
+            if old is None or old.mode != settings.mode or old.ratio != settings.ratio:
+                campaign.mode, campaign.ratio = settings.mode, settings.ratio
+            if old is None or old.abandon_limit != settings.abandon_limit:
+                campaign.abandon_limit = settings.abandon_limit
+    names = {settings.name for settings in event.settings.campaigns}
+    for campaign in state.campaigns.values():
+        if campaign.name not in names:
+            campaign.state = CampaignState.stopped
+    if not state.opened:
+        state.opened = True
+        state.shift_us = event.at_us
+    _roll_day(state, event.at_us)
+    for name in names:
+        state.pacers.setdefault(name, state.new_pacer(name))
+
+
+def _roll_day(state: State, at_us: int) -> None:
+    """Start the counts of a new calendar day of the floor, once."""
+    if at_us < state.midnight_us:
+        return
+    local = to_datetime(at_us, state.settings.zone)
+    tomorrow = (local + timedelta(days=1)).date()
+    # The zone decides where the next date begins; search from its noon so that a missing midnight does no harm.
+    low, high = at_us, at_us + 36 * 3600 * SECOND
+    while high - low > SECOND:
+        middle = (low + high) // 2
+        if to_datetime(middle, state.settings.zone).date() >= tomorrow:
+            high = middle
+        else:
+            low = middle
+    first = state.midnight_us == 0
+    state.midnight_us = high // SECOND * SECOND
+    if first:
+        return
+    state.shift_us = at_us
+    for campaign in state.campaigns.values():
+        campaign.tally = Tally()
+        if campaign.name in state.pacers:
+            state.pacers[campaign.name] = state.new_pacer(campaign.name)
+    for agent in state.agents.values():
+        agent.calls_today = 0
+
+
+def _rules_changed(state: State, event: events.RulesChanged) -> None:
+    state.rules = event.rules
+
+
+def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
+    campaign = state.campaigns[event.campaign]
+    for dossier in event.people:
+        _learn(state, dossier)
+    for lead in event.leads:
+        if lead.person in campaign.leads:
+            continue
+        entry = LeadState(person=lead.person, rank=lead.rank, debts=lead.debts, owner=lead.owner)
+        campaign.leads[lead.person] = entry
+        state.place(campaign, entry, READY)
+
+
+def _person_changed(state: State, event: events.PersonChanged) -> None:
+    _learn(state, event.dossier)
+
+
+def _learn(state: State, dossier: Dossier) -> None:
+    """Take a dossier from the ledger, keeping what only we know yet: our own attempts not in it."""
+    known = state.people.get(dossier.person)
+    if known is not None:
+        told = {line.attempt for line in dossier.history}
+        kept = [line for line in known.history if line.attempt is not None and line.attempt not in told]
+        if kept:
+            lines = sorted((*dossier.history, *kept), key=_by_time)
+            dossier = replace(dossier, history=tuple(lines))
+    state.people[dossier.person] = dossier
+    for cap in dossier.keys:
+        # Our own bumps may be ahead of what the ledger had committed when it read.
+        if cap.version > state.versions.get(cap.key, -1):
+            state.versions[cap.key] = cap.version
+
+
+def _by_time(line: PastContact) -> int:
+    return line.at_us
+
+
+def _tick(state: State, event: events.Tick) -> None:
+    state.commit_lag_us = event.commit_lag_us
+    _roll_day(state, event.at_us)
+    horizon = event.at_us - _DIAL_WINDOW_US
+    for campaign in state.campaigns.values():
+        while (lead := state.head(campaign, campaign.parked)) is not None and lead.at_us <= event.at_us:
+            heappop(campaign.parked)
+            state.place(campaign, lead, READY if lead.call_back is None else HELD)
+        dials = campaign.tally.dials_us
+        if dials and dials[0] < horizon:
+            campaign.tally.dials_us = [at for at in dials if at >= horizon]
+
+
+def _campaign_shifted(state: State, fact: facts.CampaignShifted) -> None:
+    state.campaigns[fact.campaign].state = fact.state
+
+
+def _limit_set(state: State, event: events.LimitSet) -> None:
+    campaign = state.campaigns.get(event.campaign)
+    if campaign is not None:
+        campaign.abandon_limit = event.abandon_limit
+        state.pacers[event.campaign].settings = replace(
+            state.pacers[event.campaign].settings, abandon_limit=event.abandon_limit
+        )
+
+
+def _mode_set(state: State, event: events.ModeSet) -> None:
+    campaign = state.campaigns.get(event.campaign)
+    if campaign is not None:
+        campaign.mode = event.mode
+        if event.ratio is not None:
+            campaign.ratio = event.ratio
+
+
+def _alarm_raised(state: State, fact: facts.AlarmRaised) -> None:
+    state.alarms[f"{fact.kind}|{fact.subject}"] = state.at_us
+
+
+def _alarm_cleared(state: State, fact: facts.AlarmCleared) -> None:
+    state.alarms.pop(f"{fact.kind}|{fact.subject}", None)
+
+
+# ---- the list
+
+
+def _lead_scheduled(state: State, fact: facts.LeadScheduled) -> None:
+    campaign = state.campaigns[fact.campaign]
+    lead = campaign.leads[fact.person]
+    lead.why, lead.phone_index, lead.call_back = fact.why, fact.phone_index, fact.agent
+    if fact.at_us <= state.at_us:
+        state.place(campaign, lead, READY if fact.agent is None else HELD)
+    else:
+        state.place(campaign, lead, PARKED, fact.at_us)
+
+
+def _lead_held(state: State, fact: facts.LeadHeld) -> None:
+    campaign = state.campaigns[fact.campaign]
+    state.place(campaign, campaign.leads[fact.person], HELD)
+
+
+def _lead_closed(state: State, fact: facts.LeadClosed) -> None:
+    campaign = state.campaigns[fact.campaign]
+    lead = campaign.leads[fact.person]
+    lead.why = fact.why
+    state.place(campaign, lead, CLOSED)
+
+
+def _show_lead(state: State, order: orders.ShowLead) -> None:
+    if order.call_id is None:
+        campaign = state.campaigns[order.campaign]
+        state.place(campaign, campaign.leads[order.person], BUSY)
+        state.agents[order.agent].preview = (order.campaign, order.person)
+
+
+# ---- calls
+
+
+_ANSWERED = frozenset({Phase.detecting, Phase.waiting, Phase.queued, Phase.message, Phase.talking})
+
+
+def _call(state: State, call_id: str) -> Call:
+    call = state.calls.get(call_id)
+    if call is None:
+        raise Broken(f"record {state.seq}: call {call_id} is not in the state")
+    return call
+
+
+def _reserve(state: State, order: orders.Reserve) -> None:
+    dossier = state.people[order.person]
+    call = Call(
+        call_id=order.call_id,
+        campaign=order.campaign,
+        person=order.person,
+        debts=order.debts,
+        phone=order.phone,
+        keys=tuple(cap.key for cap in order.keys),
+        mode=order.mode,
+        node=order.node,
+        trunk=order.trunk,
+        caller_id=order.caller_id,
+        language=dossier.language,
+        abandon_message=order.verdict.abandon_message,
+        valid_until_us=order.verdict.valid_until_us,
+        p_answer=order.p_answer,
+        since_us=state.at_us,
+        reserved_us=state.at_us,
+        agent=order.agent,
+        pinned=order.agent is not None,
+    )
+    state.calls[order.call_id] = call
+    state.person_call[order.person] = order.call_id
+    state.phone_call[order.phone] = order.call_id
+    campaign = state.campaigns[order.campaign]
+    state.place(campaign, campaign.leads[order.person], BUSY)
+    campaign.last_dial_us = state.at_us
+    _note(state, call, ContactEvent.dialed)
+
+
+def _note(state: State, call: Call, event: ContactEvent | None) -> None:
+    """Write how an attempt stands into its person's history; None takes it out again."""
+    dossier = state.people[call.person]
+    lines = tuple(line for line in dossier.history if line.attempt != call.call_id)
+    if event is not None:
+        creditor = next((debt.creditor for debt in dossier.debts if debt.debt in call.debts), None)
+        line = PastContact(
+            at_us=call.reserved_us,
+            event=event,
+            phone=call.phone,
+            creditor=creditor,
+            debts=call.debts,
+            attempt=call.call_id,
+        )
+        lines = (*lines, line)
+    state.people[call.person] = replace(dossier, history=lines)
+
+
+def _reserved(state: State, event: events.Reserved) -> None:
+    for cap in event.keys:
+        state.versions[cap.key] = cap.version
+
+
+def _stale(state: State, event: events.Stale) -> None:
+    call = state.calls.get(event.call_id)
+    if call is not None:
+        _note(state, call, None)
+    _learn(state, event.dossier)
+    for cap in event.dossier.keys:
+        state.versions[cap.key] = cap.version
+
+
+def _originate(state: State, order: orders.Originate) -> None:
+    call = _call(state, order.call_id)
+    _enter(state, call, Phase.originating)
+    call.dialled_us = state.at_us
+    tally = state.campaigns[order.campaign].tally
+    tally.attempts += 1
+    tally.dials_us.append(state.at_us)
+    campaign = state.campaigns[order.campaign]
+    campaign.leads[call.person].attempts += 1
+    campaign.trunk_turn += 1
+
+
+def _enter(state: State, call: Call, phase: Phase) -> None:
+    if phase not in ALLOWED[call.phase]:
+        raise Broken(f"record {state.seq}: call {call.call_id} may not go from {call.phase} to {phase}")
+    call.phase = phase
+    call.since_us = state.at_us
+
+
+def _call_moved(state: State, fact: facts.CallMoved) -> None:
+    call = _call(state, fact.call_id)
+    was = call.phase
+    _enter(state, call, fact.phase)
+    if fact.phase is Phase.closed:
+        _forget(state, call)
+        return
+    if fact.agent is not None:
+        call.agent = fact.agent
+    if fact.phase in _ANSWERED and not call.answered_us:
+        call.answered_us = state.at_us
+    if fact.phase in _ANSWERED and fact.phase is not Phase.detecting and not call.clock_us:
+        settings = state.campaign_settings(call.campaign)
+        call.clock_us = call.answered_us if settings.clock_starts == "answer" else state.at_us
+        pacer = state.pacers.get(call.campaign)
+        if pacer is not None and call.answer_class is None:
+            pacer.observe_outcome("live", (call.answered_us - call.dialled_us) / 1e6, call.p_answer)
+    if fact.phase is Phase.talking:
+        call.connected_us = state.at_us
+    elif fact.phase is Phase.waiting and was is Phase.connecting:
+        call.agent = None
+    elif fact.phase is Phase.wrapping:
+        call.ended_us = state.at_us
+        if call.connected_us and (pacer := state.pacers.get(call.campaign)) is not None:
+            pacer.observe_talk((state.at_us - call.connected_us) / 1e6)
+
+
+def _forget(state: State, call: Call) -> None:
+    del state.calls[call.call_id]
+    if state.person_call.get(call.person) == call.call_id:
+        del state.person_call[call.person]
+    if state.phone_call.get(call.phone) == call.call_id:
+        del state.phone_call[call.phone]
+
+
+def _call_assigned(state: State, fact: facts.CallAssigned) -> None:
+    call = _call(state, fact.call_id)
+    call.agent, call.pinned = fact.agent, fact.agent is not None
+
+
+def _connect(state: State, order: orders.Connect) -> None:
+    call = _call(state, order.call_id)
+    if call.phase is not Phase.connecting:
+        _enter(state, call, Phase.connecting)
+    call.agent = order.agent
+
+
+def _hang_up(state: State, order: orders.HangUp) -> None:
+    call = state.calls.get(order.call_id)
+    if call is not None:
+        call.hangup_why = order.why
+
+
+def _refused(state: State, event: events.Refused) -> None:
+    call = state.calls.get(event.call_id)
+    if call is not None:
+        call.refused = (*call.refused, event.agent)
+
+
+def _detected(state: State, event: events.Detected) -> None:
+    call = state.calls.get(event.call_id)
+    if call is not None and not call.detected:
+        call.detected = event.result
+
+
+def _ended(state: State, event: events.Ended) -> None:
+    call = state.calls.get(event.call_id)
+    if call is not None:
+        call.q850, call.sip = event.q850, event.sip
+
+
+def _disposed(state: State, event: events.Disposed) -> None:
+    call = state.calls.get(event.call_id)
+    if call is not None and call.agent == event.agent:
+        call.disposed = event
+
+
+def _call_classed(state: State, fact: facts.CallClassed) -> None:
+    call = _call(state, fact.call_id)
+    if call.answer_class is not None:
+        raise Broken(f"record {state.seq}: call {call.call_id} is {call.answer_class}, not {fact.answer_class}")
+    call.answer_class = fact.answer_class
+    tally = state.campaigns[call.campaign].tally
+    pacer = state.pacers.get(call.campaign)
+    match fact.answer_class:
+        case AnswerClass.connected:
+            tally.connected += 1
+            wait_us = fact.wait_us or 0
+            tally.wait_us += wait_us
+            tally.waits_us.append(wait_us)
+            if len(tally.waits_us) > _KEPT_WAITS:
+                del tally.waits_us[0]
+            if pacer is not None:
+                pacer.observe_connected(wait_us / 1e6)
+        case AnswerClass.abandoned:
+            tally.abandoned += 1
+            if pacer is not None:
+                pacer.observe_abandoned("no_agent")
+        case AnswerClass.machine:
+            tally.machine += 1
+            if pacer is not None:
+                pacer.observe_outcome("machine", (call.answered_us - call.dialled_us) / 1e6, call.p_answer)
+        case AnswerClass.cut:
+            tally.cut += 1
+            if pacer is not None:
+                pacer.observe_outcome("machine", (call.answered_us - call.dialled_us) / 1e6, call.p_answer)
+                pacer.observe_abandoned("detection")
+        case AnswerClass.lost:
+            tally.lost += 1
+            if pacer is not None:
+                pacer.observe_abandoned("lost")
+
+
+#: What an unanswered attempt teaches the pacer.
+_PACED = {
+    Disposition.busy: "busy",
+    Disposition.no_answer: "no_answer",
+    Disposition.cancelled: "no_answer",
+    Disposition.rejected: "no_answer",
+    Disposition.unknown: "no_answer",
+    Disposition.not_in_service: "failed",
+    Disposition.network_fail: "failed",
+}
+
+
+def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
+    call = _call(state, fact.call_id)
+    campaign = state.campaigns[fact.campaign]
+    lead = campaign.leads[fact.person]
+    lead.ended = {**lead.ended, fact.disposition: lead.ended.get(fact.disposition, 0) + 1}
+    if fact.event is None:
+        _note(state, call, None)
+        return
+    _note(state, call, ContactEvent(fact.event))
+    if stops := stops_after(fact.disposition, call.phone, call.debts):
+        dossier = state.people[call.person]
+        state.people[call.person] = replace(dossier, stops=(*dossier.stops, *stops))
+    for key in call.keys:
+        state.versions[key] = state.versions.get(key, 0) + 1
+    tally = campaign.tally
+    tally.finished += 1
+    campaign.failures = campaign.failures + 1 if fact.disposition is Disposition.network_fail else 0
+    if fact.disposition in RIGHT_PARTY:
+        tally.right_party += 1
+    if fact.disposition in (Disposition.promise, Disposition.plan):
+        tally.promises += 1
+    paced = _PACED.get(fact.disposition)
+    if paced is not None and not call.answered_us and (pacer := state.pacers.get(fact.campaign)) is not None:
+        pacer.observe_outcome(paced, (state.at_us - call.dialled_us) / 1e6, call.p_answer)
+
+
+# ---- agents
+
+
+def _signed_in(state: State, event: events.SignedIn) -> None:
+    agent = state.agents.get(event.agent)
+    if agent is None:
+        agent = state.agents[event.agent] = Agent(agent=event.agent, node=event.node, since_us=state.at_us)
+    agent.then = "signed_in"
+    agent.campaigns, agent.call_me = event.campaigns, event.call_me
+    if not agent.phone_up:
+        agent.node = event.node
+
+
+def _agent_moved(state: State, event: events.AgentMoved) -> None:
+    agent = state.agents.get(event.agent)
+    if agent is not None:
+        agent.campaigns = event.campaigns
+
+
+def _phone_up(state: State, event: events.PhoneUp) -> None:
+    agent = state.agents.get(event.agent)
+    if agent is None:
+        agent = Agent(agent=event.agent, node=event.node, since_us=state.at_us, call_me=False, then="signed_in")
+        state.agents[event.agent] = agent
+    agent.phone_up, agent.node = True, event.node
+
+
+def _phone_down(state: State, event: events.PhoneDown) -> None:
+    agent = state.agents.get(event.agent)
+    if agent is not None:
+        agent.phone_up = False
+
+
+def _made_ready(state: State, event: events.MadeReady) -> None:
+    agent = state.agents.get(event.agent)
+    if agent is not None:
+        agent.then = "ready"
+
+
+def _pause_asked(state: State, event: events.PauseAsked) -> None:
+    agent = state.agents.get(event.agent)
+    if agent is not None:
+        agent.then = event.reason
+
+
+def _signed_out(state: State, event: events.SignedOut) -> None:
+    agent = state.agents.get(event.agent)
+    if agent is not None:
+        agent.then = "leave"
+
+
+def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
+    agent = state.agents[fact.agent]
+    was, since_us = agent.state, agent.since_us
+    if was is AgentState.ready and fact.state is not AgentState.ready:
+        state.ready.pop(agent.agent, None)
+        if agent.allotted is not None and fact.state in (AgentState.talking, AgentState.reserved):
+            tally = state.campaigns[agent.allotted].tally
+            tally.idle_us += state.at_us - since_us
+            tally.idle_n += 1
+    elif was is AgentState.wrapup and agent.allotted in state.pacers:
+        state.pacers[agent.allotted].observe_wrap((state.at_us - since_us) / 1e6)
+    if was is AgentState.previewing:
+        agent.preview = None
+    if fact.state is AgentState.talking and was is not AgentState.talking:
+        agent.calls_today += 1
+    if not (was is fact.state is AgentState.ready):
+        agent.since_us = state.at_us
+    agent.state, agent.reason, agent.call_id = fact.state, fact.reason, fact.call_id
+    if fact.state is AgentState.ready:
+        state.ready[agent.agent] = None
+
+
+def _agent_allotted(state: State, fact: facts.AgentAllotted) -> None:
+    agent = state.agents[fact.agent]
+    touched = [name for name in (agent.allotted, fact.campaign) if name is not None]
+    agent.allotted = fact.campaign
+    for name in touched:
+        if name in state.pacers:
+            state.pacers[name].observe_staff(sum(1 for a in state.agents.values() if a.allotted == name))
+
+
+# ---- the switch
+
+
+def _link_down(state: State, event: events.LinkDown) -> None:
+    state.nodes[event.node] = False
+
+
+def _resynced(state: State, event: events.Resynced) -> None:
+    state.nodes[event.node] = True
+    off_hook = dict.fromkeys(event.agents)
+    for agent in state.agents.values():
+        if agent.node == event.node:
+            agent.phone_up = agent.agent in off_hook
+    for name in off_hook:
+        _phone_up(state, events.PhoneUp(at_us=event.at_us, agent=name, node=event.node))
+
+
+def _pacing_decided(state: State, fact: facts.PacingDecided) -> None:
+    state.campaigns[fact.campaign].pacing = fact
+
+
+_FOLDS: dict[type, Callable[[State, Any], None]] = {
+    events.FloorOpened: _floor_opened,
+    events.RulesChanged: _rules_changed,
+    events.LeadsLoaded: _leads_loaded,
+    events.PersonChanged: _person_changed,
+    events.Tick: _tick,
+    events.LimitSet: _limit_set,
+    events.ModeSet: _mode_set,
+    events.Reserved: _reserved,
+    events.Stale: _stale,
+    events.LinkDown: _link_down,
+    events.Resynced: _resynced,
+    events.Refused: _refused,
+    events.Detected: _detected,
+    events.Ended: _ended,
+    events.Disposed: _disposed,
+    events.SignedIn: _signed_in,
+    events.SignedOut: _signed_out,
+    events.AgentMoved: _agent_moved,
+    events.PhoneUp: _phone_up,
+    events.PhoneDown: _phone_down,
+    events.MadeReady: _made_ready,
+    events.PauseAsked: _pause_asked,
+    facts.PacingDecided: _pacing_decided,
+    facts.LeadScheduled: _lead_scheduled,
+    facts.LeadHeld: _lead_held,
+    facts.LeadClosed: _lead_closed,
+    facts.CallMoved: _call_moved,
+    facts.CallAssigned: _call_assigned,
+    facts.CallClassed: _call_classed,
+    facts.AttemptClosed: _attempt_closed,
+    facts.AgentShifted: _agent_shifted,
+    facts.AgentAllotted: _agent_allotted,
+    facts.CampaignShifted: _campaign_shifted,
+    facts.AlarmRaised: _alarm_raised,
+    facts.AlarmCleared: _alarm_cleared,
+    orders.Reserve: _reserve,
+    orders.Originate: _originate,
+    orders.Connect: _connect,
+    orders.HangUp: _hang_up,
+    orders.ShowLead: _show_lead,
+}

@@ -1,0 +1,137 @@
+"""Decisions about leads: what an attempt's end means for its person, and what is left of the list."""
+
+from dialer.engine.state import BUSY, CLOSED, PARKED, Agent, Call, Campaign, LeadState
+from dialer.engine.step import Step
+from domain.calls import Disposition, Phase
+from domain.events import PersonChanged
+from domain.facts import AttemptClosed, CallMoved, LeadClosed, LeadScheduled
+from domain.instants import MINUTE
+from domain.orders import HangUp
+from domain.people import Dossier, rung
+
+#: A skipped preview comes back after so long.
+SKIP_REST_US = 30 * MINUTE
+#: Two campaigns want one person: the second looks again after so long.
+IN_CALL_REST_US = MINUTE
+
+
+def close_attempt(step: Step, call: Call, disposition: Disposition) -> None:
+    """End an attempt in its one disposition and say what follows for its lead."""
+    at_us = step.at_us
+    event = rung(disposition)
+    ring_end_us = call.answered_us or at_us
+    talk_end_us = call.ended_us or at_us
+    step.emit(
+        AttemptClosed(
+            call_id=call.call_id,
+            campaign=call.campaign,
+            person=call.person,
+            phone=call.phone,
+            disposition=disposition,
+            event=event,
+            ring_us=ring_end_us - call.dialled_us if call.dialled_us else None,
+            talk_us=talk_end_us - call.connected_us if call.connected_us else None,
+            wrap_us=at_us - call.ended_us if call.connected_us and call.ended_us else None,
+            q850=call.q850,
+            sip=call.sip,
+        ),
+        call.campaign,
+    )
+    step.emit(CallMoved(call_id=call.call_id, phase=Phase.closed), call.campaign)
+    _follow(step, call, disposition)
+
+
+def _follow(step: Step, call: Call, disposition: Disposition) -> None:
+    campaign = step.state.campaigns[call.campaign]
+    settings = step.state.campaign_settings(call.campaign)
+    lead = campaign.leads[call.person]
+    dossier = step.state.people[call.person]
+    retry = settings.follow(disposition)
+    worked = open_debts(dossier, lead.debts)
+    if not worked:
+        close_lead(step, campaign, lead, "paid" if dossier.debts else "withdrawn")
+        return
+    disposed = call.disposed
+    if disposition is Disposition.call_back and disposed is not None and disposed.call_back_us is not None:
+        agent = disposed.agent if disposed.own else None
+        index = next((i for i, phone in enumerate(dossier.phones) if phone.phone == call.phone), 0)
+        schedule(step, campaign, lead, disposed.call_back_us, "call_back", index, agent)
+        return
+    if retry.after_min is None or lead.ended.get(disposition, 0) >= retry.limit:
+        close_lead(step, campaign, lead, disposition)
+        return
+    if lead.attempts >= settings.max_attempts:
+        close_lead(step, campaign, lead, "max_attempts")
+        return
+    index = lead.phone_index
+    if retry.next_number and dossier.phones:
+        here = next((i for i, phone in enumerate(dossier.phones) if phone.phone == call.phone), index)
+        index = (here + 1) % len(dossier.phones)
+    schedule(step, campaign, lead, step.at_us + round(retry.after_min * MINUTE), disposition, index)
+
+
+def schedule(
+    step: Step,
+    campaign: Campaign,
+    lead: LeadState,
+    at_us: int,
+    why: str,
+    phone_index: int | None = None,
+    agent: str | None = None,
+) -> None:
+    step.emit(
+        LeadScheduled(
+            campaign=campaign.name,
+            person=lead.person,
+            at_us=at_us,
+            why=why,
+            phone_index=lead.phone_index if phone_index is None else phone_index,
+            agent=agent,
+        ),
+        campaign.name,
+    )
+
+
+def close_lead(step: Step, campaign: Campaign, lead: LeadState, why: str) -> None:
+    step.emit(LeadClosed(campaign=campaign.name, person=lead.person, why=why), campaign.name)
+
+
+def open_debts(dossier: Dossier, debts: tuple[int, ...]) -> tuple[int, ...]:
+    """Return those of a lead's debts that are still owed."""
+    return tuple(debt.debt for debt in dossier.debts if debt.state == "open" and debt.debt in debts)
+
+
+def drop_preview(step: Step, agent: Agent, why: str) -> None:
+    """Give a previewed lead back to its list."""
+    if agent.preview is None:
+        return
+    name, person = agent.preview
+    campaign = step.state.campaigns[name]
+    schedule(step, campaign, campaign.leads[person], step.at_us + SKIP_REST_US, why)
+
+
+def person_changed(step: Step, event: PersonChanged) -> None:
+    """Obey at once what somebody else wrote: a paid debt leaves every list, a lifted stop brings it back."""
+    person = event.dossier.person
+    for campaign in step.state.campaigns.values():
+        lead = campaign.leads.get(person)
+        if lead is None:
+            continue
+        worked = open_debts(step.state.people[person], lead.debts)
+        if not worked:
+            if lead.place not in (CLOSED, BUSY):
+                close_lead(step, campaign, lead, "paid")
+        elif lead.place == CLOSED and lead.why in ("paid", "withdrawn"):
+            schedule(step, campaign, lead, step.at_us, "reopened")
+        elif (lead.place == PARKED and "." in lead.why) or (lead.place == CLOSED and "." in lead.why):
+            # Parked or closed by a rule: what the rule saw has changed, so ask the gate again.
+            schedule(step, campaign, lead, step.at_us, "changed")
+    call_id = step.state.person_call.get(person)
+    call = step.state.calls.get(call_id) if call_id is not None else None
+    if (
+        call is not None
+        and call.phase in (Phase.originating, Phase.ringing)
+        and not call.hangup_why
+        and not open_debts(step.state.people[person], call.debts)
+    ):
+        step.emit(HangUp(call_id=call.call_id, node=call.node, why="paid"), call.campaign)

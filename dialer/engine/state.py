@@ -1,0 +1,317 @@
+"""The engine's state: what a fold of the journal leaves in memory. Only `dialer.engine.evolve` changes it."""
+
+from heapq import heappop, heappush
+
+import msgspec
+
+from dialer.pacing import Pacer, PacingSettings
+from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
+from domain.errors import Broken
+from domain.events import Disposed
+from domain.facts import PacingDecided
+from domain.people import Dossier
+from domain.settings import CampaignSettings, FloorSettings
+
+#: A lead's place: callable now, waiting for an instant, waiting for an agent of its own, in a call or preview, gone.
+READY, PARKED, HELD, BUSY, CLOSED = "ready", "parked", "held", "busy", "closed"
+
+
+class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
+    call_id: str
+    campaign: str
+    person: int
+    debts: tuple[int, ...]
+    phone: int
+    #: Names of the cap keys that its reservation bumped.
+    keys: tuple[str, ...]
+    mode: Mode
+    node: str
+    trunk: str
+    caller_id: str
+    language: str
+    abandon_message: bool
+    #: Verdict's end.
+    valid_until_us: int | None = None
+    p_answer: float | None = None
+    phase: Phase = Phase.reserving
+    #: Entered the phase.
+    since_us: int = 0
+    reserved_us: int = 0
+    dialled_us: int = 0
+    answered_us: int = 0
+    #: Where the patience started; 0 before.
+    clock_us: int = 0
+    connected_us: int = 0
+    ended_us: int = 0
+    #: Reserved for it, being connected, or talking.
+    agent: str | None = None
+    #: The agent was reserved before dialling: this call may never find nobody.
+    pinned: bool = False
+    #: Agents who refused it.
+    refused: tuple[str, ...] = ()
+    #: Why we asked the switch to end it; empty: we did not.
+    hangup_why: str = ""
+    answer_class: AnswerClass | None = None
+    detected: str = ""
+    #: What the agent recorded before the conversation was over.
+    disposed: Disposed | None = None
+    q850: int | None = None
+    sip: int | None = None
+
+
+class Agent(msgspec.Struct, kw_only=True, omit_defaults=True):
+    agent: str
+    node: str
+    #: Empty: every campaign of the floor.
+    campaigns: tuple[str, ...] = ()
+    call_me: bool = True
+    state: AgentState = AgentState.offline
+    since_us: int = 0
+    reason: str = ""
+    phone_up: bool = False
+    call_id: str | None = None
+    #: What follows the call or wrap-up at hand: `ready`, `leave`, or a pause reason.
+    then: str = "ready"
+    allotted: str | None = None
+    #: Campaign and person on a preview screen.
+    preview: tuple[str, int] | None = None
+    calls_today: int = 0
+
+
+class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
+    person: int
+    rank: int
+    debts: tuple[int, ...]
+    owner: str | None = None
+    place: str = READY
+    #: Distinguishes the lead's newest queue entry from those it left behind.
+    token: int = 0
+    at_us: int = 0
+    why: str = ""
+    attempts: int = 0
+    ended: dict[str, int] = {}
+    phone_index: int = 0
+    #: Agent who owns the call-back at hand.
+    call_back: str | None = None
+
+
+class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Counts of one campaign on one calendar day of the floor."""
+
+    attempts: int = 0
+    finished: int = 0
+    connected: int = 0
+    abandoned: int = 0
+    machine: int = 0
+    cut: int = 0
+    lost: int = 0
+    promises: int = 0
+    right_party: int = 0
+    wait_us: int = 0
+    #: Answer-to-agent of the last 200 connected calls.
+    waits_us: list[int] = []
+    idle_us: int = 0
+    idle_n: int = 0
+    #: Instants of the dials of the last five minutes.
+    dials_us: list[int] = []
+
+
+class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
+    name: str
+    state: CampaignState = CampaignState.stopped
+    mode: Mode
+    ratio: float
+    abandon_limit: float
+    leads: dict[int, LeadState] = {}
+    #: Heaps of (rank, token, person), (instant, token, person), (rank, token, person); stale entries are skipped.
+    ready: list[tuple[int, int, int]] = []
+    parked: list[tuple[int, int, int]] = []
+    held: list[tuple[int, int, int]] = []
+    #: How many leads stand in each place.
+    places: dict[str, int] = {}
+    tally: Tally
+    pacing: PacingDecided | None = None
+    #: Consecutive attempts that failed in the network, and when the last was dialled.
+    failures: int = 0
+    last_dial_us: int = 0
+    trunk_turn: int = 0
+
+
+class State:
+    """Everything the engine knows. Plain dictionaries in order of arrival; nothing iterates over a set."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.at_us = 0
+        self.settings = FloorSettings()
+        self.rules = ""
+        self.rehearsed = False
+        self.opened = False
+        #: First instant of the shift and of the next calendar day of the floor.
+        self.shift_us = 0
+        self.midnight_us = 0
+        self.commit_lag_us = 0
+        self.tokens = 0
+        self.campaigns: dict[str, Campaign] = {}
+        self.agents: dict[str, Agent] = {}
+        #: Agents in state ready, longest idle first.
+        self.ready: dict[str, None] = {}
+        self.calls: dict[str, Call] = {}
+        #: Unclosed call of a person, of a phone.
+        self.person_call: dict[int, str] = {}
+        self.phone_call: dict[int, str] = {}
+        self.people: dict[int, Dossier] = {}
+        self.versions: dict[str, int] = {}
+        #: True: link up and resynced.
+        self.nodes: dict[str, bool] = {}
+        self.alarms: dict[str, int] = {}
+        self.pacers: dict[str, Pacer] = {}
+
+    # ---- reading
+
+    def campaign_settings(self, name: str) -> CampaignSettings:
+        return self.settings.campaign(name)
+
+    def shift_s(self) -> float:
+        """Seconds since the start of the shift, the pacer's clock."""
+        return (self.at_us - self.shift_us) / 1e6
+
+    def serves(self, agent: Agent, campaign: str) -> bool:
+        return not agent.campaigns or campaign in agent.campaigns
+
+    # ---- the list
+
+    def place(self, campaign: Campaign, lead: LeadState, place: str, at_us: int = 0) -> None:
+        """Put a lead in a place and forget where it stood."""
+        places = campaign.places
+        if lead.token:
+            places[lead.place] -= 1
+        places[place] = places.get(place, 0) + 1
+        self.tokens += 1
+        lead.token = self.tokens
+        lead.place = place
+        lead.at_us = at_us
+        if place == READY:
+            heappush(campaign.ready, (lead.rank, lead.token, lead.person))
+        elif place == PARKED:
+            heappush(campaign.parked, (at_us, lead.token, lead.person))
+        elif place == HELD:
+            heappush(campaign.held, (lead.rank, lead.token, lead.person))
+
+    def head(self, campaign: Campaign, heap: list[tuple[int, int, int]]) -> LeadState | None:
+        """Return the first lead of a heap that still stands there, dropping entries left behind."""
+        while heap:
+            _, token, person = heap[0]
+            lead = campaign.leads[person]
+            if lead.token == token:
+                return lead
+            heappop(heap)
+        return None
+
+    # ---- pacing
+
+    def new_pacer(self, name: str) -> Pacer:
+        settings = self.settings.campaign(name)
+        campaign = self.campaigns[name]
+        return Pacer(
+            PacingSettings(
+                abandon_limit=campaign.abandon_limit,
+                patience_s=settings.patience_s,
+                tick_s=self.settings.tick_s,
+                agents=max(1, sum(1 for a in self.agents.values() if a.allotted == name)),
+                max_lines=settings.max_lines,
+            )
+        )
+
+
+# ---- snapshots
+
+
+class _Image(msgspec.Struct, array_like=True):
+    version: int
+    seq: int
+    at_us: int
+    settings: FloorSettings
+    rules: str
+    rehearsed: bool
+    shift_us: int
+    midnight_us: int
+    tokens: int
+    campaigns: dict[str, Campaign]
+    agents: dict[str, Agent]
+    ready: list[str]
+    calls: dict[str, Call]
+    people: list[Dossier]
+    versions: dict[str, int]
+    nodes: dict[str, bool]
+    alarms: dict[str, int]
+    pacers: dict[str, bytes]
+
+
+_IMAGE_VERSION = 1
+
+
+def _queue(campaign: Campaign, heap: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Return a heap's living entries in order: itself a heap, and the same whenever the leads are."""
+    return sorted(entry for entry in heap if campaign.leads[entry[2]].token == entry[1])
+
+
+def freeze(state: State) -> bytes:
+    """Return the state as bytes; equal states give equal bytes."""
+    for campaign in state.campaigns.values():
+        campaign.ready = _queue(campaign, campaign.ready)
+        campaign.parked = _queue(campaign, campaign.parked)
+        campaign.held = _queue(campaign, campaign.held)
+    return msgspec.msgpack.encode(
+        _Image(
+            version=_IMAGE_VERSION,
+            seq=state.seq,
+            at_us=state.at_us,
+            settings=state.settings,
+            rules=state.rules,
+            rehearsed=state.rehearsed,
+            shift_us=state.shift_us,
+            midnight_us=state.midnight_us,
+            tokens=state.tokens,
+            campaigns=state.campaigns,
+            agents=state.agents,
+            ready=list(state.ready),
+            calls=state.calls,
+            people=list(state.people.values()),
+            versions=state.versions,
+            nodes=state.nodes,
+            alarms=state.alarms,
+            pacers={name: pacer.state() for name, pacer in state.pacers.items()},
+        )
+    )
+
+
+def thaw(blob: bytes) -> State:
+    """Return the state of a snapshot.
+
+    Raises
+    ------
+    Broken
+        When the snapshot is of another form; fold the journal from its beginning instead.
+    """
+    try:
+        image = msgspec.msgpack.decode(blob, type=_Image)
+    except msgspec.DecodeError as error:
+        raise Broken(f"snapshot cannot be read: {error}; fold the journal from its beginning") from error
+    if image.version != _IMAGE_VERSION:
+        raise Broken(f"snapshot has form {image.version}, this code reads {_IMAGE_VERSION}; fold the journal instead")
+    state = State()
+    for field in ("seq", "at_us", "settings", "rules", "rehearsed", "shift_us", "midnight_us", "tokens"):
+        setattr(state, field, getattr(image, field))
+    state.opened = True
+    state.campaigns, state.agents, state.calls = image.campaigns, image.agents, image.calls
+    state.versions, state.nodes, state.alarms = image.versions, image.nodes, image.alarms
+    state.ready = dict.fromkeys(image.ready)
+    state.people = {dossier.person: dossier for dossier in image.people}
+    for call in state.calls.values():
+        state.person_call[call.person] = call.call_id
+        state.phone_call[call.phone] = call.call_id
+    for name, pacer in image.pacers.items():
+        fresh = state.new_pacer(name)
+        state.pacers[name] = Pacer.restore(fresh.settings, pacer)
+    return state

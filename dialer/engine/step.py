@@ -1,0 +1,63 @@
+"""One handling of one input: records are emitted one by one, each evolved before the next is decided."""
+
+from typing import Protocol
+
+from dialer.engine.evolve import evolve
+from dialer.engine.state import Agent, Call, Campaign, State
+from domain.people import Dossier, Phone, Verdict
+from domain.records import Record, Row
+
+
+class Gate(Protocol):
+    """`compliance.gate.Gate`, as far as the engine knows it."""
+
+    @property
+    def version(self) -> str: ...
+
+    def judge(
+        self,
+        dossier: Dossier,
+        *,
+        at_us: int,
+        channel: str = "call",
+        phone: Phone | None,
+        debts: tuple[int, ...],
+        actor: str,
+        purpose: str,
+        live_agent_guaranteed: bool = False,
+    ) -> Verdict: ...
+
+
+class Step:
+    """What `decide` works with: the state to read, the gate to ask, and `emit` to say what follows."""
+
+    __slots__ = ("at_us", "gate", "gone", "rows", "state")
+
+    def __init__(self, state: State, gate: Gate) -> None:
+        self.state = state
+        self.gate = gate
+        self.at_us = state.at_us
+        self.rows: list[Row] = []
+        #: Calls that a resync found no more: nobody is connected to them while they are being ended.
+        self.gone: frozenset[str] = frozenset()
+
+    def emit(self, record: Record, campaign: str | None = None) -> None:
+        """Append a record to the journal's rows and fold it into the state."""
+        state = self.state
+        state.seq += 1
+        self.rows.append(
+            Row(stream=state.settings.stream, seq=state.seq, at_us=self.at_us, campaign=campaign, record=record)
+        )
+        evolve(state, record)
+
+    def next_id(self) -> str:
+        """Return the call id that the next row, a `Reserve`, will have."""
+        return f"{self.state.settings.stream}-{self.state.seq + 1}"
+
+    # ---- reading
+
+    def agent_of(self, call: Call) -> Agent | None:
+        return self.state.agents.get(call.agent) if call.agent is not None else None
+
+    def campaign_of(self, call: Call) -> Campaign:
+        return self.state.campaigns[call.campaign]

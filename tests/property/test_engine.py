@@ -1,0 +1,381 @@
+"""Can any history break a law? A random floor of people, agents and a switch drives the real engine with the real
+in-memory compare-and-bump; every record is watched."""
+
+from collections import Counter
+
+from hypothesis import settings as profile
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from dialer.engine import Engine
+from dialer.engine.state import freeze
+from dialer.engine.transitions import ON_SWITCH
+from domain import events
+from domain.calls import AGENT_DISPOSITIONS, AgentState, Cause, Mode, Phase
+from domain.facts import AttemptClosed, CallClassed, CallMoved
+from domain.orders import Connect, Originate, Reserve
+from domain.people import CapKey, Debt, Dossier, Lead, Phone, Verdict
+from domain.records import Row, decode, encode
+from domain.settings import CampaignSettings, FloorSettings
+
+SECOND = 1_000_000
+START_US = 1_795_000_000 * SECOND
+
+
+class PatternGate:
+    """Denies some people by rule, demands an agent for others; a pure function of person and instant."""
+
+    version = "pattern"
+
+    def judge(self, dossier, *, at_us, phone, debts, **_):
+        minute = at_us // (60 * SECOND)
+        if not debts or all(debt.state != "open" for debt in dossier.debts if debt.debt in debts):
+            return Verdict(allowed=False, rule="house.paid")
+        if any(stop.debt is None and stop.phone in (None, phone.phone) for stop in dossier.stops):
+            return Verdict(allowed=False, rule="house.stop")
+        if (dossier.person * 7 + minute) % 11 == 0:
+            return Verdict(allowed=False, rule="test.hours", next_allowed_at_us=(minute + 1) * 60 * SECOND)
+        return Verdict(
+            allowed=True,
+            valid_until_us=(minute + 2) * 60 * SECOND,
+            agent_always=dossier.person % 5 == 0,
+            abandon_message=dossier.person % 2 == 0,
+        )
+
+
+class Ledger:
+    """Compare and bump over plain dictionaries, the dossiers' truth outside the engine."""
+
+    def __init__(self, people):
+        self.people = {dossier.person: dossier for dossier in people}
+        self.versions = {cap.key: cap.version for dossier in people for cap in dossier.keys}
+        self.calls = {}
+
+    def fresh(self, person):
+        dossier = self.people[person]
+        keys = tuple(CapKey(cap.key, self.versions[cap.key]) for cap in dossier.keys)
+        return type(dossier)(
+            person=person, keys=keys, country=dossier.country, debts=dossier.debts, phones=dossier.phones
+        )
+
+    def take(self, row, at_us):
+        record = row.record
+        if type(record) is Reserve:
+            if all(self.versions[cap.key] == cap.version for cap in record.keys):
+                for cap in record.keys:
+                    self.versions[cap.key] += 1
+                self.calls[record.call_id] = record
+                keys = tuple(CapKey(cap.key, self.versions[cap.key]) for cap in record.keys)
+                return events.Reserved(at_us=at_us, call_id=record.call_id, keys=keys)
+            return events.Stale(at_us=at_us, call_id=record.call_id, dossier=self.fresh(record.person))
+        if type(record) is AttemptClosed and record.event is not None:
+            for cap in self.calls[record.call_id].keys:
+                self.versions[cap.key] += 1
+        return None
+
+
+def dossier(person, shared):
+    phones = tuple(Phone(phone=person * 10 + i, country="ES") for i in range(1 + person % 2))
+    if shared and person > 1:
+        phones = (*phones, Phone(phone=10, country="ES"))
+    keys = [CapKey(f"person:{person}", 1), *(CapKey(f"phone:{phone.phone}", 1) for phone in phones)]
+    debt = Debt(debt=person * 100, creditor=1, balance_minor=5000, currency="EUR")
+    return Dossier(
+        person=person, keys=tuple(sorted(keys, key=lambda k: k.key)), country="ES", debts=(debt,), phones=phones
+    )
+
+
+class Floor(RuleBasedStateMachine):
+    @initialize(
+        modes=st.tuples(st.sampled_from(list(Mode)), st.sampled_from(list(Mode))),
+        detect=st.booleans(),
+        n_people=st.integers(3, 25),
+        n_agents=st.integers(1, 5),
+        max_lines=st.integers(1, 12),
+        shared=st.booleans(),
+    )
+    def open(self, modes, detect, n_people, n_agents, max_lines, shared):
+        campaigns = tuple(
+            CampaignSettings(
+                name=name,
+                mode=mode,
+                ratio=2.5,
+                detect_machines=detect,
+                clock_starts="greeting_end" if detect else "answer",
+                unsure="cut" if shared else "person",
+            )
+            for name, mode in zip(("uno", "dos"), modes, strict=True)
+        )
+        self.settings = FloorSettings(campaigns=campaigns, max_lines=max_lines, stream="f")
+        people = [dossier(person, shared) for person in range(1, n_people + 1)]
+        self.ledger = Ledger(people)
+        self.engine = Engine(PatternGate())
+        self.rows: list[Row] = []
+        self.at_us = START_US
+        self.answers = []
+        self.classes, self.closed = Counter(), Counter()
+        self.reserved, self.originated, self.answered = {}, set(), set()
+        self.live = {}
+        self.names = [str(1000 + i) for i in range(n_agents)]
+        self.hear(events.FloorOpened, settings=self.settings, rules="pattern", versions={})
+        self.hear(events.Resynced, node="main")
+        for name in ("uno", "dos"):
+            leads = tuple(
+                Lead(person=p.person, rank=p.person, debts=(p.person * 100,))
+                for p in people
+                if name == "uno" or p.person % 3
+            )
+            self.hear(
+                events.LeadsLoaded, campaign=name, plan="p", chunk=0, sha256="", leads=leads, people=tuple(people)
+            )
+            self.hear(events.CampaignOrdered, campaign=name, verb="run")
+        for name in self.names:
+            self.hear(events.SignedIn, agent=name)
+            self.hear(events.PhoneUp, agent=name, node="main")
+            self.hear(events.MadeReady, agent=name)
+
+    def hear(self, kind, **fields):
+        event = kind(at_us=self.at_us, **fields)
+        for row in self.engine.handle(event):
+            self.watch(row)
+
+    def watch(self, row):
+        record = row.record
+        self.rows.append(row)
+        answer = self.ledger.take(row, self.at_us)
+        if answer is not None:
+            self.answers.append(answer)
+        if type(record) is Reserve:
+            assert record.verdict.allowed
+            assert record.call_id == f"f-{row.seq}"
+            if record.verdict.agent_always:
+                assert record.agent is not None
+        elif type(record) is events.Reserved:
+            self.reserved[record.call_id] = record
+        elif type(record) is Originate:
+            assert record.call_id in self.reserved, "Originate without a Reserved"
+            assert self.at_us < record.valid_until_us
+            assert record.call_id not in self.originated, "dialled twice"
+            self.originated.add(record.call_id)
+            self.live[record.call_id] = "new"
+        elif type(record) is CallClassed:
+            self.classes[record.call_id] += 1
+        elif type(record) is AttemptClosed:
+            self.closed[record.call_id] += 1
+            self.live.pop(record.call_id, None)
+        elif type(record) is Connect:
+            assert self.live[record.call_id] == "up"
+        elif type(record) is CallMoved and record.phase in (Phase.waiting, Phase.detecting, Phase.talking):
+            self.answered.add(record.call_id)
+
+    def some(self, data, *states):
+        candidates = [call_id for call_id, state in self.live.items() if state in states]
+        return data.draw(st.sampled_from(candidates)) if candidates else None
+
+    # ---- what may happen
+
+    @rule(seconds=st.floats(0.05, 40.0))
+    def time(self, seconds):
+        self.at_us += round(seconds * SECOND)
+        self.hear(events.Tick)
+
+    @rule()
+    def ledger_answers(self):
+        answers, self.answers = self.answers, []
+        for answer in answers:
+            self.hear(type(answer), **{f: getattr(answer, f) for f in answer.__struct_fields__ if f != "at_us"})
+
+    @rule(data=st.data())
+    def rings(self, data):
+        if (call_id := self.some(data, "new")) is not None:
+            self.hear(events.Ringing, call_id=call_id)
+
+    @rule(data=st.data())
+    def answers_phone(self, data):
+        if (call_id := self.some(data, "new")) is not None:
+            self.live[call_id] = "up"
+            self.hear(events.Answered, call_id=call_id)
+
+    @rule(data=st.data(), result=st.sampled_from(["human", "machine", "unsure"]))
+    def detects(self, data, result):
+        if (call_id := self.some(data, "up")) is not None:
+            self.hear(events.Detected, call_id=call_id, result=result)
+
+    @rule(data=st.data(), by_queue=st.booleans())
+    def connects(self, data, by_queue):
+        if (call_id := self.some(data, "up")) is None:
+            return
+        call = self.engine.state.calls[call_id]
+        busy = {c.agent for c in self.engine.state.calls.values() if c.phase is Phase.talking}
+        name = data.draw(st.sampled_from(self.names)) if by_queue or call.agent is None else call.agent
+        if name in busy or not self.engine.state.agents[name].phone_up:
+            self.hear(events.Refused, call_id=call_id, agent=name, why="busy" if name in busy else "gone")
+            return
+        self.live[call_id] = "talking"
+        self.hear(events.Connected, call_id=call_id, agent=name)
+
+    @rule(data=st.data(), how=st.sampled_from(["queued", "abandoned", "refused"]))
+    def switch_goes_on(self, data, how):
+        if (call_id := self.some(data, "up")) is None:
+            return
+        call = self.engine.state.calls[call_id]
+        if how == "queued":
+            self.hear(events.Queued, call_id=call_id)
+        elif how == "abandoned":
+            self.hear(events.Abandoned, call_id=call_id, how="message")
+        elif call.agent is not None:
+            self.hear(events.Refused, call_id=call_id, agent=call.agent, why="no_answer")
+
+    @rule(data=st.data(), cause=st.sampled_from(list(Cause)))
+    def ends(self, data, cause):
+        if (call_id := self.some(data, "new", "up", "talking")) is not None:
+            self.live[call_id] = "gone"
+            self.hear(events.Ended, call_id=call_id, cause=cause, q850=16)
+
+    @rule(data=st.data(), disposition=st.sampled_from(AGENT_DISPOSITIONS))
+    def disposes(self, data, disposition):
+        agent = self.engine.state.agents[data.draw(st.sampled_from(self.names))]
+        if agent.call_id is not None and agent.state in (AgentState.talking, AgentState.wrapup):
+            later = self.at_us + 90 * SECOND
+            self.hear(
+                events.Disposed,
+                agent=agent.agent,
+                call_id=agent.call_id,
+                disposition=disposition,
+                call_back_us=later,
+                own=True,
+            )
+
+    @rule(
+        data=st.data(),
+        what=st.sampled_from(["ready", "pause", "out", "in", "down", "up", "ask", "take", "skip", "end"]),
+    )
+    def agent_acts(self, data, what):
+        name = data.draw(st.sampled_from(self.names))
+        match what:
+            case "ready":
+                self.hear(events.MadeReady, agent=name)
+            case "pause":
+                self.hear(events.PauseAsked, agent=name, reason="break")
+            case "out":
+                self.hear(events.SignedOut, agent=name)
+            case "in":
+                self.hear(events.SignedIn, agent=name)
+            case "down":
+                self.hear(events.PhoneDown, agent=name)
+            case "up":
+                self.hear(events.PhoneUp, agent=name, node="main")
+            case "ask":
+                self.hear(events.LeadAsked, agent=name)
+            case "take":
+                self.hear(events.LeadAccepted, agent=name)
+            case "skip":
+                self.hear(events.LeadSkipped, agent=name)
+            case "end":
+                self.hear(events.HangUpAsked, agent=name)
+
+    @rule(data=st.data(), paid=st.booleans())
+    def somebody_writes(self, data, paid):
+        person = data.draw(st.sampled_from(sorted(self.ledger.people)))
+        old = self.ledger.people[person]
+        for cap in old.keys:
+            self.ledger.versions[cap.key] += 1
+        debt = Debt(debt=person * 100, creditor=1, balance_minor=5000, currency="EUR", state="paid" if paid else "open")
+        self.ledger.people[person] = Dossier(
+            person=person, keys=old.keys, country="ES", debts=(debt,), phones=old.phones
+        )
+        if data.draw(st.booleans()):
+            self.hear(events.PersonChanged, dossier=self.ledger.fresh(person))
+
+    @rule(verb=st.sampled_from(["run", "pause", "drain", "stop", "run"]), name=st.sampled_from(["uno", "dos"]))
+    def operator(self, verb, name):
+        self.hear(events.CampaignOrdered, campaign=name, verb=verb)
+
+    @rule(mode=st.sampled_from(list(Mode)), name=st.sampled_from(["uno", "dos"]))
+    def mode(self, mode, name):
+        self.hear(events.ModeSet, campaign=name, mode=mode)
+
+    @rule(data=st.data(), lost=st.booleans())
+    def blind(self, data, lost):
+        self.hear(events.LinkDown, node="main")
+        alive, ended = [], []
+        for call_id, state in list(self.live.items()):
+            call = self.engine.state.calls.get(call_id)
+            if call is None or call.phase not in ON_SWITCH or state == "gone" or (lost and data.draw(st.booleans())):
+                if state != "gone":
+                    self.live[call_id] = "gone"
+                continue
+            word = {"new": "ringing", "up": "up", "talking": "talking"}[state]
+            alive.append(events.LiveCall(call_id=call_id, state=word, agent=call.agent if word == "talking" else None))
+        off_hook = tuple(name for name in self.names if data.draw(st.booleans()))
+        self.hear(events.Resynced, node="main", calls=tuple(alive), ended=tuple(ended), agents=off_hook)
+
+    @precondition(lambda self: len(self.rows) > 30)
+    @rule()
+    def crash(self):
+        """Recover from snapshot or from nothing; the fold is the state."""
+        before = freeze(self.engine.state)
+        fresh = Engine(PatternGate())
+        fresh.state.settings = self.settings
+        for row in self.rows:
+            record = row.record
+            copy = record if type(record) is events.LeadsLoaded else decode(encode(record))
+            fresh.fold(Row(stream="f", seq=row.seq, at_us=row.at_us, campaign=row.campaign, record=copy))
+        assert freeze(fresh.state) == before, "folded facts differ from the live state"
+        self.engine = Engine.restore(fresh.snapshot(), PatternGate())
+        assert freeze(self.engine.state) == before
+        self.answers = []  # what was under way is lost with the process
+        self.hear(events.FloorOpened, settings=self.settings, rules="pattern", versions={})
+        for call_id in [c for c in self.live if c not in self.engine.state.calls]:
+            del self.live[call_id]
+        alive = [
+            events.LiveCall(
+                call_id=call_id,
+                state={"new": "ringing", "up": "up", "talking": "talking"}[state],
+                agent=self.engine.state.calls[call_id].agent if state == "talking" else None,
+            )
+            for call_id, state in self.live.items()
+            if state != "gone"
+        ]
+        self.hear(events.Resynced, node="main", calls=tuple(alive), agents=tuple(self.names))
+
+    def teardown(self):
+        if not hasattr(self, "rows"):
+            return
+        replayed = Engine(PatternGate())
+        produced = []
+        for row in self.rows:
+            if row.is_input:
+                produced += replayed.handle(row.record)
+        assert [encode(row.record) for row in produced] == [encode(row.record) for row in self.rows]
+
+    # ---- laws
+
+    @invariant()
+    def laws(self):
+        if not hasattr(self, "engine"):
+            return
+        state = self.engine.state
+        lines = [call for call in state.calls.values() if call.phase is not Phase.wrapping]
+        assert len(lines) <= self.settings.max_lines
+        held = [agent.call_id for agent in state.agents.values() if agent.call_id is not None]
+        assert len(held) == len(set(held)), "two agents on one call"
+        talking = Counter(call.agent for call in state.calls.values() if call.phase is Phase.talking)
+        assert all(n == 1 for n in talking.values()), "an agent with two callers"
+        assert all(n == 1 for n in self.classes.values()), "an answer with two classes"
+        assert all(n == 1 for n in self.closed.values()), "an attempt with two dispositions"
+        for call_id in self.answered & set(self.closed):
+            assert self.classes[call_id] == 1, "an answer without a class"
+        for agent in state.agents.values():
+            assert (agent.agent in state.ready) == (agent.state is AgentState.ready)
+            if agent.state is AgentState.reserved:
+                assert state.calls[agent.call_id].agent == agent.agent
+        for call in state.calls.values():
+            if call.pinned and call.phase in (Phase.originating, Phase.ringing) and not call.hangup_why:
+                assert state.agents[call.agent].call_id == call.call_id, "a pinned call without its agent"
+        for campaign in state.campaigns.values():
+            assert sum(campaign.places.values()) == len(campaign.leads), "a lead is lost"
+
+
+Floor.TestCase.settings = profile(max_examples=1500, stateful_step_count=100, deadline=None)
+test_no_history_breaks_a_law = Floor.TestCase
