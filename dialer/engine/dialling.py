@@ -3,12 +3,12 @@
 from heapq import heappop, heappush
 
 from dialer.engine import agents, calls, leads
-from dialer.engine.state import BUSY, HELD, PARKED, READY, Agent, Campaign, LeadState
+from dialer.engine.allotment import allot, in_flight, stock
+from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
 from domain.calls import AgentState, CampaignState, Mode, Phase
 from domain.facts import (
-    AgentAllotted,
     AlarmCleared,
     AlarmRaised,
     CampaignShifted,
@@ -35,7 +35,7 @@ def tick(step: Step) -> None:
     agents.rested(step)
     _time_limits(step)
     calls.silent(step)
-    _allot(step)
+    allot(step)
     linked = any(state.nodes.get(node) for node in state.settings.nodes)
     lagging = state.commit_lag_us > state.settings.commit_patience_s * SECOND
     _alarm(step, "commit_lag", "", lagging)
@@ -59,72 +59,6 @@ def _time_limits(step: Step) -> None:
             if step.at_us - agent.since_us >= limit_s * SECOND:
                 leads.drop_preview(step, agent, "preview_expired")
                 agents.shift(step, agent, AgentState.paused, "preview_expired")
-
-
-# ---- the allocator
-
-
-def _allot(step: Step) -> None:
-    """Share the agents who can take calls among the running campaigns by weight, moving as few as possible."""
-    state = step.state
-    open_names = [
-        campaign.name
-        for campaign in state.campaigns.values()
-        if campaign.state is CampaignState.running and (_stock(campaign) or _in_flight(step, campaign.name))
-    ]
-    present = [a for a in state.agents.values() if a.state not in (AgentState.offline, AgentState.away)]
-    have = dict.fromkeys(open_names, 0)
-    for agent in present:
-        if agent.allotted in have:
-            have[agent.allotted] += 1
-    for agent in present:
-        if agent.allotted in have and state.serves(agent, agent.allotted):
-            continue
-        _move_agent(step, agent, _neediest(step, agent, open_names, have, len(present)), have)
-    if len(open_names) < 2:
-        return
-    for agent in present:
-        # An idle agent moves when another campaign is a whole agent further below its share.
-        if agent.state is AgentState.ready and agent.allotted is not None:
-            target = _neediest(step, agent, open_names, have, len(present))
-            if target is not None and target != agent.allotted:
-                gap = _want(step, target, open_names, len(present)) - have[target]
-                surplus = have[agent.allotted] - _want(step, agent.allotted, open_names, len(present))
-                if gap >= 1.0 - 1e-9 or (gap > 0.5 and surplus > 0.5):
-                    _move_agent(step, agent, target, have)
-
-
-def _want(step: Step, name: str, open_names: list[str], n_agents: int) -> float:
-    weights = {each: step.state.campaign_settings(each).weight for each in open_names}
-    return n_agents * weights[name] / sum(weights.values())
-
-
-def _neediest(step: Step, agent: Agent, open_names: list[str], have: dict[str, int], n_agents: int) -> str | None:
-    best, best_gap = None, float("-inf")
-    for name in open_names:
-        if step.state.serves(agent, name):
-            gap = _want(step, name, open_names, n_agents) - have[name]
-            if gap > best_gap + 1e-9:
-                best, best_gap = name, gap
-    return best
-
-
-def _move_agent(step: Step, agent: Agent, target: str | None, have: dict[str, int]) -> None:
-    if agent.allotted == target:
-        return
-    if agent.allotted in have:
-        have[agent.allotted] -= 1
-    if target is not None:
-        have[target] += 1
-    step.emit(AgentAllotted(agent=agent.agent, campaign=target), target)
-
-
-def _stock(campaign: Campaign) -> int:
-    return campaign.places.get(READY, 0) + campaign.places.get(HELD, 0)
-
-
-def _in_flight(step: Step, name: str) -> int:
-    return sum(1 for call in step.state.calls.values() if call.campaign == name and call.phase is not Phase.wrapping)
 
 
 # ---- pacing
@@ -203,7 +137,7 @@ def _dial(step: Step, campaign: Campaign, blocked: str) -> None:
         if wanted > room:
             wanted, reason = room, "lines"
         placed = _dial_ready(step, campaign, settings, max(0, wanted), spare)
-        if placed < wanted and not _stock(campaign):
+        if placed < wanted and not stock(campaign):
             reason = "no_leads"
     else:
         placed = 0
@@ -512,13 +446,13 @@ def campaign_ordered(step: Step, name: str, verb: str) -> None:
 
 def _settle(step: Step, campaign: Campaign) -> None:
     """Close a campaign that has nothing left, and keep its alarms true."""
-    stock = _stock(campaign) + campaign.places.get(PARKED, 0)
-    if campaign.state is CampaignState.draining and not _in_flight(step, campaign.name):
+    left = stock(campaign) + campaign.places.get(PARKED, 0)
+    if campaign.state is CampaignState.draining and not in_flight(step, campaign.name):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.stopped, why="drained"), campaign.name)
     elif (
         campaign.state is CampaignState.running
         and campaign.leads
-        and not stock
+        and not left
         and not any(call.campaign == campaign.name for call in step.state.calls.values())
         and not campaign.places.get(BUSY, 0)
     ):
@@ -529,7 +463,7 @@ def _settle(step: Step, campaign: Campaign) -> None:
     _alarm(step, "abandonment", campaign.name, over)
     _alarm(step, "trunk_failing", campaign.name, campaign.failures >= FAILURES_BACK_OFF)
     running = campaign.state is CampaignState.running
-    _alarm(step, "no_leads", campaign.name, running and bool(campaign.leads) and not _stock(campaign))
+    _alarm(step, "no_leads", campaign.name, running and bool(campaign.leads) and not stock(campaign))
 
 
 def link_alarm(step: Step, node: str) -> None:

@@ -1,4 +1,7 @@
-"""Fold one record into the state. The only code that changes it; it decides nothing and refuses what cannot be."""
+"""Fold one record into the state. The only code that changes it; it decides nothing and refuses what cannot be.
+
+Over 500 lines because every change of state is to be read in one place; one short function for each type of record.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -143,7 +146,7 @@ def _tick(state: State, event: events.Tick) -> None:
     for campaign in state.campaigns.values():
         while (lead := state.head(campaign, campaign.parked)) is not None and lead.at_us <= event.at_us:
             heappop(campaign.parked)
-            state.place(campaign, lead, READY if lead.call_back is None else HELD)
+            state.place(campaign, lead, READY if lead.call_back is None else HELD, lead.at_us)
         dials = campaign.tally.dials_us
         if dials and dials[0] < horizon:
             campaign.tally.dials_us = [at for at in dials if at >= horizon]
@@ -186,7 +189,7 @@ def _lead_scheduled(state: State, fact: facts.LeadScheduled) -> None:
     lead = campaign.leads[fact.person]
     lead.why, lead.phone_index, lead.call_back = fact.why, fact.phone_index, fact.agent
     if fact.at_us <= state.at_us:
-        state.place(campaign, lead, READY if fact.agent is None else HELD)
+        state.place(campaign, lead, READY if fact.agent is None else HELD, fact.at_us)
     else:
         state.place(campaign, lead, PARKED, fact.at_us)
 

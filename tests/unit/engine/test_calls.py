@@ -1,0 +1,359 @@
+"""The life of a call: classes, dispositions, the agent who gets it, what follows for the lead."""
+
+import pytest
+
+from dialer.engine.transitions import ALLOWED, TRIGGERED
+from domain import events
+from domain.calls import AgentState, AnswerClass, Cause, Disposition, Mode, Phase
+from domain.errors import Broken
+from domain.facts import AttemptClosed, CallClassed, CallMoved, LeadClosed, LeadScheduled
+from domain.orders import Connect, DropAgent, HangUp, Keep, Originate, QueueAgent, RingAgent
+from domain.people import Verdict
+from domain.settings import CampaignSettings, Retry
+from tests.unit.engine.floor import SECOND, Floor, of, person
+
+
+def one_call(**campaign):
+    floor = Floor(CampaignSettings(name="c", **campaign), people=1)
+    floor.agent("1001")
+    (call,) = floor.dial()
+    floor.after(5)
+    return floor, call.call_id
+
+
+def test_every_trigger_is_allowed():
+    for phase, triggers in TRIGGERED.items():
+        assert set(triggers.values()) <= ALLOWED[phase]
+
+
+@pytest.mark.parametrize(
+    ("cause", "disposition", "rung"),
+    [
+        (Cause.busy, Disposition.busy, "busy"),
+        (Cause.no_answer, Disposition.no_answer, "no_answer"),
+        (Cause.rejected, Disposition.rejected, "no_answer"),
+        (Cause.not_in_service, Disposition.not_in_service, "not_in_service"),
+        (Cause.congestion, Disposition.network_fail, "network_fail"),
+        (Cause.switch_fail, Disposition.network_fail, "network_fail"),
+    ],
+)
+def test_unanswered_calls_end_as_their_cause_says(cause, disposition, rung):
+    floor, call_id = one_call()
+    floor.hear(events.Ringing, call_id=call_id)
+    (closed,) = of(floor.hear(events.Ended, call_id=call_id, cause=cause, q850=17, sip=486), AttemptClosed)
+    assert (closed.disposition, closed.event, closed.q850, closed.sip) == (disposition, rung, 17, 486)
+    assert closed.ring_us == 5 * SECOND
+
+
+def test_answered_call_goes_to_the_agent_and_ends_connected_with_the_agents_word():
+    floor, call_id = one_call()
+    (connect,) = of(floor.hear(events.Answered, call_id=call_id), Connect)
+    assert connect.agent == "1001"
+    floor.after(0.05)
+    (classed,) = of(floor.hear(events.Connected, call_id=call_id, agent="1001"), CallClassed)
+    assert (classed.answer_class, classed.wait_us) == (AnswerClass.connected, SECOND // 20)
+    floor.after(60)
+    records = floor.hear(events.Ended, call_id=call_id, cause=Cause.normal)
+    assert of(records, AttemptClosed) == []
+    assert floor.engine.state.agents["1001"].state is AgentState.wrapup
+    floor.after(10)
+    records = floor.hear(
+        events.Disposed, agent="1001", call_id=call_id, disposition=Disposition.promise, amount_minor=5000
+    )
+    (closed,) = of(records, AttemptClosed)
+    assert (closed.disposition, closed.talk_us, closed.wrap_us) == (Disposition.promise, 60 * SECOND, 10 * SECOND)
+    assert of(records, LeadClosed)[0].why == "promise"
+    assert floor.engine.state.agents["1001"].state is AgentState.ready
+
+
+def test_outcome_recorded_while_talking_counts_at_the_end():
+    floor, call_id = one_call()
+    floor.talk(call_id, "1001")
+    floor.hear(events.Disposed, agent="1001", call_id=call_id, disposition=Disposition.dispute)
+    (closed,) = of(floor.hear(events.Ended, call_id=call_id, cause=Cause.normal), AttemptClosed)
+    assert closed.disposition is Disposition.dispute
+    assert floor.engine.state.people[1].stops[0].kind == "dispute"
+
+
+def test_wrap_up_has_a_limit():
+    floor, call_id = one_call(wrapup_s=30)
+    floor.talk(call_id, "1001")
+    floor.hear(events.Ended, call_id=call_id, cause=Cause.normal)
+    assert of(floor.tick(29), AttemptClosed) == []
+    (closed,) = of(floor.tick(1), AttemptClosed)
+    assert closed.disposition is Disposition.unrecorded
+    assert floor.engine.state.agents["1001"].state is AgentState.ready
+
+
+def test_waiting_caller_is_kept_and_meets_the_first_agent_who_is_free():
+    floor = Floor(CampaignSettings(name="c", mode=Mode.power, ratio=2.0), people=2)
+    floor.agent("1001")
+    first, second = floor.dial()
+    floor.talk(first.call_id, "1001")
+    (keep,) = of(floor.hear(events.Answered, call_id=second.call_id), Keep)
+    assert keep.for_ms == 2000
+    floor.after(1)
+    floor.hear(events.Ended, call_id=first.call_id, cause=Cause.normal)
+    records = floor.hear(events.Disposed, agent="1001", call_id=first.call_id, disposition=Disposition.no_promise)
+    assert [(c.call_id, c.agent) for c in of(records, Connect)] == [(second.call_id, "1001")]
+
+
+def test_nobody_is_connected_to_a_caller_about_to_hear_the_message():
+    floor = Floor(CampaignSettings(name="c", mode=Mode.power, ratio=2.0), people=2)
+    floor.agent("1001")
+    first, second = floor.dial()
+    floor.talk(first.call_id, "1001")
+    floor.hear(events.Answered, call_id=second.call_id)
+    floor.after(1.95)
+    floor.hear(events.Ended, call_id=first.call_id, cause=Cause.normal)
+    records = floor.hear(events.Disposed, agent="1001", call_id=first.call_id, disposition=Disposition.no_promise)
+    assert of(records, Connect) == []
+    (classed,) = of(floor.hear(events.Abandoned, call_id=second.call_id, how="message"), CallClassed)
+    assert classed.answer_class is AnswerClass.abandoned
+    (closed,) = of(floor.hear(events.Ended, call_id=second.call_id, cause=Cause.normal), AttemptClosed)
+    assert closed.disposition is Disposition.abandoned
+
+
+def test_caller_who_hangs_up_waiting_is_abandoned():
+    floor = Floor(CampaignSettings(name="c", mode=Mode.power, ratio=2.0), people=2)
+    floor.agent("1001")
+    first, second = floor.dial()
+    floor.talk(first.call_id, "1001")
+    floor.hear(events.Answered, call_id=second.call_id)
+    records = floor.hear(events.Ended, call_id=second.call_id, cause=Cause.normal)
+    (classed,) = of(records, CallClassed)
+    assert (classed.answer_class, classed.why) == (AnswerClass.abandoned, "caller_left")
+
+
+@pytest.mark.parametrize(
+    ("result", "unsure", "answer_class"),
+    [("machine", "person", AnswerClass.machine), ("unsure", "cut", AnswerClass.cut)],
+)
+def test_machine_detection_classes(result, unsure, answer_class):
+    floor, call_id = one_call(detect_machines=True, clock_starts="greeting_end", unsure=unsure)
+    assert of(floor.hear(events.Answered, call_id=call_id), Connect) == []
+    records = floor.hear(events.Detected, call_id=call_id, result=result)
+    assert of(records, CallClassed)[0].answer_class is answer_class
+    (closed,) = of(floor.hear(events.Ended, call_id=call_id, cause=Cause.normal), AttemptClosed)
+    assert closed.disposition == answer_class.value
+    assert floor.engine.state.agents["1001"].state is AgentState.ready
+
+
+def test_person_who_leaves_during_detection_is_cut():
+    floor, call_id = one_call(detect_machines=True, clock_starts="greeting_end")
+    floor.hear(events.Answered, call_id=call_id)
+    (classed,) = of(floor.hear(events.Ended, call_id=call_id, cause=Cause.normal), CallClassed)
+    assert classed.answer_class is AnswerClass.cut
+
+
+def test_patience_starts_where_the_campaign_says():
+    floor, call_id = one_call(detect_machines=True, clock_starts="greeting_end")
+    floor.hear(events.Answered, call_id=call_id)
+    floor.after(1.8)
+    records = floor.hear(events.Detected, call_id=call_id, result="human")
+    assert len(of(records, Connect)) == 1
+    assert floor.engine.state.calls[call_id].clock_us == floor.at_us
+
+
+def test_agent_who_refuses_is_set_aside_and_the_caller_goes_to_the_next():
+    floor = Floor(people=1)
+    floor.agent("1001", "1002")
+    (call,) = floor.dial()
+    (connect,) = of(floor.hear(events.Answered, call_id=call.call_id), Connect)
+    assert connect.agent == "1001"
+    records = floor.hear(events.Refused, call_id=call.call_id, agent="1001", why="no_answer")
+    assert [c.agent for c in of(records, Connect)] == ["1002"]
+    assert floor.engine.state.agents["1001"].state is AgentState.paused
+    assert floor.engine.state.agents["1001"].reason == "no_answer"
+
+
+def test_agent_whom_the_switch_calls_busy_rests_a_moment():
+    floor = Floor(people=1)
+    floor.agent("1001")
+    (call,) = floor.dial()
+    floor.hear(events.Answered, call_id=call.call_id)
+    records = floor.hear(events.Refused, call_id=call.call_id, agent="1001", why="busy")
+    assert len(of(records, Keep)) == 1
+    assert floor.engine.state.agents["1001"].state is AgentState.away
+    floor.tick(2.5)
+    assert floor.engine.state.agents["1001"].state is AgentState.ready
+
+
+def test_switch_that_took_over_is_believed():
+    floor = Floor(CampaignSettings(name="c", mode=Mode.power, ratio=2.0), people=2)
+    floor.agent("1001")
+    first, second = floor.dial()
+    floor.hear(events.Queued, call_id=first.call_id)
+    (classed,) = of(floor.hear(events.Connected, call_id=first.call_id, agent="1001"), CallClassed)
+    assert classed.answer_class is AnswerClass.connected
+    assert floor.engine.state.agents["1001"].call_id == first.call_id
+    assert of(floor.hear(events.Answered, call_id=second.call_id), Connect) == []
+
+
+def test_pause_while_talking_takes_effect_after_the_wrap_up():
+    floor, call_id = one_call()
+    floor.talk(call_id, "1001")
+    floor.hear(events.PauseAsked, agent="1001", reason="break")
+    assert floor.engine.state.agents["1001"].state is AgentState.talking
+    floor.hear(events.Ended, call_id=call_id, cause=Cause.normal)
+    floor.hear(events.Disposed, agent="1001", call_id=call_id, disposition=Disposition.no_promise)
+    agent = floor.engine.state.agents["1001"]
+    assert (agent.state, agent.reason) == (AgentState.paused, "break")
+
+
+def test_agents_come_and_go():
+    floor = Floor()
+    assert [r.agent for r in of(floor.hear(events.SignedIn, agent="1001"), RingAgent)] == ["1001"]
+    floor.hear(events.PhoneUp, agent="1001", node="main")
+    assert floor.engine.state.agents["1001"].state is AgentState.paused
+    records = floor.hear(events.MadeReady, agent="1001")
+    assert [q.paused for q in of(records, QueueAgent)] == [False]
+    records = floor.hear(events.SignedOut, agent="1001")
+    assert len(of(records, DropAgent)) == 1
+    assert floor.engine.state.agents["1001"].state is AgentState.offline
+
+
+def test_retry_rules_choose_when_and_which_number():
+    retry = {"busy": Retry(after_min=10), "no_answer": Retry(after_min=30, next_number=True, limit=2)}
+    floor = Floor(CampaignSettings(name="c", retry=retry), people=1, n_phones=2)
+    floor.agent("1001")
+    (call,) = floor.dial()
+    assert call.phone == 10
+    (scheduled,) = of(floor.hear(events.Ended, call_id=call.call_id, cause=Cause.busy), LeadScheduled)
+    assert (scheduled.at_us - floor.at_us, scheduled.phone_index) == (600 * SECOND, 0)
+    (call,) = floor.dial(600)
+    assert call.phone == 10
+    (scheduled,) = of(floor.hear(events.Ended, call_id=call.call_id, cause=Cause.no_answer), LeadScheduled)
+    assert scheduled.phone_index == 1
+    (call,) = floor.dial(1800)
+    assert call.phone == 11
+    (gone,) = of(floor.hear(events.Ended, call_id=call.call_id, cause=Cause.no_answer), LeadClosed)
+    assert gone.why == "no_answer"
+
+
+def test_own_call_back_waits_for_its_agent():
+    floor, call_id = one_call()
+    floor.agent("1002")
+    floor.talk(call_id, "1001")
+    floor.hear(events.Ended, call_id=call_id, cause=Cause.normal)
+    floor.hear(
+        events.Disposed,
+        agent="1001",
+        call_id=call_id,
+        disposition=Disposition.call_back,
+        call_back_us=floor.at_us + 3600 * SECOND,
+        own=True,
+    )
+    floor.hear(events.PauseAsked, agent="1001", reason="break")
+    assert floor.dial(3601) == []
+    floor.hear(events.MadeReady, agent="1001")
+    (call,) = floor.dial()
+    assert floor.engine.state.calls[call.call_id].agent == "1001"
+
+
+def test_paid_debt_leaves_every_list_and_its_ringing_call_is_ended():
+    floor, call_id = one_call()
+    dossier = person(1)
+    paid = type(dossier.debts[0])(debt=100, creditor=1, balance_minor=0, currency="EUR", state="paid")
+    fresh = type(dossier)(person=1, keys=dossier.keys, country="ES", debts=(paid,), phones=dossier.phones)
+    records = floor.hear(events.PersonChanged, dossier=fresh)
+    assert [(h.call_id, h.why) for h in of(records, HangUp)] == [(call_id, "paid")]
+    records = floor.hear(events.Ended, call_id=call_id, cause=Cause.normal)
+    assert of(records, AttemptClosed)[0].disposition is Disposition.cancelled
+    assert of(records, LeadClosed)[0].why == "paid"
+    assert floor.dial(7200) == []
+
+
+def test_denied_lead_leaves_until_it_may_be_judged_again():
+    floor = Floor(people=1)
+    opens_us = floor.at_us + 100 * SECOND
+
+    def gate(at_us):
+        if at_us < opens_us:
+            return Verdict(allowed=False, rule="ES.hours", next_allowed_at_us=opens_us)
+        return Verdict(allowed=True, valid_until_us=at_us + SECOND)
+
+    floor.gate.verdicts[1] = gate
+    floor.agent("1001")
+    (scheduled,) = of(floor.tick(), LeadScheduled)
+    assert (scheduled.why, scheduled.at_us) == ("ES.hours", opens_us)
+    assert floor.dial(50) == []
+    assert len(floor.dial(60)) == 1
+
+
+def test_stale_reservation_is_judged_again_on_the_fresh_dossier():
+    floor = Floor(people=1)
+    floor.agent("1001")
+    rows = floor.engine.handle(events.Tick(at_us=floor.at_us))
+    reserve = next(row.record for row in rows if type(row.record).__name__ == "Reserve")
+    fresh = person(1)
+    records = floor.hear(events.Stale, call_id=reserve.call_id, dossier=fresh)
+    assert of(records, AttemptClosed)[0].disposition is Disposition.stale
+    assert floor.engine.state.people[1].history == ()
+    assert len(floor.dial()) == 1
+
+
+def test_verdict_that_ran_out_is_not_dialled():
+    floor = Floor(people=1)
+    floor.gate.verdicts[1] = lambda at_us: Verdict(allowed=True, valid_until_us=at_us + SECOND)
+    floor.agent("1001")
+    rows = floor.engine.handle(events.Tick(at_us=floor.at_us))
+    reserve = next(row.record for row in rows if type(row.record).__name__ == "Reserve")
+    floor.after(2)
+    records = floor.hear(events.Reserved, call_id=reserve.call_id, keys=reserve.keys)
+    assert of(records, Originate) == []
+    assert of(records, AttemptClosed)[0].disposition is Disposition.not_sent
+
+
+def test_after_blindness_the_node_tells_what_lives():
+    floor = Floor(CampaignSettings(name="c", mode=Mode.power, ratio=5.0), people=5)
+    floor.agent("1001")
+    a, b, c, d, e = (call.call_id for call in floor.dial())
+    floor.talk(a, "1001")
+    for call_id in (b, c):
+        floor.hear(events.Answered, call_id=call_id)
+    floor.hear(events.LinkDown, node="main")
+    records = floor.hear(
+        events.Resynced,
+        node="main",
+        calls=(events.LiveCall(call_id=a, state="talking", agent="1001"), events.LiveCall(call_id=d, state="ringing")),
+        ended=(events.EndedCall(call_id=b, answer_class=AnswerClass.abandoned),),
+        agents=("1001",),
+    )
+    closed = {fact.call_id: fact.disposition for fact in of(records, AttemptClosed)}
+    assert closed == {b: Disposition.abandoned, c: Disposition.lost, e: Disposition.unknown}
+    assert floor.engine.state.calls[a].phase is Phase.talking
+    assert floor.engine.state.calls[d].phase is Phase.ringing
+
+
+def test_call_alive_that_the_record_does_not_know_is_ended():
+    floor = Floor()
+    records = floor.hear(
+        events.Resynced, node="main", calls=(events.LiveCall(call_id="floor-999999", state="up"),), agents=()
+    )
+    assert [hang_up.call_id for hang_up in of(records, HangUp)] == ["floor-999999"]
+
+
+def test_forbidden_transition_is_broken():
+    floor, call_id = one_call()
+    floor.talk(call_id, "1001")
+    row = floor.rows[-1]
+    moved = type(row)(
+        stream=row.stream,
+        seq=row.seq + 1,
+        at_us=row.at_us,
+        campaign="c",
+        record=CallMoved(call_id=call_id, phase=Phase.ringing),
+    )
+    with pytest.raises(Broken, match="may not go from talking to ringing"):
+        floor.engine.fold(moved)
+
+
+def test_counts_start_afresh_at_the_floors_midnight():
+    floor, call_id = one_call()
+    floor.hear(events.Ended, call_id=call_id, cause=Cause.busy)
+    assert floor.engine.state.campaigns["c"].tally.attempts == 1
+    floor.hear(events.PauseAsked, agent="1001", reason="break")
+    floor.tick(86_400)
+    assert floor.engine.state.campaigns["c"].tally.attempts == 0
+    assert floor.engine.board().campaigns[0].abandon_rate is None
