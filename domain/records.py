@@ -38,7 +38,7 @@ def encode(record: Record) -> bytes:
     return _encoder.encode(record)
 
 
-def decode(payload: bytes) -> Record:
+def decode(payload: bytes | str) -> Record:
     """Return the record of a payload.
 
     Raises

@@ -108,7 +108,7 @@ person_phone = Table(
     Column("rank", Integer, nullable=False, comment="order of trial, lowest first"),
     Column("status", Text, nullable=False, server_default="usable"),
     Column("source", Text, nullable=False, server_default="import"),
-    _one_of("status", "usable", "wrong_party", "withdrawn"),
+    _one_of("status", "usable", "wrong_party", "not_in_service", "withdrawn"),
     sqlite_with_rowid=False,
 )
 
@@ -326,7 +326,7 @@ attempt = Table(
     Column("score_version", Text),
     Column("rules", Text, nullable=False, comment="version of the rule packs that judged"),
     Column("verdict", Text, nullable=False, comment="domain.people.Verdict as JSON"),
-    Column("keys", Text, nullable=False, comment="cap keys with their versions after the bump, as JSON"),
+    Column("cap_keys", Text, nullable=False, comment="cap keys with their versions after the bump, as JSON"),
     Column("phase", Text, nullable=False, comment="domain.calls.Phase"),
     Column("reserved_us", Instant, nullable=False),
     Column("originated_us", Instant),

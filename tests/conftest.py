@@ -7,6 +7,8 @@ from zoneinfo import reset_tzpath
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.ledgers"]
+
 reset_tzpath(to=[])
 
 # No deadlines: shared machines stall. `nightly` looks longer, `ci` always at the same examples.

@@ -54,7 +54,9 @@ def upgrade() -> None:
         sa.Column("score_version", sa.Text(), nullable=True),
         sa.Column("rules", sa.Text(), nullable=False, comment="version of the rule packs that judged"),
         sa.Column("verdict", sa.Text(), nullable=False, comment="domain.people.Verdict as JSON"),
-        sa.Column("keys", sa.Text(), nullable=False, comment="cap keys with their versions after the bump, as JSON"),
+        sa.Column(
+            "cap_keys", sa.Text(), nullable=False, comment="cap keys with their versions after the bump, as JSON"
+        ),
         sa.Column("phase", sa.Text(), nullable=False, comment="domain.calls.Phase"),
         sa.Column("reserved_us", sa.BigInteger(), nullable=False),
         sa.Column("originated_us", sa.BigInteger(), nullable=True),
@@ -396,7 +398,9 @@ def upgrade() -> None:
         sa.Column("rank", sa.Integer(), nullable=False, comment="order of trial, lowest first"),
         sa.Column("status", sa.Text(), server_default="usable", nullable=False),
         sa.Column("source", sa.Text(), server_default="import", nullable=False),
-        sa.CheckConstraint("status IN ('usable', 'wrong_party', 'withdrawn')", name=op.f("ck_person_phone_status")),
+        sa.CheckConstraint(
+            "status IN ('usable', 'wrong_party', 'not_in_service', 'withdrawn')", name=op.f("ck_person_phone_status")
+        ),
         sa.ForeignKeyConstraint(["person"], ["person.id"], name=op.f("fk_person_phone_person")),
         sa.ForeignKeyConstraint(["phone"], ["phone.id"], name=op.f("fk_person_phone_phone")),
         sa.PrimaryKeyConstraint("person", "phone", name=op.f("pk_person_phone")),

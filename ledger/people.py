@@ -1,0 +1,333 @@
+"""Dossiers out of the tables, in bulk; and people put straight into them where no import is needed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, case, func, insert, or_, select, text
+
+from domain.instants import DAY
+from domain.people import CapKey, Consent, ContactEvent, Debt, Dossier, PastContact, Phone, Stop, StopKind
+from ledger.reservations import BATCH, batches, upsert, versions
+from ledger.schema import cap_key, consent, creditor, debt, history, household, person, person_phone, phone, stop
+
+#: Contact law looks back 30 days; some more, for zones and for days that are longer than 24 hours.
+LOOK_BACK_US = 32 * DAY
+
+#: In the history: this attempt was never dialled after all, its `dialed` counts for nothing.
+NOT_DIALLED = "not_dialled"
+
+_LADDER = {str(event): event for event in ContactEvent}
+
+
+def ids(numbers: Iterable[int]) -> str:
+    """Return ids as a column holds them."""
+    return ",".join(map(str, numbers))
+
+
+def from_ids(column: str) -> tuple[int, ...]:
+    """Return the ids that a column holds."""
+    return tuple(map(int, column.split(","))) if column else ()
+
+
+def dossiers(connection: Connection, persons: Sequence[int], at_us: int | None = None) -> list[Dossier]:
+    """Return what is on record about people, in the order asked; who is not on record is left out.
+
+    Parameters
+    ----------
+    at_us : int or None
+        The history starts `LOOK_BACK_US` before this instant; None: with the first contact on record.
+    """
+    found: dict[int, Dossier] = {}
+    for batch in batches(dict.fromkeys(persons), BATCH // 2):
+        for dossier in _batch(connection, batch, at_us):
+            found[dossier.person] = dossier
+    return [found[one] for one in persons if one in found]
+
+
+def _batch(connection: Connection, persons: list[int], at_us: int | None) -> Iterable[Dossier]:
+    people = connection.execute(
+        select(
+            person.c.id,
+            person.c.household,
+            person.c.country,
+            person.c.region,
+            person.c.city,
+            person.c.address_zones,
+            person.c.language,
+        ).where(person.c.id.in_(persons))
+    ).all()
+    debts = _debts(connection, persons)
+    phones = _phones(connection, persons)
+    stops = _stops(connection, persons)
+    consents = _consents(connection, persons)
+    contacts = _contacts(connection, persons, at_us)
+    keys = {row.id: sorted(_keys(row.id, row.household, phones[row.id])) for row in people}
+    standing = versions(connection, {key for own in keys.values() for key in own})
+    for row in people:
+        yield Dossier(
+            person=row.id,
+            keys=tuple(CapKey(key, standing[key]) for key in keys[row.id]),
+            country=row.country,
+            region=row.region,
+            city=row.city,
+            address_zones=_zones(row.address_zones),
+            language=row.language,
+            debts=tuple(debts[row.id]),
+            phones=tuple(phones[row.id]),
+            stops=tuple(stops[row.id]),
+            consents=tuple(consents[row.id]),
+            history=_history(contacts[row.id], debts[row.id]),
+        )
+
+
+def _keys(one: int, home: int | None, phones: list[Phone]) -> Iterable[str]:
+    yield f"person:{one}"
+    if home is not None:
+        yield f"household:{home}"
+    for number in phones:
+        yield f"phone:{number.phone}"
+
+
+def _zones(column: str) -> tuple[str, ...]:
+    return tuple(column.split(",")) if column else ()
+
+
+def _debts(connection: Connection, persons: list[int]) -> dict[int, list[Debt]]:
+    query = (
+        select(
+            debt.c.person,
+            debt.c.id,
+            debt.c.creditor,
+            debt.c.balance_minor,
+            debt.c.currency,
+            debt.c.due_on,
+            debt.c.product,
+            debt.c.state,
+        )
+        .where(debt.c.person.in_(persons))
+        .order_by(debt.c.id)
+    )
+    found: dict[int, list[Debt]] = defaultdict(list)
+    for one, number, owed_to, balance_minor, currency, due_on, product, state in connection.execute(query):
+        found[one].append(
+            Debt(
+                debt=number,
+                creditor=owed_to,
+                balance_minor=balance_minor,
+                currency=currency,
+                due_on=due_on,
+                product=product,
+                state=state,
+            )
+        )
+    return found
+
+
+def _phones(connection: Connection, persons: list[int]) -> dict[int, list[Phone]]:
+    query = (
+        select(
+            person_phone.c.person,
+            phone.c.id,
+            phone.c.country,
+            phone.c.line_type,
+            phone.c.geographic,
+            phone.c.zones,
+        )
+        .join(phone, phone.c.id == person_phone.c.phone)
+        .where(person_phone.c.person.in_(persons), person_phone.c.status != "withdrawn")
+        .order_by(person_phone.c.rank, phone.c.id)
+    )
+    found: dict[int, list[Phone]] = defaultdict(list)
+    for one, number, country, line_type, geographic, zones in connection.execute(query):
+        found[one].append(
+            Phone(phone=number, country=country, line_type=line_type, geographic=geographic, zones=_zones(zones))
+        )
+    return found
+
+
+def _stops(connection: Connection, persons: list[int]) -> dict[int, list[Stop]]:
+    query = (
+        select(stop.c.person, stop.c.kind, stop.c.debt, stop.c.phone, stop.c.until_us)
+        .where(stop.c.person.in_(persons), stop.c.lifted_us.is_(None))
+        .order_by(stop.c.id)
+    )
+    found: dict[int, list[Stop]] = defaultdict(list)
+    for one, kind, owed, number, until_us in connection.execute(query):
+        found[one].append(Stop(kind=StopKind(kind), debt=owed, phone=number, until_us=until_us))
+    return found
+
+
+def _consents(connection: Connection, persons: list[int]) -> dict[int, list[Consent]]:
+    query = (
+        select(consent.c.person, consent.c.kind, consent.c.channel, consent.c.phone, consent.c.until_us)
+        .where(consent.c.person.in_(persons), consent.c.revoked_us.is_(None))
+        .order_by(consent.c.id)
+    )
+    found: dict[int, list[Consent]] = defaultdict(list)
+    for one, kind, channel, number, until_us in connection.execute(query):
+        found[one].append(Consent(kind=kind, channel=channel, phone=number, until_us=until_us))
+    return found
+
+
+def _contacts(connection: Connection, persons: list[int], at_us: int | None) -> dict[int, list[Row[Any]]]:
+    query: Select[Any] = select(
+        history.c.person,
+        history.c.event_us,
+        history.c.event,
+        history.c.channel,
+        history.c.inbound,
+        history.c.phone,
+        history.c.creditor,
+        history.c.debts,
+        history.c.attempt,
+    ).where(history.c.person.in_(persons), history.c.channel.is_not(None))
+    if at_us is not None:
+        query = query.where(history.c.event_us >= at_us - LOOK_BACK_US)
+    found: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(query.order_by(history.c.event_us, history.c.id)):
+        found[row.person].append(row)
+    return found
+
+
+def _history(rows: list[Row[Any]], owed: list[Debt]) -> tuple[PastContact, ...]:
+    """Fold history rows into one line an attempt: when it was dialled, and the last rung it reached."""
+    lines: list[PastContact] = []
+    place: dict[str, int] = {}
+    undone: set[str] = set()
+    for row in rows:
+        if row.event == NOT_DIALLED:
+            undone.add(row.attempt)
+            continue
+        event = _LADDER[row.event]
+        if row.attempt in place:
+            known = place[row.attempt]
+            lines[known] = msgspec.structs.replace(lines[known], event=event)
+            continue
+        if row.attempt is not None:
+            place[row.attempt] = len(lines)
+        debts = from_ids(row.debts)
+        lines.append(
+            PastContact(
+                at_us=row.event_us,
+                event=event,
+                channel=row.channel,
+                inbound=row.inbound,
+                phone=row.phone,
+                creditor=row.creditor or next((one.creditor for one in owed if one.debt in debts), None),
+                debts=debts,
+                attempt=row.attempt,
+            )
+        )
+    return tuple(line for line in lines if line.attempt not in undone) if undone else tuple(lines)
+
+
+def put_stops(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Record stops; one that stands already stays as it is, or for longer where the new one lasts longer."""
+    if not rows:
+        return
+    statement = upsert(connection, stop)
+    later = case(
+        (or_(stop.c.until_us.is_(None), statement.excluded.until_us.is_(None)), None),
+        (statement.excluded.until_us > stop.c.until_us, statement.excluded.until_us),
+        else_=stop.c.until_us,
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[stop.c.person, stop.c.kind, text("coalesce(debt, 0)"), text("coalesce(phone, 0)")],
+            index_where=text("lifted_us IS NULL"),
+            set_={"until_us": later},
+        ),
+        rows,
+    )
+
+
+def enroll(connection: Connection, people: Iterable[Dossier], numbers: Mapping[int, str], at_us: int) -> None:
+    """Put people into the tables under their own ids, as if an import had: for simulated worlds and tests.
+
+    Parameters
+    ----------
+    numbers : mapping of int to str
+        E.164 of phone ids; a phone without one has none on record and cannot be dialled.
+    """
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for dossier in people:
+        home = next((int(cap.key[10:]) for cap in dossier.keys if cap.key.startswith("household:")), None)
+        rows["household"] += [] if home is None else [{"id": home, "ref": f"household {home}"}]
+        rows["person"].append(
+            {
+                "id": dossier.person,
+                "household": home,
+                "language": dossier.language,
+                "country": dossier.country,
+                "region": dossier.region,
+                "city": dossier.city,
+                "address_zones": ",".join(dossier.address_zones),
+                "created_us": at_us,
+            }
+        )
+        rows["cap_key"] += [{"key": cap.key, "version": cap.version} for cap in dossier.keys if cap.version]
+        for owed in dossier.debts:
+            rows["creditor"].append({"id": owed.creditor, "name": f"creditor {owed.creditor}"})
+            rows["debt"].append(
+                {
+                    "id": owed.debt,
+                    "creditor": owed.creditor,
+                    "account": str(owed.debt),
+                    "person": dossier.person,
+                    "product": owed.product,
+                    "balance_minor": owed.balance_minor,
+                    "currency": owed.currency,
+                    "due_on": owed.due_on,
+                    "state": owed.state,
+                    "first_seen_us": at_us,
+                    "last_seen_us": at_us,
+                }
+            )
+        for rank, number in enumerate(dossier.phones):
+            rows["phone"].append(
+                {
+                    "id": number.phone,
+                    "e164": numbers.get(number.phone),
+                    "country": number.country,
+                    "line_type": number.line_type,
+                    "geographic": number.geographic,
+                    "zones": ",".join(number.zones),
+                }
+            )
+            rows["person_phone"].append({"person": dossier.person, "phone": number.phone, "rank": rank})
+        seen = {"person": dossier.person, "event_us": at_us, "known_us": at_us, "source": "enrolled"}
+        rows["stop"] += [
+            seen | {"kind": one.kind, "debt": one.debt, "phone": one.phone, "until_us": one.until_us}
+            for one in dossier.stops
+        ]
+        rows["consent"] += [
+            seen | {"kind": one.kind, "channel": one.channel, "phone": one.phone, "until_us": one.until_us}
+            for one in dossier.consents
+        ]
+        rows["history"] += [
+            {
+                "event_us": line.at_us,
+                "known_us": at_us,
+                "person": dossier.person,
+                "debts": ids(line.debts),
+                "phone": line.phone,
+                "creditor": line.creditor,
+                "channel": line.channel,
+                "inbound": line.inbound,
+                "event": line.event,
+                "attempt": line.attempt,
+            }
+            for line in dossier.history
+        ]
+    for table in (creditor, household, phone, cap_key):
+        if rows[table.name]:
+            connection.execute(upsert(connection, table).on_conflict_do_nothing(), rows[table.name])
+    for table in (person, person_phone, debt, stop, consent, history):
+        if rows[table.name]:
+            connection.execute(insert(table), rows[table.name])
+    if connection.dialect.name == "postgresql":
+        for table in (creditor, household, person, phone, debt):
+            sequence = func.pg_get_serial_sequence(table.name, "id")
+            connection.execute(select(func.setval(sequence, select(func.max(table.c.id)).scalar_subquery())))

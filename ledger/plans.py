@@ -1,0 +1,197 @@
+"""A campaign's list: chosen by SQL, ranked, stored as immutable chunks with their SHA-256, loaded chunk by chunk."""
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Function, Select, Subquery, func, insert, select, update
+
+from domain.errors import BadInput, Broken
+from domain.events import LeadsLoaded
+from domain.instants import to_datetime
+from domain.people import Dossier, Lead
+from domain.settings import CampaignSettings, Selection
+from ledger.database import Database
+from ledger.people import dossiers
+from ledger.reservations import batches
+from ledger.schema import creditor, debt, person, person_phone, plan, plan_chunk
+
+#: Leads of one chunk, and so of one event.
+CHUNK = 5_000
+
+
+class Body(msgspec.Struct, frozen=True, array_like=True):
+    """What a chunk holds."""
+
+    leads: tuple[Lead, ...]
+    people: tuple[Dossier, ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Body)
+
+
+def make_plan(database: Database, campaign: CampaignSettings, at_us: int, zone: str) -> str:
+    """Choose, rank and store a campaign's people as they stand at an instant.
+
+    Returns
+    -------
+    str
+        The plan's id, `<campaign>-<number>`.
+
+    Notes
+    -----
+    Others write while the dossiers are read; whom they concern has then moved on to a version that makes the
+    reservation `Stale`.
+    """
+    with database.writing() as connection:
+        number = connection.execute(
+            insert(plan).values(campaign=campaign.name, at_us=at_us, zone=zone).returning(plan.c.number)
+        ).scalar_one()
+    leads = chunks = 0
+    with database.reading() as connection:
+        for listed in batches(_leads(connection, campaign, at_us, zone), CHUNK):
+            people = dossiers(connection, [lead.person for lead in listed], at_us)
+            body = _encoder.encode(Body(tuple(listed), tuple(people)))
+            row = {
+                "plan": number,
+                "chunk": chunks,
+                "leads": len(listed),
+                "sha256": hashlib.sha256(body).hexdigest(),
+                "body": zlib.compress(body, 1),
+            }
+            with database.writing() as storing:
+                storing.execute(insert(plan_chunk), row)
+            leads, chunks = leads + len(listed), chunks + 1
+    with database.writing() as connection:
+        connection.execute(update(plan).where(plan.c.number == number).values(leads=leads, chunks=chunks, sealed=True))
+    return f"{campaign.name}-{number}"
+
+
+def _leads(connection: Connection, campaign: CampaignSettings, at_us: int, zone: str) -> Iterator[Lead]:
+    rows = connection.execute(_ranked(campaign, at_us, zone), execution_options={"yield_per": 10_000})
+    for rank, (one, of_one) in enumerate(groupby(rows, key=lambda row: row.person)):
+        debts = list(of_one)
+        yield Lead(person=one, rank=rank, debts=tuple(row.id for row in debts), owner=debts[0].owner)
+
+
+def _ranked(campaign: CampaignSettings, at_us: int, zone: str) -> Select[Any]:
+    """Return the query of the chosen debts, the people in the campaign's order and each one's debts together."""
+    chosen = _chosen(campaign.selection, at_us, zone)
+    if campaign.order == "balance":
+        # Money of two currencies has no order: a person stands by the share of people of the currency who owe less.
+        owed = chosen.add_columns(
+            func.sum(debt.c.balance_minor).over(partition_by=(debt.c.person, debt.c.currency)).label("owed")
+        ).subquery()
+        placed = select(
+            owed, func.percent_rank().over(partition_by=owed.c.currency, order_by=owed.c.owed).label("place")
+        ).subquery()
+        return _together(placed, func.max(placed.c.place), descending=True)
+    rows = chosen.subquery()
+    if campaign.order == "ageing":
+        return _together(rows, func.min(func.coalesce(rows.c.due_on, "9999-12-31")))
+    if campaign.order == "newest":
+        return _together(rows, func.max(rows.c.first_seen_us), descending=True)
+    return _together(rows, func.min(rows.c.id))
+
+
+def _together(rows: Subquery, place: Function[Any], *, descending: bool = False) -> Select[Any]:
+    """Return a person's debts together, where the person's place puts them."""
+    first = place.over(partition_by=rows.c.person)
+    return select(rows.c.person, rows.c.id, rows.c.owner).order_by(
+        first.desc() if descending else first, rows.c.person, rows.c.id
+    )
+
+
+def _chosen(selection: Selection, at_us: int, zone: str) -> Select[Any]:
+    today = to_datetime(at_us, zone).date()
+    reachable = select(person_phone.c.phone).where(
+        person_phone.c.person == debt.c.person, person_phone.c.status == "usable"
+    )
+    query = (
+        select(
+            debt.c.person, debt.c.id, debt.c.balance_minor, debt.c.currency, debt.c.due_on, debt.c.first_seen_us,
+            person.c.owner,
+        )
+        .join(person, person.c.id == debt.c.person)
+        .where(debt.c.state == "open", debt.c.balance_minor >= selection.min_balance_minor, reachable.exists())
+    )  # fmt: skip
+    if selection.countries:
+        query = query.where(person.c.country.in_(selection.countries))
+    if selection.creditors:
+        query = query.join(creditor, creditor.c.id == debt.c.creditor).where(creditor.c.name.in_(selection.creditors))
+    if selection.products:
+        query = query.where(debt.c.product.in_(selection.products))
+    # ISO days compare as text.
+    if selection.min_days_due is not None:
+        query = query.where(debt.c.due_on <= (today - timedelta(days=selection.min_days_due)).isoformat())
+    if selection.max_days_due is not None:
+        query = query.where(debt.c.due_on >= (today - timedelta(days=selection.max_days_due)).isoformat())
+    return query
+
+
+def plan_events(database: Database, plan_id: str, campaign: str, at_us: int) -> Iterator[LeadsLoaded]:
+    """Yield a stored plan as inputs of the engine, verified against their hashes.
+
+    Raises
+    ------
+    BadInput
+        When there is no such plan, or it was never finished.
+    """
+    with database.reading() as connection:
+        stored = connection.execute(select(plan).where(plan.c.number == _number(plan_id))).one_or_none()
+    if stored is None or not stored.sealed:
+        raise BadInput(f"plan {plan_id}: the ledger has no finished plan of this id; make one for campaign {campaign}")
+    for chunk in range(stored.chunks):
+        with database.reading() as connection:
+            sha256 = connection.execute(
+                select(plan_chunk.c.sha256).where(plan_chunk.c.plan == stored.number, plan_chunk.c.chunk == chunk)
+            ).scalar_one()
+            body = read_chunk(connection, plan_id, chunk, sha256)
+        yield LeadsLoaded(
+            at_us=at_us,
+            campaign=campaign,
+            plan=plan_id,
+            chunk=chunk,
+            sha256=sha256,
+            leads=body.leads,
+            people=body.people,
+        )
+
+
+def read_chunk(connection: Connection, plan_id: str, chunk: int, sha256: str) -> Body:
+    """Return the leads and people of a chunk.
+
+    Raises
+    ------
+    Broken
+        When it is gone or not what the record says was loaded.
+    """
+    return _decoder.decode(check_chunk(connection, plan_id, chunk, sha256))
+
+
+def check_chunk(connection: Connection, plan_id: str, chunk: int, sha256: str) -> bytes:
+    """Return a chunk's bytes if they are those of the hash; `Broken` otherwise."""
+    stored = connection.execute(
+        select(plan_chunk.c.body).where(plan_chunk.c.plan == _number(plan_id), plan_chunk.c.chunk == chunk)
+    ).scalar_one_or_none()
+    if stored is None:
+        raise Broken(f"plan {plan_id}: chunk {chunk} was loaded and is no longer stored")
+    try:
+        body = zlib.decompress(stored)
+    except zlib.error as error:
+        raise Broken(f"plan {plan_id}: chunk {chunk} cannot be unpacked: {error}") from error
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise Broken(f"plan {plan_id}: chunk {chunk} is not what was loaded: its SHA-256 differs")
+    return body
+
+
+def _number(plan_id: str) -> int:
+    name, _, number = plan_id.rpartition("-")
+    if not name or not number.isdecimal():
+        raise BadInput(f"plan {plan_id!r}: an id is a campaign's name and a number, as spring-12; correct it")
+    return int(number)

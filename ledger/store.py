@@ -1,0 +1,223 @@
+"""The system of record behind one face: `open_ledger(url)`.
+
+What the rooms call is here; what it takes is in the modules beside (journal, people, plans, reservations, chain).
+"""
+
+import hashlib
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from domain.events import LeadsLoaded, Reserved, Stale
+from domain.orders import Reserve
+from domain.people import Dossier
+from domain.records import Row
+from domain.settings import CampaignSettings
+from ledger import chain, journal, leases, people, plans
+from ledger.chain import Verified
+from ledger.database import Database
+from ledger.migrate import migrate
+from ledger.reservations import batches, upsert
+from ledger.schema import change, phone, snapshot
+from ledger.schema import stream as streams
+
+#: Snapshots kept of a stream; the last one might be the one that cannot be read.
+_KEPT_SNAPSHOTS = 3
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """An engine's state after one of its rows."""
+
+    seq: int
+    at_us: int
+    state: bytes
+
+
+def open_ledger(url: str, *, patience_s: float = 5.0) -> "SqlLedger":
+    """Open a ledger, bring its tables to this code's schema and assert that commits are durable.
+
+    Parameters
+    ----------
+    url : str
+        `sqlite:///ledger.db` or `postgresql://user@host/name`.
+    patience_s : float
+        How long a transaction waits for a lock before it is `LedgerStalled`.
+
+    Raises
+    ------
+    BadInput
+        When it cannot be opened, is not durable, or was written by newer code.
+    """
+    database = Database(url, patience_s=patience_s)
+    migrate(database)
+    return SqlLedger(database)
+
+
+class SqlLedger:
+    """Journal and Reservations (`domain.protocols`), people, plans, snapshots and leases on one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def close(self) -> None:
+        self._database.close()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Give a connection for queries."""
+        return self._database.reading()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Give a connection whose statements commit together when the block ends.
+
+        Notes
+        -----
+        SQLite has one writer: end within 100 ms, and rest some milliseconds before the next. Whatever a verdict could
+        depend on is followed by `reservations.touch` in the same transaction.
+        """
+        return self._database.writing()
+
+    # ---- the journal
+
+    def append(self, rows: Sequence[Row]) -> tuple[Reserved | Stale, ...]:
+        """Make rows of one stream and their projections durable in one transaction; answer their reservations in order.
+
+        Rows already on record are recognised and answered again, so a batch may be sent again after any error. Answers
+        carry the instant of their order's row: whoever feeds them to an engine gives them its own.
+
+        Raises
+        ------
+        LedgerStalled
+            When the ledger cannot be written now; nothing of the batch remains.
+        Broken
+            When the rows do not continue their stream.
+        """
+        if not rows:
+            return ()
+        with self._database.writing() as connection:
+            grants = journal.write(connection, rows)
+            return journal.answers(connection, rows, grants)
+
+    def read(self, stream: str, after_seq: int = 0) -> Iterator[Row]:
+        """Yield the rows of a stream in order, loaded lists put back."""
+        with self._database.reading() as connection:
+            yield from journal.read(connection, stream, after_seq)
+
+    def verify(self, stream: str | None = None) -> list[Verified]:
+        """Recompute the hash chain of a stream, or of all."""
+        with self._database.reading() as connection:
+            named = [stream] if stream is not None else self._streams(connection)
+            return [chain.verify(connection, name) for name in named]
+
+    def streams(self) -> list[str]:
+        """Return the names of the floors on record."""
+        with self._database.reading() as connection:
+            return self._streams(connection)
+
+    def _streams(self, connection: Connection) -> list[str]:
+        return list(connection.execute(select(streams.c.stream).order_by(streams.c.stream)).scalars())
+
+    # ---- people
+
+    def reserve(self, orders: Sequence[Reserve], at_us: int) -> tuple[Reserved | Stale, ...]:
+        """Compare and bump for contacts that no floor's engine makes; each answer carries `at_us`."""
+        with self._database.writing() as connection:
+            return journal.reserve(connection, orders, at_us)
+
+    def dossiers(self, persons: Sequence[int], at_us: int | None = None) -> list[Dossier]:
+        """Return what is on record about people, in the order asked; who is not on record is left out."""
+        with self._database.reading() as connection:
+            return people.dossiers(connection, persons, at_us)
+
+    def numbers(self, phones: Sequence[int]) -> dict[int, str]:
+        """Return the digits (E.164) of phones; an erased one is left out."""
+        found: dict[int, str] = {}
+        with self._database.reading() as connection:
+            for batch in batches(dict.fromkeys(phones)):
+                query = select(phone.c.id, phone.c.e164).where(phone.c.id.in_(batch), phone.c.e164.is_not(None))
+                found.update(connection.execute(query).all())
+        return found
+
+    def changes(self, after: int, stream: str | None = None, limit: int = 5_000) -> tuple[int, list[int]]:
+        """Return who has been written about after a cursor, and the cursor to ask with next.
+
+        Parameters
+        ----------
+        stream : str or None
+            The floor that asks: what it wrote itself is left out.
+        """
+        query = select(change.c.seq, change.c.person, change.c.stream).where(change.c.seq > after)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.order_by(change.c.seq).limit(limit)).all()
+        persons = dict.fromkeys(one for _, one, writer in rows if writer is None or writer != stream)
+        return (rows[-1][0] if rows else after), list(persons)
+
+    def change_cursor(self) -> int:
+        """Return the cursor after which nothing has been written yet."""
+        with self._database.reading() as connection:
+            return connection.execute(select(func.max(change.c.seq))).scalar() or 0
+
+    # ---- lists
+
+    def make_plan(self, campaign: CampaignSettings, at_us: int, zone: str) -> str:
+        """Choose, rank and store a campaign's people; return the plan's id."""
+        return plans.make_plan(self._database, campaign, at_us, zone)
+
+    def plan_events(self, plan: str, campaign: str, at_us: int) -> Iterator[LeadsLoaded]:
+        """Yield a stored plan as inputs of the engine, in chunks."""
+        return plans.plan_events(self._database, plan, campaign, at_us)
+
+    # ---- a floor's engine
+
+    def save_snapshot(self, stream: str, seq: int, at_us: int, state: bytes) -> None:
+        """Keep an engine's state after its row `seq`, and the ones before it only as far as needed."""
+        row = {
+            "stream": stream,
+            "seq": seq,
+            "at_us": at_us,
+            "sha256": hashlib.sha256(state).hexdigest(),
+            "state": zlib.compress(state, 1),
+        }
+        with self._database.writing() as connection:
+            connection.execute(upsert(connection, snapshot).on_conflict_do_nothing(), row)
+            kept = select(snapshot.c.seq).where(snapshot.c.stream == stream).order_by(snapshot.c.seq.desc())
+            seqs = connection.execute(kept).scalars().all()
+            connection.execute(
+                snapshot.delete().where(snapshot.c.stream == stream, snapshot.c.seq.in_(seqs[_KEPT_SNAPSHOTS:]))
+            )
+
+    def last_snapshot(self, stream: str) -> Snapshot | None:
+        """Return the newest state of a stream that is on disk as it was written; None: fold from the first row."""
+        query = select(snapshot).where(snapshot.c.stream == stream).order_by(snapshot.c.seq.desc())
+        with self._database.reading() as connection:
+            for row in connection.execute(query):
+                try:
+                    state = zlib.decompress(row.state)
+                except zlib.error:
+                    continue
+                if hashlib.sha256(state).hexdigest() == row.sha256:
+                    return Snapshot(seq=row.seq, at_us=row.at_us, state=state)
+        return None
+
+    def take_lease(self, stream: str, owner: str, ttl_s: float) -> None:
+        """Become the only one to run a floor, until `ttl_s` after the last renewal.
+
+        Raises
+        ------
+        BadInput
+            When somebody else runs it; the text says who.
+        """
+        with self._database.writing() as connection:
+            leases.take(connection, stream, owner, ttl_s)
+
+    def renew_lease(self, stream: str, owner: str, ttl_s: float) -> None:
+        """Go on running a floor; `Broken` when the lease has gone to somebody else."""
+        with self._database.writing() as connection:
+            leases.renew(connection, stream, owner, ttl_s)
+
+    def release_lease(self, stream: str, owner: str) -> None:
+        """Let the next one run the floor at once."""
+        with self._database.writing() as connection:
+            leases.release(connection, stream, owner)
