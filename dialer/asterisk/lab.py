@@ -7,6 +7,7 @@ so that several run side by side on their usual ports. What a dialled number doe
 
 import os
 import random
+import re
 import secrets
 import signal
 import socket
@@ -31,7 +32,7 @@ SIP_PORT = 5060
 START_PATIENCE_S = 30.0
 FIRST_AGENT = 1001
 #: Files without which Asterisk complains or leaves a module out, though their defaults suit the lab.
-BARE = {name: "[general]\n" for name in ("amd", "ccss", "cel", "features", "stasis", "udptl")}
+BARE = dict.fromkeys(("amd", "ccss", "cel", "features", "stasis", "udptl"), "[general]\n")
 BARE |= {"acl": "", "pjproject": "", "cdr": "[general]\nenable = no\n", "http": "[general]\nenabled = no\n"}
 #: Longest path of a Unix socket, less the ending zero.
 SOCKET_PATH = 107
@@ -96,6 +97,7 @@ class Lab:
         self.say = say
         self.state: LabState | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None
+        self._dialling: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
         self.start()
@@ -149,7 +151,6 @@ class Lab:
             started=_started(self._supervisor.pid) or "",
         )
         _write_private(self.directory / "lab.json", msgspec.json.encode(self.state, enc_hook=str))
-        self._unpacked = unpacked
         try:
             self._await_ready(network)
         except BaseException:
@@ -160,6 +161,10 @@ class Lab:
     def stop(self) -> None:
         """End every process of the lab; its files stay for reading."""
         stop(self.directory)
+        for process in self._dialling:
+            process.terminate()
+            process.wait()
+        self._dialling.clear()
         if self._supervisor is not None:
             if self._supervisor.stdin is not None:
                 self._supervisor.stdin.close()
@@ -168,11 +173,29 @@ class Lab:
 
     def cli(self, command: str) -> str:
         """Return what Asterisk's own console answers to a command."""
+        asterisk = packages.fetch(self.version, self.cache).asterisk
         done = subprocess.run(
-            [self._unpacked.asterisk, "-C", self.directory / "etc" / "asterisk.conf", "-rx", command],
+            [asterisk, "-C", self.directory / "etc" / "asterisk.conf", "-rx", command],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return done.stdout + done.stderr
+
+    def dial_in(self, agent: str, code: str = "*7") -> None:
+        """Let an agent begin his shift by dialling the feature code; his phone stays off-hook until it is hung up."""
+        assert self.state is not None
+        host = f"{self.state.address.rpartition('.')[0]}.3"
+        command: list[object] = [
+            packages.fetch(self.version, self.cache).sipp, f"{self.state.address}:{SIP_PORT}",
+            "-sf", self.directory / "sipp" / "dials.xml", "-i", host, "-mi", host, "-m", "1", "-nostdin",
+            "-s", f"{code}{agent}", "-set", "phone", f"agent{agent}",
+        ]  # fmt: skip
+        self._dialling.append(
+            subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                preexec_fn=supervise.die_with_parent,  # noqa: PLW1509 - only prctl between fork and exec
+            )
+        )  # fmt: skip
 
     def restart(self) -> None:
         """Restart Asterisk at once, as an operator would; returns before it is back (see `await_booted`)."""
@@ -184,8 +207,7 @@ class Lab:
 
     def pids(self) -> dict[str, int]:
         """Return the process ids of `asterisk`, `pstn` and `agents`."""
-        found = msgspec.json.decode((self.directory / "pids.json").read_bytes(), type=dict[str, int])
-        return found
+        return msgspec.json.decode((self.directory / "pids.json").read_bytes(), type=dict[str, int])
 
     @property
     def log(self) -> str:
@@ -212,6 +234,7 @@ class Lab:
             ),
             ami_permit=("127.0.0.0/8",),
             transport="lab",
+            silence=str(self.directory / "var" / "silence"),
         )
 
     def _phone_user(self, agent: str) -> str:
@@ -222,11 +245,13 @@ class Lab:
         run = self.directory
         if len(str(run / "var/run/asterisk.ctl")) > SOCKET_PATH:
             raise BadInput(f"lab: folder {run} has too long a name for a socket below it; choose a shorter one")
-        for folder in ("etc", "var/lib", "var/spool", "var/run", "var/log", "var/agi-bin", "sipp"):
+        if not re.fullmatch(r"[A-Za-z0-9_./-]+", str(run)):
+            raise BadInput(f"lab: folder {run} has signs that Asterisk's files cannot hold; choose a plainer one")
+        for folder in ("etc", "var/lib", "var/spool", "var/run", "var/log", "var/agi-bin", "var/silence", "sipp"):
             (run / folder).mkdir(parents=True, exist_ok=True)
         for stale in ("var/run/asterisk.ctl", "var/run/asterisk.pid", "pids.json"):
             (run / stale).unlink(missing_ok=True)
-        render(self.plan(network), run / "etc", {"CADENCIA_AMI_SECRET": secret})
+        render(self.plan(network), run / "etc", {"AMI_SECRET": secret})
         values = {
             "RUN": str(run),
             "NAME": f"lab-{network}1",
@@ -245,6 +270,7 @@ class Lab:
             _write_private(run / folder / template.name, text.encode())
         for name, text in BARE.items():
             (run / "etc" / f"{name}.conf").write_text(text, encoding="utf-8")
+        (run / "var" / "silence" / "silence.ulaw").write_bytes(b"\xff" * 8000 * 60)
         for name, voice in _voices().items():
             (run / "sipp" / name).write_bytes(voice)
 
@@ -272,8 +298,8 @@ class Lab:
 
     def _await_ready(self, network: str) -> None:
         self.await_booted()
-        for name, host in (("pstn", "2"), ("agents", "3")):
-            self._await(lambda host=host: _taken(network + host), f"SIPp ({name}) does not listen")
+        self._await(lambda: _taken(f"{network}2"), "SIPp (pstn) does not listen")
+        self._await(lambda: _taken(f"{network}3"), "SIPp (agents) does not listen")
 
     def _await(self, ready: Callable[[], bool], complaint: str) -> None:
         deadline = time.monotonic() + START_PATIENCE_S
@@ -396,4 +422,4 @@ def _ulaw(samples: np.ndarray) -> bytes:
     exponent = np.floor(np.log2(magnitude)).astype(np.int64) - 7
     mantissa = (magnitude >> (exponent + 3)) & 15
     sign = np.where(samples < 0, 128, 0)
-    return (255 - (sign | (exponent << 4) | mantissa)).astype(np.uint8).tobytes()
+    return bytes((255 - (sign | (exponent << 4) | mantissa)).astype(np.uint8))

@@ -19,9 +19,7 @@ from domain.errors import BadInput
 
 #: Goes up when the unpacked form changes, so that an older cache is built anew.
 LAYOUT = 1
-KEYRINGS = tuple(
-    Path("/usr/share/keyrings", f"debian-archive-keyring.{kind}") for kind in ("gpg", "pgp", "asc")
-)
+KEYRINGS = tuple(Path("/usr/share/keyrings", f"debian-archive-keyring.{kind}") for kind in ("gpg", "pgp", "asc"))
 #: Debian suite that carries each major version of Asterisk.
 SUITES = {22: "sid", 16: "bullseye"}
 PACKAGES = ("asterisk", "asterisk-core-sounds-en-gsm", "asterisk-core-sounds-es-wav", "sip-tester")
@@ -116,7 +114,9 @@ def fetch(version: int = 22, cache: Path | None = None, say: Callable[[str], Non
         cache.mkdir(parents=True, exist_ok=True)
         lock = (cache / f"asterisk-{version}.lock").open("w")
     except OSError as error:
-        raise BadInput(f"lab: cache folder {cache} cannot be written ({error}); set CADENCIA_CACHE to one that can") from None
+        raise BadInput(
+            f"lab: cache folder {cache} cannot be written ({error}); set CADENCIA_CACHE to one that can"
+        ) from None
     with lock, _held(lock.fileno()):
         if (found := _read(prefix, wanted)) is not None:
             return found
@@ -134,7 +134,9 @@ def fetch(version: int = 22, cache: Path | None = None, say: Callable[[str], Non
             prefix=prefix, wanted=wanted, asterisk_version=versions[0], sipp_version=versions[1], packages=names
         )
         if unpacked.major < version:
-            raise BadInput(f"lab: Debian {SUITES[version]} carries {versions[0]}, expected {version}; ask for another version")
+            raise BadInput(
+                f"lab: Debian {SUITES[version]} carries {versions[0]}, expected {version}; ask for another version"
+            )
         (part / "unpacked.json").write_bytes(msgspec.json.encode(unpacked, enc_hook=str))
         shutil.rmtree(prefix, ignore_errors=True)
         part.rename(prefix)
@@ -248,14 +250,16 @@ def _unpack(debs: list[Path], root: Path) -> None:
     for deb in debs:
         with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as archive:
             subprocess.run(
-                ["tar", "-x", "-C", root, "--keep-directory-symlink", "--no-same-owner"], stdin=archive.stdout, check=True
+                ["tar", "-x", "-C", root, "--keep-directory-symlink", "--no-same-owner"],
+                stdin=archive.stdout,
+                check=True,
             )
         if archive.returncode:
             raise BadInput(f"lab: package {deb.name} is damaged (dpkg-deb ended with {archive.returncode}); try again")
 
 
 def _link(prefix: Path) -> None:
-    """Do what the packages' own installation would: links of sounds and modules, and programs that find their libraries."""
+    """Do what the packages' own installation would: link sounds and modules, let programs find their libraries."""
     root = prefix / "root"
     for language, folder in SOUNDS.items():
         link = root / "usr/share/asterisk/sounds" / language

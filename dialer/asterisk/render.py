@@ -15,11 +15,13 @@ import msgspec
 
 from domain.errors import BadInput
 
+EXTENSIONS = "cadencia-extensions.conf"
 #: Which file of the server includes which of ours.
 INCLUDES = {
-    "extensions.conf": "cadencia-extensions.conf",
+    "extensions.conf": EXTENSIONS,
     "queues.conf": "cadencia-queues.conf",
     "agents.conf": "cadencia-agents.conf",
+    "musiconhold.conf": "cadencia-musiconhold.conf",
     "pjsip.conf": "cadencia-pjsip.conf",
     "manager.conf": "cadencia-manager.conf",
 }
@@ -99,11 +101,13 @@ class AsteriskPlan(msgspec.Struct, frozen=True, kw_only=True):
     version: int = 22
     ami_user: str = "cadencia"
     #: Environment variable that holds the AMI secret.
-    ami_secret_env: str = "CADENCIA_AMI_SECRET"
+    ami_secret_env: str = "AMI_SECRET"
     #: Addresses from which the engine may connect.
     ami_permit: tuple[str, ...] = ("127.0.0.1",)
     #: PJSIP transport for endpoints written here; empty: the server's first.
     transport: str = ""
+    #: Folder of silent sound files for agents between calls; in the trunks' own codec they cost least.
+    silence: str = "sounds/en/silence"
     #: What agents dial before their number to begin their shift.
     login_code: str = "*7"
 
@@ -121,21 +125,32 @@ def render(plan: AsteriskPlan, directory: Path, environment: Mapping[str, str] =
         "AMI_USER": plan.ami_user,
         "AMI_SECRET": _secret(plan.ami_secret_env, environment),
         "PERMITS": "\n".join(f"permit = {ip_network(permit)}" for permit in plan.ami_permit),
-        "FILTERS": "\n".join(_filters(plan.version)),
-        "LOGIN_CODE": plan.login_code,
-        "LOGIN_CODE_LENGTH": str(len(plan.login_code)),
-        "MESSAGES": "\n".join(_messages(plan.campaigns)),
+        "FILTERS": "\n".join(filters(plan.version)),
         "QUEUES": "\n".join(f"[{campaign.name}](cadencia-queue)" for campaign in plan.campaigns),
         "AGENTS": "\n".join(f"[{a.agent}](cadencia-agent)\nfullname = Agent {a.agent}" for a in plan.agents),
+        "SILENCE": plan.silence,
         "TRANSPORT": f"transport = {plan.transport}" if plan.transport else "",
         "TRUNKS": "\n".join(line for trunk in plan.trunks for line in _trunk(trunk, environment)),
         "PHONES": "\n".join(line for agent in plan.agents for line in _phone(agent, environment)),
     }
+    texts = {name: fill(_template(name), values, name) for name in INCLUDES.values() if name != EXTENSIONS}
+    texts |= {
+        EXTENSIONS: extensions(plan),
+        MODULES: _template(MODULES),
+        "cadencia-README.txt": _readme(plan, directory),
+    }
     directory.mkdir(parents=True, exist_ok=True)
-    written = [
-        _write(directory / name, fill(_template(name), values, name)) for name in [*INCLUDES.values(), MODULES]
-    ]
-    return [*written, _write(directory / "cadencia-README.txt", _readme(plan, directory))]
+    return [_write(directory / name, text) for name, text in texts.items()]
+
+
+def extensions(plan: AsteriskPlan) -> str:
+    """Return the dialplan; it holds no secret."""
+    values = {
+        "LOGIN_CODE": plan.login_code,
+        "LOGIN_CODE_LENGTH": str(len(plan.login_code)),
+        "MESSAGES": "\n".join(_messages(plan.campaigns)),
+    }
+    return fill(_template(EXTENSIONS), values, EXTENSIONS)
 
 
 def fill(template: str, values: Mapping[str, str], name: str) -> str:
@@ -177,6 +192,7 @@ _RULES = {
     "agent": (r"[0-9]{1,12}", "digits, at most 12"),
     "contact": (r"sips?:[A-Za-z0-9._~%+@:;=\[\]-]{1,200}", "a SIP address such as sip:sbc.example.net:5060"),
     "sound": (r"[A-Za-z0-9][A-Za-z0-9_./-]{0,120}", "a sound file's path without its ending"),
+    "folder": (r"[A-Za-z0-9_./-]{1,200}", "a folder's path of letters, digits, dots, hyphens and underscores"),
     "codec": (r"[a-z0-9]{1,20}", "a codec such as alaw"),
     "secret": (r"[!-:<-Z^-~\]]{8,100}", "8 to 100 printable ASCII signs without blanks, ; [ and backslash"),
     "login_code": (r"[*#0-9]{1,8}", "stars, hashes and digits, at most 8"),
@@ -193,10 +209,13 @@ def _check(rule: str, where: str, value: str) -> None:
 
 def _validate(plan: AsteriskPlan) -> None:
     if plan.version not in VERSIONS:
-        raise BadInput(f"asterisk: version must be one of {VERSIONS}, was {plan.version}; give the server's major version")
+        raise BadInput(
+            f"asterisk: version must be one of {VERSIONS}, was {plan.version}; give the server's major version"
+        )
     _check("name", "ami_user", plan.ami_user)
     _check("environment", "ami_secret_env", plan.ami_secret_env)
     _check("login_code", "login_code", plan.login_code)
+    _check("folder", "silence", plan.silence)
     if plan.transport:
         _check("name", "transport", plan.transport)
     for permit in plan.ami_permit:
@@ -240,14 +259,14 @@ def _secret(variable: str, environment: Mapping[str, str]) -> str:
     return value
 
 
-def _filters(version: int) -> Iterable[str]:
-    """Return the AMI user's event filters; Asterisk from 22 on matches names, earlier ones the event's text."""
+def filters(version: int) -> Iterable[str]:
+    """Yield the AMI user's event filters; Asterisk from 22 on matches names, earlier ones the event's text."""
     for event, header, start in EVENTS:
         if version >= 22:
             only = f",header({header}),method(starts_with)" if header else ""
             yield f"eventfilter(name({event}){only}) = {start}"
         else:
-            # A regular expression over the whole text: the name ends where its line ends, else Hangup means HangupRequest too.
+            # A regular expression over the whole text; the name must end there, else Hangup means HangupRequest too.
             only = f".*{header}: {start}" if header else ""
             yield f"eventfilter = Event: {event}[^A-Za-z]{only}"
 
