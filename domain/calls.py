@@ -79,6 +79,7 @@ AGENT_DISPOSITIONS = (
 
 #: The agent spoke with the debtor.
 RIGHT_PARTY = frozenset(AGENT_DISPOSITIONS) - {
+    Disposition.machine,
     Disposition.wrong_party,
     Disposition.third_party,
     Disposition.deceased,
