@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from dialer.measures import Measure
-from domain.errors import BadInput, Broken
+from domain.errors import LedgerStalled
 from domain.events import Reserved, Stale
 from domain.orders import Originate
 from domain.protocols import Journal
@@ -95,10 +95,8 @@ class Commits:
     async def run(self) -> None:
         """Commit until cancelled.
 
-        Raises
-        ------
-        Broken, BadInput
-            When the ledger refuses the rows for good, e.g. because somebody else writes this stream.
+        Any error but `LedgerStalled` is the ledger refusing the rows for good, e.g. because somebody else writes this
+        stream; it is the floor's end.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -113,12 +111,10 @@ class Commits:
                     try:
                         answers, numbers = await loop.run_in_executor(self._thread, self._commit, rows)
                         break
-                    except (Broken, BadInput):
-                        raise
-                    except Exception as error:  # locked, disk full, server away: whatever it is, the rows stay ours
+                    except LedgerStalled as error:  # locked, disk full, server away: the rows stay ours
                         if not self.trouble:
                             log.error("commit_failed", rows=len(rows), error=str(error))
-                        self.trouble = f"{type(error).__name__}: {error}".splitlines()[0]
+                        self.trouble = str(error)
                     await asyncio.sleep(retry_s)
                     retry_s = min(retry_s * 2, _RETRY_MOST_S)
                 if self.trouble:

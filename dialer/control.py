@@ -51,13 +51,19 @@ class Attend(Command, frozen=True, kw_only=True, tag="attend"):
     agents: tuple[str, ...]
 
 
+class Load(Command, frozen=True, kw_only=True, tag="load"):
+    """Make a campaign's list anew, e.g. after an import; answered once it is loaded."""
+
+    campaign: str
+
+
 class End(Command, frozen=True, kw_only=True, tag="end"):
     """End the run: dial nothing new, wait for the calls up to a limit, leave."""
 
     within_s: float = 120.0
 
 
-Request = DeskCommand | Status | Watch | Attend | End
+Request = DeskCommand | Status | Watch | Attend | Load | End
 
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _encode = msgspec.json.Encoder().encode
@@ -71,15 +77,17 @@ class _Id(msgspec.Struct):
 _ids = msgspec.json.Decoder(_Id)
 
 
-class Floor(msgspec.Struct, frozen=True, kw_only=True):
+class Behind(msgspec.Struct, frozen=True, kw_only=True):
     """What the server asks of the loop behind it."""
 
     #: Carry out a desk command; returns what the reply holds.
     obey: Callable[[DeskCommand], Awaitable[dict[str, Any]]]
+    #: Load a campaign's list anew; returns how many people are on it.
+    load: Callable[[str], Awaitable[dict[str, Any]]]
     #: The board and measures of this moment.
     status: Callable[[], dict[str, Any]]
     #: How an agent stands, as its push says it; None: not on this floor.
-    agent: Callable[[str], dict[str, Any] | None]
+    stand: Callable[[str], msgspec.Struct | None]
     #: End the run within so many seconds.
     end: Callable[[float], None]
 
@@ -87,9 +95,9 @@ class Floor(msgspec.Struct, frozen=True, kw_only=True):
 class Server:
     """Serves the control socket until closed."""
 
-    def __init__(self, path: Path, floor: Floor) -> None:
+    def __init__(self, path: Path, behind: Behind) -> None:
         self._path = path
-        self._floor = floor
+        self._behind = behind
         self._server: asyncio.Server | None = None
         self._boards: asyncio.Task[None] | None = None
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
@@ -142,7 +150,7 @@ class Server:
         """Return whether anybody listens to an agent's pushes."""
         return bool(self._attended.get(agent))
 
-    def push(self, agent: str, message: dict[str, Any]) -> None:
+    def push(self, agent: str, message: msgspec.Struct) -> None:
         """Send a push to whoever attends an agent."""
         if listeners := self._attended.get(agent):
             line = _encode(message) + b"\n"
@@ -189,21 +197,23 @@ class Server:
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> dict[str, Any]:
         match request:
             case Status():
-                return self._floor.status()
+                return self._behind.status()
             case Watch():
                 self._watchers[writer] = None
-                return self._floor.status()
+                return self._behind.status()
             case Attend():
                 for agent in request.agents:
                     self._attended.setdefault(agent, {})[writer] = None
-                return {"agents": [stand for agent in request.agents if (stand := self._floor.agent(agent))]}
+                return {"agents": [stand for agent in request.agents if (stand := self._behind.stand(agent))]}
+            case Load():
+                return await self._behind.load(request.campaign)
             case End():
                 if not 0 <= request.within_s <= 3600:
                     raise BadInput(f"end: within_s must be in [0, 3600], was {request.within_s:g}; correct it")
-                self._floor.end(request.within_s)
+                self._behind.end(request.within_s)
                 return {}
             case _:
-                return await self._floor.obey(request)
+                return await self._behind.obey(request)
 
     def _send(self, writer: asyncio.StreamWriter, line: bytes) -> None:
         if writer.transport.get_write_buffer_size() > _BACKLOG_LIMIT:
@@ -223,7 +233,7 @@ class Server:
         while True:
             await asyncio.sleep(_BOARD_EVERY_S)
             if self._watchers:
-                line = _encode({"push": "board", **self._floor.status()}) + b"\n"
+                line = _encode({"push": "board", **self._behind.status()}) + b"\n"
                 for writer in list(self._watchers):
                     self._send(writer, line)
 

@@ -105,6 +105,9 @@ def _rules_changed(state: State, event: events.RulesChanged) -> None:
 
 def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
     campaign = state.campaigns[event.campaign]
+    if campaign.plan != event.plan:
+        campaign.plan, campaign.plan_us = event.plan, event.at_us
+    campaign.plan_chunks = event.chunk + 1
     for dossier in event.people:
         _learn(state, dossier)
     for lead in event.leads:

@@ -135,6 +135,10 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     failures: int = 0
     last_dial_us: int = 0
     trunk_turn: int = 0
+    #: The list last loaded, the instant of its first chunk, and how many chunks of it are in.
+    plan: str = ""
+    plan_us: int = 0
+    plan_chunks: int = 0
 
 
 class State:

@@ -1,0 +1,130 @@
+"""What a floor reads from the ledger while it runs: the day's lists, and what others wrote about its people."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Protocol
+
+import structlog
+from msgspec.structs import replace
+
+from dialer.clocks import Clock
+from dialer.commits import Commits
+from dialer.engine import Engine
+from dialer.lookups import Lookups
+from domain.errors import LedgerStalled
+from domain.events import AnyEvent, LeadsLoaded, PersonChanged
+from domain.instants import SECOND, to_datetime
+from domain.people import Dossier
+from domain.settings import CampaignSettings, FloorSettings
+
+#: How often the ledger is asked what others wrote, at most.
+NEWS_EVERY_S = 0.25
+#: People read at once.
+_CHUNK = 200
+
+log = structlog.get_logger()
+
+
+class Lists(Protocol):
+    """Lists and news as the ledger gives them."""
+
+    def make_plan(self, campaign: CampaignSettings, at_us: int, zone: str) -> str: ...
+    def plan_events(self, plan: str, campaign: str, at_us: int) -> Iterator[LeadsLoaded]: ...
+    def changes(self, after: int, stream: str | None = None) -> tuple[int, list[int]]: ...
+    def change_cursor(self) -> int: ...
+    def dossiers(self, persons: Sequence[int]) -> list[Dossier]: ...
+
+
+class Reader:
+    """Turns what the ledger holds into inputs of the engine."""
+
+    def __init__(
+        self,
+        ledger: Lists,
+        lookups: Lookups,
+        engine: Engine,
+        commits: Commits,
+        accept: Callable[[AnyEvent], None],
+        clock: Clock,
+    ) -> None:
+        self._ledger = ledger
+        self._lookups = lookups
+        self._engine = engine
+        self._commits = commits
+        self._accept = accept
+        self._clock = clock
+        #: What others wrote has been heard up to here; 0 after a restart: all of it is compared with the record.
+        self._cursor = 0
+
+    # ---- lists
+
+    async def load_day(self, settings: FloorSettings) -> None:
+        """Load every campaign's list of this calendar day of the floor, as far as the record does not hold it."""
+        for campaign in settings.campaigns:
+            now_us, held = self._clock.now_us(), self._engine.state.campaigns[campaign.name]
+            of_today = _day(held.plan_us, settings.zone) == _day(now_us, settings.zone)
+            if held.plan and of_today:
+                await self._load(campaign.name, held.plan)
+            else:
+                await self.load_new(settings, campaign)
+
+    async def load_new(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
+        """Make a campaign's list anew and load it; who is on the list already stays where he stands."""
+        now_us = self._clock.now_us()
+        plan = await self._lookups.insist("plan", self._ledger.make_plan, campaign, now_us, settings.zone)
+        await self._load(campaign.name, plan)
+
+    async def _load(self, name: str, plan: str) -> None:
+        campaign = self._engine.state.campaigns[name]
+        chunks = self._ledger.plan_events(plan, name, self._clock.now_us())
+        while True:
+            try:
+                chunk = await self._lookups.call(next, chunks, None)
+            except LedgerStalled as error:
+                # An iterator that failed is spent; the next begins at the first chunk.
+                await self._lookups.stalled("plan", error)
+                chunks = self._ledger.plan_events(plan, name, self._clock.now_us())
+                continue
+            if chunk is None:
+                break
+            if campaign.plan != plan or chunk.chunk >= campaign.plan_chunks:
+                self._accept(replace(chunk, at_us=self._clock.now_us()))
+                await self._commits.until(self._engine.seq)
+        self._lookups.troubles.pop("plan", None)
+        log.info("list_loaded", campaign=name, plan=plan, people=len(campaign.leads))
+
+    # ---- news
+
+    async def open(self) -> None:
+        """Note where the news stand before anybody is loaded, so that nothing falls between list and news."""
+        if not self._engine.state.people:
+            self._cursor = await self._lookups.insist("news", self._ledger.change_cursor)
+
+    async def hear(self, tick_s: float) -> None:
+        """Tell the engine what others write, for ever; first what they wrote while no engine ran."""
+        state = self._engine.state
+        stream = state.settings.stream
+        cursor = self._cursor
+        catching_up = cursor == 0
+        while True:
+            before = cursor
+            cursor, persons = await self._lookups.insist("news", self._ledger.changes, cursor, stream)
+            ours = [person for person in persons if person in state.people]
+            for start in range(0, len(ours), _CHUNK):
+                chunk = ours[start : start + _CHUNK]
+                for dossier in await self._lookups.insist("news", self._ledger.dossiers, chunk):
+                    if not catching_up or self._moved(dossier):
+                        self._accept(PersonChanged(at_us=self._clock.now_us(), dossier=dossier))
+            if cursor == before:
+                catching_up = False
+                await asyncio.sleep(max(NEWS_EVERY_S, self._clock.real_s(round(tick_s * SECOND))))
+
+    def _moved(self, dossier: Dossier) -> bool:
+        """Return whether a dossier tells of something that the record does not hold."""
+        versions = self._engine.state.versions
+        return any(cap.version != versions.get(cap.key) for cap in dossier.keys)
+
+
+def _day(at_us: int, zone: str) -> date:
+    return to_datetime(at_us, zone).date()
