@@ -134,15 +134,23 @@ def _phones(connection: Connection, persons: list[int]) -> dict[int, list[Phone]
             phone.c.line_type,
             phone.c.geographic,
             phone.c.zones,
+            person_phone.c.address_type,
         )
         .join(phone, phone.c.id == person_phone.c.phone)
         .where(person_phone.c.person.in_(persons), person_phone.c.status != "withdrawn")
         .order_by(person_phone.c.rank, phone.c.id)
     )
     found: dict[int, list[Phone]] = defaultdict(list)
-    for one, number, country, line_type, geographic, zones in connection.execute(query):
+    for one, number, country, line_type, geographic, zones, address_type in connection.execute(query):
         found[one].append(
-            Phone(phone=number, country=country, line_type=line_type, geographic=geographic, zones=_zones(zones))
+            Phone(
+                phone=number,
+                country=country,
+                line_type=line_type,
+                geographic=geographic,
+                zones=_zones(zones),
+                address_type=address_type,
+            )
         )
     return found
 
@@ -179,6 +187,7 @@ def _contacts(connection: Connection, persons: list[int], at_us: int | None) -> 
         history.c.channel,
         history.c.inbound,
         history.c.phone,
+        history.c.address_type,
         history.c.creditor,
         history.c.debts,
         history.c.attempt,
@@ -218,6 +227,7 @@ def _history(rows: list[Row[Any]], owed: list[Debt]) -> tuple[PastContact, ...]:
                 creditor=row.creditor or next((one.creditor for one in owed if one.debt in debts), None),
                 debts=debts,
                 attempt=row.attempt,
+                address_type=row.address_type,
             )
         )
     return tuple(line for line in lines if line.attempt not in undone) if undone else tuple(lines)
@@ -296,7 +306,14 @@ def enroll(connection: Connection, people: Iterable[Dossier], numbers: Mapping[i
                     "zones": ",".join(number.zones),
                 }
             )
-            rows["person_phone"].append({"person": dossier.person, "phone": number.phone, "rank": rank})
+            rows["person_phone"].append(
+                {
+                    "person": dossier.person,
+                    "phone": number.phone,
+                    "rank": rank,
+                    "address_type": number.address_type,
+                }
+            )
         seen = {"person": dossier.person, "event_us": at_us, "known_us": at_us, "source": "enrolled"}
         rows["stop"] += [
             seen | {"kind": one.kind, "debt": one.debt, "phone": one.phone, "until_us": one.until_us}
@@ -313,6 +330,7 @@ def enroll(connection: Connection, people: Iterable[Dossier], numbers: Mapping[i
                 "person": dossier.person,
                 "debts": ids(line.debts),
                 "phone": line.phone,
+                "address_type": line.address_type,
                 "creditor": line.creditor,
                 "channel": line.channel,
                 "inbound": line.inbound,

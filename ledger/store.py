@@ -7,20 +7,24 @@ import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from typing import Self
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
+from domain.errors import BadInput
 from domain.events import LeadsLoaded, Reserved, Stale
 from domain.orders import Reserve
 from domain.people import Dossier
 from domain.records import Row
 from domain.settings import CampaignSettings
-from ledger import chain, journal, leases, people, plans
+from ledger import chain, journal, leases, people, plans, queries
 from ledger.chain import Verified
 from ledger.database import Database
 from ledger.migrate import migrate
+from ledger.queries import Agent, Fact
 from ledger.reservations import batches, upsert
+from ledger.schema import agent as agents
 from ledger.schema import change, phone, snapshot
 from ledger.schema import stream as streams
 
@@ -64,6 +68,12 @@ class SqlLedger:
 
     def close(self) -> None:
         self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Give a connection for queries."""
@@ -158,6 +168,52 @@ class SqlLedger:
         """Return the cursor after which nothing has been written yet."""
         with self._database.reading() as connection:
             return connection.execute(select(func.max(change.c.seq))).scalar() or 0
+
+    def history(
+        self,
+        *,
+        persons: Sequence[int] | None = None,
+        event_from_us: int | None = None,
+        event_until_us: int | None = None,
+        known_from_us: int | None = None,
+        known_until_us: int | None = None,
+    ) -> Iterator[Fact]:
+        """Yield the history in the order in which it was learned; every `until` is exclusive."""
+        with self._database.reading() as connection:
+            yield from queries.facts(
+                connection,
+                persons=persons,
+                event_from_us=event_from_us,
+                event_until_us=event_until_us,
+                known_from_us=known_from_us,
+                known_until_us=known_until_us,
+            )
+
+    # ---- agents
+
+    def agents(self) -> list[Agent]:
+        """Return who is on record as an agent."""
+        with self._database.reading() as connection:
+            return queries.agents(connection)
+
+    def put_agent(self, agent: Agent, at_us: int) -> None:
+        """Add an agent, or overwrite what is on record under the code.
+
+        Raises
+        ------
+        BadInput
+            When the extension is another agent's.
+        """
+        row = msgspec.structs.asdict(agent) | {"campaigns": ",".join(agent.campaigns), "created_us": at_us}
+        with self._database.writing() as connection:
+            taken = select(agents.c.agent).where(agents.c.extension == agent.extension, agents.c.agent != agent.agent)
+            if (other := connection.execute(taken).scalar()) is not None:
+                raise BadInput(
+                    f"agent {agent.agent}: extension {agent.extension} is agent {other}'s; give another, or free it"
+                )
+            statement = upsert(connection, agents)
+            columns = {name: statement.excluded[name] for name in ("name", "extension", "campaigns", "active")}
+            connection.execute(statement.on_conflict_do_update(index_elements=[agents.c.agent], set_=columns), row)
 
     # ---- lists
 

@@ -157,6 +157,7 @@ def upgrade() -> None:
             "debts", sa.Text(), server_default="", nullable=False, comment="ids, comma separated; empty: unspecified"
         ),
         sa.Column("phone", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("address_type", sa.Text(), nullable=True, comment="of the number then; null: as the phone's"),
         sa.Column("creditor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("campaign", sa.Text(), nullable=True),
         sa.Column("channel", sa.Text(), nullable=True, comment="null: no contact"),
@@ -397,6 +398,9 @@ def upgrade() -> None:
         sa.Column("phone", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False, comment="order of trial, lowest first"),
         sa.Column("status", sa.Text(), server_default="usable", nullable=False),
+        sa.Column(
+            "address_type", sa.Text(), nullable=True, comment="home, mobile, personal, work or other; null: personal"
+        ),
         sa.Column("source", sa.Text(), server_default="import", nullable=False),
         sa.CheckConstraint(
             "status IN ('usable', 'wrong_party', 'not_in_service', 'withdrawn')", name=op.f("ck_person_phone_status")
