@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import msgspec
 
 from domain.calls import Disposition
+from domain.errors import Broken
 from domain.instants import HOUR, MINUTE, SECOND, to_datetime
 from domain.people import Debt, Dossier, Phone
 from simulation.callees import (
@@ -314,6 +315,8 @@ class People:
     # ---- traits, drawn when first needed
 
     def _draw_number(self, phone: int) -> Number:
+        if phone not in self._known:
+            raise Broken(f"phone {phone} is dialled and belongs to nobody: `meet` its person before")
         dossier, index = self._known[phone]
         owner = self._persons.get(dossier.person) or self._draw_person(dossier)
         law, u = self.behaviour, self._chance.u
