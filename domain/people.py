@@ -77,6 +77,8 @@ class PastContact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     debts: tuple[int, ...] = ()
     #: The attempt (call id) this line tells of; None for imported history.
     attempt: str | None = None
+    #: home, mobile, personal, work, other; None: as the phone's.
+    address_type: str | None = None
 
 
 class Debt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,6 +107,8 @@ class Phone(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     zones: tuple[str, ...] = ()
     #: Forecast of a live answer, when a model gave one.
     p_answer: float | None = None
+    #: home, mobile, personal, work, other; None: personal.
+    address_type: str | None = None
 
 
 class CapKey(msgspec.Struct, frozen=True, array_like=True):
@@ -169,6 +173,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notices: tuple[str, ...] = ()
     #: Version of the rule packs that judged.
     rules: str = ""
+    #: What was not known and taken at its strictest: `region`, `city`, `zone`.
+    assumed: tuple[str, ...] = ()
 
 
 #: Stops that a disposition puts on the number, on the debts worked, on the person.

@@ -1,0 +1,177 @@
+"""One question put to the gate, looked up: what stands in the way of a contact, and from when until when.
+
+Whatever forbids a contact is either a closed window or a *block*: a stretch of time with the rule that makes it.
+Stops on record, missing consents, full caps and cool-downs are blocks. None of them depends on the instant judged; so a
+verdict knows how long it holds, and the next contact is allowed at the first instant in an open window and in no block.
+"""
+
+import msgspec
+
+from compliance.counting import FOREVER, Block, Subject, Tally, released_at
+from compliance.hours import Hours
+from compliance.plans import Plan
+from compliance.rows import BOUNDED_CONSENTS, NO_RULES, Row
+from compliance.zones import Zones
+from domain.instants import HOUR
+from domain.people import ContactEvent, Dossier, StopKind
+
+_HOURS = ("hours",)
+#: Stops on a debt that end its being worked, so that the person's other debts may be.
+_CLOSING = frozenset({StopKind.paid, StopKind.withdrawn})
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    subject: Subject
+    plan: Plan
+    zones: Zones
+    tally: Tally
+    blocks: list[Block]
+    #: Until when a consent to other hours lifts windows; 0: none does.
+    lifted_until: int
+
+    def hours(self, at_us: int) -> Hours:
+        """Return the hours that bind at an instant."""
+        if at_us < self.lifted_until and self.plan.hours_lifted is not None:
+            return self.plan.hours_lifted
+        return self.plan.hours
+
+    def open_until(self, at_us: int) -> int:
+        """Return until when the windows are open from an instant on; 0: closed now."""
+        end = self.hours(at_us).open_until(self.zones, at_us)
+        return min(end, self.lifted_until) if at_us < self.lifted_until else end
+
+    def next_allowed(self, at_us: int) -> int | None:
+        """Return the first instant from this one on at which the contact is allowed, should nothing change."""
+        while True:
+            at = at_us
+            for start, end, _ in self.blocks:
+                if start <= at < end:
+                    if end == FOREVER:
+                        return None
+                    at = end
+            opening = self._next_open(at)
+            if opening is None:
+                return None
+            if opening == at_us:
+                return at_us
+            at_us = opening
+
+    def _next_open(self, at_us: int) -> int | None:
+        if at_us < self.lifted_until:
+            opening = self.hours(at_us).next_open(self.zones, at_us)
+            if opening is not None and opening < self.lifted_until:
+                return opening
+            at_us = self.lifted_until
+        return self.plan.hours.next_open(self.zones, at_us)
+
+
+def open_case(plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...], live_agent_guaranteed: bool) -> Case:
+    """Return the case of a contact.
+
+    Parameters
+    ----------
+    named : tuple of int
+        Debts that the caller named; empty: all.
+    """
+    blocks: list[Block] = []
+    _add_stops(blocks, plan, zones, subject, named)
+    for need in plan.needs:
+        _add(blocks, need, zones, consent_until(subject, need.needs_consent), FOREVER)
+    tally = plan.counters.tally(subject)
+    for (counter, _), lines in tally.items():
+        if live_agent_guaranteed and counter.lifted_by_agent:
+            continue
+        end = released_at(counter, lines, zones, subject.channel)
+        if end:
+            lifted = consent_until(subject, counter.lifted_by) if counter.lifted_by else 0
+            _add(blocks, counter.row, zones, lifted, end)
+    return Case(
+        subject=subject,
+        plan=plan,
+        zones=zones,
+        tally=tally,
+        blocks=blocks,
+        lifted_until=0 if plan.hours_lifted is None else consent_until(subject, _HOURS),
+    )
+
+
+def open_debts(dossier: Dossier, named: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """Return (debt, creditor) of the debts that a contact may still be about."""
+    closed = [stop.debt for stop in dossier.stops if stop.kind in _CLOSING] if dossier.stops else ()
+    return tuple(
+        [
+            (debt.debt, debt.creditor)
+            for debt in dossier.debts
+            if debt.state == "open" and (not named or debt.debt in named) and debt.debt not in closed
+        ]
+    )
+
+
+def consent_until(subject: Subject, kinds: tuple[str, ...]) -> int:
+    """Return until when a consent of one of these kinds holds for the contact; 0: there is none."""
+    found = 0
+    for consent in subject.dossier.consents:
+        if (
+            consent.kind in kinds
+            and consent.channel in (None, subject.channel)
+            and consent.phone in (None, subject.phone)
+            and not (consent.until_us is None and consent.kind in BOUNDED_CONSENTS)
+        ):
+            found = max(found, FOREVER if consent.until_us is None else consent.until_us)
+    return found
+
+
+def abandonment(case: Case, at_us: int) -> tuple[bool, bool]:
+    """Return whether an agent must be reserved, and whether a message may be played if none comes."""
+    agent_always = allowed = forbidden = False
+    for row in case.plan.abandonment:
+        if row.effective_from or row.effective_to:
+            first, last = case.zones.dates(row.effective_from, row.effective_to)
+            if at_us < first or (last is not None and at_us >= last):
+                continue
+        if row.unless is not None and at_us < consent_until(case.subject, (row.unless,)):
+            continue
+        if row.after_abandoned_hours is not None and not _abandoned(case, at_us - row.after_abandoned_hours * HOUR):
+            continue
+        agent_always = agent_always or row.agent_always
+        allowed = allowed or row.message in ("allowed", "required")
+        forbidden = forbidden or row.message == "forbidden"
+    return agent_always, allowed and not forbidden
+
+
+def _abandoned(case: Case, after_us: int) -> bool:
+    for line in case.subject.dossier.history:
+        if line.event is ContactEvent.abandoned and line.at_us > after_us and not line.inbound:
+            return True
+    return False
+
+
+def _add_stops(blocks: list[Block], plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...]) -> None:
+    dossier = subject.dossier
+    if plan.place.country is None:
+        _add_stop(blocks, plan, zones, NO_RULES, FOREVER)
+    if not subject.debts and (named or dossier.debts):
+        # Nothing is left to collect: say paid where one of the debts was.
+        paid = any(debt.state == "paid" and (not named or debt.debt in named) for debt in dossier.debts) or any(
+            stop.kind is StopKind.paid for stop in dossier.stops
+        )
+        _add_stop(blocks, plan, zones, StopKind.paid if paid else StopKind.withdrawn, FOREVER)
+    for stop in dossier.stops:
+        if stop.debt is not None and (stop.kind in _CLOSING or not any(stop.debt == debt for debt, _ in subject.debts)):
+            continue
+        if stop.phone in (None, subject.phone):
+            _add_stop(blocks, plan, zones, stop.kind, FOREVER if stop.until_us is None else stop.until_us)
+
+
+def _add_stop(blocks: list[Block], plan: Plan, zones: Zones, word: str, end: int) -> None:
+    for row in plan.stops.get(word, ()):
+        _add(blocks, row, zones, 0, end)
+
+
+def _add(blocks: list[Block], row: Row, zones: Zones, start: int, end: int) -> None:
+    """Add a block for as long as its row is in effect."""
+    if row.effective_from is not None or row.effective_to is not None:
+        first, last = zones.dates(row.effective_from, row.effective_to)
+        start, end = max(start, first), end if last is None else min(end, last)
+    if start < end:
+        blocks.append((start, end, row.id))

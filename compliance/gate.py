@@ -1,0 +1,225 @@
+"""May this person be contacted now, on this number, through this channel?
+
+The gate knows no clock and no jurisdiction: instants come in, rules are data. Its answer is a verdict that says which
+row denies, how long an allowance holds and when a denial ends.
+"""
+
+from pathlib import Path
+
+from compliance import explaining
+from compliance.cases import Case, abandonment, open_case, open_debts
+from compliance.counting import Block, Subject
+from compliance.packs import Packs, load
+from compliance.places import Place, Places
+from compliance.plans import Contact, Plan, plan_for
+from compliance.rows import ACTORS, CHANNELS, PURPOSES, Row
+from compliance.zones import Zones, local_text, offset_at
+from domain.errors import BadInput
+from domain.people import ContactEvent, Dossier, Phone, Verdict
+
+#: An assumption of a verdict, beside those of a place: nothing tells where the person is.
+ZONE = "zone"
+_UNKNOWN_NUMBER = ("unknown", "personal", None)
+
+
+class Gate:
+    """The rules of a directory, ready to judge.
+
+    Places, plans, zones and open hours are worked out when first asked for, and kept.
+    """
+
+    def __init__(self, packs: Packs) -> None:
+        self.packs = packs
+        #: Names the contents of the packs.
+        self.version = packs.version
+        self._tree = Places(packs)
+        self._places: dict[tuple[str, str | None, str | None], Place] = {}
+        self._plans: dict[tuple[Place, str, str, str, str, str, str | None], Plan] = {}
+        self._zones: dict[tuple[object, ...], tuple[Zones, tuple[str, ...]]] = {}
+        self._zone_sets: dict[tuple[str, ...], Zones] = {}
+        self._split: dict[frozenset[str], set[str]] = {}
+        for region in packs.timezones.split_area_codes:
+            self._split.setdefault(frozenset(packs.timezones.region[region]), set()).add(region)
+
+    @classmethod
+    def load(cls, directory: Path, *, strict: bool = True) -> "Gate":
+        """Return the gate of a directory of rule packs.
+
+        Raises
+        ------
+        BadInput
+            When a pack is wrong.
+        """
+        return cls(load(directory, strict=strict))
+
+    def row(self, rule: str) -> Row | None:
+        """Return the row of a rule, with its citation."""
+        return self.packs.rows.get(rule)
+
+    def judge(
+        self,
+        dossier: Dossier,
+        *,
+        at_us: int,
+        channel: str = "call",
+        phone: Phone | None,
+        debts: tuple[int, ...],
+        actor: str,
+        purpose: str,
+        live_agent_guaranteed: bool = False,
+    ) -> Verdict:
+        """Return whether the contact may leave at an instant.
+
+        Parameters
+        ----------
+        debts : tuple of int
+            Debts that the contact is about; the open ones among them are judged, and all must pass. Empty: all of the
+            person's.
+        """
+        case, assumed = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed)
+        plan, zones = case.plan, case.zones
+        denial: Block | None = None
+        ends = case.open_until(at_us)
+        for block in case.blocks:
+            if at_us < block[0]:
+                ends = min(ends, block[0])
+            elif at_us < block[1] and (denial is None or _names(plan, block) < _names(plan, denial)):
+                denial = block
+        agent_always, message = abandonment(case, at_us)
+        notices = plan.notices
+        if plan.first_notices and not _contacted(dossier):
+            notices = plan.first_notices + notices
+        if message:
+            notices += plan.message_notices
+        if denial is None and ends:
+            return Verdict(
+                allowed=True,
+                local_time=local_text(at_us, zones.latest_offset(at_us)),
+                zones=zones.names,
+                valid_until_us=ends,
+                agent_always=agent_always,
+                abandon_message=message,
+                notices=notices,
+                rules=self.version,
+                assumed=assumed,
+            )
+        if denial is not None:
+            rule, offset = denial[2], zones.latest_offset(at_us)
+        else:
+            rule, zone = case.hours(at_us).closed_by(zones, at_us)
+            offset = offset_at(zone, at_us)
+        return Verdict(
+            allowed=False,
+            rule=rule,
+            local_time=local_text(at_us, offset),
+            zones=zones.names,
+            next_allowed_at_us=case.next_allowed(at_us),
+            agent_always=agent_always,
+            abandon_message=message,
+            notices=notices,
+            rules=self.version,
+            assumed=assumed,
+        )
+
+    def explain(
+        self,
+        dossier: Dossier,
+        *,
+        at_us: int,
+        channel: str = "call",
+        phone: Phone | None,
+        debts: tuple[int, ...],
+        actor: str,
+        purpose: str,
+        live_agent_guaranteed: bool = False,
+    ) -> list[explaining.Answer]:
+        """Return what each rule that binds such a contact says at an instant."""
+        case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed)
+        return explaining.explain(case, at_us)
+
+    def _case(
+        self,
+        dossier: Dossier,
+        channel: str,
+        phone: Phone | None,
+        debts: tuple[int, ...],
+        actor: str,
+        purpose: str,
+        live_agent_guaranteed: bool,
+    ) -> tuple[Case, tuple[str, ...]]:
+        address = (dossier.country, dossier.region, dossier.city)
+        place = self._places.get(address)
+        if place is None:
+            place = self._places[address] = self._tree.find(*address)
+        line = _UNKNOWN_NUMBER if phone is None else (phone.line_type, phone.address_type or "personal", phone.country)
+        key = (place, channel, actor, purpose, *line)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = self._plan(*key)
+        if phone is None:
+            where: tuple[object, ...] = (place, dossier.address_zones)
+        else:
+            where = (place, dossier.address_zones, phone.zones, phone.geographic, phone.country)
+        found = self._zones.get(where)
+        if found is None:
+            found = self._zones[where] = self._candidates(place, dossier, phone)
+        subject = Subject(
+            dossier=dossier,
+            debts=open_debts(dossier, debts),
+            phone=None if phone is None else phone.phone,
+            channel=channel,
+            address=line[1],
+        )
+        return open_case(plan, found[0], subject, debts, live_agent_guaranteed), found[1]
+
+    def _plan(
+        self, place: Place, channel: str, actor: str, purpose: str, line_type: str, address: str, country: str | None
+    ) -> Plan:
+        for name, value, words in (
+            ("channel", channel, CHANNELS),
+            ("actor", actor, ACTORS),
+            ("purpose", purpose, PURPOSES),
+        ):
+            if value not in words:
+                raise BadInput(f"gate: {name} must be one of {', '.join(words)}, was {value!r}; correct it")
+        contact = Contact(channel=channel, actor=actor, purpose=purpose, line_type=line_type, address=address)
+        return plan_for(self.packs, place, contact, country)
+
+    def _candidates(self, place: Place, dossier: Dossier, phone: Phone | None) -> tuple[Zones, tuple[str, ...]]:
+        """Return the zones where the person may be, and what was assumed of the address."""
+        timezones = self.packs.timezones
+        region = f"{place.country}-{place.region}"
+        country = timezones.country.get(dossier.country, ("UTC",))
+        verified = dossier.address_zones
+        address = verified or timezones.region.get(region, ())
+        assumed = place.assumed
+        if phone is None:
+            names = address or country
+        else:
+            number = phone.zones
+            if not number or len(number) > timezones.max_number_zones:
+                number = timezones.country.get(phone.country, country)
+            split = self._split.get(frozenset(number), ())
+            if verified and not phone.geographic:
+                # A number that tells no place adds nothing to an address that does.
+                names = verified
+            elif verified and split and set(verified) <= set(number) and (place.region is None or region in split):
+                # The number's region has two zones, and the address says in which of them it lies.
+                names = verified
+            else:
+                names = (*number, *address)
+        if not address and not (phone and phone.zones):
+            assumed = (*assumed, ZONE)
+        names = tuple(sorted(set(names)))
+        if names not in self._zone_sets:
+            self._zone_sets[names] = Zones(names)
+        return self._zone_sets[names], assumed
+
+
+def _names(plan: Plan, block: Block) -> tuple[int, int]:
+    """Order blocks by which one a verdict names: the one that lasts longest, and of equals the law before the house."""
+    return -block[1], plan.rank[block[2]]
+
+
+def _contacted(dossier: Dossier) -> bool:
+    return any(line.event is ContactEvent.right_party_contact for line in dossier.history)

@@ -1,0 +1,274 @@
+"""Rule packs: TOML files in a directory, checked on the way in, as records.
+
+A directory holds one file per country or overlay and `timezones.toml`. Every mistake that a reader of the file could
+make is refused here, with file and row, so that the engine may trust what it is given.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from compliance.hours import minute_of_day
+from compliance.rows import ACTORS, KINDS, TRIGGERS, Cap, Cooldown, Days, Jurisdiction, Row, Stop, Window
+from compliance.zones import load_zone
+from domain.errors import BadInput
+from domain.people import StopKind
+
+#: The packs that come with the program; `cadencia init` copies them.
+SHIPPED = Path(__file__).resolve().parent.parent / "config" / "rules"
+TIMEZONES = "timezones.toml"
+SCHEMA_VERSION = 1
+
+_R = TypeVar("_R")
+
+
+class Counsel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who signed a file off."""
+
+    signed: bool = False
+    name: str = ""
+    firm: str = ""
+    #: ISO date.
+    on: str = ""
+    #: For which use, with which reservations.
+    note: str = ""
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    schema_version: int
+    #: State of the sources.
+    as_of: date
+    notice: str
+    counsel: Counsel
+
+
+class Timezones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of zones beyond the library."""
+
+    #: A number with more zones than this tells no place.
+    max_number_zones: int
+    #: Prefixes of numbers that tell no place.
+    non_geographic: tuple[str, ...]
+    #: All zones of a country.
+    country: dict[str, tuple[str, ...]]
+    #: Zones by prefix of the number; the longest wins over the library.
+    prefix_override: dict[str, tuple[str, ...]]
+    #: Zones of a region, `US-TN`.
+    region: dict[str, tuple[str, ...]]
+    #: Prefixes of the numbers of regions that a zone border runs through.
+    split_area_codes: dict[str, tuple[str, ...]]
+    #: By country, zones by prefix of the postal code; the longest wins.
+    postal: dict[str, dict[str, tuple[str, ...]]]
+    #: By region, zones of a city.
+    city: dict[str, dict[str, tuple[str, ...]]]
+
+
+class Packs(msgspec.Struct, frozen=True, kw_only=True):
+    """All rules of a directory."""
+
+    jurisdictions: dict[str, Jurisdiction]
+    timezones: Timezones
+    #: Rows by id.
+    rows: dict[str, Row]
+    heads: dict[str, Head]
+    #: Names the contents, and the reading taken.
+    version: str
+    #: Conservative reading where a text is ambiguous.
+    strict: bool
+
+
+def load(directory: Path, *, strict: bool = True) -> Packs:
+    """Return the packs of a directory.
+
+    Parameters
+    ----------
+    strict : bool
+        Replace a row's keys by those of its `strict` table.
+
+    Raises
+    ------
+    BadInput
+        When a file or row is wrong: names both and what to do.
+    """
+    paths = sorted(directory.glob("*.toml"))
+    if not any(path.name == TIMEZONES for path in paths) or len(paths) < 2:
+        raise BadInput(
+            f"{directory}: no rule packs found; expected {TIMEZONES} and one file per country, copy them again"
+        )
+    digest = sha256()
+    jurisdictions: dict[str, Jurisdiction] = {}
+    heads: dict[str, Head] = {}
+    rows: dict[str, Row] = {}
+    timezones: Timezones | None = None
+    for path in paths:
+        content = path.read_bytes()
+        digest.update(path.name.encode() + b"\0" + content + b"\0")
+        try:
+            tables = tomllib.loads(content.decode())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise BadInput(f"{path}: not TOML: {error}; correct the file") from error
+        heads[path.name] = _head(path, tables.pop("pack", None))
+        if path.name == TIMEZONES:
+            timezones = _timezones(path, tables.pop("timezones", {}))
+        else:
+            for code, table in tables.pop("jurisdiction", {}).items():
+                if code in jurisdictions:
+                    raise BadInput(f"{path}: jurisdiction {code} stands in another file already; merge the two")
+                jurisdictions[code] = _jurisdiction(path, code, table, strict, rows)
+        if tables:
+            raise BadInput(f"{path}: unknown table [{next(iter(tables))}]; expected [pack] and [jurisdiction.CODE]")
+    assert timezones is not None
+    _check_tree(directory, jurisdictions, timezones)
+    version = digest.hexdigest()[:16]
+    return Packs(
+        jurisdictions=jurisdictions,
+        timezones=timezones,
+        rows=rows,
+        heads=heads,
+        version=version if strict else f"{version}-literal",
+        strict=strict,
+    )
+
+
+def _record(where: str, table: Any, kind: type[_R]) -> _R:
+    try:
+        return msgspec.convert(table, kind)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{where}: {error}; docs/compliance.md lists the keys and words") from error
+
+
+def _head(path: Path, table: Any) -> Head:
+    if table is None:
+        raise BadInput(f"{path}: no [pack] table; begin the file with schema_version, as_of, notice and [pack.counsel]")
+    head = _record(f"{path}: [pack]", table, Head)
+    if head.schema_version != SCHEMA_VERSION:
+        raise BadInput(
+            f"{path}: [pack] schema_version {head.schema_version} is not {SCHEMA_VERSION}; use packs of this release"
+        )
+    if head.counsel.signed and not (head.counsel.name and head.counsel.on):
+        raise BadInput(f"{path}: [pack.counsel] is signed by nobody or on no day; fill in name and on")
+    return head
+
+
+def _timezones(path: Path, table: Any) -> Timezones:
+    zones = _record(f"{path}: [timezones]", table, Timezones)
+    for group, tables in (
+        ("country", [zones.country]),
+        ("prefix_override", [zones.prefix_override]),
+        ("region", [zones.region]),
+        ("postal", list(zones.postal.values())),
+        ("city", list(zones.city.values())),
+    ):
+        for entries in tables:
+            for key, names in entries.items():
+                if not names:
+                    raise BadInput(f"{path}: [timezones.{group}] {key} names no zone; write at least one")
+                for name in names:
+                    try:
+                        load_zone(name)
+                    except BadInput as error:
+                        raise BadInput(f"{path}: [timezones.{group}] {key}: {error}") from error
+    for code in (*zones.split_area_codes, *zones.city):
+        if code not in zones.region:
+            raise BadInput(f"{path}: [timezones] region {code} has no zones in [timezones.region]; add them")
+    return zones
+
+
+def _jurisdiction(path: Path, code: str, table: dict[str, Any], strict: bool, rows: dict[str, Row]) -> Jurisdiction:
+    fields = {key: value for key, value in table.items() if key not in KINDS}
+    place = _record(f"{path}: [jurisdiction.{code}]", fields, Jurisdiction)
+    arrays: dict[str, tuple[Row, ...]] = {}
+    for name, kind in KINDS.items():
+        found = []
+        for number, raw in enumerate(table.get(name, ()), 1):
+            where = f"{path}: [[jurisdiction.{code}.{name}]] row {number} ({raw.get('id', 'no id')})"
+            row = _row(where, raw, kind, strict)
+            if row.id in rows:
+                raise BadInput(f"{where}: id stands twice in the packs; give every row its own")
+            rows[row.id] = row
+            found.append(row)
+        arrays[name] = tuple(found)
+    return msgspec.structs.replace(place, **arrays)
+
+
+def _row(where: str, raw: dict[str, Any], kind: type[Row], strict: bool) -> Row:
+    literal = {key: value for key, value in raw.items() if key != "strict"}
+    readings = [literal, literal | raw.get("strict", {})]  # both must hold, whichever is used
+    records = [_record(where, reading, kind) for reading in readings]
+    for record in records:
+        for problem in _problems(record):
+            raise BadInput(f"{where}: {problem}")
+    return records[1] if strict else records[0]
+
+
+def _problems(row: Row) -> Iterator[str]:
+    """Yield what types cannot say."""
+    for key in ("id", "citation", "source"):
+        if not getattr(row, key).strip():
+            yield f"{key} is empty; every row names its source"
+    if row.effective_from and row.effective_to and row.effective_from > row.effective_to:
+        yield f"effective_from {row.effective_from} lies after effective_to {row.effective_to}; exchange them"
+    match row:
+        case Window():
+            yield from _day_problems(row.days)
+        case Cap():
+            limits = (row.limit, *row.sub_limits.values())
+            if min(limits) < 1:
+                yield f"limit must be 1 or more, was {min(limits)}; close a channel by a window or a stop"
+            if row.window.n < 1:
+                yield f"window.n must be 1 or more, was {row.window.n}; correct it"
+        case Cooldown():
+            lengths = [n for n in (row.duration.calendar_days, row.duration.hours) if n is not None]
+            if len(lengths) != 1 or lengths[0] < 1:
+                yield "duration needs either calendar_days or hours, 1 or more; correct it"
+        case Stop():
+            for word in row.trigger:
+                if word not in TRIGGERS:
+                    yield f"trigger {word!r} is no stop known; use one of {', '.join(sorted(TRIGGERS))}"
+
+
+def _day_problems(days: Days) -> Iterator[str]:
+    for name in Days.__struct_fields__:
+        before = -1
+        for pair in getattr(days, name):
+            try:
+                start, end = minute_of_day(pair[0]), minute_of_day(pair[1])
+            except ValueError:
+                yield f'days.{name} {list(pair)} is no pair of HH:MM; write e.g. ["08:00", "21:00"]'
+                continue
+            if start >= end:
+                yield f"days.{name} {list(pair)} ends before it begins; exchange the times"
+            if start < before:
+                yield f"days.{name}: windows overlap at {pair[0]}; sort and merge them"
+            before = end
+
+
+def _check_tree(directory: Path, jurisdictions: dict[str, Jurisdiction], timezones: Timezones) -> None:
+    """Check what only all files together show."""
+    for code, place in jurisdictions.items():
+        where = f"{directory}: [jurisdiction.{code}]"
+        if place.parent is not None and (place.parent not in jurisdictions or not code.startswith(f"{place.parent}-")):
+            raise BadInput(f"{where}: parent {place.parent!r} is not in the packs or the code does not begin with it")
+        if place.parent is None and not place.overlay_for:
+            if code not in timezones.country:
+                raise BadInput(f"{where}: {TIMEZONES} has no zones for {code}; add them to [timezones.country]")
+            # A country must close the night for everybody, or silence would be permission to call.
+            for actor in ACTORS:
+                if not any("call" in row.channels and actor in (row.actors or place.actors) for row in place.windows):
+                    raise BadInput(f"{where}: no window binds calls of {actor}; add one, as a house default if need be")
+    stopped = {
+        word
+        for place in jurisdictions.values()
+        if "*" in place.overlay_for
+        for row in place.stops
+        for word in row.trigger
+    }
+    if missing := [kind.value for kind in StopKind if kind not in stopped]:
+        raise BadInput(
+            f"{directory}: no overlay for all countries stops {', '.join(missing)}; add house rows (house.toml)"
+        )
