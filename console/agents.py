@@ -102,3 +102,93 @@ def dispose(
         own=own,
     )
     tell(answer, as_json, lambda: f"{agent}: {outcome} recorded.")
+
+
+@app.command()
+def add(
+    agents: Agents,
+    name: Annotated[str | None, typer.Option(help="The agent's name; for one agent.")] = None,
+    extension: Annotated[str | None, typer.Option(help="Of the phone on the switch; for one agent.")] = None,
+    campaign: Campaigns = None,
+    leaves: Annotated[bool, typer.Option("--leaves", help="May not sign in any more.")] = False,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Put agents on record, or change what stands there. Once there are any, nobody else may sign in."""
+    import time
+
+    from console import roster, settings
+    from domain.errors import BadInput
+    from ledger.store import open_ledger
+
+    loaded = settings.load(folder)
+    for one in campaign or []:
+        loaded.floor.campaign(one)
+    if len(agents) > 1 and (name is not None or extension is not None):
+        raise BadInput("agents add: --name and --extension are for one agent; add them one by one")
+    added = [
+        roster.Agent(agent=code, name=name, extension=extension, campaigns=tuple(campaign or ()), active=not leaves)
+        for code in agents
+    ]
+    ledger = open_ledger(loaded.ledger_url)
+    try:
+        roster.put(ledger, added, time.time_ns() // 1000)
+    finally:
+        ledger.close()
+    tell(added, as_json, lambda: f"{', '.join(agents)}: on record.")
+
+
+@app.command("list")
+def list_agents(folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """Who is on record, and how they stand on the running floor."""
+    from console import roster, settings
+    from domain.errors import BadInput
+    from domain.instants import to_datetime
+    from ledger.store import open_ledger
+
+    loaded = settings.load(folder)
+    ledger = open_ledger(loaded.ledger_url)
+    known = {one.agent: one for one in roster.agents(ledger)}
+    ledger.close()
+    try:
+        standing: dict[str, dict[str, Any]] = {row["agent"]: row for row in ask(folder, "status")["board"]["agents"]}
+    except BadInput:
+        standing = {}
+    rows = [
+        {
+            "agent": code,
+            "name": known[code].name if code in known else None,
+            "extension": known[code].extension if code in known else None,
+            "active": known[code].active if code in known else True,
+            "state": standing.get(code, {}).get("state", "offline"),
+            "reason": standing.get(code, {}).get("reason", ""),
+            "since_us": standing.get(code, {}).get("since_us"),
+            "campaign": standing.get(code, {}).get("campaign"),
+            "calls_today": standing.get(code, {}).get("calls_today", 0),
+        }
+        for code in sorted({*known, *standing})
+    ]
+
+    def shown() -> Any:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        for title in ("agent", "name", "phone", "state", "since", "campaign", "calls"):
+            table.add_column(title, justify="right" if title == "calls" else "left")
+        for row in rows:
+            since = "" if row["since_us"] is None else f"{to_datetime(row['since_us'], loaded.floor.zone):%H:%M:%S}"
+            state = row["reason"] or row["state"] if row["state"] == "paused" else row["state"]
+            shown_state = state if row["active"] else f"{state} (left)"
+            cells = (
+                row["agent"],
+                row["name"],
+                row["extension"],
+                shown_state,
+                since,
+                row["campaign"],
+                row["calls_today"],
+            )
+            table.add_row(*("" if cell is None else str(cell) for cell in cells))
+        return table if rows else "Nobody is on record and nobody is signed in."
+
+    tell(rows, as_json, shown)

@@ -30,17 +30,18 @@ WORDS = {state: word for state, _, word in STATES}
 
 #: Why so many lines, in the operator's words; an unknown word is shown as it is.
 REASONS = {
+    "predicted": "what the agents soon free can take",
     "enough_ringing": "enough is ringing already",
-    "budget": "abandonment budget spent: waiting",
+    "budget": "abandonment leaves no room: one per agent",
+    "cold_start": "one per agent until rates are known",
+    "one_per_free_agent": "one per free agent",
+    "ratio": "lines per free agent",
+    "preview": "agents ask for each call",
     "no_leads": "nobody callable now",
-    "no_agents": "no agent free or soon free",
     "lines": "every line is taken",
-    "rate": "calls per second at their limit",
-    "cold_start": "one call per agent until rates are known",
     "link_down": "switch away: dialling nothing",
-    "commit_lag": "record not yet durable: dialling nothing",
-    "paused": "paused",
-    "draining": "draining",
+    "commit_lag": "record late: dialling nothing",
+    "trunk_failing": "calls fail in the network: one probe at a time",
 }
 
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -238,6 +239,8 @@ def _abandonment(row: CampaignRow, width: int) -> Text:
 
 
 def _pacing(row: CampaignRow, width: int) -> Text:
+    if row.state != "running":
+        return Text.assemble(("pacing     ", "dim"), (f"{row.state}: dialling nothing", "yellow"))
     why = REASONS.get(row.pacing_reason, row.pacing_reason.replace("_", " "))
     line = Text.assemble(("pacing     ", "dim"), (f"+{row.pacing_dials}", "bold"), f" {why}")
     expects = (
@@ -282,7 +285,7 @@ def _agent_grid(board: Board, width: int, left: int) -> list[RenderableType]:
     if left < 4 or not board.agents:
         return []
     across = max(width // AGENT, 1)
-    shown = board.agents[: (left - 1) * across]
+    shown = sorted(board.agents, key=lambda row: row.agent)[: (left - 1) * across]
     grid = Table.grid(expand=True)
     for _ in range(across):
         grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")

@@ -125,9 +125,8 @@ def _numba_cache() -> Finding:
 
 
 def _time_zones() -> Finding:
-    import tzdata
-
-    return Finding(what="time zones", ok=True, found=f"IANA {tzdata.IANA_VERSION}, of the pinned package")
+    found = f"of the pinned tzdata package, {metadata.version('tzdata')}"
+    return Finding(what="time zones", ok=True, found=found)
 
 
 def _disk(folder: Path) -> Finding:

@@ -23,7 +23,7 @@ def init(
     """Make a working folder: settings, campaigns, rules, ledger. What is already there stays as it is."""
     made = make_folder(directory, tuple(campaign or ("sample",)))
     from console import settings
-    from ledger import open_ledger
+    from ledger.store import open_ledger
 
     loaded = settings.load(directory)
     open_ledger(loaded.ledger_url).close()

@@ -1,13 +1,21 @@
-"""Commands that run a floor and talk to the one that runs: run, status, pause, drain, stop, limit, mode, stock."""
+"""Commands that run a floor and talk to the one that runs: run, status, pause, drain, stop, limit, mode."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from console.command_line import HERE, AsJson, Folder, printer, tell
 
+if TYPE_CHECKING:
+    from console.floor import Wiring
+    from console.settings import Settings
+    from dialer.board import Board
+
 app = typer.Typer()
+
+#: How often the board is drawn, s.
+REDRAW_S = 0.5
 
 Campaign = Annotated[str | None, typer.Argument(help="Name of a campaign; without it, every one of the floor.")]
 
@@ -18,6 +26,131 @@ def ask(folder: Path, do: str, **fields: Any) -> dict[str, Any]:
     from dialer import control
 
     return control.ask(folder / SOCKET, do, **fields)
+
+
+@app.command(rich_help_panel="Run")
+def run(
+    campaigns: Annotated[list[str], typer.Argument(help="Names of the campaigns to dial.", metavar="CAMPAIGN...")],
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="No telephone: a simulated network and robot agents, on a copy.")
+    ] = False,
+    lab: Annotated[bool, typer.Option("--lab", help="The lab's Asterisk (`cadencia lab start`), on a copy.")] = False,
+    speed: Annotated[float, typer.Option(help="Of a rehearsal's clock against the wall's.")] = 1.0,
+    start: Annotated[
+        str | None, typer.Option(help="Where the clock of lab and rehearsal starts; without it, 2026-11-18T15:30:00Z.")
+    ] = None,
+    hours: Annotated[float | None, typer.Option(help="End by itself after so long; without it, on command.")] = None,
+    agents: Annotated[int, typer.Option(help="Robot agents of a rehearsal, where none are on record.")] = 20,
+    seed: Annotated[int, typer.Option(help="Of a rehearsal's chance.")] = 1,
+    node: Annotated[list[str] | None, typer.Option(help="Only these switch nodes; repeat for several.")] = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Dial, with the live board; without a terminal, a line of JSON a second."""
+    from console import floor, settings
+    from console.rehearsals import copy_folder, robots
+    from domain.errors import BadInput
+
+    loaded = settings.load(folder)
+    if rehearsal and lab:
+        raise BadInput("run: --rehearsal and --lab exclude each other; choose one")
+    if not (rehearsal or lab):
+        if speed != 1.0 or start is not None:
+            raise BadInput("run: --speed and --start are for --rehearsal and --lab; the telephone runs on wall time")
+        dial(floor.telephone(_only(loaded, node), campaigns), folder, hours=hours, as_json=as_json)
+        return
+    start_us = instant(start) if start is not None else floor.START_US
+    copied = copy_folder(loaded)
+    if lab:
+        wiring = floor.lab(copied, campaigns, folder / "lab", start_us)
+    else:
+        names = robots(copied, agents)
+        wiring = floor.rehearsal(copied, campaigns, start_us=start_us, speed=speed, agents=names, seed=seed)
+    dial(wiring, copied.folder, hours=hours, as_json=as_json)
+
+
+def instant(text: str) -> int:
+    """Return the instant of an option."""
+    from domain.errors import BadInput
+    from domain.instants import parse
+
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise BadInput(f"{text!r} is no instant ({error}); write it as 2026-11-18T15:30:00Z") from None
+
+
+def _only(loaded: "Settings", names: list[str] | None) -> "Settings":
+    import msgspec
+
+    from domain.errors import BadInput
+
+    if not names:
+        return loaded
+    if strange := [name for name in names if name not in loaded.nodes]:
+        raise BadInput(f"run: no node {', '.join(strange)}; cadencia.toml has {', '.join(loaded.nodes) or 'none'}")
+    return msgspec.structs.replace(
+        loaded,
+        nodes={name: loaded.nodes[name] for name in names},
+        floor=msgspec.structs.replace(loaded.floor, nodes=tuple(names)),
+    )
+
+
+def dial(wiring: "Wiring", folder: Path, *, hours: float | None, as_json: bool) -> None:
+    """Run a floor under its live board until it ends."""
+    import asyncio
+
+    from console import logs
+
+    log = logs.to_file(folder)
+    board = asyncio.run(_dial(wiring, hours, as_json))
+    if not as_json and board is not None:
+        from console.board_view import view
+
+        out = printer()
+        if out.is_terminal:
+            out.print(view(board, width=out.width, height=200, speed=wiring.speed))
+        out.print(f"[dim]The run has ended; its log is {log}.[/]")
+
+
+async def _dial(wiring: "Wiring", hours: float | None, as_json: bool) -> "Board | None":
+    import asyncio
+
+    from console.live_board import LiveBoard
+    from domain.events import CampaignOrdered
+    from domain.instants import HOUR
+
+    floor = wiring.floor
+    board: Board | None = None
+    started_us: int | None = None
+    ending = False
+
+    def obey(verb: str) -> None:
+        nonlocal ending
+        if verb == "stop":
+            floor.end(0.0 if ending else 120.0)
+            live.tell("ending: waiting for the calls; q again leaves them to the switch")
+            ending = True
+        elif board is not None:
+            for row in board.campaigns:
+                floor.accept(CampaignOrdered(at_us=wiring.clock.now_us(), campaign=row.campaign, verb=verb))
+
+    running = asyncio.create_task(wiring.run())
+    with LiveBoard(obey, speed=wiring.speed, lines=as_json) as live:
+        every_s = REDRAW_S if live.pictures else 1.0
+        while not running.done():
+            await asyncio.wait((running,), timeout=every_s)
+            board = floor.board()
+            if board.seq == 0:
+                continue
+            live.show(board)
+            started_us = started_us or board.at_us
+            if hours is not None and not ending and board.at_us - started_us >= hours * HOUR:
+                ending = True
+                floor.end(max(5.0, 900.0 / wiring.speed))
+                live.tell("the hour is over: waiting for the calls")
+    await running
+    return board
 
 
 @app.command(rich_help_panel="Run")
@@ -43,7 +176,7 @@ def status(
             live.show(_board(answer))
 
 
-def _board(answer: dict[str, Any]) -> Any:
+def _board(answer: dict[str, Any]) -> "Board":
     import msgspec
 
     from dialer.board import Board

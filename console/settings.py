@@ -44,6 +44,18 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     #: PEM file of the authority to trust; None trusts those of the system.
     ca_file: str | None = None
     tls_verify: bool = True
+    #: How a trunk is dialled: {number} is E.164, {digits} without its plus, {trunk} the trunk's name.
+    dial: str = "PJSIP/{number}@{trunk}"
+    #: How the phone of an agent without an extension of its own is dialled.
+    dial_agent: str = "PJSIP/agent{agent}"
+    #: Major version of that Asterisk, for the rendered files.
+    version: int = 22
+    #: Addresses from which the engine may connect, for the rendered files.
+    permit: tuple[str, ...] = ("127.0.0.1",)
+    #: PJSIP transport of rendered endpoints; empty: the server's first.
+    transport: str = ""
+    #: What agents dial before their number to begin their shift.
+    login_code: str = "*7"
 
     def secret(self) -> str:
         """Return the secret from the environment.
@@ -62,6 +74,21 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return secret
 
 
+class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A way to the telephone network."""
+
+    #: SIP address of the carrier; empty: the server has this endpoint already.
+    contact: str = ""
+    #: Addresses from which the carrier calls.
+    match: tuple[str, ...] = ()
+    codecs: tuple[str, ...] = ("alaw", "ulaw")
+    username: str = ""
+    #: Name of the environment variable that holds the carrier's password.
+    password_variable: str = ""
+    #: Leads back to this machine, never to the real network: only then may a rehearsed clock dial through it.
+    loopback: bool = False
+
+
 class LedgerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: SQLAlchemy URL; a relative SQLite path lies in the working folder.
     url: str = "sqlite:///ledger.db"
@@ -75,6 +102,7 @@ class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     floor: FloorSettings = FloorSettings()
     ledger: LedgerSettings = LedgerSettings()
     nodes: dict[str, NodeSettings] = {}
+    trunks: dict[str, TrunkSettings] = {}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,11 +113,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     floor: FloorSettings
     ledger: LedgerSettings
     nodes: dict[str, NodeSettings]
+    trunks: dict[str, TrunkSettings]
 
     @property
     def ledger_url(self) -> str:
         """Return the ledger's URL with a relative SQLite path resolved against the folder."""
         return resolved_url(self.ledger.url, self.folder)
+
+    @property
+    def rules(self) -> Path:
+        """Return the folder of the rule packs."""
+        return self.folder / RULES
 
     @property
     def socket(self) -> Path:
@@ -143,7 +177,7 @@ def load(folder: Path) -> Settings:
             f"{SETTINGS_FILE}: floor.zone must be an IANA time zone such as {near[0] if near else 'Europe/Madrid'}, "
             f"was {floor.zone!r}; correct it"
         ) from None
-    return Settings(folder=folder, floor=floor, ledger=file.ledger, nodes=file.nodes)
+    return Settings(folder=folder, floor=floor, ledger=file.ledger, nodes=file.nodes, trunks=file.trunks)
 
 
 def read(path: Path, kind: type[T], *, shown_from: Path) -> T:

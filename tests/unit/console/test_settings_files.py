@@ -145,6 +145,8 @@ def test_the_floor_template_explains_every_key_with_its_default() -> None:
     assert file.ledger == settings.LedgerSettings()
     example = msgspec.structs.replace(file.nodes["main"], ca_file=None)
     assert example == settings.NodeSettings()
+    assert file.trunks["trunk"] == settings.TrunkSettings()
+    assert set(data["trunks"]["trunk"]) == {field.name for field in msgspec.structs.fields(settings.TrunkSettings)}
     assert set(data["nodes"]["main"]) == {field.name for field in msgspec.structs.fields(settings.NodeSettings)}
 
 

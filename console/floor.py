@@ -1,0 +1,217 @@
+"""The composition root: a ledger, a gate, a switch and a clock become a floor that runs."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from compliance.gate import Gate
+from console.roster import agents
+from console.screen import screen
+from console.settings import NodeSettings, Settings
+from console.versions import versions
+from dialer.clocks import Clock, RehearsedClock, WallClock
+from dialer.live import Floor, Hooks, Switch
+from domain.errors import BadInput
+from domain.events import AnyEvent, LeadsLoaded, PersonChanged, Reserved, Stale
+from domain.facts import AgentShifted
+from domain.instants import parse
+from domain.orders import ShowLead
+from domain.records import Row
+from ledger.database import Database
+from ledger.migrate import migrate
+from ledger.store import SqlLedger, open_ledger
+from simulation.agents import Chair
+from simulation.exchange import WorldSettings
+from simulation.rehearsal import RehearsalClock, RehearsalSwitch
+
+#: A Wednesday inside the contact hours of Spain, Colombia and the United States.
+START_US = parse("2026-11-18T15:30:00+00:00")
+
+
+class Wiring(msgspec.Struct, frozen=True, kw_only=True):
+    """A floor ready to run, with what belongs to it."""
+
+    floor: Floor
+    ledger: SqlLedger
+    clock: Clock
+    #: Of the floor's clock against the wall's.
+    speed: float = 1.0
+    #: Ends with an error when the switch is lost for good.
+    watch: Callable[[], Awaitable[None]] | None = None
+
+    async def run(self) -> None:
+        """Run the floor until it is told to end, then close the ledger."""
+        try:
+            floor = asyncio.create_task(self.floor.run())
+            if self.watch is None:
+                await floor
+                return
+            watch = asyncio.ensure_future(self.watch())
+            await asyncio.wait((floor, watch), return_when=asyncio.FIRST_COMPLETED)
+            if watch.done() and not floor.done():
+                self.floor.end(0.0)
+                await floor
+                watch.result()
+            watch.cancel()
+            await floor
+        finally:
+            self.ledger.close()
+
+
+# ---- on the telephone
+
+
+def telephone(settings: Settings, campaigns: Sequence[str]) -> Wiring:
+    """Wire a floor on the Asterisk nodes of its settings, by the wall's clock."""
+    if not settings.nodes:
+        raise BadInput(
+            "cadencia.toml: there is no [nodes.NAME], so nothing can be dialled; add one, or try the campaign with "
+            "--rehearsal or --lab"
+        )
+    ledger = open_ledger(settings.ledger_url)
+    return _on_asterisk(settings, campaigns, settings.nodes, ledger, WallClock(), speed=1.0, loopback=False)
+
+
+def lab(settings: Settings, campaigns: Sequence[str], directory: Path, start_us: int) -> Wiring:
+    """Wire a floor on the lab that runs in a folder, by a clock that starts at a given instant."""
+    from dialer.asterisk.lab import find
+
+    state = find(directory)
+    if state is None:
+        raise BadInput(f"lab: none runs in {directory}; start it with `cadencia lab start`")
+    strange = [trunk for campaign in settings.floor.campaigns for trunk in campaign.trunks if trunk not in state.trunks]
+    if strange:
+        raise BadInput(
+            f"lab: the trunks {', '.join(strange)} of these campaigns were not in the settings when it started; "
+            "`cadencia lab stop`, then start it again"
+        )
+    variable = "CADENCIA_LAB_SECRET"
+    os.environ[variable] = state.ami_secret
+    node = NodeSettings(host=state.address, port=state.ami_port, user=state.ami_user, secret_variable=variable)
+    settings = msgspec.structs.replace(
+        settings, nodes={"lab": node}, floor=msgspec.structs.replace(settings.floor, nodes=("lab",))
+    )
+    ledger = open_ledger(settings.ledger_url)
+    clock = RehearsedClock(start_us)
+    return _on_asterisk(settings, campaigns, settings.nodes, ledger, clock, speed=1.0, loopback=True)
+
+
+def _on_asterisk(
+    settings: Settings,
+    campaigns: Sequence[str],
+    nodes: dict[str, NodeSettings],
+    ledger: SqlLedger,
+    clock: Clock,
+    *,
+    speed: float,
+    loopback: bool,
+) -> Wiring:
+    from dialer.asterisk.orders import AsteriskNode
+    from dialer.asterisk.switch import AsteriskSwitch
+
+    phones = {agent.agent: f"PJSIP/{agent.extension}" for agent in agents(ledger) if agent.extension}
+    switch = AsteriskSwitch(
+        [
+            AsteriskNode(server=server(name, node), dial=node.dial, dial_agent=node.dial_agent, phones=phones)
+            for name, node in nodes.items()
+        ],
+        settings.floor.stream,
+    )
+    floor = _floor(settings, campaigns, ledger, switch, clock, loopback=loopback)
+    return Wiring(floor=floor, ledger=ledger, clock=clock, speed=speed, watch=switch.failed)
+
+
+def server(name: str, node: NodeSettings) -> Any:
+    """Return a node as the AMI client knows it."""
+    from dialer.asterisk.client import AmiServer
+
+    return AmiServer(
+        node=name,
+        host=node.host,
+        port=node.port,
+        user=node.user,
+        secret_variable=node.secret_variable,
+        tls=node.tls,
+        ca_file=node.ca_file,
+        tls_verify=node.tls_verify,
+    )
+
+
+# ---- without a telephone
+
+
+class _Overheard(SqlLedger):
+    """The ledger of a rehearsal: tells the robots what their screens show, and the world who there is."""
+
+    switch: RehearsalSwitch | None = None
+
+    def append(self, rows: Sequence[Row]) -> tuple[Reserved | Stale, ...]:
+        if self.switch is not None:
+            for row in rows:
+                # Before the commit: a debtor may be called, and an agent may see, as soon as the rows are durable.
+                record = row.record
+                if isinstance(record, AgentShifted | ShowLead):
+                    self.switch.see(record)
+                elif isinstance(record, LeadsLoaded):
+                    self.switch.meet(record.people)
+                elif isinstance(record, PersonChanged):
+                    self.switch.meet((record.dossier,))
+        return super().append(rows)
+
+
+def rehearsal(
+    settings: Settings, campaigns: Sequence[str], *, start_us: int, speed: float, agents: Sequence[str], seed: int
+) -> Wiring:
+    """Wire a floor on a simulated telephone network with robot agents, on the folder's own ledger."""
+    database = Database(settings.ledger_url)
+    migrate(database)
+    ledger = _Overheard(database)
+    clock = RehearsalClock(start_us, speed)
+    taken: list[Floor] = []
+
+    def desk(event: AnyEvent) -> None:
+        taken[0].accept(event)
+
+    nodes = settings.floor.nodes
+    switch = RehearsalSwitch(
+        clock=clock,
+        people=(),
+        chairs=[
+            Chair(agent=agent, starts_us=start_us, node=nodes[number % len(nodes)])
+            for number, agent in enumerate(agents)
+        ],
+        desk=desk,
+        seed=seed,
+        world=WorldSettings(nodes=nodes),
+    )
+    ledger.switch = switch
+    floor = _floor(settings, campaigns, ledger, switch, clock, loopback=True)
+    taken.append(floor)
+    return Wiring(floor=floor, ledger=ledger, clock=clock, speed=speed)
+
+
+def _floor(
+    settings: Settings, campaigns: Sequence[str], ledger: SqlLedger, switch: Switch, clock: Clock, *, loopback: bool
+) -> Floor:
+    known = agents(ledger)
+
+    def roster() -> set[str]:
+        return {one.agent for one in agents(ledger) if one.active}
+
+    return Floor(
+        ledger=ledger,
+        switch=switch,
+        gate=Gate.load(settings.rules),
+        settings=settings.floor,
+        clock=clock,
+        versions=versions(),
+        run=tuple(campaigns),
+        loopback=loopback,
+        socket_path=settings.socket,
+        hooks=Hooks(screen=partial(screen, ledger), roster=roster if known else None),
+    )

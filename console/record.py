@@ -1,0 +1,114 @@
+"""Commands that read the record: why, verify, replay."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from console.command_line import HERE, AsJson, Folder, printer, tell
+
+if TYPE_CHECKING:
+    from domain.records import Row
+
+app = typer.Typer()
+
+Stream = Annotated[str | None, typer.Option("--stream", help="Name of a floor; without it, this folder's.")]
+
+
+@app.command(rich_help_panel="Record")
+def verify(
+    stream: Annotated[str | None, typer.Option("--stream", help="Name of a floor; without it, all on record.")] = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Does the journal's hash chain hold, from the first row to the last?"""
+    from console import settings
+    from domain.errors import BadInput
+    from ledger.store import open_ledger
+
+    ledger = open_ledger(settings.load(folder).ledger_url)
+    try:
+        if stream is not None and stream not in ledger.streams():
+            raise BadInput(
+                f"verify: no stream {stream!r} on record; there are: {', '.join(ledger.streams()) or 'none'}"
+            )
+        found = ledger.verify(stream)
+    finally:
+        ledger.close()
+
+    def shown() -> str:
+        lines = []
+        for one in found:
+            if one.broken_seq is None:
+                lines.append(f"[green]✓[/] [bold]{one.stream}[/]  {one.rows:,} rows hold; head {one.head}")
+            else:
+                lines.append(
+                    f"[red]✗[/] [bold]{one.stream}[/]  row {one.broken_seq:,}: {one.broken}. "
+                    f"{one.rows:,} rows before it hold; head {one.head}"
+                )
+        return "\n".join(lines) or "No stream is on record yet: nothing has run in this folder."
+
+    tell(found, as_json, shown)
+    raise typer.Exit(0 if all(one.broken_seq is None for one in found) else 1)
+
+
+@app.command(rich_help_panel="Record")
+def replay(
+    stream: Stream = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="After a difference go on from the record, and list every one.")
+    ] = False,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Decide the record again and compare every row byte for byte."""
+    from compliance.gate import Gate
+    from console import settings
+    from console.versions import versions
+    from dialer.engine.replay import replay as decide_again
+    from domain.errors import BadInput
+    from ledger.store import open_ledger
+
+    loaded = settings.load(folder)
+    name = stream or loaded.floor.stream
+    ledger = open_ledger(loaded.ledger_url)
+    try:
+        if name not in ledger.streams():
+            raise BadInput(f"replay: nothing of stream {name!r} is on record; there are: {ledger.streams()}")
+        rows = ledger.read(name)
+        found = decide_again(rows if as_json else _counted(rows), Gate.load(loaded.rules), follow=follow)
+    finally:
+        ledger.close()
+    here = versions()
+    others = [segment for segment in found.versions if segment != here]
+    strange = sorted({key for segment in others for key in here if segment.get(key) != here[key]})
+
+    def shown() -> str:
+        lines = []
+        if strange:
+            lines.append(f"[yellow]Recorded under another {', '.join(strange)}: a difference may come from there.[/]")
+        for one in found.divergences:
+            lines.append(f"[red]✗ row {one.seq:,}[/] (input {one.input_seq:,})")
+            lines += [f"    recorded {one.recorded or 'nothing'}", f"    decided  {one.decided or 'nothing'}"]
+        if not found.divergences:
+            lines.append(
+                f"[green]✓[/] {found.rows:,} rows from {found.inputs:,} inputs: "
+                f"every one of {found.orders_and_facts:,} facts and orders is the same, byte for byte."
+            )
+        return "\n".join(lines)
+
+    tell(found, as_json, shown)
+    raise typer.Exit(1 if found.divergences else 0)
+
+
+def _counted(rows: "Iterable[Row]") -> "Iterator[Row]":
+    """Pass rows on under a counter on the terminal."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows decided again"), TimeElapsedColumn())
+    with Progress(*columns, console=printer(), transient=True) as progress:
+        task = progress.add_task("")
+        for number, row in enumerate(rows, 1):
+            if number % 1000 == 0:
+                progress.update(task, completed=number)
+            yield row

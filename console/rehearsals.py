@@ -1,0 +1,68 @@
+"""A rehearsal never touches the real record: it runs on a copy of the folder, which is a working folder of its own."""
+
+import shutil
+from collections.abc import Sequence
+
+import tomlkit
+from sqlalchemy import insert, select
+
+from console import settings as files
+from console.roster import agents
+from console.settings import Settings
+from ledger.schema import metadata
+from ledger.store import SqlLedger, open_ledger
+
+COPY = "rehearsal"
+#: What belongs to the engines that ran on the original, and not to its people.
+_LEFT_BEHIND = frozenset(
+    {"journal", "stream", "snapshot", "lease", "plan", "plan_chunk", "lead", "campaign", "agent_state"}
+)
+_CHUNK = 5_000
+
+
+def copy_folder(original: Settings) -> Settings:
+    """Copy settings, rules and everything known of people into the folder's `rehearsal/`, replacing the last one.
+
+    Returns
+    -------
+    Settings
+        Of the copy; its ledger is an SQLite file.
+    """
+    folder = original.folder / COPY
+    if (folder / files.SETTINGS_FILE).exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    for part in (files.CAMPAIGNS, files.RULES):
+        shutil.copytree(original.folder / part, folder / part)
+    text = tomlkit.parse((original.folder / files.SETTINGS_FILE).read_text(encoding="utf-8"))
+    text.setdefault("ledger", tomlkit.table())["url"] = "sqlite:///ledger.db"
+    (folder / files.SETTINGS_FILE).write_text(tomlkit.dumps(text), encoding="utf-8")
+    copied = files.load(folder)
+    source, target = open_ledger(original.ledger_url), open_ledger(copied.ledger_url)
+    try:
+        _copy_people(source, target)
+    finally:
+        source.close()
+        target.close()
+    return copied
+
+
+def _copy_people(source: SqlLedger, target: SqlLedger) -> None:
+    with source.reading() as reading:
+        for table in metadata.sorted_tables:
+            if table.name in _LEFT_BEHIND:
+                continue
+            rows = reading.execution_options(yield_per=_CHUNK).execute(select(table))
+            for chunk in rows.mappings().partitions(_CHUNK):
+                with target.writing() as writing:
+                    writing.execute(insert(table), [dict(row) for row in chunk])
+
+
+def robots(settings: Settings, n_agents: int) -> Sequence[str]:
+    """Return the codes of a rehearsal's robots: the agents on record, else so many new ones."""
+    ledger = open_ledger(settings.ledger_url)
+    try:
+        known = [one.agent for one in agents(ledger) if one.active]
+    finally:
+        ledger.close()
+    return known or [f"agent{number:02d}" for number in range(1, n_agents + 1)]
