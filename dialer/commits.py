@@ -39,8 +39,6 @@ class Committed(msgspec.Struct, frozen=True, kw_only=True):
     answers: tuple[Reserved | Stale, ...]
     #: E.164 of the phones that the batch's Originates name.
     numbers: dict[int, str]
-    #: Real age of the batch's oldest row, s.
-    age_s: float
 
 
 class Commits:
@@ -120,13 +118,11 @@ class Commits:
                 if self.trouble:
                     log.info("commit_recovered", rows=len(rows))
                     self.trouble = ""
-                now_s = time.monotonic()
-                self._measure.add(now_s - started_s)
-                age_s = now_s - self._in_flight_since_s
+                self._measure.add(time.monotonic() - started_s)
                 self._in_flight_since_s = 0.0
                 self.seq = rows[-1].seq
                 self.pending -= len(rows)
-                self._deliver(Committed(rows=rows, answers=answers, numbers=numbers, age_s=age_s))
+                self._deliver(Committed(rows=rows, answers=answers, numbers=numbers))
                 async with self._durable:
                     self._durable.notify_all()
         finally:

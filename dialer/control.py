@@ -140,10 +140,11 @@ class Server:
             return
         self._server.close()
         assert self._boards is not None
-        tasks = [self._boards, *self._connections.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._boards.cancel()
+        serving = list(self._connections.values())
+        for writer in list(self._connections):
+            writer.close()
+        await asyncio.gather(self._boards, *serving, return_exceptions=True)
         self._path.unlink(missing_ok=True)
 
     def attended(self, agent: str) -> bool:

@@ -46,6 +46,9 @@ _PROMISES = (Disposition.promise, Disposition.plan)
 class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
     """A line of the control socket; the tag `do` is the verb."""
 
+    #: The sender's own number for it, returned with the reply.
+    id: int = 0
+
 
 class SignIn(Command, frozen=True, kw_only=True, tag="sign_in"):
     agent: str

@@ -231,23 +231,24 @@ class Floor:
         """Let the Originates of a durable batch go, then tell the engine what became of its Reserves."""
         for row in batch.rows:
             if isinstance(row.record, Originate):
-                why = self._originate(row.record, batch)
+                why = self._originate(row.record, row.at_us, batch.numbers)
                 if why:
                     self.accept(NotSent(at_us=self._now_us(), call_id=row.record.call_id, why=why))
         for answer in batch.answers:
             self.accept(replace(answer, at_us=self._now_us()))
 
-    def _originate(self, order: Originate, batch: Committed) -> str:
+    def _originate(self, order: Originate, decided_us: int, numbers: dict[int, str]) -> str:
         """Send an Originate unless its time is over; return why not, else nothing."""
         if not self._alive or self._end_by_s is not None:
             return "ending"
-        if self._now_us() >= order.valid_until_us:
+        now_us = self._now_us()
+        if now_us >= order.valid_until_us:
             return "verdict_ended"
-        if batch.age_s > self._settings.commit_patience_s:
+        if self._clock.real_s(now_us - decided_us) > self._settings.commit_patience_s:
             return "commit_late"  # decided for a floor that has changed since
         if not self._engine.state.nodes.get(order.node):
             return "link_down"
-        number = batch.numbers.get(order.phone)
+        number = numbers.get(order.phone)
         if number is None:
             return "no_number"
         try:

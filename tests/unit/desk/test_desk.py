@@ -254,7 +254,7 @@ PROMISE = {"disposition": "promise", "amount_minor": 5_000, "due_on": "2026-11-3
     ("fields", "says"),
     [
         ({"disposition": "happy"}, "wrong_party, third_party"),
-        ({"disposition": "machine"}, "wrong_party, third_party"),
+        ({"disposition": "busy"}, "wrong_party, third_party"),
         ({"disposition": "no_promise", "call_id": "floor-4"}, "has call floor-5, not floor-4"),
         ({"disposition": "no_promise", "amount_minor": 100}, "leave them out"),
         ({"disposition": "no_promise", "debt": 8}, "not about debt 8; use 7"),
