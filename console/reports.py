@@ -52,7 +52,7 @@ def report(
 @app.command(rich_help_panel="Record")
 def metrics(
     by: Annotated[str, typer.Option("--by", help="none, campaign, hour, day, agent, trunk or mode.")] = "campaign",
-    since: Annotated[str | None, typer.Option("--from", help="First local day; without it, the last on record.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="First local day; else the last on record.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="Last local day.")] = None,
     campaign: Annotated[str | None, typer.Option("--campaign", help="One campaign only.")] = None,
     folder: Folder = HERE,
@@ -87,5 +87,3 @@ def write_page(shift: "Shift", path: Path, lang: str) -> None:
     from console.shift_page import page
 
     path.write_text(page(shift, lang), encoding="utf-8")
-
-

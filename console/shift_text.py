@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from console.shift import Due, Shift
-from domain.money import to_text
+from domain.money import amount_text
 from ledger.metrics import DICTIONARY, Figure
 
 #: Shown as they are; every other metric is a share.
@@ -41,7 +41,7 @@ def _number(value: float) -> str:
 def overview(shift: Shift) -> RenderableType:
     """Return the shift's first screen: what happened, under which limits, and the dictionary's figures."""
     by_name = {figure.name: figure for figure in shift.figures}
-    money = ", ".join(to_text(amount, currency) for currency, amount in shift.promised_minor.items()) or "none"
+    money = ", ".join(amount_text(amount, currency) for currency, amount in shift.promised_minor.items()) or "none"
     head = Text.assemble(
         ("Shift ", "bold"),
         f"{shift.from_local} to {shift.to_local[11:]}  {shift.zone}   floor {shift.stream}\n",
@@ -111,7 +111,7 @@ def _due_table(title: str, lines: list[Due]) -> RenderableType:
     for line in lines:
         amount = ""
         if line.amount_minor is not None and line.currency is not None:
-            amount = to_text(line.amount_minor, line.currency)
+            amount = amount_text(line.amount_minor, line.currency)
         table.add_row(line.account, line.what, line.due, line.agent or "anybody", amount)
     return table
 
@@ -126,7 +126,7 @@ def metrics_table(found: dict[str, list[Figure]]) -> RenderableType:
     for name, group in found.items():
         for figure in group:
             label, _, formula = DICTIONARY[figure.name]
-            cells = [
+            cells: list[str | Text] = [
                 label,
                 value_text(figure),
                 interval_text(figure),
