@@ -1,0 +1,210 @@
+"""Simulated attempts per second of processor time: the world alone, and a whole floor around it.
+
+    python -m benchmarks.world [--agents N] [--hours H] [--rounds N]
+
+The world alone is dialled at a steady rate by the simplest engine there is: whoever answers meets a free agent or is
+kept until one is free. The whole floor is the engine that runs live, predictive, with the shipped rules, robot agents
+and the in-memory ledger. Prints one JSON object: of each, the median over the rounds.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from simpy import Environment
+
+from compliance.gate import Gate
+from domain.calls import Mode
+from domain.events import Answered, AnyEvent, Ended, LeadsLoaded
+from domain.instants import HOUR, SECOND, parse
+from domain.orders import Connect, Keep, Originate
+from domain.people import CapKey, Debt, Dossier, Lead, Phone
+from domain.settings import CampaignSettings, FloorSettings
+from ledger.memory import MemoryLedger
+from simulation.agents import Chair
+from simulation.alarms import Alarm
+from simulation.chance import Chance
+from simulation.exchange import WorldSettings
+from simulation.people import Behaviour, People
+from simulation.run import RunSettings, SimulatedFloor
+from simulation.world import World
+
+RULES = Path(__file__).parents[1] / "config" / "rules"
+#: 10:00 in Madrid, a Wednesday.
+START_US = parse("2026-11-18T10:00:00+01:00")
+CHUNK = 5_000
+
+
+def portfolio(size: int) -> Iterator[Dossier]:
+    """Yield debtors of Madrid with two numbers each, at three ages of debt."""
+    for person in range(1, size + 1):
+        phones = (2 * person, 2 * person + 1)
+        yield Dossier(
+            person=person,
+            keys=tuple(CapKey(key, 0) for key in sorted((f"person:{person}", *(f"phone:{phone}" for phone in phones)))),
+            country="ES",
+            address_zones=("Europe/Madrid",),
+            language="es",
+            debts=(
+                Debt(
+                    debt=person,
+                    creditor=1,
+                    balance_minor=10_000 + person,
+                    currency="EUR",
+                    due_on=("2026-10-20", "2026-08-01", "2026-02-01")[person % 3],
+                ),
+            ),
+            phones=(
+                Phone(phone=phones[0], country="ES", line_type="fixed" if person % 10 < 3 else "mobile"),
+                Phone(phone=phones[1], country="ES", line_type="mobile"),
+            ),
+        )
+
+
+class Simplest:
+    """An engine of three rules, for the world alone."""
+
+    def __init__(self, people: Iterable[Dossier], agents: int, attempts: int, per_second: float) -> None:
+        chance = Chance(1)
+        self.env = Environment(START_US)
+        self.people = People(Behaviour(), chance, start_us=START_US)
+        self.people.meet(people)
+        self.world = World(self.env, WorldSettings(), self.people, chance, self.deliver)
+        self.world.start()
+        self.free = deque(f"a{number}" for number in range(agents))
+        self.kept: deque[str] = deque()
+        self.agents: dict[str, str] = {}
+        for agent in self.free:
+            self.world.lift(agent, "main")
+        self.attempts = attempts
+        self.every_us = int(SECOND / per_second)
+
+    def run(self) -> None:
+        Alarm(self.env, 10 * SECOND, self.dial, 0)
+        self.env.run()
+
+    def dial(self, number: int) -> None:
+        phones = len(self.people._known)
+        self.world.send(
+            Originate(
+                call_id=f"floor-{number}",
+                campaign="a",
+                phone=2 + number % phones,
+                node="main",
+                trunk="t",
+                caller_id="",
+                ring_timeout_ms=25_000,
+                valid_until_us=2**62,
+                detect=True,
+                record=False,
+                grace_ms=300,
+                limit_ms=1_700,
+                abandon="message",
+                language="es",
+            )
+        )
+        if number + 1 < self.attempts:
+            Alarm(self.env, self.every_us, self.dial, number + 1)
+
+    def deliver(self, event: AnyEvent) -> None:
+        if isinstance(event, Answered):
+            if self.free:
+                self.connect(event.call_id)
+            else:
+                self.kept.append(event.call_id)
+                self.world.send(Keep(call_id=event.call_id, node="main", for_ms=2_000))
+        elif isinstance(event, Ended) and (agent := self.agents.pop(event.call_id, None)) is not None:
+            self.free.append(agent)
+            if self.kept:
+                self.connect(self.kept.popleft())
+
+    def connect(self, call_id: str) -> None:
+        if call_id in self.world.lines:
+            self.agents[call_id] = self.free.popleft()
+            self.world.send(Connect(call_id=call_id, agent=self.agents[call_id], node="main"))
+
+
+def world_alone(attempts: int, agents: int) -> dict[str, float]:
+    """Return speed and mix of a world without an engine."""
+    simplest = Simplest(portfolio(20_000), agents, attempts, per_second=agents / 25)
+    started_s = time.process_time()
+    simplest.run()
+    took_s = time.process_time() - started_s
+    return {
+        "attempts": attempts,
+        "attempts_per_cpu_s": attempts / took_s,
+        "us_per_attempt": 1e6 * took_s / attempts,
+        "answered_share": simplest.world.answered / attempts,
+    }
+
+
+def whole_floor(agents: int, hours: float) -> dict[str, float]:
+    """Return speed and figures of a floor with the engine that runs live."""
+    people = tuple(portfolio(int(agents * hours * 250) + 2_000))
+    campaign = CampaignSettings(
+        name="a",
+        mode=Mode.predictive,
+        detect_machines=True,
+        clock_starts="greeting_end",
+        caller_ids={"*": ("+34910000000",)},
+    )
+    loads = [
+        LeadsLoaded(
+            at_us=START_US,
+            campaign="a",
+            plan="a-1",
+            chunk=number,
+            sha256="",
+            leads=tuple(
+                Lead(person=one.person, rank=one.person, debts=(one.person,)) for one in people[first : first + CHUNK]
+            ),
+            people=people[first : first + CHUNK],
+        )
+        for number, first in enumerate(range(0, len(people), CHUNK))
+    ]
+    floor = SimulatedFloor(
+        floor=FloorSettings(campaigns=(campaign,), max_lines=10 * agents),
+        run=RunSettings(start_us=START_US, hours=hours),
+        gate=Gate.load(RULES),
+        ledger=MemoryLedger(),
+        loads=loads,
+        chairs=[
+            Chair(agent=f"a{number}", starts_us=START_US, ends_us=START_US + int(hours * HOUR))
+            for number in range(agents)
+        ],
+    )
+    started_s = time.process_time()
+    summary = floor.go()
+    took_s = time.process_time() - started_s
+    return {
+        "attempts": summary.attempts,
+        "attempts_per_cpu_s": summary.attempts / took_s,
+        "rows_per_cpu_s": summary.rows / took_s,
+        "rows_per_attempt": summary.rows / summary.attempts,
+        "occupancy": summary.occupancy or 0.0,
+        "abandon_rate": summary.abandon_rate or 0.0,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--agents", type=int, default=50)
+    parser.add_argument("--hours", type=float, default=1.0, help="of the whole floor")
+    parser.add_argument("--attempts", type=int, default=50_000, help="of the world alone")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    alone = [world_alone(options.attempts, options.agents) for _ in range(options.rounds)]
+    floor = [whole_floor(options.agents, options.hours) for _ in range(options.rounds)]
+    figures = {
+        what: {name: round(statistics.median(each[name] for each in rounds), 4) for name in rounds[0]}
+        for what, rounds in (("world_alone", alone), ("whole_floor", floor))
+    }
+    print(json.dumps({"agents": options.agents, "hours": options.hours, **figures}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
