@@ -20,6 +20,8 @@ from domain.errors import BadInput
 #: Goes up when the unpacked form changes, so that an older cache is built anew.
 LAYOUT = 1
 KEYRINGS = tuple(Path("/usr/share/keyrings", f"debian-archive-keyring.{kind}") for kind in ("gpg", "pgp", "asc"))
+#: Between attempts to reach the mirror.
+PAUSES_S: tuple[float, ...] = (2, 10)
 #: Debian suite that carries each major version of Asterisk.
 SUITES = {22: "sid", 16: "bullseye"}
 PACKAGES = ("asterisk", "asterisk-core-sounds-en-gsm", "asterisk-core-sounds-es-wav", "sip-tester")
@@ -32,7 +34,7 @@ Dir::Etc::sourceparts "{apt}/empty"; Dir::Etc::preferences "/dev/null"; Dir::Etc
 Dir::State "{apt}"; Dir::State::lists "{apt}/lists"; Dir::State::status "{apt}/status";
 Dir::Cache "{apt}/cache"; Dir::Log "{apt}"; Debug::NoLocking "true";
 APT::Install-Recommends "false"; APT::Sandbox::User ""; APT::Update::Error-Mode "any";
-Acquire::Retries "3"; Acquire::Languages "none"; Acquire::Check-Valid-Until "false";
+Acquire::Retries "1"; Acquire::Languages "none"; Acquire::Check-Valid-Until "false";
 """
 
 # `core restart now` runs argv[0] again, so that must be this script wherever the loader can set it (glibc 2.33).
@@ -147,7 +149,7 @@ def fetch(version: int = 22, cache: Path | None = None, say: Callable[[str], Non
 def _read(prefix: Path, wanted: str) -> Unpacked | None:
     try:
         text = (prefix / "unpacked.json").read_bytes()
-    except FileNotFoundError:
+    except OSError:
         return None
     found = msgspec.json.decode(text, type=Unpacked, dec_hook=lambda kind, value: kind(value))
     if found.wanted != wanted:
@@ -167,29 +169,29 @@ def _held(descriptor: int) -> Iterator[None]:
 
 def _source() -> tuple[str, str]:
     """Return mirror and key of Debian, from the environment or the machine's apt settings."""
-    mirror, key = os.environ.get("CADENCIA_DEBIAN_MIRROR"), os.environ.get("CADENCIA_DEBIAN_KEYRING")
     for tool in ("apt-get", "dpkg-deb", "tar"):
         if shutil.which(tool) is None:
             raise BadInput(
                 f"lab: this machine has no {tool}, so Asterisk cannot be unpacked here; use a Debian machine, or try "
                 "`cadencia demo`, which needs no telephone"
             )
+    mirror, key = os.environ.get("CADENCIA_DEBIAN_MIRROR"), os.environ.get("CADENCIA_DEBIAN_KEYRING")
+    if key is not None and not Path(key).is_file():
+        raise BadInput(f"lab: CADENCIA_DEBIAN_KEYRING names {key}, where there is no file; correct it")
+    # Debian's whole keyring comes before the key file that the machine uses for its own suite only.
+    key = key or next((str(keyring) for keyring in KEYRINGS if keyring.is_file()), None)
     listing = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)|$(SIGNED_BY)", "Created-By: Packages"],
         capture_output=True, text=True, check=False,
     ).stdout  # fmt: skip
-    rows = [line.split("|") for line in listing.splitlines()]
-    # Origin is known only after an `apt-get update`; without one the address must tell.
-    for origin, label, address, signed_by in rows:
-        if "security" in address or label == "Debian-Security":
-            continue
-        if origin == "Debian" or (not origin and "debian" in address):
+    for row in listing.splitlines():
+        origin, label, address, signed_by = row.split("|")
+        # Origin is known only after an `apt-get update`; without one the address must tell.
+        ours = origin == "Debian" or (not origin and "debian" in address)
+        if ours and label != "Debian-Security" and "security" not in address:
             mirror = mirror or address
-            if signed_by and Path(signed_by).is_file():
-                key = key or signed_by
+            key = key or (signed_by if Path(signed_by).is_file() else None)
             break
-    # The machine's own key file may cover its own suite only; Debian's whole keyring comes first.
-    key = os.environ.get("CADENCIA_DEBIAN_KEYRING") or next((str(k) for k in KEYRINGS if k.is_file()), key)
     if mirror is None:
         raise BadInput(
             "lab: the apt settings of this machine name no Debian mirror; set CADENCIA_DEBIAN_MIRROR to the address of "
@@ -228,7 +230,7 @@ def _acquire_settings() -> str:
 
 def _apt(command: list[str], environment: dict[str, str], where: str) -> None:
     """Run apt-get, again after a pause where the network may have hiccuped; what it has fetched it keeps."""
-    for pause_s in (2, 10, None):
+    for pause_s in (*PAUSES_S, None):
         done = subprocess.run(
             ["apt-get", "-qq", *command], env=environment, capture_output=True, text=True, check=False
         )
@@ -237,8 +239,8 @@ def _apt(command: list[str], environment: dict[str, str], where: str) -> None:
         if pause_s is None:
             complaint = "\n".join(line for line in done.stderr.splitlines() if line[:2] in ("E:", "W:"))
             raise BadInput(
-                f"lab: apt-get {command[0]} from {where} failed three times; look at the network and the mirror "
-                f"(CADENCIA_DEBIAN_MIRROR names another):\n{complaint or done.stderr}"
+                f"lab: apt-get {command[0]} from {where} failed {len(PAUSES_S) + 1} times; look at the network and the "
+                f"mirror (CADENCIA_DEBIAN_MIRROR names another):\n{complaint or done.stderr}"
             )
         time.sleep(pause_s)
 
