@@ -167,9 +167,14 @@ class Connection:
         return future
 
     async def collect(
-        self, name: str, headers: Mapping[str, str | int] | None = None, *, timeout_s: float = 15.0
+        self, name: str, headers: Mapping[str, str | int] | None = None, *, nothing: str = "", timeout_s: float = 15.0
     ) -> list[Message]:
         """Send an action that is answered by a list of events; return the events.
+
+        Parameters
+        ----------
+        nothing
+            Part of the refusal by which Asterisk says that the list is empty.
 
         Raises
         ------
@@ -181,7 +186,7 @@ class Connection:
         answer = self.request(name, headers, action_id=action_id, timeout_s=timeout_s)
         self._pending[action_id].items = items
         response = await answer
-        if response.refused:
+        if response.refused and not (nothing and nothing in response.get("Message")):
             raise BadInput(
                 f"{self.server.where}: action {name} of AMI user {self.server.user!r} was refused: "
                 f"{response.get('Message')}; give the user its class in manager.conf, or load its module"

@@ -153,9 +153,11 @@ class Link:
         """Send an action now, as `Connection.request`; `SwitchLost` at once while the link is down."""
         return self._now().request(name, headers, variables, action_id=action_id, timeout_s=timeout_s)
 
-    async def collect(self, name: str, headers: Mapping[str, str | int] | None = None) -> list[Message]:
+    async def collect(
+        self, name: str, headers: Mapping[str, str | int] | None = None, *, nothing: str = ""
+    ) -> list[Message]:
         """Return the events that answer an action, as `Connection.collect`."""
-        return await self._now().collect(name, headers)
+        return await self._now().collect(name, headers, nothing=nothing)
 
     def _now(self) -> Connection:
         if self._connection is None:
