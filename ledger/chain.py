@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from domain.errors import Broken
 from domain.events import LeadsLoaded
 from domain.records import decode
+from ledger.database import streamed
 from ledger.plans import check_chunk
 from ledger.schema import journal, stream
 
@@ -63,7 +64,8 @@ def _raw(connection: Connection, floor: str) -> Iterator[tuple[int, int, str | N
         .where(journal.c.stream == floor)
         .order_by(journal.c.seq)
     )
-    yield from connection.execute(query, execution_options={"yield_per": 10_000})
+    for row in streamed(connection, query):
+        yield row.seq, row.at_us, row.campaign, row.kind, row.payload, row.hash
 
 
 def _broken_chunk(connection: Connection, payload: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -34,7 +34,11 @@ class Database:
         try:
             with self.engine.connect() as connection:
                 _assert_durable(connection, self._where)
+        except BadInput:
+            self.close()
+            raise
         except DBAPIError as error:
+            self.close()
             raise BadInput(
                 f"ledger {self._where}: cannot be opened: {error.orig}; check the path or address, its permissions "
                 "and whether the server runs"
@@ -129,6 +133,12 @@ def _sqlite(url: URL, patience_s: float) -> Engine:
             driver.execute(f"PRAGMA busy_timeout={patience_ms}")
 
     return engine
+
+
+def streamed(connection: Connection, query: Select[Any]) -> Iterator[Any]:
+    """Yield rows as they come, at most some thousands at a time in memory."""
+    with connection.execute(query, execution_options={"yield_per": 10_000}) as result:
+        yield from result
 
 
 def prepare_sqlite(driver: sqlite3.Connection) -> None:

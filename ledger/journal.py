@@ -17,6 +17,7 @@ from domain.orders import Reserve
 from domain.people import CapKey, Dossier
 from domain.records import Row, decode, encode
 from ledger.chain import START, link
+from ledger.database import streamed
 from ledger.people import dossiers
 from ledger.plans import read_chunk
 from ledger.projections import Grants, Known, Projection, attempt_row, dialled_row, known_attempts
@@ -169,7 +170,7 @@ def read(connection: Connection, floor: str, after_seq: int) -> Iterator[Row]:
         .where(journal.c.stream == floor, journal.c.seq > after_seq)
         .order_by(journal.c.seq)
     )
-    for seq, at_us, campaign, payload in connection.execute(query, execution_options={"yield_per": 10_000}):
+    for seq, at_us, campaign, payload in streamed(connection, query):
         record = decode(payload)
         if type(record) is LeadsLoaded:
             body = read_chunk(connection, record.plan, record.chunk, record.sha256)

@@ -15,7 +15,7 @@ from domain.events import LeadsLoaded
 from domain.instants import to_datetime
 from domain.people import Dossier, Lead
 from domain.settings import CampaignSettings, Selection
-from ledger.database import Database
+from ledger.database import Database, streamed
 from ledger.people import dossiers
 from ledger.reservations import batches
 from ledger.schema import creditor, debt, person, person_phone, plan, plan_chunk
@@ -52,9 +52,9 @@ def make_plan(database: Database, campaign: CampaignSettings, at_us: int, zone: 
         number = connection.execute(
             insert(plan).values(campaign=campaign.name, at_us=at_us, zone=zone).returning(plan.c.number)
         ).scalar_one()
-    leads = chunks = 0
+    n_leads = chunks = 0
     with database.reading() as connection:
-        for listed in batches(_leads(connection, campaign, at_us, zone), CHUNK):
+        for listed in batches(leads(connection, campaign, at_us, zone), CHUNK):
             people = dossiers(connection, [lead.person for lead in listed], at_us)
             body = _encoder.encode(Body(tuple(listed), tuple(people)))
             row = {
@@ -66,14 +66,15 @@ def make_plan(database: Database, campaign: CampaignSettings, at_us: int, zone: 
             }
             with database.writing() as storing:
                 storing.execute(insert(plan_chunk), row)
-            leads, chunks = leads + len(listed), chunks + 1
+            n_leads, chunks = n_leads + len(listed), chunks + 1
     with database.writing() as connection:
-        connection.execute(update(plan).where(plan.c.number == number).values(leads=leads, chunks=chunks, sealed=True))
+        connection.execute(update(plan).where(plan.c.number == number).values(leads=n_leads, chunks=chunks, sealed=True))
     return f"{campaign.name}-{number}"
 
 
-def _leads(connection: Connection, campaign: CampaignSettings, at_us: int, zone: str) -> Iterator[Lead]:
-    rows = connection.execute(_ranked(campaign, at_us, zone), execution_options={"yield_per": 10_000})
+def leads(connection: Connection, campaign: CampaignSettings, at_us: int, zone: str) -> Iterator[Lead]:
+    """Yield a campaign's people as a list made at this instant would have them."""
+    rows = streamed(connection, _ranked(campaign, at_us, zone))
     for rank, (one, of_one) in enumerate(groupby(rows, key=lambda row: row.person)):
         debts = list(of_one)
         yield Lead(person=one, rank=rank, debts=tuple(row.id for row in debts), owner=debts[0].owner)

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
 
 from domain.calls import RIGHT_PARTY, AnswerClass, Disposition
 from domain.facts import PacingDecided
 from domain.instants import HOUR
 from domain.people import Verdict
 from domain.records import Record, decode
+from ledger.database import streamed
 from ledger.people import from_ids
 from ledger.schema import (
     agent,
@@ -116,7 +117,7 @@ def attempts(connection: Connection, *where: ColumnElement[bool]) -> Iterator[At
         .where(*where)
         .order_by(attempt.c.reserved_us, attempt.c.call_id)
     )
-    for row in _streamed(connection, query):
+    for row in streamed(connection, query):
         fields = row._asdict()
         fields["debts"] = from_ids(row.debts)
         fields["verdict"] = _verdicts.decode(row.verdict)
@@ -204,7 +205,7 @@ def facts(
         *_within(history.c.known_us, known_from_us, known_until_us),
     ):
         query = query.where(wanted)
-    for row in _streamed(connection, query):
+    for row in streamed(connection, query):
         yield Fact(**(row._asdict() | {"debts": from_ids(row.debts)}))
 
 
@@ -243,7 +244,7 @@ def records(
         )
         .order_by(journal.c.seq)
     )
-    for row in _streamed(connection, query):
+    for row in streamed(connection, query):
         yield row.seq, row.at_us, decode(row.payload)
 
 
@@ -468,10 +469,6 @@ def agents(connection: Connection) -> list[Agent]:
 
 def _lines(connection: Connection, query: Select[Any], kind: type[Any]) -> list[Any]:
     return [kind(**row._asdict()) for row in connection.execute(query)]
-
-
-def _streamed(connection: Connection, query: Select[Any]) -> Iterator[Row[Any]]:
-    return iter(connection.execute(query, execution_options={"yield_per": 10_000}))
 
 
 def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:

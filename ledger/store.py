@@ -56,7 +56,11 @@ def open_ledger(url: str, *, patience_s: float = 5.0) -> "SqlLedger":
         When it cannot be opened, is not durable, or was written by newer code.
     """
     database = Database(url, patience_s=patience_s)
-    migrate(database)
+    try:
+        migrate(database)
+    except BaseException:
+        database.close()
+        raise
     return SqlLedger(database)
 
 
@@ -207,7 +211,7 @@ class SqlLedger:
         row = msgspec.structs.asdict(agent) | {"campaigns": ",".join(agent.campaigns), "created_us": at_us}
         with self._database.writing() as connection:
             taken = select(agents.c.agent).where(agents.c.extension == agent.extension, agents.c.agent != agent.agent)
-            if (other := connection.execute(taken).scalar()) is not None:
+            if agent.extension is not None and (other := connection.execute(taken).scalar()) is not None:
                 raise BadInput(
                     f"agent {agent.agent}: extension {agent.extension} is agent {other}'s; give another, or free it"
                 )

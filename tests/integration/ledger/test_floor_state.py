@@ -1,0 +1,118 @@
+"""Leases, snapshots and migrations: what a floor's start relies on."""
+
+import re
+
+import pytest
+from scribe import NOW
+from sqlalchemy import Connection, inspect, text, update
+
+from domain.errors import BadInput, Broken
+from ledger.database import Database
+from ledger.migrate import HEAD
+from ledger.queries import Agent
+from ledger.schema import lease, metadata, snapshot
+from ledger.store import SqlLedger, open_ledger
+
+
+def test_one_process_runs_a_floor(ledger: SqlLedger) -> None:
+    ledger.take_lease("floor", "host-a 17", 30)
+    ledger.take_lease("north", "host-b 18", 30)
+    with pytest.raises(BadInput, match="run by host-a 17"):
+        ledger.take_lease("floor", "host-b 18", 30)
+    ledger.renew_lease("floor", "host-a 17", 30)
+    ledger.take_lease("floor", "host-a 17", 30)
+    with pytest.raises(Broken, match="gone to host-a 17"):
+        ledger.renew_lease("floor", "host-b 18", 30)
+    ledger.release_lease("floor", "host-b 18")
+    with pytest.raises(BadInput):
+        ledger.take_lease("floor", "host-b 18", 30)
+    ledger.release_lease("floor", "host-a 17")
+    ledger.take_lease("floor", "host-b 18", 30)
+
+
+def test_a_lease_runs_out(ledger: SqlLedger) -> None:
+    ledger.take_lease("floor", "host-a 17", 30)
+    with ledger.writing() as connection:
+        connection.execute(update(lease).values(expires_us=1))
+    ledger.take_lease("floor", "host-b 18", 30)
+    with pytest.raises(Broken, match="may not dial any more"):
+        ledger.renew_lease("floor", "host-a 17", 30)
+
+
+def test_the_last_snapshot_that_can_be_read(ledger: SqlLedger) -> None:
+    assert ledger.last_snapshot("floor") is None
+    for seq in range(1, 6):
+        ledger.save_snapshot("floor", seq, NOW + seq, b"state %d" % seq)
+    ledger.save_snapshot("north", 9, NOW, b"north")
+    found = ledger.last_snapshot("floor")
+    assert found is not None
+    assert (found.seq, found.at_us, found.state) == (5, NOW + 5, b"state 5")
+    with ledger.writing() as connection:
+        kept = connection.execute(text("SELECT seq FROM snapshot WHERE stream = 'floor' ORDER BY seq")).scalars().all()
+        assert kept == [3, 4, 5]
+        connection.execute(update(snapshot).where(snapshot.c.seq == 5).values(state=b"not this"))
+        connection.execute(update(snapshot).where(snapshot.c.seq == 4).values(sha256="0"))
+    found = ledger.last_snapshot("floor")
+    assert found is not None
+    assert found.state == b"state 3"
+
+
+def test_agents(ledger: SqlLedger) -> None:
+    ana = Agent(agent="ana", name="Ana", extension="101", campaigns=("spring",), active=True)
+    luz = Agent(agent="luz", name=None, extension=None, campaigns=(), active=True)
+    ledger.put_agent(ana, NOW)
+    ledger.put_agent(luz, NOW)
+    assert ledger.agents() == [ana, luz]
+    with pytest.raises(BadInput, match="extension 101 is agent ana's"):
+        ledger.put_agent(Agent(agent="luz", name=None, extension="101", campaigns=(), active=True), NOW)
+    away = Agent(agent="ana", name="Ana", extension=None, campaigns=("spring", "autumn"), active=False)
+    ledger.put_agent(away, NOW)
+    assert ledger.agents() == [away, luz]
+
+
+def shape(connection: Connection) -> dict[str, object]:
+    """Return all that a database says of its tables, whatever their order."""
+    found: dict[str, object] = {}
+    if connection.dialect.name == "sqlite":
+        for name, sql in connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"):
+            parts = re.split(r",(?![^(]*\))", re.sub(r"\s+", " ", sql))
+            found[name] = sorted(part.strip().removesuffix(" )") for part in parts)
+        return found
+    look = inspect(connection)
+    for table in look.get_table_names():
+        for of in ("columns", "pk_constraint", "foreign_keys", "unique_constraints", "check_constraints"):
+            found[f"{table} {of}"] = str(sorted(map(str, getattr(look, f"get_{of}")(table))))
+    found |= dict(
+        connection.exec_driver_sql("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'").all()
+    )
+    found |= {
+        f"{table}.{column}": comment
+        for table, column, comment in connection.exec_driver_sql(
+            "SELECT c.relname, a.attname, col_description(c.oid, a.attnum) FROM pg_class c "
+            "JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE n.nspname = 'public' AND c.relkind = 'r' AND a.attnum > 0"
+        )
+    }
+    return found
+
+
+def test_migrations_make_the_schema(ledger_url: str) -> None:
+    open_ledger(ledger_url).close()
+    database = Database(ledger_url)
+    with database.reading() as connection:
+        migrated = {name: told for name, told in shape(connection).items() if "alembic_version" not in name}
+    with database.writing() as connection:
+        for table in reversed(inspect(connection).get_table_names()):
+            connection.exec_driver_sql(f'DROP TABLE "{table}"' + (" CASCADE" if "postgres" in ledger_url else ""))
+        metadata.create_all(connection)
+    with database.reading() as connection:
+        assert shape(connection) == migrated
+    database.close()
+
+
+def test_tables_of_newer_code_are_refused(ledger_url: str) -> None:
+    with open_ledger(ledger_url) as ledger, ledger.writing() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == HEAD
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(BadInput, match="its tables are at version 9999"):
+        open_ledger(ledger_url)
