@@ -22,14 +22,17 @@ from domain.events import (
     SignedIn,
     SignedOut,
 )
-from domain.facts import AgentShifted
+from domain.facts import AgentShifted, AttemptClosed
 from domain.instants import SECOND
-from domain.orders import ShowLead
+from domain.orders import Reserve, ShowLead
 from simulation.alarms import Alarm, Subject
 from simulation.callees import Callees, Meeting
 from simulation.chance import Chance, Purpose, entity_of, exponential, lognormal
 from simulation.exchange import Listener
 from simulation.world import World
+
+#: What agents' screens are made of.
+Shown = AgentShifted | ShowLead | Reserve | AttemptClosed
 
 
 class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,6 +142,8 @@ class Staff(Listener):
         self._callees = callees
         self._chance = chance
         self._desk = desk
+        #: Whom a call asks for, and about which debts, as the screen says it.
+        self._asked: dict[str, tuple[int, tuple[int, ...]]] = {}
         world.listener = self
 
     def start(self) -> None:
@@ -255,7 +260,8 @@ class Staff(Listener):
         if robot.call_id != call_id or robot.meeting is None or robot.recorded:
             return
         robot.recorded = True
-        said = self._callees.say(robot.meeting, self._now)
+        person, debts = self._asked.get(call_id, (robot.meeting.person, ()))
+        said = self._callees.say(robot.meeting, self._now, person, debts)
         self._desk(
             Disposed(
                 at_us=self._now,
@@ -282,8 +288,18 @@ class Staff(Listener):
 
     # ---- the screen
 
-    def see(self, fact: AgentShifted) -> None:
-        """See the own state on the screen."""
+    def see(self, record: Shown) -> None:
+        """Take what the screens show, for whom it concerns: states, leads, whom a call asks for."""
+        if isinstance(record, Reserve):
+            self._asked[record.call_id] = record.person, record.debts
+        elif isinstance(record, AttemptClosed):
+            self._asked.pop(record.call_id, None)
+        elif isinstance(record, ShowLead):
+            self.shown(record)
+        else:
+            self._see_state(record)
+
+    def _see_state(self, fact: AgentShifted) -> None:
         robot = self.robots.get(fact.agent)
         if robot is None:
             return

@@ -104,6 +104,14 @@ class Callees(Protocol):
         """Fill in how long the conversation takes and who ends it."""
         ...
 
-    def say(self, meeting: Meeting, at_us: int) -> Said:
-        """Return what the conversation came to; asked once, by the agent."""
+    def say(self, meeting: Meeting, at_us: int, person: int, debts: tuple[int, ...]) -> Said:
+        """Return what the conversation came to; asked once, by the agent.
+
+        Parameters
+        ----------
+        person : int
+            Who was asked for: others may share the number.
+        debts : tuple of int
+            What the call was about; empty: not known.
+        """
         ...

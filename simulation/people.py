@@ -228,26 +228,26 @@ class People:
         ends = self._chance.u(Purpose.ends, meeting.phone, meeting.nth) < law.p_person_ends
         meeting.person_ends = meeting.who != "machine" and ends
 
-    def say(self, meeting: Meeting, at_us: int) -> Said:
+    def say(self, meeting: Meeting, at_us: int, person: int, debts: tuple[int, ...]) -> Said:
         if meeting.who == "machine":
             return Said(disposition=Disposition.machine)
         if meeting.who == "wrong_party":
             return Said(disposition=Disposition.wrong_party)
         u = self._chance.u
-        if meeting.who == "third_party":
+        if meeting.who == "third_party" or person != meeting.person:
             deceased = u(Purpose.outcome, meeting.phone, meeting.nth) < self.behaviour.p_deceased
             return Said(disposition=Disposition.deceased if deceased else Disposition.third_party)
-        person = self._persons[meeting.person]
-        person.n_talks += 1
-        disposition = self._outcomes.of(u(Purpose.outcome, person.person, person.n_talks))
+        debtor = self._persons[person]
+        debtor.n_talks += 1
+        disposition = self._outcomes.of(u(Purpose.outcome, person, debtor.n_talks))
         if disposition is Disposition.call_back:
-            days = uniform(u(Purpose.call_back, person.person, person.n_talks), 0.9, 1.1)
+            days = uniform(u(Purpose.call_back, person, debtor.n_talks), 0.9, 1.1)
             return Said(disposition=disposition, call_back_us=at_us + int(days * 24 * HOUR), own=days > 1.05)
-        debt = _largest(person.debts)
+        debt = _largest(debt for debt in debtor.debts if not debts or debt.debt in debts)
         if disposition in (Disposition.promise, Disposition.plan):
             if debt is None:
                 return Said(disposition=Disposition.no_promise)
-            return self._promise(person, disposition, debt, at_us)
+            return self._promise(debtor, disposition, debt, at_us)
         if disposition in (Disposition.dispute, Disposition.already_paid) and debt is not None:
             return Said(disposition=disposition, debt=debt.debt)
         return Said(disposition=disposition)

@@ -18,11 +18,10 @@ from simpy.rt import RealtimeEnvironment
 
 from domain.errors import Broken, SwitchLost
 from domain.events import AnyEvent, LinkDown, LinkUp
-from domain.facts import AgentShifted
 from domain.instants import SECOND
 from domain.orders import AnyOrder, Reserve, ShowLead
 from domain.people import Dossier
-from simulation.agents import Chair, Staff, Temper
+from simulation.agents import Chair, Shown, Staff, Temper
 from simulation.alarms import Alarm
 from simulation.chance import Chance
 from simulation.exchange import WorldSettings
@@ -211,8 +210,8 @@ class RehearsalSwitch:
 
     # ---- what a rehearsal has beyond a switch
 
-    def see(self, shown: AgentShifted | ShowLead) -> None:
-        """Show a robot what an agent's screen shows: the own state, a lead."""
+    def see(self, shown: Shown) -> None:
+        """Let the robots see what agents' screens are made of: states, leads, whom a call asks for."""
         self._post(self._see, shown)
 
     def meet(self, dossiers: Iterable[Dossier]) -> None:
@@ -309,11 +308,8 @@ class RehearsalSwitch:
     def _send(self, order: Any) -> None:
         self._world.send(order)
 
-    def _see(self, shown: AgentShifted | ShowLead) -> None:
-        if isinstance(shown, ShowLead):
-            self._staff.shown(shown)
-        else:
-            self._staff.see(shown)
+    def _see(self, shown: Shown) -> None:
+        self._staff.see(shown)
 
     def _cut_link(self, node: str) -> None:
         self._world.cut_link(node)

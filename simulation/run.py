@@ -150,7 +150,10 @@ class SimulatedFloor:
         for row in rows:
             record = row.record
             if isinstance(record, Order):
-                if isinstance(record, Originate | Reserve):
+                if isinstance(record, Reserve):
+                    self._urgent = True
+                    self.staff.see(record)
+                elif isinstance(record, Originate):
                     self._urgent = True
                 else:
                     self.world.send(record)
@@ -211,6 +214,7 @@ class SimulatedFloor:
         agent_s[state] = agent_s.get(state, 0.0) + span_us / SECOND
 
     def _closed(self, fact: AttemptClosed) -> None:
+        self.staff.see(fact)
         counts = self.summary.dispositions
         counts[fact.disposition] = counts.get(fact.disposition, 0) + 1
         self.summary.talk_s += (fact.talk_us or 0) / SECOND

@@ -38,7 +38,7 @@ class Exponential:
     def talk(self, meeting: Meeting) -> None:
         meeting.talk_us = int(exponential(self.chance.u(Purpose.talk, meeting.phone), TALK_S) * 1e6)
 
-    def say(self, meeting: Meeting, at_us: int) -> Said:
+    def say(self, meeting: Meeting, at_us: int, person: int, debts: tuple[int, ...]) -> Said:
         return Said(disposition=Disposition.no_promise)
 
 

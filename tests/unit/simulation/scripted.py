@@ -55,7 +55,7 @@ class ScriptedCallees:
         script = self._script(meeting)
         meeting.talk_us, meeting.person_ends = script.talk_us, script.person_ends
 
-    def say(self, meeting: Meeting, at_us: int) -> Said:
+    def say(self, meeting: Meeting, at_us: int, person: int, debts: tuple[int, ...]) -> Said:
         return Said(disposition=Disposition.no_promise)
 
 

@@ -109,7 +109,7 @@ def test_contact_and_promise_rates_are_the_published_ones() -> None:
             attempts += 1
             if meeting.fate is None:
                 population.talk(meeting)
-                said[population.say(meeting, at_us).disposition] += 1
+                said[population.say(meeting, at_us, meeting.person, ()).disposition] += 1
     contacts = sum(count for disposition, count in said.items() if disposition in RIGHT_PARTY)
     assert contacts / attempts == pytest.approx(0.0739, abs=0.006)
     promises = said[Disposition.promise] + said[Disposition.plan]
@@ -140,7 +140,7 @@ def test_promises_are_within_the_debt_and_the_future() -> None:
     for person in range(1, 51):
         meeting = population.dial(2 * person, START_US)
         meeting.who = "debtor"
-        said = population.say(meeting, START_US)
+        said = population.say(meeting, START_US, meeting.person, ())
         kinds.add(said.disposition)
         assert said.debt == person  # the paid one owes nothing
         assert said.currency == "EUR"
@@ -157,7 +157,19 @@ def test_who_answers_decides_what_the_agent_records(who: str, said: str) -> None
     population = people([dossier(1)])
     meeting = population.dial(2, START_US)
     meeting.who = who
-    assert population.say(meeting, START_US).disposition == said
+    assert population.say(meeting, START_US, meeting.person, ()).disposition == said
+
+
+def test_whoever_shares_the_number_is_not_the_debtor_asked_for() -> None:
+    ours, theirs = dossier(1), dossier(2)
+    shared = Dossier(person=2, keys=(), country="ES", debts=theirs.debts, phones=ours.phones)
+    population = people([ours, shared], Behaviour(outcomes=((Disposition.promise, 1.0),)))
+    meeting = population.dial(2, START_US)
+    meeting.who = "debtor"
+    assert population.say(meeting, START_US, 1, (1,)).debt == 1
+    assert population.say(meeting, START_US, 2, (2,)).disposition is Disposition.third_party
+    # A call about a debt that is no longer open brings no promise.
+    assert population.say(meeting, START_US, 1, (-1,)).disposition is Disposition.no_promise
 
 
 def test_new_debts_of_people_already_met_count() -> None:
@@ -165,9 +177,9 @@ def test_new_debts_of_people_already_met_count() -> None:
     population = people([dossier(1)], promising)
     meeting = population.dial(2, START_US)
     meeting.who = "debtor"
-    assert population.say(meeting, START_US).disposition is Disposition.promise
+    assert population.say(meeting, START_US, meeting.person, ()).disposition is Disposition.promise
     population.meet([Dossier(person=1, keys=(), country="ES", phones=dossier(1).phones)])
-    assert population.say(meeting, START_US).disposition is Disposition.no_promise
+    assert population.say(meeting, START_US, meeting.person, ()).disposition is Disposition.no_promise
 
 
 def test_published_anchors_stand_in_the_curves() -> None:
