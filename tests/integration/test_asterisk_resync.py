@@ -1,0 +1,329 @@
+"""Resync against a scripted manager: what is heard while asking wins over what was seen; refusals are told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from dialer.asterisk.client import AmiServer
+from dialer.asterisk.orders import AsteriskNode
+from dialer.asterisk.switch import AsteriskSwitch
+from domain.calls import AnswerClass, Cause
+from domain.errors import BadInput, SwitchLost
+from domain.events import (
+    Abandoned,
+    Answered,
+    AnyEvent,
+    Connected,
+    Ended,
+    EndedCall,
+    LinkDown,
+    LinkUp,
+    LiveCall,
+    PhoneUp,
+    Resynced,
+)
+from domain.orders import Connect, Keep, Originate
+from tests.integration.fake_ami import FakeAmi, Session, event
+from tests.integration.waiting import eventually
+
+Items = list[tuple[str, list[tuple[str, object]]]]
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMI_SECRET", "right")
+
+
+def run(test: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(test, 30))
+
+
+def channel(call_id: str, state: int, *variables: str, bridge: str = "") -> tuple[str, list[tuple[str, object]]]:
+    values: list[tuple[str, object]] = [("Variable", variable) for variable in variables]
+    return "Status", [("Uniqueid", call_id), ("ChannelState", state), ("BridgeID", bridge), *values]
+
+
+class Server(FakeAmi):
+    """A manager with channels, agents, queue members and memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channels: Items = []
+        self.agents: Items = []
+        self.members: Items = []
+        #: Ended calls by key.
+        self.memory: dict[str, str] = {}
+        #: Called before a list is completed.
+        self.meanwhile: Callable[[Session], None] = lambda session: None
+        self.handlers |= {
+            "Status": lambda session, action: self.list_items(session, action, self.channels),
+            "Agents": lambda session, action: self.list_items(session, action, self.agents),
+            "QueueStatus": lambda session, action: self.list_items(session, action, self.members),
+            "DBGetTree": self.recall,
+        }
+
+    def list_items(self, session: Session, action: dict[str, str], items: Items) -> None:
+        mine = ("ActionID", action["ActionID"])
+        session.answer(action, "Success", ("EventList", "start"))
+        for name, headers in items:
+            session.send(event(name, mine, *headers))
+        self.meanwhile(session)
+        session.send(event(f"{action['Action']}Complete", mine, ("EventList", "Complete")))
+
+    def recall(self, session: Session, action: dict[str, str]) -> None:
+        family = f"/{action['Family']}/"
+        items: Items = [
+            ("DBGetTreeResponse", [("Key", key), ("Val", value)])
+            for key, value in self.memory.items()
+            if key.startswith(family)
+        ]
+        if items:
+            self.list_items(session, action, items)
+        else:
+            session.answer(action, "Error", ("Message", "Database entry not found"))
+
+
+@asynccontextmanager
+async def started(server: Server, **options: Any) -> AsyncIterator[tuple[AsteriskSwitch, list[AnyEvent]]]:
+    node = AsteriskNode(server=AmiServer(node="main", host="127.0.0.1", port=server.port, user="dialer"))
+    switch = AsteriskSwitch([node], "floor", delays=lambda attempt: 0.02, **options)
+    events: list[AnyEvent] = []
+    await switch.start(events.append, lambda: len(events))
+    try:
+        yield switch, events
+    finally:
+        await switch.stop()
+
+
+def last(events: list[AnyEvent]) -> Resynced:
+    return [event for event in events if isinstance(event, Resynced)][-1]
+
+
+def test_every_state_of_a_channel() -> None:
+    async def test() -> None:
+        async with Server() as server:
+            server.channels = [
+                channel("floor-1", 0),
+                channel("floor-2", 5, "CADENCIA_STATE=(null)", "CADENCIA_AGENT=(null)"),
+                channel("floor-3", 6, "CADENCIA_STATE=waiting", "CADENCIA_AGENT="),
+                channel("floor-4", 6, "CADENCIA_STATE=detecting", "CADENCIA_AGENT="),
+                channel("floor-5", 6, "CADENCIA_STATE=connected", "CADENCIA_AGENT=1001", bridge="b1"),
+                channel("floor-6", 6, "CADENCIA_STATE=connected", "CADENCIA_AGENT=1001"),
+                channel("floor-7", 6, "CADENCIA_STATE=queued", "CADENCIA_AGENT="),
+                channel("floor-8", 6, "CADENCIA_STATE=message", "CADENCIA_AGENT="),
+                channel("lab-17.3", 6, bridge="b1"),
+                channel("other-5", 6, "CADENCIA_STATE=waiting"),
+            ]
+            async with started(server) as (_, events):
+                states = {call.call_id: (call.state, call.agent) for call in last(events).calls}
+                assert states == {
+                    "floor-1": ("down", None),
+                    "floor-2": ("ringing", None),
+                    "floor-3": ("up", None),
+                    "floor-4": ("up", None),
+                    "floor-5": ("talking", "1001"),
+                    "floor-6": ("up", None),
+                    "floor-7": ("queued", None),
+                    "floor-8": ("queued", None),
+                }
+                # Detection is news of an answer; an abandoned caller is told as such.
+                assert [type(event) for event in events] == [LinkUp, Answered, Resynced, Abandoned]
+                assert [event.call_id for event in events if isinstance(event, Answered | Abandoned)] == [
+                    "floor-4",
+                    "floor-8",
+                ]
+
+    run(test())
+
+
+def test_what_is_heard_while_asking_wins() -> None:
+    async def test() -> None:
+        async with Server() as server:
+            server.channels = [channel(f"floor-{number}", 6, "CADENCIA_STATE=waiting") for number in (1, 2, 3)]
+
+            def meanwhile(session: Session) -> None:
+                server.meanwhile = lambda session: None
+                session.send(event("Hangup", ("Uniqueid", "floor-1"), ("ChannelState", 6), ("Cause", 16)))
+                session.send(event("AgentConnect", ("Uniqueid", "floor-2"), ("MemberName", "1001")))
+                session.send(event("AgentLogoff", ("Agent", "1002")))
+
+            server.meanwhile = meanwhile
+            server.agents = [("Agents", [("Agent", "1002"), ("Status", "AGENT_IDLE"), ("LoggedInTime", 1)])]
+            async with started(server) as (_, events):
+                resynced = last(events)
+                assert resynced.calls == (
+                    LiveCall(call_id="floor-2", state="talking", agent="1001"),
+                    LiveCall(call_id="floor-3", state="up"),
+                )
+                assert resynced.agents == ()
+                before = events[: events.index(resynced)]
+                assert [type(event) for event in before] == [LinkUp, Answered, Ended, Answered, Connected]
+
+    run(test())
+
+
+def test_agents_are_usable_after_a_while() -> None:
+    async def test() -> None:
+        async with Server() as server:
+            server.agents = [
+                ("Agents", [("Agent", "1001"), ("Status", "AGENT_IDLE"), ("LoggedInTime", 1)]),
+                ("Agents", [("Agent", "1002"), ("Status", "AGENT_ONCALL"), ("LoggedInTime", 9_999_999_999)]),
+                ("Agents", [("Agent", "1003"), ("Status", "AGENT_LOGGEDOFF")]),
+                ("Agents", [("Agent", "1004"), ("Status", "AGENT_IDLE"), ("LoggedInTime", 9_999_999_999)]),
+            ]
+            async with started(server) as (_, events):
+                assert last(events).agents == ("1001", "1002")
+                server.sessions[0].send(event("DeviceStateChange", ("Device", "Agent:1004"), ("State", "NOT_INUSE")))
+                await eventually(lambda: any(isinstance(event, PhoneUp) for event in events))
+                assert [event.agent for event in events if isinstance(event, PhoneUp)] == ["1004"]
+
+    run(test())
+
+
+def test_ends_are_remembered_for_calls_that_the_engine_holds() -> None:
+    async def test() -> None:
+        async with Server() as server:
+            asked: list[str] = []
+            endings = [
+                ("floor-1", "connected,1001,16,1", AnswerClass.connected, "1001"),
+                ("floor-2", "message,,16,1", AnswerClass.abandoned, None),
+                ("floor-3", "hangup,,16,1", AnswerClass.abandoned, None),
+                ("floor-4", "machine,,16,1", AnswerClass.machine, None),
+                ("floor-5", "detecting,,0,1", AnswerClass.cut, None),
+                ("floor-6", "waiting,,0,1", AnswerClass.abandoned, None),
+                ("floor-7", "queued,,0,1", AnswerClass.abandoned, None),
+                ("floor-8", "queued,,0,1", AnswerClass.abandoned, None),
+                ("other-9", "queued,,0,1", AnswerClass.abandoned, None),
+            ]
+
+            def recall(session: Session, action: dict[str, str]) -> None:
+                asked.append(action["Family"])
+                if len(asked) == 1:
+                    family = action["Family"]
+                    server.memory = {f"/{family}/{call_id}": value for call_id, value, _, _ in endings}
+                server.recall(session, action)
+
+            server.handlers["DBGetTree"] = recall
+            server.channels = [channel("floor-7", 6, "CADENCIA_STATE=queued")]
+            held = {f"floor-{number}" for number in range(1, 8)}
+            async with started(server, open_calls=lambda node: held, memory_h=3.0) as (_, events):
+                assert last(events).ended == tuple(
+                    EndedCall(call_id=call_id, answer_class=answer_class, agent=agent)
+                    for call_id, _, answer_class, agent in endings
+                    if call_id in held - {"floor-7"}
+                )
+                assert len(asked) == 6  # three hours, this one, and one more at both ends
+                assert len(set(asked)) == 6
+
+    run(test())
+
+
+def test_a_memory_of_another_version_is_refused() -> None:
+    async def test() -> None:
+        async with Server() as server:
+            server.handlers["DBGetTree"] = lambda session, action: server.list_items(
+                session,
+                action,
+                [("DBGetTreeResponse", [("Key", f"/{action['Family']}/floor-1"), ("Val", "sung,,1,1")])],
+            )
+            with pytest.raises(BadInput, match=r"floor-1 holds 'sung,,1,1'; render the dialplan"):
+                async with started(server):
+                    pass
+
+    run(test())
+
+
+def test_a_user_who_may_not_ask_is_told_which_class() -> None:
+    async def test() -> None:
+        async with Server() as server:
+            server.handlers["Status"] = lambda session, action: session.answer(
+                action, "Error", ("Message", "Permission denied")
+            )
+            with pytest.raises(BadInput, match="action Status of AMI user 'dialer' was refused: Permission denied"):
+                async with started(server):
+                    pass
+
+    run(test())
+
+
+def originate(number: int) -> Originate:
+    return Originate(
+        call_id=f"floor-{number}", campaign="campaign", phone=1, node="main", trunk="trunk", caller_id="",
+        ring_timeout_ms=1000, valid_until_us=0, detect=False, record=False, grace_ms=300, limit_ms=1700,
+        abandon="hangup", language="es",
+    )  # fmt: skip
+
+
+def test_a_refused_originate_ends_and_a_lost_one_is_never_sent_again() -> None:
+    async def test() -> None:
+        async with Server() as server, started(server) as (switch, events):
+            server.handlers["Originate"] = lambda session, action: session.answer(
+                action, "Error", ("Message", "Extension does not exist.")
+            )
+            switch.send(originate(1), "600123456")
+            await eventually(lambda: isinstance(events[-1], Ended))
+            assert events[-1] == Ended(at_us=2, call_id="floor-1", cause=Cause.switch_fail)
+            server.handlers["Originate"] = lambda session, action: session.writer.transport.abort()
+            switch.send(originate(2), "600123456")
+            await eventually(lambda: sum(isinstance(event, Resynced) for event in events) == 2)
+            assert [type(event) for event in events[3:]] == [LinkDown, LinkUp, Resynced]
+            assert last(events).calls == ()
+            assert [action["ChannelId"] for action in server.named("Originate")] == ["floor-1", "floor-2"]
+
+    run(test())
+
+
+def test_orders_over_a_link_that_is_down_are_refused() -> None:
+    async def test() -> None:
+        async with Server() as server, started(server) as (switch, events):
+            await server.stop()
+            await eventually(lambda: isinstance(events[-1], LinkDown))
+            with pytest.raises(SwitchLost, match="main: the link is down; Originate was not sent"):
+                switch.send(originate(1), "600123456")
+
+    run(test())
+
+
+def test_a_redirect_is_sent_again_while_the_channel_is_on_its_way_and_the_last_wins() -> None:
+    async def test() -> None:
+        async with Server() as server:
+            server.channels = [channel("floor-1", 6, "CADENCIA_STATE=waiting")]
+            refusals = iter([True, True, True, True])
+
+            def redirect(session: Session, action: dict[str, str]) -> None:
+                if next(refusals, False):
+                    session.answer(action, "Error", ("Message", "Redirect failed, channel not up."))
+                else:
+                    session.answer(action)
+
+            server.handlers["Redirect"] = redirect
+            async with started(server) as (switch, _):
+                switch.send(Keep(call_id="floor-1", node="main", for_ms=1000))
+                switch.send(Connect(call_id="floor-1", agent="1001", node="main"))
+                await eventually(lambda: len(server.named("Redirect")) == 5)
+                sent = [action["Context"] for action in server.named("Redirect")]
+                assert sent == ["cadencia-keep", *["cadencia-connect"] * 4]
+                # A call that has ended meanwhile is left alone.
+                refusals = iter([True])
+                server.sessions[0].send(event("Hangup", ("Uniqueid", "floor-1"), ("ChannelState", 6), ("Cause", 16)))
+                switch.send(Keep(call_id="floor-1", node="main", for_ms=1000))
+                await eventually(lambda: len(server.named("Redirect")) == 6)
+                await asyncio.sleep(0.05)
+                assert len(server.named("Redirect")) == 6
+
+    run(test())
+
+
+def test_a_password_changed_in_mid_shift_is_told() -> None:
+    async def test() -> None:
+        async with Server() as server, started(server) as (switch, events):
+            server.secret = "another"
+            server.sessions[0].writer.transport.abort()
+            with pytest.raises(BadInput, match="AMI_SECRET"):
+                await switch.failed()
+            assert isinstance(events[-1], LinkDown)
+
+    run(test())
