@@ -119,6 +119,7 @@ def add(
 
     from console import roster, settings
     from domain.errors import BadInput
+    from ledger import queries
     from ledger.store import open_ledger
 
     loaded = settings.load(folder)
@@ -127,7 +128,7 @@ def add(
     if len(agents) > 1 and (name is not None or extension is not None):
         raise BadInput("agents add: --name and --extension are for one agent; add them one by one")
     added = [
-        roster.Agent(agent=code, name=name, extension=extension, campaigns=tuple(campaign or ()), active=not leaves)
+        queries.Agent(agent=code, name=name, extension=extension, campaigns=tuple(campaign or ()), active=not leaves)
         for code in agents
     ]
     ledger = open_ledger(loaded.ledger_url)

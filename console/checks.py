@@ -1,9 +1,11 @@
 """What `doctor` and `preflight` look at: each finding says what was found, and what to do where it is not well."""
 
+import asyncio
 import importlib.util
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -14,9 +16,12 @@ import msgspec
 from console import settings as settings_files
 from console.settings import Settings
 from domain.errors import CadenciaError
+from domain.instants import DAY, HOUR, MINUTE, iso
+from domain.settings import CampaignSettings
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from sqlalchemy import Connection
 
 ROOMS = ("domain", "compliance", "dialer", "ledger", "simulation", "console", "config")
 #: Free disk below which nothing should be started, and below which somebody should look, bytes.
@@ -71,7 +76,9 @@ def doctor(folder: Path) -> list[Finding]:
         return [*findings, Finding(what="settings", ok=False, found=str(error))]
     names = ", ".join(campaign.name for campaign in settings.floor.campaigns) or "none"
     findings.append(Finding(what="settings", ok=True, found=f"floor {settings.floor.stream}, campaigns: {names}"))
-    findings += [_disk(folder), _rules(settings), *_ledger_and_clock(settings)]
+    findings += [_disk(folder), _rules(settings), *_ledger(settings)]
+    if settings.nodes:
+        findings += asterisk(settings)
     return findings
 
 
@@ -142,10 +149,169 @@ def _rules(settings: Settings) -> Finding:
     def look() -> str:
         from compliance.gate import Gate
 
-        return f"valid, version {Gate.load(settings.folder / settings_files.RULES).version}"
+        return f"valid, version {Gate.load(settings.rules).version}"
 
     return attempted("rules", look)
 
 
-def _ledger_and_clock(settings: Settings) -> list[Finding]:
-    raise NotImplementedError
+def _ledger(settings: Settings) -> list[Finding]:
+    """The ledger can be opened (which asserts durability and migrates), and the clock is not behind its record."""
+    from ledger.migrate import HEAD
+    from ledger.store import open_ledger
+
+    last_us = 0
+
+    def look() -> str:
+        nonlocal last_us
+        ledger = open_ledger(settings.ledger_url)
+        try:
+            for stream in ledger.streams():
+                snapshot = ledger.last_snapshot(stream)
+                last_us = max(last_us, snapshot.at_us if snapshot is not None else 0)
+        finally:
+            ledger.close()
+        return f"{settings.ledger.url.partition('://')[0]}, durable, tables at version {HEAD}"
+
+    return [attempted("ledger", look), _clock(last_us)]
+
+
+def _clock(last_us: int) -> Finding:
+    now_us = time.time_ns() // 1000
+    found = f"{iso(now_us)}"
+    if last_us > now_us + MINUTE:
+        todo = f"the record of this folder ends later, {iso(last_us)}: set the clock, or rehearse in a copy"
+        return Finding(what="clock", ok=False, found=found, todo=todo)
+    return Finding(what="clock", ok=True, found=found)
+
+
+def asterisk(settings: Settings) -> list[Finding]:
+    """Ask each switch node what is missing there."""
+    return [finding for name in settings.nodes for finding in asyncio.run(_node(settings, name))]
+
+
+async def _node(settings: Settings, name: str) -> list[Finding]:
+    from console.floor import server
+    from console.switch import plan
+    from dialer.asterisk.check import check
+    from dialer.asterisk.connection import Connection
+
+    try:
+        wanted = plan(settings, name)
+        connection = Connection(server(name, settings.nodes[name]), lambda event: None)
+        try:
+            await connection.open()
+            found = await check(connection, wanted)
+        finally:
+            connection.drop("checked")
+    except CadenciaError as error:
+        return [Finding(what=f"node {name}", ok=False, found=str(error))]
+    return [
+        Finding(what=f"node {name}", ok=one.level != "error", found=one.what, todo=one.remedy)
+        for one in found
+        if one.level != "ok"
+    ] or [Finding(what=f"node {name}", ok=True, found=f"{len(found)} things looked at, all there")]
+
+
+# ---- one campaign
+
+
+def preflight(settings: Settings, name: str) -> list[Finding]:
+    """Look at everything that a campaign needs to start now."""
+    campaign = settings.floor.campaign(name)
+    findings = [_rules(settings), *_ledger(settings)]
+    if all(finding.ok for finding in findings):
+        findings += _list_and_hours(settings, campaign)
+    findings += [_trunks(settings, campaign), _caller_ids(campaign), _disk(settings.folder)]
+    if settings.nodes:
+        findings += asterisk(settings)
+    else:
+        todo = "add [nodes.NAME] to cadencia.toml; until then: run --rehearsal, or run --lab"
+        findings.append(Finding(what="switch", ok=False, found="no node is configured", todo=todo))
+    return findings
+
+
+def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Finding]:
+    from compliance.gate import Gate
+    from console.stock import stock
+    from console.why import folded, present_us
+    from domain.instants import to_datetime
+    from ledger import queries
+    from ledger.store import open_ledger
+
+    gate = Gate.load(settings.rules)
+    ledger = open_ledger(settings.ledger_url)
+    try:
+        state = folded(ledger, settings.floor.stream, gate, None)
+        now_us = present_us(state)
+        (found,) = stock(ledger, settings, gate, state, (campaign.name,), now_us)
+        with ledger.reading() as connection:
+            files = _files(connection)
+            agents = [one for one in queries.agents(connection) if one.active]
+    finally:
+        ledger.close()
+    listed = Finding(
+        what="list",
+        ok=found.leads > 0,
+        found=f"{found.leads:,} people; portfolio {_age(files.get('portfolio'), now_us)}",
+        todo="" if found.leads else "import a portfolio, or widen the campaign's [selection]",
+    )
+    paid = Finding(
+        what="payments",
+        ok=True,
+        found=f"file {_age(files.get('payments'), now_us)}",
+        todo="" if now_us - files.get("payments", 0) < DAY else "import today's: cadencia import-payments FILE",
+    )
+    zone = settings.floor.zone
+    best = max(found.callable, default=0)
+    now = found.callable[0] if found.callable else 0
+    when = ", ".join(
+        f"{to_datetime(at_us, zone):%H} h {count:,}"
+        for at_us, count in zip(found.hours_us, found.callable, strict=True)
+    )
+    hours = Finding(
+        what="hours",
+        ok=now > 0,
+        found=f"callable by hour: {when}" if when else "the floor's calendar has no hours",
+        todo="" if now else "wait for the first such hour" if best else "nobody may be called today: see cadencia why",
+    )
+    desk = Finding(
+        what="agents",
+        ok=True,
+        found=f"{len(agents)} on record" if agents else "none on record: anybody may sign in",
+    )
+    return [listed, paid, hours, desk]
+
+
+def _files(connection: "Connection") -> dict[str, int]:
+    """Return when the newest file of each kind landed."""
+    from sqlalchemy import func, select
+
+    from ledger.schema import import_file
+
+    query = select(import_file.c.kind, func.max(import_file.c.finished_us)).where(import_file.c.state == "landed")
+    return dict(connection.execute(query.group_by(import_file.c.kind)).t.all())
+
+
+def _age(at_us: int | None, now_us: int) -> str:
+    if at_us is None:
+        return "never imported"
+    hours = (now_us - at_us) / HOUR
+    return f"imported {iso(at_us)[:16]}Z, {hours:.0f} h ago" if hours >= 1 else "imported within the hour"
+
+
+def _trunks(settings: Settings, campaign: CampaignSettings) -> Finding:
+    missing = [trunk for trunk in campaign.trunks if trunk not in settings.trunks]
+    names = ", ".join(campaign.trunks)
+    if missing and settings.nodes:
+        todo = f"add [trunks.{missing[0]}] to cadencia.toml, or name another in campaigns/{campaign.name}.toml"
+        return Finding(what="trunks", ok=False, found=f"not configured: {', '.join(missing)}", todo=todo)
+    return Finding(what="trunks", ok=True, found=names)
+
+
+def _caller_ids(campaign: CampaignSettings) -> Finding:
+    wanted = campaign.selection.countries or ("*",)
+    missing = [country for country in wanted if country not in campaign.caller_ids and "*" not in campaign.caller_ids]
+    if missing:
+        todo = f"add [caller_ids] to campaigns/{campaign.name}.toml: debtors should see who calls"
+        return Finding(what="caller ids", ok=False, found=f"none for {', '.join(missing)}", todo=todo)
+    return Finding(what="caller ids", ok=True, found=", ".join(campaign.caller_ids))

@@ -78,3 +78,31 @@ def preflight(
     findings = checks.preflight(settings.load(folder), campaign)
     tell(findings, as_json, lambda: checks.table(findings, f"Campaign {campaign}"))
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+@app.command(rich_help_panel="Set up")
+def demo(
+    directory: Annotated[
+        Path, typer.Argument(help="Folder to make; an earlier demonstration there is replaced.")
+    ] = Path("demo"),
+    debtors: Annotated[int, typer.Option(help="In the sample portfolio.")] = 5000,
+    agents: Annotated[int, typer.Option(help="Robot agents.")] = 20,
+    speed: Annotated[float, typer.Option(help="Of the rehearsal's clock against the wall's.")] = 30.0,
+    hours: Annotated[float, typer.Option(help="To rehearse.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of portfolio and chance.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """A rehearsed campaign from nothing to a report, with no telephone."""
+    from console import demo as making
+    from console import floor, rehearsals
+    from console.portfolio import progress, summary
+    from console.running import dial
+
+    with progress(quiet=as_json) as report:
+        loaded, found = making.prepare(directory, debtors=debtors, agents=agents, seed=seed, report=report)
+    names = [campaign.name for campaign in loaded.floor.campaigns]
+    tell(found, as_json, lambda: summary(found))
+    wiring = floor.rehearsal(
+        loaded, names, start_us=floor.START_US, speed=speed, agents=rehearsals.robots(loaded, agents), seed=seed
+    )
+    dial(wiring, directory, hours=hours, as_json=as_json)

@@ -8,11 +8,69 @@ import typer
 from console.command_line import HERE, AsJson, Folder, printer, tell
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from domain.records import Row
 
 app = typer.Typer()
 
 Stream = Annotated[str | None, typer.Option("--stream", help="Name of a floor; without it, this folder's.")]
+
+
+@app.command(rich_help_panel="Record")
+def why(
+    account: Annotated[str | None, typer.Argument(help="The creditor's account number.")] = None,
+    at: Annotated[str | None, typer.Option(help="At this instant: 2026-11-18T16:05:00Z; without it, now.")] = None,
+    creditor: Annotated[str | None, typer.Option(help="Where several creditors have the account.")] = None,
+    pacing: Annotated[
+        str | None, typer.Option(help="Instead of an account: why so many calls were placed around this instant.")
+    ] = None,
+    within: Annotated[float, typer.Option(help="With --pacing: so many seconds around it.")] = 30.0,
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", "-c", help="With --pacing: this campaign alone.")
+    ] = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Why was an account called, why not, until when, outranked by what? Or: why so many lines?"""
+    from compliance.gate import Gate
+    from console import settings, why_view
+    from console import why as asking
+    from console.running import instant
+    from domain.errors import BadInput
+    from domain.instants import SECOND
+    from ledger import queries
+    from ledger.store import open_ledger
+
+    if (account is None) == (pacing is None):
+        raise BadInput("why: name an account, or an instant with --pacing; one of the two")
+    loaded = settings.load(folder)
+    zone = loaded.floor.zone
+    ledger = open_ledger(loaded.ledger_url)
+    try:
+        if pacing is not None:
+            with ledger.reading() as connection:
+                decisions = queries.pacing_around(
+                    connection,
+                    loaded.floor.stream,
+                    instant(pacing),
+                    campaign=campaign,
+                    within_us=round(within * SECOND),
+                )
+            tell(decisions, as_json, lambda: why_view.pacing(decisions, zone))
+            return
+        assert account is not None
+        found = asking.why(ledger, loaded, account, creditor, instant(at) if at is not None else None)
+    finally:
+        ledger.close()
+
+    def shown() -> "RenderableType":
+        from rich.console import Group
+
+        gate = Gate.load(loaded.rules)
+        return Group(*[why_view.answer(one, gate, zone) for one in found])
+
+    tell(found, as_json, shown)
 
 
 @app.command(rich_help_panel="Record")

@@ -1,38 +1,10 @@
-"""The agents on record: who may sign in, and where their phones are."""
+"""Putting agents on record: who may sign in, and where their phones are."""
 
-import msgspec
-from sqlalchemy import select
-
+from ledger import queries
+from ledger.queries import Agent
 from ledger.reservations import upsert
 from ledger.schema import agent as table
 from ledger.store import SqlLedger
-
-
-class Agent(msgspec.Struct, frozen=True, kw_only=True):
-    """One agent as on record."""
-
-    agent: str
-    name: str | None = None
-    #: Of the agent's phone on the switch; None: as the node's `dial_agent` says.
-    extension: str | None = None
-    #: Empty: every campaign of the floor.
-    campaigns: tuple[str, ...] = ()
-    active: bool = True
-
-
-def agents(ledger: SqlLedger) -> list[Agent]:
-    """Return the agents on record, by code."""
-    with ledger.reading() as connection:
-        return [
-            Agent(
-                agent=row.agent,
-                name=row.name,
-                extension=row.extension,
-                campaigns=tuple(filter(None, row.campaigns.split(","))),
-                active=row.active,
-            )
-            for row in connection.execute(select(table).order_by(table.c.agent))
-        ]
 
 
 def put(ledger: SqlLedger, added: list[Agent], at_us: int) -> None:
@@ -47,3 +19,9 @@ def put(ledger: SqlLedger, added: list[Agent], at_us: int) -> None:
             }
             statement = upsert(connection, table).values(agent=one.agent, created_us=at_us, **fields)
             connection.execute(statement.on_conflict_do_update(index_elements=[table.c.agent], set_=fields))
+
+
+def agents(ledger: SqlLedger) -> list[Agent]:
+    """Return the agents on record, by code."""
+    with ledger.reading() as connection:
+        return queries.agents(connection)

@@ -1,4 +1,5 @@
-"""Commands that run a floor and talk to the one that runs: run, status, pause, drain, stop, limit, mode."""
+"""Commands that run a floor and talk to the one that runs: run, status, pause, drain, stop, limit,
+mode, stock."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -252,3 +253,49 @@ def mode(
     """Change how a running campaign dials."""
     answer = ask(folder, "mode", campaign=campaign, mode=to, ratio=ratio)
     tell(answer, as_json, lambda: f"{campaign}: {to}{f' ×{ratio:g}' if ratio else ''} from now on.")
+
+
+@app.command(rich_help_panel="Run")
+def stock(
+    campaign: Campaign = None,
+    at: Annotated[str | None, typer.Option(help="As of this instant: 2026-11-18T16:05:00Z.")] = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Callable leads by hour of the floor's day."""
+    from compliance.gate import Gate
+    from console import settings
+    from console import stock as counting
+    from console.why import folded, present_us
+    from domain.instants import to_datetime
+    from ledger.store import open_ledger
+
+    loaded = settings.load(folder)
+    names = [campaign] if campaign is not None else [one.name for one in loaded.floor.campaigns]
+    gate = Gate.load(loaded.rules)
+    ledger = open_ledger(loaded.ledger_url)
+    try:
+        at_us = instant(at) if at is not None else None
+        state = folded(ledger, loaded.floor.stream, gate, at_us)
+        now_us = at_us if at_us is not None else present_us(state)
+        found = counting.stock(ledger, loaded, gate, state, names, now_us)
+    finally:
+        ledger.close()
+
+    def shown() -> Any:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, title=f"Callable leads, {loaded.floor.zone}", title_justify="left")
+        table.add_column("hour")
+        for one in found:
+            table.add_column(f"{one.campaign} ({one.leads:,})", justify="right")
+            table.add_column(width=12)
+        for index, start_us in enumerate(found[0].hours_us if found else ()):
+            cells = [f"{to_datetime(start_us, loaded.floor.zone):%H:%M}"]
+            for one in found:
+                count = one.callable[index]
+                cells += [f"{count:,}", f"[cyan]{'▇' * round(10 * count / max(one.leads, 1))}[/]"]
+            table.add_row(*cells)
+        return table
+
+    tell(found, as_json, shown)

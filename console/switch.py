@@ -77,6 +77,20 @@ def render(
     tell({"written": written}, as_json, lambda: "\n".join(str(path) for path in written))
 
 
+@asterisk_app.command()
+def check(folder: Folder = HERE, as_json: AsJson = False) -> None:
+    """Ask every configured Asterisk what the floor still misses there. Nothing is changed and nobody is called."""
+    from console import checks, settings
+    from domain.errors import BadInput
+
+    loaded = settings.load(folder)
+    if not loaded.nodes:
+        raise BadInput("cadencia.toml: there is no [nodes.NAME] to check; add one")
+    findings = checks.asterisk(loaded)
+    tell(findings, as_json, lambda: checks.table(findings, "Asterisk"))
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
 def plan(settings: "Settings", node: str | None) -> "AsteriskPlan":
     """Return what the files of one node are made from."""
     from console.roster import agents

@@ -4,8 +4,8 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer.main
 
@@ -15,9 +15,9 @@ from console.main import app
 HEAVY = ("numpy", "numba", "pyarrow", "sqlalchemy", "simpy", "phonenumbers", "holidays", "asterisk", "structlog")
 
 
-def commands(group: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    if isinstance(group, click.Group):
-        return [found for name, inner in group.commands.items() for found in commands(inner, (*path, name))]
+def commands(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if hasattr(command, "commands"):
+        return [found for name, inner in command.commands.items() for found in commands(inner, (*path, name))]
     return [path]
 
 
@@ -47,9 +47,8 @@ def test_no_help_imports_what_is_slow() -> None:
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
 def test_every_command_answers_in_json_where_asked(words: tuple[str, ...]) -> None:
-    command: click.Command = typer.main.get_command(app)
+    command: Any = typer.main.get_command(app)
     for word in words:
-        assert isinstance(command, click.Group)
         command = command.commands[word]
     assert "--json" in [option for parameter in command.params for option in parameter.opts]
     assert command.help

@@ -1,0 +1,69 @@
+"""The demonstration: a sample portfolio, its campaigns and its robots, in a folder that is made anew each time."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+
+from console import folder, settings
+from console.floor import START_US
+from console.portfolio import bring_in
+from console.roster import put
+from console.settings import Settings
+from domain.errors import BadInput
+from ledger.queries import Agent
+from ledger.store import open_ledger
+from simulation.sample import write_sample
+
+if TYPE_CHECKING:
+    from ledger.portfolio import ImportReport
+
+#: Marks a folder that may be thrown away.
+_MARK = ".cadencia-demo"
+#: Campaigns: country, mode, number shown.
+CAMPAIGNS = {"es": ("ES", "predictive", "+34910000000"), "co": ("CO", "predictive", "+576010000000"),
+             "us": ("US", "progressive", "+12025550100")}  # fmt: skip
+
+
+def prepare(
+    directory: Path, *, debtors: int, agents: int, seed: int, report: Callable[[str, int, int], None]
+) -> tuple[Settings, "ImportReport"]:
+    """Make the folder with its portfolio imported and its agents on record.
+
+    Raises
+    ------
+    BadInput
+        When the folder exists and was not made by a demonstration.
+    """
+    if directory.exists():
+        if not (directory / _MARK).exists() and any(directory.iterdir()):
+            raise BadInput(f"demo: {directory} exists and is no demonstration's; remove it, or name another folder")
+        shutil.rmtree(directory)
+    folder.make_folder(directory, tuple(CAMPAIGNS))
+    (directory / _MARK).touch()
+    for name, (country, mode, caller_id) in CAMPAIGNS.items():
+        _edit(
+            directory / settings.CAMPAIGNS / f"{name}.toml",
+            {"mode": mode, "selection": {"countries": [country]}, "caller_ids": {country: [caller_id]}},
+        )
+    loaded = settings.load(directory)
+    portfolio = directory / "portfolio.csv"
+    write_sample(portfolio, debtors=debtors, seed=seed, at_us=START_US)
+    ledger = open_ledger(loaded.ledger_url)
+    try:
+        put(ledger, [Agent(agent=f"agent{n:02d}", name=None, extension=None, campaigns=(), active=True)
+                     for n in range(1, agents + 1)], START_US)  # fmt: skip
+        found = bring_in(ledger, loaded, portfolio, at_us=START_US, report=report)
+    finally:
+        ledger.close()
+    return loaded, found
+
+
+def _edit(path: Path, values: dict[str, Any]) -> None:
+    """Set keys of a settings file and keep its comments."""
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    for key, value in values.items():
+        document[key] = value
+    path.write_text(tomlkit.dumps(document), encoding="utf-8")

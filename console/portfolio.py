@@ -1,0 +1,161 @@
+"""Commands that bring files in and out: import, import-payments, export."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from console.command_line import HERE, AsJson, Folder, tell
+
+if TYPE_CHECKING:
+    from console.settings import Settings
+    from ledger.portfolio import ImportReport
+    from ledger.store import SqlLedger
+
+app = typer.Typer()
+
+File = Annotated[Path, typer.Argument(help="CSV or Parquet; with gzip where its name ends in .gz.", show_default=False)]
+At = Annotated[
+    str | None, typer.Option(help="When the file became known, for rehearsals: 2026-11-18T07:00:00Z; without it, now.")
+]
+
+
+@app.command("import", rich_help_panel="Data")
+def import_file(
+    file: File,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare everything, land nothing.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="The file holds every account of its creditors: others are withdrawn.")
+    ] = False,
+    decimal: Annotated[str | None, typer.Option(help="Sign that marks decimals: , or .")] = None,
+    dates: Annotated[str | None, typer.Option(help="Order of ambiguous dates: dmy or mdy.")] = None,
+    country: Annotated[str | None, typer.Option(help="Country of rows that name none, e.g. ES.")] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="Zone of instants without an offset; without it, the floor's.")
+    ] = None,
+    max_rejects: Annotated[
+        float | None, typer.Option(help="Share of bad rows above which nothing lands; without it, of the settings.")
+    ] = None,
+    at: At = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Bring accounts in: new, changed, withdrawn. Repeatable; the same file twice changes nothing."""
+    from console import settings
+
+    loaded = settings.load(folder)
+    given = {"decimal_mark": decimal, "date_order": dates, "country": country, "zone": zone or loaded.floor.zone}
+    with opened(loaded) as ledger, progress(quiet=as_json) as report:
+        found = bring_in(
+            ledger, loaded, file, at_us=_known(at), dry_run=dry_run, full=full, max_rejects=max_rejects, form=given,
+            report=report,
+        )  # fmt: skip
+    tell(found, as_json, lambda: summary(found))
+    raise typer.Exit(1 if found.refused else 0)
+
+
+def bring_in(
+    ledger: "SqlLedger",
+    loaded: "Settings",
+    file: Path,
+    *,
+    at_us: int,
+    report: Callable[[str, int, int], None],
+    dry_run: bool = False,
+    full: bool = False,
+    max_rejects: float | None = None,
+    form: dict[str, Any] | None = None,
+) -> "ImportReport":
+    """Import a file with the zones of the folder's own rule packs."""
+    from compliance.numbers import Numbers
+    from domain.errors import BadInput
+    from ledger.intake.cells import Form
+    from ledger.portfolio import import_portfolio
+
+    for name, allowed in (("decimal_mark", (",", ".")), ("date_order", ("dmy", "mdy"))):
+        value = (form or {}).get(name)
+        if value is not None and value not in allowed:
+            raise BadInput(f"import: {name} must be one of {' '.join(allowed)}, was {value!r}; correct it")
+    numbers = Numbers.load(loaded.rules)
+    return import_portfolio(
+        ledger,
+        file,
+        describe=numbers.describe,
+        address_zones=numbers.address_zones,
+        at_us=at_us,
+        dry_run=dry_run,
+        full=full,
+        max_reject_share=loaded.ledger.max_reject_share if max_rejects is None else max_rejects,
+        form=Form(**(form or {})),
+        progress=report,
+    )
+
+
+def summary(found: "ImportReport") -> str:
+    """Return what a file came to, for people."""
+    head = (
+        "[bold red]Refused: nothing landed.[/]"
+        if found.refused
+        else "[bold green]Landed.[/]"
+        if found.landed
+        else "[bold]Dry run: nothing landed.[/]"
+    )
+    lines = [
+        f"{head} {found.file}: {found.rows:,} rows of {found.kind}",
+        f"  {found.added:,} added, {found.changed:,} changed, {found.unchanged:,} unchanged, "
+        f"{found.withdrawn:,} withdrawn, {found.repeated:,} repeated",
+        f"  {found.new_people:,} new people, {found.touched_people:,} touched, {found.new_phones:,} new numbers",
+    ]
+    if found.rejects:
+        lines.append(
+            f"  [yellow]{found.rejected:,} rejected, {found.mended:,} mended: see {found.rejects}[/] "
+            "(correct it there and import it)"
+        )
+    if found.unknown_columns:
+        lines.append(f"  [yellow]columns not read: {', '.join(found.unknown_columns)}[/]")
+    lines += [f"  [dim]{note}[/]" for note in found.notes]
+    return "\n".join(lines)
+
+
+def _known(at: str | None) -> int:
+    import time
+
+    from console.running import instant
+
+    return instant(at) if at is not None else time.time_ns() // 1000
+
+
+@contextmanager
+def opened(loaded: "Settings") -> Iterator["SqlLedger"]:
+    """Give the folder's ledger and close it."""
+    from ledger.store import open_ledger
+
+    ledger = open_ledger(loaded.ledger_url)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a report of (what, done, of) that draws bars on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    out = Console(stderr=True)
+    if quiet or not out.is_terminal:
+        yield lambda _what, _done, _of: None
+        return
+    columns = (TextColumn("{task.description:<20}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=out, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, done: int, of: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=of)
+            bars.update(tasks[what], completed=done, total=of)
+
+        yield report

@@ -1,0 +1,115 @@
+"""Callable leads by hour of the floor's day: what is left to dial, and when the list will be empty."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from compliance.gate import Gate
+from console.settings import Settings
+from dialer.engine.state import CLOSED, State
+from domain.instants import HOUR, from_datetime, to_datetime
+from domain.people import Dossier
+from domain.settings import CampaignSettings, FloorSettings
+from ledger.plans import leads
+from ledger.reservations import batches
+from ledger.store import SqlLedger
+
+#: People read from the ledger at once.
+_CHUNK = 5_000
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A lead that may become callable."""
+
+    dossier: Dossier
+    debts: tuple[int, ...]
+    #: Not before this instant by the list.
+    from_us: int = 0
+
+
+class Stock(msgspec.Struct, frozen=True, kw_only=True):
+    """One campaign's stock."""
+
+    campaign: str
+    #: On the list and not closed.
+    leads: int
+    #: Instants at which hours begin, and the leads that may be dialled in each.
+    hours_us: tuple[int, ...]
+    callable: tuple[int, ...]
+
+
+def hours(floor: FloorSettings, at_us: int) -> tuple[int, ...]:
+    """Return the hours of the floor's day that are not over; those of the next day when all are."""
+    local = to_datetime(at_us, floor.zone)
+    for day in (local.date(), local.date().fromordinal(local.date().toordinal() + 1)):
+        first = from_datetime(datetime.combine(day, time(floor.first_hour), ZoneInfo(floor.zone)))
+        found = tuple(first + n * HOUR for n in range(floor.slots) if first + (n + 1) * HOUR > at_us)
+        if found:
+            return found
+    return ()
+
+
+def stock(
+    ledger: SqlLedger, settings: Settings, gate: Gate, state: State, names: Iterable[str], at_us: int
+) -> list[Stock]:
+    """Count the callable leads of campaigns by hour."""
+    wanted_us = hours(settings.floor, at_us)
+    found = []
+    for name in names:
+        campaign = settings.floor.campaign(name)
+        n_leads, counts = 0, [0] * len(wanted_us)
+        for candidate in candidates(ledger, settings, state, campaign, at_us):
+            n_leads += 1
+            for index in _callable(candidate, gate, campaign, wanted_us, at_us):
+                counts[index] += 1
+        found.append(Stock(campaign=name, leads=n_leads, hours_us=wanted_us, callable=tuple(counts)))
+    return found
+
+
+def candidates(
+    ledger: SqlLedger, settings: Settings, state: State, campaign: CampaignSettings, at_us: int
+) -> Iterator[Candidate]:
+    """Yield the leads of a campaign: as its engine holds them, or as a list made now would."""
+    running = state.campaigns.get(campaign.name)
+    if running is not None and running.leads:
+        for lead in running.leads.values():
+            if lead.place != CLOSED:
+                yield Candidate(dossier=state.people[lead.person], debts=lead.debts, from_us=lead.at_us)
+        return
+    with ledger.reading() as connection:
+        for chunk in batches(leads(connection, campaign, at_us, settings.floor.zone), _CHUNK):
+            dossiers = {one.person: one for one in ledger.dossiers([listed.person for listed in chunk], at_us)}
+            for listed in chunk:
+                yield Candidate(dossier=dossiers[listed.person], debts=listed.debts)
+
+
+def _callable(
+    candidate: Candidate, gate: Gate, campaign: CampaignSettings, hours_us: tuple[int, ...], at_us: int
+) -> set[int]:
+    """Return the indices of the hours in which some number of a lead may be dialled."""
+    found: set[int] = set()
+    for phone in candidate.dossier.phones:
+        allowed_until = denied_until = 0
+        for index, start_us in enumerate(hours_us):
+            end_us = start_us + HOUR
+            asked_us = max(start_us, at_us, candidate.from_us, denied_until)
+            if index in found or asked_us >= end_us:
+                continue
+            if asked_us >= allowed_until:
+                verdict = gate.judge(
+                    candidate.dossier,
+                    at_us=asked_us,
+                    phone=phone,
+                    debts=candidate.debts,
+                    actor=campaign.actor,
+                    purpose=campaign.purpose,
+                )
+                if not verdict.allowed:
+                    denied_until = verdict.next_allowed_at_us or hours_us[-1] + HOUR
+                    if denied_until >= end_us:
+                        continue
+                allowed_until = verdict.valid_until_us or 0
+            found.add(index)
+    return found

@@ -1,0 +1,247 @@
+"""Why somebody was called, why not, until when, and outranked by what: the record folded up to an instant.
+
+Folding gives the engine's own view of that instant, so the answer is what the engine knew and not a reconstruction.
+"""
+
+from datetime import date
+
+import msgspec
+
+from compliance.explaining import Answer
+from compliance.gate import Gate
+from console.settings import Settings
+from dialer.engine import Engine
+from dialer.engine.state import READY, Campaign, LeadState, State
+from domain.errors import BadInput
+from domain.instants import to_datetime
+from domain.people import Debt, Dossier, Stop, Verdict
+from domain.settings import CampaignSettings
+from ledger import queries
+from ledger.schema import attempt
+from ledger.store import SqlLedger
+
+#: Attempts and denials shown, newest last.
+LAST = 20
+
+
+class OnPhone(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate says of one number of the person."""
+
+    phone: int
+    line_type: str
+    zones: tuple[str, ...]
+    verdict: Verdict
+    #: Each rule that binds, with what it says.
+    rules: list[Answer]
+
+
+class OnCampaign(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the person stands in one campaign."""
+
+    campaign: str
+    state: str
+    mode: str
+    #: ready, parked, held, busy, closed, or not_listed.
+    place: str
+    #: One sentence.
+    said: str
+    rank: int | None = None
+    #: Leads that are callable and stand before this one, and the first of them.
+    before: int | None = None
+    first: int | None = None
+    attempts: int = 0
+    next_us: int | None = None
+    agent: str | None = None
+    pacing: str = ""
+    phones: list[OnPhone] = []
+
+
+class Why(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides about one account at an instant."""
+
+    account: str
+    creditor: str
+    at_us: int
+    person: int
+    debts: tuple[Debt, ...]
+    stops: tuple[Stop, ...]
+    campaigns: list[OnCampaign]
+    attempts: list[queries.Attempt]
+    denials: list[queries.Denial]
+
+
+def folded(ledger: SqlLedger, stream: str, gate: Gate, at_us: int | None) -> State:
+    """Return the engine's state after the last row at or before an instant; None: after the last row."""
+    engine = Engine(gate)
+    found = ledger.last_snapshot(stream)
+    if found is not None and (at_us is None or found.at_us <= at_us):
+        engine = Engine.restore(found.state, gate)
+    for row in ledger.read(stream, engine.seq):
+        if at_us is not None and row.at_us > at_us:
+            break
+        engine.fold(row)
+    return engine.state
+
+
+def why(ledger: SqlLedger, settings: Settings, account: str, creditor: str | None, at_us: int | None) -> list[Why]:
+    """Return the answer for each creditor that has this account.
+
+    Raises
+    ------
+    BadInput
+        When no creditor has it.
+    """
+    with ledger.reading() as connection:
+        accounts = queries.accounts(connection, account, creditor)
+    if not accounts:
+        whose = f" of creditor {creditor!r}" if creditor else ""
+        raise BadInput(f"why: no account {account!r}{whose} is on record; check its spelling, or import it first")
+    gate = Gate.load(settings.rules)
+    state = folded(ledger, settings.floor.stream, gate, at_us)
+    now_us = at_us if at_us is not None else present_us(state)
+    return [_answer(ledger, settings, gate, state, found, now_us) for found in accounts]
+
+
+def present_us(state: State) -> int:
+    """Return the present: the floor's own where its clock is rehearsed."""
+    import time
+
+    return state.at_us if state.rehearsed else max(state.at_us, time.time_ns() // 1000)
+
+
+def _answer(ledger: SqlLedger, settings: Settings, gate: Gate, state: State, found: queries.Account, at_us: int) -> Why:
+    dossier = state.people.get(found.person) or ledger.dossiers([found.person])[0]
+    with ledger.reading() as connection:
+        attempts = list(queries.attempts(connection, attempt.c.person == found.person, attempt.c.reserved_us <= at_us))
+        denials = queries.denials(connection, found.person, until_us=at_us)
+    return Why(
+        account=found.account,
+        creditor=found.creditor,
+        at_us=at_us,
+        person=found.person,
+        debts=dossier.debts,
+        stops=dossier.stops,
+        campaigns=[
+            _on_campaign(settings, campaign, gate, state, dossier, found, at_us)
+            for campaign in settings.floor.campaigns
+        ],
+        attempts=attempts[-LAST:],
+        denials=denials[-LAST:],
+    )
+
+
+def _on_campaign(
+    settings: Settings,
+    campaign: CampaignSettings,
+    gate: Gate,
+    state: State,
+    dossier: Dossier,
+    found: queries.Account,
+    at_us: int,
+) -> OnCampaign:
+    running = state.campaigns.get(campaign.name)
+    lead = running.leads.get(dossier.person) if running is not None else None
+    mode = running.mode if running is not None else campaign.mode
+    word = running.state if running is not None else "never run"
+    if running is None or lead is None:
+        said = _why_not_listed(campaign, dossier, found, at_us, settings.floor.zone)
+        return OnCampaign(campaign=campaign.name, state=word, mode=mode, place="not_listed", said=said)
+    pacing = running.pacing.reason if running.pacing is not None else ""
+    phones = [
+        OnPhone(
+            phone=phone.phone,
+            line_type=phone.line_type,
+            zones=phone.zones,
+            verdict=gate.judge(
+                dossier, at_us=at_us, phone=phone, debts=lead.debts, actor=campaign.actor, purpose=campaign.purpose
+            ),
+            rules=gate.explain(
+                dossier, at_us=at_us, phone=phone, debts=lead.debts, actor=campaign.actor, purpose=campaign.purpose
+            ),
+        )
+        for phone in dossier.phones
+    ]
+    before, first = _before(running, lead)
+    said = _said(state, running, lead, phones, before, at_us, settings.floor.zone)
+    return OnCampaign(
+        campaign=campaign.name,
+        state=word,
+        mode=mode,
+        place=lead.place,
+        said=said,
+        rank=lead.rank,
+        before=before if lead.place == READY else None,
+        first=first,
+        attempts=lead.attempts,
+        next_us=lead.at_us or None,
+        agent=lead.call_back or lead.owner,
+        pacing=pacing,
+        phones=phones,
+    )
+
+
+def _before(campaign: Campaign, lead: LeadState) -> tuple[int, int | None]:
+    """Return how many callable leads stand before this one, and who is first."""
+    ahead = sorted(
+        (rank, token, person)
+        for rank, token, person in campaign.ready
+        if campaign.leads[person].token == token and (rank, token) < (lead.rank, lead.token)
+    )
+    return len(ahead), ahead[0][2] if ahead else None
+
+
+def _said(
+    state: State,
+    campaign: Campaign,
+    lead: LeadState,
+    phones: list[OnPhone],
+    before: int,
+    at_us: int,
+    zone: str,
+) -> str:
+    if lead.place == "closed":
+        return f"off the list: {lead.why.replace('_', ' ')}, after {lead.attempts} attempts"
+    if lead.place == "busy":
+        call = state.person_call.get(lead.person)
+        return f"in call {call} at this moment" if call else "on an agent's screen at this moment"
+    if lead.place == "parked":
+        back = "" if lead.at_us <= 0 else f" until {to_datetime(lead.at_us, zone):%a %d %b %H:%M:%S}"
+        return f"waits{back}: {lead.why.replace('_', ' ')}"
+    if lead.place == "held":
+        whom = lead.call_back or lead.owner
+        return f"waits for {f'agent {whom}' if whom else 'an agent to be reserved'}: must not find nobody"
+    if phones and not any(phone.verdict.allowed for phone in phones):
+        rules = ", ".join(sorted({str(phone.verdict.rule) for phone in phones}))
+        return f"callable by the list, but every number is denied by {rules}"
+    if not phones:
+        return "has no usable number"
+    if campaign.state != "running":
+        return f"callable, but the campaign is {campaign.state}"
+    place = "next in line" if not before else f"{before:,} callable leads rank before it"
+    return f"callable: {place}"
+
+
+def _why_not_listed(campaign: CampaignSettings, dossier: Dossier, found: queries.Account, at_us: int, zone: str) -> str:
+    """Name the first word of the selection that leaves the account out."""
+    debt = next((one for one in dossier.debts if one.debt == found.debt), None)
+    chosen, today = campaign.selection, to_datetime(at_us, zone).date()
+    if debt is None or debt.state != "open":
+        return f"not on its list: the debt is {debt.state if debt else 'not on record at that time'}"
+    if chosen.countries and dossier.country not in chosen.countries:
+        return (
+            f"not on its list: selection.countries is {', '.join(chosen.countries)}, the debtor's is {dossier.country}"
+        )
+    if chosen.creditors and found.creditor not in chosen.creditors:
+        return f"not on its list: selection.creditors leaves {found.creditor} out"
+    if chosen.products and debt.product not in chosen.products:
+        return f"not on its list: selection.products leaves {debt.product} out"
+    if debt.balance_minor < chosen.min_balance_minor:
+        return f"not on its list: the balance {debt.balance_minor} is below selection.min_balance_minor"
+    days = (today - date.fromisoformat(debt.due_on)).days if debt.due_on else None
+    if chosen.min_days_due is not None and (days is None or days < chosen.min_days_due):
+        return f"not on its list: due for {days} days, selection.min_days_due is {chosen.min_days_due}"
+    if chosen.max_days_due is not None and (days is None or days > chosen.max_days_due):
+        return f"not on its list: due for {days} days, selection.max_days_due is {chosen.max_days_due}"
+    if not dossier.phones:
+        return "not on its list: no number is on record"
+    return "not on its list: the list was not loaded at that time, or the account was imported after it"

@@ -1,0 +1,135 @@
+"""The answers of `why` for people."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from compliance.gate import Gate
+from console.board_view import REASONS
+from console.why import OnCampaign, OnPhone, Why
+from domain.instants import to_datetime
+from domain.money import amount_text
+from ledger.queries import Pacing
+
+_PLACES = {"ready": "green", "busy": "green", "parked": "yellow", "held": "yellow"}
+
+
+def answer(found: Why, gate: Gate, zone: str) -> RenderableType:
+    """Return one account's answer."""
+    when = f"{to_datetime(found.at_us, zone):%a %d %b %Y %H:%M:%S} {zone}"
+    head = Text.assemble((found.account, "bold"), f" · {found.creditor} · person {found.person} · {when}")
+    parts: list[RenderableType] = [head, _debts(found), *_stops(found, zone)]
+    parts += [_campaign(one, gate, zone) for one in found.campaigns]
+    parts += _attempts(found, zone)
+    return Group(*parts)
+
+
+def _debts(found: Why) -> Text:
+    shown = [
+        f"debt {debt.debt}: {amount_text(debt.balance_minor, debt.currency)} {debt.product or ''} "
+        f"due {debt.due_on or 'unknown'}, {debt.state}"
+        for debt in found.debts
+    ]
+    return Text("  " + "\n  ".join(shown))
+
+
+def _stops(found: Why, zone: str) -> Iterable[Text]:
+    for stop in found.stops:
+        scope = f" on debt {stop.debt}" if stop.debt else f" on number {stop.phone}" if stop.phone else ""
+        until = f" until {to_datetime(stop.until_us, zone):%d %b %Y %H:%M}" if stop.until_us else ""
+        yield Text(f"  stop: {stop.kind.replace('_', ' ')}{scope}{until}", style="red")
+
+
+def _campaign(one: OnCampaign, gate: Gate, zone: str) -> RenderableType:
+    colour = _PLACES.get(one.place, "bright_black")
+    said = Text(one.said, style=f"bold {colour}")
+    if one.place == "ready" and one.before:
+        said.append(f" (rank {one.rank}; first is person {one.first})", style="dim")
+    parts: list[RenderableType] = [said]
+    if one.pacing and one.place == "ready":
+        parts.append(Text(f"pacing then: {REASONS.get(one.pacing, one.pacing)}", style="dim"))
+    parts += [_phone(phone, gate, zone) for phone in one.phones]
+    title = f"{escape(one.campaign)} · {one.mode} · {one.state} · {one.attempts} attempts"
+    return Panel(Group(*parts), title=title, title_align="left", border_style=colour)
+
+
+def _phone(phone: OnPhone, gate: Gate, zone: str) -> RenderableType:
+    verdict = phone.verdict
+    head = Text.assemble(
+        (f"number {phone.phone}", "bold"), f" {phone.line_type}, {verdict.local_time} for the debtor: "
+    )
+    if verdict.allowed:
+        until = f" until {to_datetime(verdict.valid_until_us, zone):%a %d %b %H:%M}" if verdict.valid_until_us else ""
+        head.append(f"allowed{until}", style="green")
+        if verdict.agent_always:
+            head.append(", only with an agent reserved", style="yellow")
+    else:
+        row = gate.row(verdict.rule) if verdict.rule else None
+        head.append(f"denied by {verdict.rule}", style="red")
+        if verdict.next_allowed_at_us:
+            head.append(f", next allowed {to_datetime(verdict.next_allowed_at_us, zone):%a %d %b %H:%M}")
+        if row is not None:
+            head.append(f"\n    {row.citation}", style="dim")
+    table = Table.grid(padding=(0, 1))
+    for rule in phone.rules:
+        mark = "[green]✓[/]" if rule.passed else "[red]✗[/]"
+        table.add_row("   ", mark, escape(rule.rule), f"[dim]{escape(rule.detail)}[/]")
+    return Group(head, table)
+
+
+def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:
+    if not found.attempts and not found.denials:
+        return
+    table = Table(box=None, pad_edge=False, title="Attempts and denials, newest last", title_justify="left")
+    for title in ("when", "campaign", "number", "what"):
+        table.add_column(title)
+    lines = [
+        (
+            one.reserved_us,
+            one.campaign,
+            one.phone,
+            f"{one.disposition or one.phase}"
+            + (f", agent {one.agent}" if one.agent else "")
+            + (f", talked {one.talk_us / 1e6:.0f} s" if one.talk_us else "")
+            + f"  [dim]{one.call_id}, rules {one.rules}[/]",
+        )
+        for one in found.attempts
+    ]
+    lines += [
+        (
+            one.at_us,
+            one.campaign,
+            one.phone or 0,
+            f"[red]denied by {one.verdict.rule}[/]  [dim]{one.verdict.local_time}[/]",
+        )
+        for one in found.denials
+    ]
+    for at_us, campaign, phone, what in sorted(lines):
+        table.add_row(f"{to_datetime(at_us, zone):%a %d %b %H:%M:%S}", campaign, str(phone), what)
+    yield table
+
+
+def pacing(found: Sequence[Pacing], zone: str) -> RenderableType:
+    """Return pacing decisions, oldest first."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("when", "campaign", "calls", "why", "free", "soon free", "answers", "budget", "ringing", "waiting"):
+        table.add_column(title, justify="left" if title in ("when", "campaign", "why") else "right")
+    for one in found:
+        fact = one.decision
+        table.add_row(
+            f"{to_datetime(one.at_us, zone):%H:%M:%S.%f}"[:-3],
+            fact.campaign,
+            f"+{fact.dials}",
+            REASONS.get(fact.reason, fact.reason),
+            str(fact.free),
+            f"{fact.expected_free:.1f}",
+            f"{fact.expected_answers:.1f}",
+            f"{fact.budget_left:.1f}",
+            str(fact.ringing),
+            str(fact.waiting),
+        )
+    return table if found else Text("No pacing decision is on record near that instant.")
