@@ -66,6 +66,7 @@ class Commits:
         self.seq = 0
         #: Rows not yet durable.
         self.pending = 0
+        self._refused = False
         #: Why the last commit failed; empty when it did not.
         self.trouble = ""
 
@@ -85,10 +86,11 @@ class Commits:
         since_s = self._in_flight_since_s or (self._waiting_since_s if self._waiting else 0.0)
         return int((time.monotonic() - since_s) * 1e6) if since_s else 0
 
-    async def until(self, seq: int) -> None:
-        """Wait until a row is durable."""
+    async def until(self, seq: int) -> bool:
+        """Wait until a row is durable; False when it never will be, because the ledger refused for good."""
         async with self._durable:
-            await self._durable.wait_for(lambda: self.seq >= seq)
+            await self._durable.wait_for(lambda: self.seq >= seq or self._refused)
+        return self.seq >= seq
 
     async def run(self) -> None:
         """Commit until cancelled.
@@ -96,37 +98,48 @@ class Commits:
         Any error but `LedgerStalled` is the ledger refusing the rows for good, e.g. because somebody else writes this
         stream; it is the floor's end.
         """
-        loop = asyncio.get_running_loop()
         try:
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
                 rows, self._waiting = self._waiting, []
                 self._in_flight_since_s = self._waiting_since_s
-                retry_s = _RETRY_FIRST_S
-                while True:
-                    started_s = time.monotonic()
-                    try:
-                        answers, numbers = await loop.run_in_executor(self._thread, self._commit, rows)
-                        break
-                    except LedgerStalled as error:  # locked, disk full, server away: the rows stay ours
-                        if not self.trouble:
-                            log.error("commit_failed", rows=len(rows), error=str(error))
-                        self.trouble = str(error)
-                    await asyncio.sleep(retry_s)
-                    retry_s = min(retry_s * 2, _RETRY_MOST_S)
-                if self.trouble:
-                    log.info("commit_recovered", rows=len(rows))
-                    self.trouble = ""
-                self._measure.add(time.monotonic() - started_s)
+                answers, numbers = await self._insist(rows)
                 self._in_flight_since_s = 0.0
                 self.seq = rows[-1].seq
                 self.pending -= len(rows)
                 self._deliver(Committed(rows=rows, answers=answers, numbers=numbers))
-                async with self._durable:
-                    self._durable.notify_all()
+                await self._notify()
+        except Exception:
+            self._refused = True
+            await self._notify()
+            raise
         finally:
             self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _notify(self) -> None:
+        async with self._durable:
+            self._durable.notify_all()
+
+    async def _insist(self, rows: list[Row]) -> tuple[tuple[Reserved | Stale, ...], dict[int, str]]:
+        """Commit a batch, again and again while the ledger stalls."""
+        retry_s = _RETRY_FIRST_S
+        while True:
+            started_s = time.monotonic()
+            try:
+                done = await asyncio.get_running_loop().run_in_executor(self._thread, self._commit, rows)
+            except LedgerStalled as error:
+                if not self.trouble:
+                    log.error("commit_failed", rows=len(rows), error=str(error))
+                self.trouble = str(error)
+                await asyncio.sleep(retry_s)
+                retry_s = min(retry_s * 2, _RETRY_MOST_S)
+                continue
+            self._measure.add(time.monotonic() - started_s)
+            if self.trouble:
+                log.info("commit_recovered", rows=len(rows))
+                self.trouble = ""
+            return done
 
     def _commit(self, rows: list[Row]) -> tuple[tuple[Reserved | Stale, ...], dict[int, str]]:
         # Digits first: a lookup that fails must not come after a commit that would then be tried twice.

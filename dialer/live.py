@@ -332,10 +332,9 @@ class Floor:
     async def _flush(self, within_s: float = _FLUSH_WITHIN_S) -> bool:
         """Wait until the rows of this moment are durable; return whether they are."""
         try:
-            await asyncio.wait_for(self._commits.until(self._engine.seq), within_s)
+            return await asyncio.wait_for(self._commits.until(self._engine.seq), within_s)
         except TimeoutError:
             return False
-        return True
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

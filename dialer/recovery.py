@@ -111,5 +111,5 @@ class Snapshots:
         stream, seq, at_us = now.settings.stream, now.seq, now.at_us
         self._measure.add(time.perf_counter() - started_s)
         self._last_seq = seq
-        await self._commits.until(seq)
-        await self._lookups.insist("snapshot", self._save, stream, seq, at_us, image)
+        if await self._commits.until(seq):
+            await self._lookups.insist("snapshot", self._save, stream, seq, at_us, image)

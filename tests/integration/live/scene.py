@@ -4,23 +4,26 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from compliance.gate import Gate
-from dialer.clocks import Clock, RehearsedClock
+from dialer.clocks import RehearsedClock
 from dialer.control import Client
 from dialer.live import Floor
+from dialer.robots import Habits, Robots
 from domain.calls import Mode
+from domain.errors import BadInput
 from domain.instants import parse
 from domain.people import CapKey, Debt, Dossier, Phone
 from domain.settings import CampaignSettings, FloorSettings
 from ledger.people import enroll
 from ledger.store import SqlLedger
-from tests.integration.live.telephone import Exchange, Line
+from tests.integration.live.telephone import Exchange
 
 #: A Wednesday afternoon in Spain.
 START_US = parse("2026-11-18T15:30:00+00:00")
 RULES = Path(__file__).parents[3] / "config" / "rules"
+T = TypeVar("T")
 CAMPAIGN = CampaignSettings(name="es", mode=Mode.power, ratio=2.0, wrapup_s=5.0, ring_timeout_s=5.0)
 
 
@@ -28,7 +31,7 @@ def settings(*campaigns: CampaignSettings, **fields: Any) -> FloorSettings:
     return FloorSettings(campaigns=campaigns or (CAMPAIGN,), **{"tick_s": 0.05, "max_lines": 40} | fields)
 
 
-def people(n: int) -> list[Dossier]:
+def people(n: int, first: int = 1) -> list[Dossier]:
     """Debtors of Madrid, ids from 1; a person's debt and phone have ids of their own."""
     return [
         Dossier(
@@ -41,13 +44,13 @@ def people(n: int) -> list[Dossier]:
             debts=(Debt(debt=person + 1_000_000, creditor=1, balance_minor=10_000 + person, currency="EUR"),),
             phones=(Phone(phone=person + 500_000, country="ES", line_type="mobile", geographic=False),),
         )
-        for person in range(1, n + 1)
+        for person in range(first, n + 1)
     ]
 
 
-def fill(ledger: SqlLedger, n: int) -> None:
+def fill(ledger: SqlLedger, n: int, first: int = 1) -> None:
     """Put people on record; the last digit of a number is that of its person."""
-    listed = people(n)
+    listed = people(n, first)
     with ledger.writing() as connection:
         enroll(connection, listed, {one.phones[0].phone: f"+346{one.person:08d}" for one in listed}, START_US)
 
@@ -95,6 +98,23 @@ async def running(one: Floor) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
+@asynccontextmanager
+async def staffed(folder: Path, n: int, habits: Habits) -> AsyncIterator[Robots]:
+    """Let robots work the floor of a folder."""
+    robots = Robots(folder / "cadencia.sock", [f"a{number}" for number in range(1, n + 1)], habits=habits)
+    task = asyncio.create_task(robots.work())
+    try:
+        yield robots
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def records(ledger: SqlLedger, kind: type[T]) -> list[T]:
+    """Return the floor's records of a kind."""
+    return [row.record for row in ledger.read("floor") if isinstance(row.record, kind)]
+
+
 async def until(true: Callable[[], Any], within_s: float = 20.0) -> None:
     """Wait until something holds."""
     async with asyncio.timeout(within_s):
@@ -102,14 +122,23 @@ async def until(true: Callable[[], Any], within_s: float = 20.0) -> None:
             await asyncio.sleep(0.01)
 
 
-async def connected(folder: Path, within_s: float = 20.0) -> Client:
+@asynccontextmanager
+async def connected(folder: Path, within_s: float = 20.0) -> AsyncIterator[Client]:
     """Connect to the control socket as soon as it is served."""
     async with asyncio.timeout(within_s):
         while True:
             try:
-                return await Client.open(folder / "cadencia.sock")
-            except Exception:  # noqa: BLE001 - whatever keeps it away, until the time is over
+                client = await Client.open(folder / "cadencia.sock")
+                break
+            except BadInput:
                 await asyncio.sleep(0.02)
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
-__all__ = ["START_US", "Clock", "Line", "connected", "exchange", "fill", "floor", "people", "running", "settings", "until"]
+async def up(folder: Path) -> None:
+    """Wait until the floor of a folder answers."""
+    async with connected(folder):
+        pass

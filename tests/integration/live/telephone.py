@@ -1,6 +1,6 @@
 """A telephone network that outlives the floor: what a killed engine meets again when it comes back.
 
-`Exchange` runs in the test and keeps its calls whatever happens to the floor; `Line` is the floor's switch, a socket to it.
+`Exchange` runs in the test and keeps its calls whatever happens to the floor; `Line` is the floor's socket to it.
 Numbers end in what happens: see `FATES`. The exchange remembers the truth of every call, to compare the record with.
 """
 
@@ -18,8 +18,8 @@ from domain.calls import AnswerClass, Cause
 from domain.errors import SwitchLost
 from domain.events import (
     Abandoned,
-    AnyEvent,
     Answered,
+    AnyEvent,
     Connected,
     Ended,
     EndedCall,
@@ -175,9 +175,7 @@ class Exchange:
     def _talk(self, channel: Channel, agent: str) -> None:
         channel.state, channel.agent = "talking", agent
         self._tell(Connected(at_us=0, call_id=channel.order.call_id, agent=agent))
-        self._after(
-            channel, self.pace_s * self._chance.uniform(1, 4), lambda channel: self._end(channel, "connected")
-        )
+        self._after(channel, self.pace_s * self._chance.uniform(1, 4), lambda channel: self._end(channel, "connected"))
 
     def _queue(self, channel: Channel) -> None:
         channel.state = "queued"
@@ -202,9 +200,7 @@ class Exchange:
         if channel.timer is not None and channel.timer is not asyncio.current_task():
             channel.timer.cancel()
         if truth in ("connected", "abandoned"):
-            self._remembered[call_id] = EndedCall(
-                call_id=call_id, answer_class=AnswerClass(truth), agent=channel.agent
-            )
+            self._remembered[call_id] = EndedCall(call_id=call_id, answer_class=AnswerClass(truth), agent=channel.agent)
         self._tell(Ended(at_us=0, call_id=call_id, cause=cause))
 
 

@@ -234,16 +234,12 @@ def test_a_promise_carries_debt_sum_and_day() -> None:
 
 
 def test_a_plan_carries_its_instalments() -> None:
-    (event,) = order(
-        "dispose", agent="a1", disposition="plan", amount_minor=9_000, due_on="2026-11-30", instalments=3
-    )
+    (event,) = order("dispose", agent="a1", disposition="plan", amount_minor=9_000, due_on="2026-11-30", instalments=3)
     assert (event.disposition, event.amount_minor, event.instalments) == ("plan", 9_000, 3)
 
 
 def test_a_call_back_is_kept_where_the_rules_allow_it() -> None:
-    (event,) = order(
-        "dispose", agent="a1", disposition="call_back", call_back_at="2026-11-19T11:00:00+01:00", own=True
-    )
+    (event,) = order("dispose", agent="a1", disposition="call_back", call_back_at="2026-11-19T11:00:00+01:00", own=True)
     assert (event.call_back_us, event.own) == (parse("2026-11-19T10:00:00Z"), True)
 
 
