@@ -30,6 +30,7 @@ from domain.errors import BadInput
 AMI_PORT = 5038
 SIP_PORT = 5060
 START_PATIENCE_S = 30.0
+STOP_PATIENCE_S = 5.0
 FIRST_AGENT = 1001
 #: Files without which Asterisk complains or leaves a module out, though their defaults suit the lab.
 BARE = dict.fromkeys(("amd", "ccss", "cel", "features", "stasis", "udptl"), "[general]\n")
@@ -328,7 +329,7 @@ def stop(directory: Path) -> bool:
     state = find(directory)
     if state is None:
         return False
-    deadline = time.monotonic() + 2 * supervise.GRACE_S
+    deadline = time.monotonic() + STOP_PATIENCE_S
     os.kill(state.pid, signal.SIGTERM)
     while _started(state.pid) == state.started:
         if time.monotonic() > deadline:

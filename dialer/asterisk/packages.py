@@ -6,6 +6,7 @@ loader that came with it. The mirror is the one of the machine's own apt setting
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -180,18 +181,7 @@ def _source() -> tuple[str, str]:
         raise BadInput(f"lab: CADENCIA_DEBIAN_KEYRING names {key}, where there is no file; correct it")
     # Debian's whole keyring comes before the key file that the machine uses for its own suite only.
     key = key or next((str(keyring) for keyring in KEYRINGS if keyring.is_file()), None)
-    listing = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)|$(SIGNED_BY)", "Created-By: Packages"],
-        capture_output=True, text=True, check=False,
-    ).stdout  # fmt: skip
-    for row in listing.splitlines():
-        origin, label, address, signed_by = row.split("|")
-        # Origin is known only after an `apt-get update`; without one the address must tell.
-        ours = origin == "Debian" or (not origin and "debian" in address)
-        if ours and label != "Debian-Security" and "security" not in address:
-            mirror = mirror or address
-            key = key or (signed_by if Path(signed_by).is_file() else None)
-            break
+    mirror = mirror or next(iter(_mirrors()), None)
     if mirror is None:
         raise BadInput(
             "lab: the apt settings of this machine name no Debian mirror; set CADENCIA_DEBIAN_MIRROR to the address of "
@@ -203,6 +193,18 @@ def _source() -> tuple[str, str]:
             "CADENCIA_DEBIAN_KEYRING to the key file"
         )
     return mirror, key
+
+
+def _mirrors() -> list[str]:
+    """Return the addresses in the machine's apt settings that look like Debian's archive, the likeliest first."""
+    debian = ["Created-By: Packages", "Origin: Debian", "Label: Debian"]
+    known = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)", *debian], capture_output=True, text=True, check=False
+    )
+    # Before the first `apt-get update` nothing has told its origin; then only addresses can be had, and must do.
+    planned = subprocess.run(["apt-get", "--print-uris", "update"], capture_output=True, text=True, check=False)
+    found = re.findall(r"^'(\S+/)dists/[a-z]+/main/binary-\w+/Packages", planned.stdout, re.MULTILINE)
+    return [*known.stdout.split(), *sorted(found, key=lambda address: not address.endswith("/debian/"))]
 
 
 def _download(suite: str, apt: Path) -> list[Path]:
