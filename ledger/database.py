@@ -88,7 +88,7 @@ def _engine(url: str, patience_s: float) -> Engine:
         return _sqlite(parsed, patience_s)
     if name in {"postgresql", "postgres"}:
         wait_ms = int(patience_s * 1000)
-        return create_engine(
+        engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             connect_args={
                 "options": f"-c lock_timeout={wait_ms} -c timezone=UTC",
@@ -96,6 +96,9 @@ def _engine(url: str, patience_s: float) -> Engine:
                 "tcp_user_timeout": 2 * wait_ms,
             },
         )
+        # Many rows in one statement, instead of one statement a row.
+        engine.dialect.use_insertmanyvalues_wo_returning = True
+        return engine
     raise BadInput(
         f"ledger: {parsed.render_as_string()!r} is neither an SQLite file nor PostgreSQL; "
         "write sqlite:///ledger.db or postgresql://user@host/name"

@@ -21,7 +21,7 @@ from ledger.database import streamed
 from ledger.people import dossiers
 from ledger.plans import read_chunk
 from ledger.projections import Grants, Known, Projection, attempt_row, dialled_row, known_attempts
-from ledger.reservations import announce, batches, bump, compare, upsert, versions
+from ledger.reservations import announce, batches, bump, compare, overwrite, versions
 from ledger.schema import attempt, history, journal, stream
 
 _keys = msgspec.json.Decoder(tuple[CapKey, ...])
@@ -69,14 +69,7 @@ def write(connection: Connection, rows: Sequence[Row]) -> Grants:
         )
         projection.take(row)
     connection.execute(insert(journal), written)
-    statement = upsert(connection, stream)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[stream.c.stream],
-            set_={column: statement.excluded[column] for column in ("seq", "at_us", "hash")},
-        ),
-        {"stream": floor, "seq": seq, "at_us": fresh[-1].at_us, "hash": previous},
-    )
+    overwrite(connection, stream, [{"stream": floor, "seq": seq, "at_us": fresh[-1].at_us, "hash": previous}])
     projection.write(connection)
     return grants | projection.grants
 

@@ -46,7 +46,7 @@ from domain.orders import Reserve
 from domain.people import CapKey, ContactEvent, stops_after
 from domain.records import Row
 from ledger.people import NOT_DIALLED, from_ids, ids, put_stops
-from ledger.reservations import announce, batches, bump, compare, upsert
+from ledger.reservations import announce, batches, bump, compare, overwrite
 from ledger.schema import (
     agent_state,
     attempt,
@@ -227,8 +227,8 @@ class Projection:
         put_stops(connection, self._stops)
         if self._numbers:
             connection.execute(_NUMBERS, self._numbers)
-        _replace(connection, lead, list(self._leads.values()), ("campaign", "person"))
-        _replace(connection, campaign, self._campaigns, ("campaign",), keep=("state", "why"))
+        overwrite(connection, lead, list(self._leads.values()))
+        overwrite(connection, campaign, self._campaigns, keep=("state", "why"))
         if self._campaign_states:
             connection.execute(_CAMPAIGN_STATES, self._campaign_states)
         announce(connection, self._news, self._known_us, self._stream)
@@ -446,17 +446,6 @@ class Projection:
 
     def _step(self, call_id: str) -> dict[str, Any]:
         return self._progress.setdefault(call_id, {"of": call_id})
-
-
-def _replace(
-    connection: Connection, table: Table, rows: list[dict[str, Any]], key: tuple[str, ...], keep: tuple[str, ...] = ()
-) -> None:
-    """Insert rows, or overwrite what stands under their key but for the columns to keep."""
-    if not rows:
-        return
-    statement = upsert(connection, table)
-    columns = {column: statement.excluded[column] for column in rows[0] if column not in (*key, *keep)}
-    connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=columns), rows)
 
 
 def _first(column: str) -> Any:

@@ -33,7 +33,28 @@ def batches(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
 
 def upsert(connection: Connection, table: Table) -> Any:
     """Return an INSERT that knows ON CONFLICT, in the database's own dialect."""
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    return _insert(connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
+
+
+def overwrite(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], *, keep: tuple[str, ...] = ()
+) -> None:
+    """Insert whole rows, or overwrite what stands under their primary key but for the columns to keep."""
+    if rows:
+        connection.execute(_overwriting(connection.dialect.name, table, keep), rows)
+
+
+@cache
+def _overwriting(dialect: str, table: Table, keep: tuple[str, ...]) -> Any:
+    statement = _insert(dialect, table)
+    changed = [one.name for one in table.columns if not one.primary_key and one.name not in keep]
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_={name: statement.excluded[name] for name in changed}
+    )
 
 
 def versions(connection: Connection, keys: Collection[str], *, lock: bool = False) -> dict[str, int]:
@@ -64,7 +85,7 @@ def bump(connection: Connection, keys: Iterable[str]) -> None:
 
 @cache
 def _bump(dialect: str) -> Any:
-    statement: Any = (postgresql if dialect == "postgresql" else sqlite).insert(cap_key)
+    statement = _insert(dialect, cap_key)
     return statement.on_conflict_do_update(
         index_elements=[cap_key.c.key], set_={"version": cap_key.c.version + statement.excluded.version}
     )
