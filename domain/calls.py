@@ -3,7 +3,13 @@
 from enum import StrEnum
 
 
-class Phase(StrEnum):
+class Word(StrEnum):
+    """A closed set of words, hashed as the text it is: Enum has a slow hash of its own, and these are keys everywhere."""
+
+    __hash__ = str.__hash__
+
+
+class Phase(Word):
     """Where a call is in its life; `dialer.engine.transitions` says what leads where."""
 
     reserving = "reserving"
@@ -19,7 +25,7 @@ class Phase(StrEnum):
     closed = "closed"
 
 
-class AnswerClass(StrEnum):
+class AnswerClass(Word):
     """Every answered call ends in exactly one."""
 
     connected = "connected"
@@ -29,7 +35,7 @@ class AnswerClass(StrEnum):
     lost = "lost"
 
 
-class Disposition(StrEnum):
+class Disposition(Word):
     """Every attempt ends in exactly one; the first group is the system's, the second the agent's."""
 
     busy = "busy"
@@ -89,7 +95,7 @@ RIGHT_PARTY = frozenset(AGENT_DISPOSITIONS) - {
 NEVER_DIALLED = frozenset({Disposition.not_sent, Disposition.stale})
 
 
-class Cause(StrEnum):
+class Cause(Word):
     """Why a channel ended, in the switch-neutral words that the engine knows."""
 
     normal = "normal"
@@ -102,14 +108,14 @@ class Cause(StrEnum):
     switch_fail = "switch_fail"
 
 
-class Mode(StrEnum):
+class Mode(Word):
     preview = "preview"
     progressive = "progressive"
     power = "power"
     predictive = "predictive"
 
 
-class AgentState(StrEnum):
+class AgentState(Word):
     offline = "offline"
     #: Signed in, phone not (yet) off-hook.
     away = "away"
@@ -122,7 +128,7 @@ class AgentState(StrEnum):
     paused = "paused"
 
 
-class CampaignState(StrEnum):
+class CampaignState(Word):
     stopped = "stopped"
     running = "running"
     paused = "paused"

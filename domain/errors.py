@@ -14,8 +14,8 @@ class SwitchLost(CadenciaError):
 
 
 class LedgerStalled(CadenciaError):
-    """The record cannot be written or read for now (locked, disk full, server away). Nobody acts yet: the loop keeps its
-    rows, dials nothing new and tries again."""
+    """The record cannot be written or read for now (locked, disk full, server away). Nobody acts yet: the loop keeps
+    its rows, dials nothing new and tries again."""
 
 
 class Broken(CadenciaError):

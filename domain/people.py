@@ -1,13 +1,11 @@
 """People as the engine and the gate see them: ids, places, versions and history; never a name or a number."""
 
-from enum import StrEnum
-
 import msgspec
 
-from domain.calls import Disposition
+from domain.calls import Disposition, Word
 
 
-class ContactEvent(StrEnum):
+class ContactEvent(Word):
     """The event ladder that contact law counts."""
 
     dialed = "dialed"
@@ -27,7 +25,7 @@ class ContactEvent(StrEnum):
     message_delivered = "message_delivered"
 
 
-class StopKind(StrEnum):
+class StopKind(Word):
     """Why a person, debt, phone or channel may not be contacted."""
 
     paid = "paid"

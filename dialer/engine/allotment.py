@@ -1,8 +1,8 @@
 """The allocator: which campaign each agent works for now, where several share one floor."""
 
-from dialer.engine.state import HELD, READY, Agent, Campaign
+from dialer.engine.state import BUSY, HELD, READY, Agent, Campaign
 from dialer.engine.step import Step
-from domain.calls import AgentState, CampaignState, Phase
+from domain.calls import AgentState, CampaignState
 from domain.facts import AgentAllotted
 
 
@@ -12,8 +12,10 @@ def allot(step: Step) -> None:
     open_names = [
         campaign.name
         for campaign in state.campaigns.values()
-        if campaign.state is CampaignState.running and (stock(campaign) or in_flight(step, campaign.name))
+        if campaign.state is CampaignState.running and (stock(campaign) or campaign.places.get(BUSY, 0))
     ]
+    if not open_names:
+        return
     present = [a for a in state.agents.values() if a.state not in (AgentState.offline, AgentState.away)]
     have = dict.fromkeys(open_names, 0)
     for agent in present:
@@ -63,7 +65,3 @@ def _move_agent(step: Step, agent: Agent, target: str | None, have: dict[str, in
 
 def stock(campaign: Campaign) -> int:
     return campaign.places.get(READY, 0) + campaign.places.get(HELD, 0)
-
-
-def in_flight(step: Step, name: str) -> int:
-    return sum(1 for call in step.state.calls.values() if call.campaign == name and call.phase is not Phase.wrapping)

@@ -1,9 +1,11 @@
 """Decisions at ticks: who works for which campaign, how many lines, which leads, and whether the gate lets them."""
 
 from heapq import heappop, heappush
+from math import ceil
 
 from dialer.engine import agents, calls, leads
-from dialer.engine.allotment import allot, in_flight, stock
+from dialer.engine.allotment import allot, stock
+from dialer.engine.flight import Flight, flights
 from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
@@ -34,15 +36,19 @@ def tick(step: Step) -> None:
     state = step.state
     agents.rested(step)
     _time_limits(step)
-    calls.silent(step)
+    if state.sweeping:
+        calls.silent(step)
     allot(step)
     linked = any(state.nodes.get(node) for node in state.settings.nodes)
     lagging = state.commit_lag_us > state.settings.commit_patience_s * SECOND
     _alarm(step, "commit_lag", "", lagging)
+    blocked = "link_down" if not linked else "commit_lag" if lagging else ""
+    in_flight = flights(state)
+    lines = sum(flight.lines for flight in in_flight.values())
     for campaign in list(state.campaigns.values()):
         if campaign.state is CampaignState.running:
-            _dial(step, campaign, "link_down" if not linked else "commit_lag" if lagging else "")
-        _settle(step, campaign)
+            lines += _dial(step, campaign, in_flight[campaign.name], lines, blocked)
+        _settle(step, campaign, in_flight[campaign.name].lines)
 
 
 def _time_limits(step: Step) -> None:
@@ -64,83 +70,57 @@ def _time_limits(step: Step) -> None:
 # ---- pacing
 
 
-def _dial(step: Step, campaign: Campaign, blocked: str) -> None:
+def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: str) -> int:
+    """Place a campaign's calls of this tick and return how many."""
     state = step.state
     settings = state.campaign_settings(campaign.name)
-    free = [state.agents[name] for name in state.ready if state.agents[name].allotted == campaign.name]
-    unanswered = detecting = waiting = lines = all_lines = 0
-    ringing_s: list[float] = []
-    detecting_s: list[float] = []
-    p_answer: list[float] = []
-    known = True
-    for call in state.calls.values():
-        if call.phase is Phase.wrapping:
-            continue
-        all_lines += 1
-        if call.campaign != campaign.name:
-            continue
-        lines += 1
-        if call.pinned:
-            continue
-        if call.phase in (Phase.reserving, Phase.originating, Phase.ringing):
-            unanswered += 1
-            ringing_s.append((step.at_us - (call.dialled_us or step.at_us)) / 1e6)
-            known = known and call.p_answer is not None
-            p_answer.append(call.p_answer or 0.0)
-        elif call.phase is Phase.detecting and call.answer_class is None:
-            detecting += 1
-            detecting_s.append((step.at_us - call.answered_us) / 1e6)
-        elif call.phase is Phase.waiting or call.phase is Phase.queued:
-            waiting += 1
+    n_free = sum(1 for name in state.ready if state.agents[name].allotted == campaign.name)
+    covered = flight.covered
     room = min(
-        (settings.max_lines or state.settings.max_lines) - lines,
-        state.settings.max_lines - all_lines,
+        (settings.max_lines or state.settings.max_lines) - flight.lines,
+        state.settings.max_lines - lines,
         max(1, round(settings.calls_per_second * state.settings.tick_s)),
     )
-    reason, wanted = "", 0
-    expected_free, expected_answers, budget_left = float(len(free)), 0.0, 0.0
-    covered = unanswered + detecting + waiting
+    wanted, expected_free, expected_answers, budget_left = 0, float(n_free), float(covered), 0.0
     if blocked:
         reason = blocked
     elif campaign.failures >= FAILURES_BACK_OFF:
         reason = "trunk_failing"
-        if step.at_us - campaign.last_dial_us >= PROBE_US and free and unanswered == 0:
-            wanted = 1
+        if step.at_us - campaign.last_dial_us >= PROBE_US and not flight.ringing_s:
+            wanted = min(1, n_free)
     elif campaign.mode is Mode.preview:
         reason = "preview"
     elif campaign.mode is Mode.progressive:
-        wanted, reason = len(free) - covered, "one_per_free_agent"
-        expected_answers = float(covered)
+        wanted, reason = n_free - covered, "one_per_free_agent"
     elif campaign.mode is Mode.power:
-        wanted, reason, budget_left = _power(campaign, len(free), covered)
+        wanted, reason, budget_left = _power(campaign, n_free, covered)
     else:
-        talking_s, wrapping_s = _busy_s(step, campaign.name)
         decision = state.pacers[campaign.name].decide(
             state.shift_s(),
-            len(free),
-            waiting,
-            talking_s,
-            wrapping_s,
-            ringing_s,
-            p_answer=p_answer if known and p_answer else None,
-            detecting_s=detecting_s,
+            n_free,
+            flight.waiting,
+            flight.talking_s,
+            flight.wrapping_s,
+            flight.ringing_s,
+            p_answer=flight.p_answer if flight.forecast and flight.p_answer else None,
+            detecting_s=flight.detecting_s,
         )
-        wanted, reason = decision.dials, decision.reason
+        wanted, reason, budget_left = decision.dials, decision.reason, decision.budget_left
         expected_free, expected_answers = decision.expected_free, decision.expected_answers
-        budget_left = decision.budget_left
+    placed = 0
     if campaign.mode is not Mode.preview and not blocked:
-        # Leads of their own agent come first where they stand first: they need certainty, not expectation.
-        spare = len(free) - (covered if campaign.mode is not Mode.predictive else round(expected_answers) + waiting)
-        room, spare = _dial_held(step, campaign, settings, spare, room)
-        if campaign.mode is not Mode.predictive:
-            wanted = min(wanted, max(0, spare)) if campaign.mode is Mode.progressive else wanted
+        # Leads that need an agent of their own need certainty: one is free whom no call in flight may take.
+        claims = covered if campaign.mode is not Mode.predictive else ceil(min(expected_answers, covered))
+        held = _dial_held(step, campaign, settings, min(n_free - claims, room))
+        spare, room = n_free - claims - held, room - held
+        if campaign.mode is Mode.progressive:
+            wanted -= held
         if wanted > room:
             wanted, reason = room, "lines"
-        placed = _dial_ready(step, campaign, settings, max(0, wanted), spare)
-        if placed < wanted and not stock(campaign):
+        ready = _dial_ready(step, campaign, settings, wanted, spare)
+        if ready < wanted and not stock(campaign):
             reason = "no_leads"
-    else:
-        placed = 0
+        placed = held + ready
     before = campaign.pacing
     if placed or before is None or before.reason != reason:
         step.emit(
@@ -148,15 +128,16 @@ def _dial(step: Step, campaign: Campaign, blocked: str) -> None:
                 campaign=campaign.name,
                 dials=placed,
                 reason=reason,
-                free=len(free),
+                free=n_free,
                 expected_free=round(expected_free, 3),
                 expected_answers=round(expected_answers, 3),
                 budget_left=round(budget_left, 3),
-                ringing=unanswered,
-                waiting=waiting + detecting,
+                ringing=len(flight.ringing_s),
+                waiting=flight.waiting + len(flight.detecting_s),
             ),
             campaign.name,
         )
+    return placed
 
 
 def _power(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float]:
@@ -169,34 +150,26 @@ def _power(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float
     return int(free * campaign.ratio) - covered, "ratio", budget_left
 
 
-def _busy_s(step: Step, name: str) -> tuple[list[float], list[float]]:
-    talking, wrapping = [], []
-    for agent in step.state.agents.values():
-        if agent.allotted == name:
-            if agent.state is AgentState.talking:
-                talking.append((step.at_us - agent.since_us) / 1e6)
-            elif agent.state is AgentState.wrapup and agent.then == "ready":
-                wrapping.append((step.at_us - agent.since_us) / 1e6)
-    return talking, wrapping
-
-
 # ---- the list
 
 
-def _dial_held(step: Step, campaign: Campaign, settings: CampaignSettings, spare: int, room: int) -> tuple[int, int]:
-    """Dial leads that need an agent of their own, while agents are free whom no call in flight counts on."""
-    waiting_for_owner: list[tuple[int, int, int]] = []
-    while spare > 0 and room > 0 and (lead := step.state.head(campaign, campaign.held)) is not None:
+def _dial_held(step: Step, campaign: Campaign, settings: CampaignSettings, most: int) -> int:
+    """Dial up to `most` leads that need an agent of their own, each against one; return how many left."""
+    placed = 0
+    owner_busy: list[tuple[int, int, int]] = []
+    for _ in range(JUDGED_PER_TICK):
+        lead = step.state.head(campaign, campaign.held) if placed < most else None
+        if lead is None:
+            break
         agent = _free_agent(step, campaign, lead)
         if agent is None:
-            # Its owner is busy: look at the next one, and put this one back.
-            waiting_for_owner.append(heappop(campaign.held))
-            continue
-        placed = _try(step, campaign, settings, lead, agent)
-        spare, room = spare - placed, room - placed
-    for entry in waiting_for_owner:
+            # Only its owner will do: look at the next one, and put this one back.
+            owner_busy.append(heappop(campaign.held))
+        else:
+            placed += _try(step, campaign, settings, lead, agent)
+    for entry in owner_busy:
         heappush(campaign.held, entry)
-    return room, spare
+    return placed
 
 
 def _free_agent(step: Step, campaign: Campaign, lead: LeadState) -> Agent | None:
@@ -444,18 +417,12 @@ def campaign_ordered(step: Step, name: str, verb: str) -> None:
                 calls.cancel(step, call, "stopped")
 
 
-def _settle(step: Step, campaign: Campaign) -> None:
+def _settle(step: Step, campaign: Campaign, lines: int) -> None:
     """Close a campaign that has nothing left, and keep its alarms true."""
     left = stock(campaign) + campaign.places.get(PARKED, 0)
-    if campaign.state is CampaignState.draining and not in_flight(step, campaign.name):
+    if campaign.state is CampaignState.draining and not lines and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.stopped, why="drained"), campaign.name)
-    elif (
-        campaign.state is CampaignState.running
-        and campaign.leads
-        and not left
-        and not any(call.campaign == campaign.name for call in step.state.calls.values())
-        and not campaign.places.get(BUSY, 0)
-    ):
+    elif campaign.state is CampaignState.running and campaign.leads and not left and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
     tally = campaign.tally
     live = tally.connected + tally.abandoned

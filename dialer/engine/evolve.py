@@ -20,6 +20,8 @@ from domain.people import ContactEvent, Dossier, PastContact, stops_after
 
 _KEPT_WAITS = 200
 _DIAL_WINDOW_US = 5 * MINUTE
+#: How often calls that the switch has forgotten are looked for.
+_SWEEP_US = 5 * SECOND
 
 
 def evolve(state: State, record: Any) -> None:
@@ -144,6 +146,9 @@ def _by_time(line: PastContact) -> int:
 
 def _tick(state: State, event: events.Tick) -> None:
     state.commit_lag_us = event.commit_lag_us
+    state.sweeping = event.at_us - state.swept_us >= _SWEEP_US
+    if state.sweeping:
+        state.swept_us = event.at_us
     _roll_day(state, event.at_us)
     horizon = event.at_us - _DIAL_WINDOW_US
     for campaign in state.campaigns.values():
@@ -263,7 +268,11 @@ def _reserve(state: State, order: orders.Reserve) -> None:
 def _note(state: State, call: Call, event: ContactEvent | None) -> None:
     """Write how an attempt stands into its person's history; None takes it out again."""
     dossier = state.people[call.person]
-    lines = tuple(line for line in dossier.history if line.attempt != call.call_id)
+    lines = dossier.history
+    if lines and lines[-1].attempt == call.call_id:
+        lines = lines[:-1]
+    elif call.dialled_us or event is not ContactEvent.dialed:
+        lines = tuple(line for line in lines if line.attempt != call.call_id)
     if event is not None:
         creditor = next((debt.creditor for debt in dossier.debts if debt.debt in call.debts), None)
         line = PastContact(

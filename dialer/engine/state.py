@@ -155,6 +155,9 @@ class State:
         self.shift_us = 0
         self.midnight_us = 0
         self.commit_lag_us = 0
+        #: When forgotten calls were last looked for, and whether the tick at hand looks.
+        self.swept_us = 0
+        self.sweeping = False
         self.tokens = 0
         self.campaigns: dict[str, Campaign] = {}
         self.agents: dict[str, Agent] = {}
@@ -240,6 +243,7 @@ class _Image(msgspec.Struct, array_like=True):
     rehearsed: bool
     shift_us: int
     midnight_us: int
+    swept_us: int
     tokens: int
     campaigns: dict[str, Campaign]
     agents: dict[str, Agent]
@@ -276,6 +280,7 @@ def freeze(state: State) -> bytes:
             rehearsed=state.rehearsed,
             shift_us=state.shift_us,
             midnight_us=state.midnight_us,
+            swept_us=state.swept_us,
             tokens=state.tokens,
             campaigns=state.campaigns,
             agents=state.agents,
@@ -305,7 +310,7 @@ def thaw(blob: bytes) -> State:
     if image.version != _IMAGE_VERSION:
         raise Broken(f"snapshot has form {image.version}, this code reads {_IMAGE_VERSION}; fold the journal instead")
     state = State()
-    for field in ("seq", "at_us", "settings", "rules", "rehearsed", "shift_us", "midnight_us", "tokens"):
+    for field in ("seq", "at_us", "settings", "rules", "rehearsed", "shift_us", "midnight_us", "swept_us", "tokens"):
         setattr(state, field, getattr(image, field))
     state.opened = True
     state.campaigns, state.agents, state.calls = image.campaigns, image.agents, image.calls

@@ -377,5 +377,5 @@ class Floor(RuleBasedStateMachine):
             assert sum(campaign.places.values()) == len(campaign.leads), "a lead is lost"
 
 
-Floor.TestCase.settings = profile(max_examples=1500, stateful_step_count=100, deadline=None)
+Floor.TestCase.settings = profile(max_examples=200, stateful_step_count=80, deadline=None)
 test_no_history_breaks_a_law = Floor.TestCase
