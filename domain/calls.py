@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Word(StrEnum):
-    """A closed set of words, hashed as the text it is: Enum has a slow hash of its own, and these are keys everywhere."""
+    """A closed set of words, hashed as the text it is: the hash of Enum is slow, and these are keys everywhere."""
 
     __hash__ = str.__hash__
 
