@@ -32,3 +32,10 @@ def tell(answer: Any, as_json: bool, shown: "Callable[[], RenderableType]") -> N
         print(msgspec.json.encode(answer, enc_hook=str).decode())
     else:
         printer().print(shown())
+
+
+def note(text: str) -> None:
+    """Tell people something beside the answer, where no program reads it."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text)

@@ -24,6 +24,7 @@ from domain.orders import ShowLead
 from domain.records import Row
 from ledger.database import Database
 from ledger.migrate import migrate
+from ledger.portfolio import complete_imports
 from ledger.store import SqlLedger, open_ledger
 from simulation.agents import Chair
 from simulation.exchange import WorldSettings
@@ -198,6 +199,7 @@ def rehearsal(
 def _floor(
     settings: Settings, campaigns: Sequence[str], ledger: SqlLedger, switch: Switch, clock: Clock, *, loopback: bool
 ) -> Floor:
+    complete_imports(ledger)
     known = agents(ledger)
 
     def roster() -> set[str]:

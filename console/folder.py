@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from console.command_line import HERE, AsJson, Folder, tell
+from console.command_line import HERE, AsJson, Folder, note, tell
 
 app = typer.Typer()
 
@@ -101,7 +101,7 @@ def demo(
     with progress(quiet=as_json) as report:
         loaded, found = making.prepare(directory, debtors=debtors, agents=agents, seed=seed, report=report)
     names = [campaign.name for campaign in loaded.floor.campaigns]
-    tell(found, as_json, lambda: summary(found))
+    note(summary(found))
     wiring = floor.rehearsal(
         loaded, names, start_us=floor.START_US, speed=speed, agents=rehearsals.robots(loaded, agents), seed=seed
     )

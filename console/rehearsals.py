@@ -36,6 +36,8 @@ def copy_folder(original: Settings) -> Settings:
         shutil.copytree(original.folder / part, folder / part)
     text = tomlkit.parse((original.folder / files.SETTINGS_FILE).read_text(encoding="utf-8"))
     text.setdefault("ledger", tomlkit.table())["url"] = "sqlite:///ledger.db"
+    # A stream of its own: call ids begin with its name, and those of the original are in the history.
+    text.setdefault("floor", tomlkit.table())["stream"] = f"{original.floor.stream}_rehearsal"
     (folder / files.SETTINGS_FILE).write_text(tomlkit.dumps(text), encoding="utf-8")
     copied = files.load(folder)
     source, target = open_ledger(original.ledger_url), open_ledger(copied.ledger_url)

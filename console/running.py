@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.command_line import HERE, AsJson, Folder, printer, tell
+from console.command_line import HERE, AsJson, Folder, note, printer, tell
 
 if TYPE_CHECKING:
     from console.floor import Wiring
@@ -105,13 +105,12 @@ def dial(wiring: "Wiring", folder: Path, *, hours: float | None, as_json: bool) 
 
     log = logs.to_file(folder)
     board = asyncio.run(_dial(wiring, hours, as_json))
-    if not as_json and board is not None:
+    out = printer()
+    if not as_json and board is not None and out.is_terminal:
         from console.board_view import view
 
-        out = printer()
-        if out.is_terminal:
-            out.print(view(board, width=out.width, height=200, speed=wiring.speed))
-        out.print(f"[dim]The run has ended; its log is {log}.[/]")
+        out.print(view(board, width=out.width, height=200, speed=wiring.speed))
+    note(f"[dim]The run has ended; its log is {log}.[/]")
 
 
 async def _dial(wiring: "Wiring", hours: float | None, as_json: bool) -> "Board | None":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.command_line import HERE, AsJson, Folder, tell
+from console.command_line import HERE, AsJson, Folder, note, tell
 
 if TYPE_CHECKING:
     from console.settings import Settings
@@ -36,7 +36,7 @@ def start(
         version=version,
         campaigns=queues(loaded),
         trunks=trunk_names(loaded),
-        say=_say,
+        say=lambda line: note(f"[dim]{line}[/]"),
     ).start(detached=True)
 
     def shown() -> str:
@@ -148,9 +148,3 @@ def queues(settings: "Settings") -> "tuple[QueuePlan, ...]":
 def trunk_names(settings: "Settings") -> tuple[str, ...]:
     """Return every trunk that a campaign names, in order."""
     return tuple(dict.fromkeys(trunk for campaign in settings.floor.campaigns for trunk in campaign.trunks))
-
-
-def _say(line: str) -> None:
-    from rich.console import Console
-
-    Console(stderr=True, highlight=False).print(f"[dim]{line}[/]")

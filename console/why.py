@@ -3,6 +3,7 @@
 Folding gives the engine's own view of that instant, so the answer is what the engine knew and not a reconstruction.
 """
 
+from contextlib import suppress
 from datetime import date
 
 import msgspec
@@ -12,7 +13,7 @@ from compliance.gate import Gate
 from console.settings import Settings
 from dialer.engine import Engine
 from dialer.engine.state import READY, Campaign, LeadState, State
-from domain.errors import BadInput
+from domain.errors import BadInput, Broken
 from domain.instants import to_datetime
 from domain.people import Debt, Dossier, Stop, Verdict
 from domain.settings import CampaignSettings
@@ -75,7 +76,9 @@ def folded(ledger: SqlLedger, stream: str, gate: Gate, at_us: int | None) -> Sta
     engine = Engine(gate)
     found = ledger.last_snapshot(stream)
     if found is not None and (at_us is None or found.at_us <= at_us):
-        engine = Engine.restore(found.state, gate)
+        # A snapshot of another release is of no use; the rows always are.
+        with suppress(Broken):
+            engine = Engine.restore(found.state, gate)
     for row in ledger.read(stream, engine.seq):
         if at_us is not None and row.at_us > at_us:
             break

@@ -75,7 +75,11 @@ def _phone(phone: OnPhone, gate: Gate, zone: str) -> RenderableType:
         if row is not None:
             head.append(f"\n    {row.citation}", style="dim")
     table = Table.grid(padding=(0, 1))
-    for rule in phone.rules:
+    quiet = [rule for rule in phone.rules if rule.passed and rule.detail.startswith("nothing on record")]
+    if quiet:
+        names = ", ".join(rule.rule for rule in quiet)
+        table.add_row("   ", "[green]✓[/]", f"{len(quiet)} stops", f"[dim]none on record ({escape(names)})[/]")
+    for rule in (one for one in phone.rules if one not in quiet):
         mark = "[green]✓[/]" if rule.passed else "[red]✗[/]"
         table.add_row("   ", mark, escape(rule.rule), f"[dim]{escape(rule.detail)}[/]")
     return Group(head, table)
@@ -115,16 +119,19 @@ def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:
 
 def pacing(found: Sequence[Pacing], zone: str) -> RenderableType:
     """Return pacing decisions, oldest first."""
-    table = Table(box=None, pad_edge=False)
-    for title in ("when", "campaign", "calls", "why", "free", "soon free", "answers", "budget", "ringing", "waiting"):
-        table.add_column(title, justify="left" if title in ("when", "campaign", "why") else "right")
+    table = Table(
+        box=None, pad_edge=False, caption="soon: agents expected free; answers: expected", caption_justify="left"
+    )
+    for title in ("when", "campaign", "calls", "why", "free", "soon", "answers", "budget", "rings", "waits"):
+        words = title in ("when", "campaign", "why")
+        table.add_column(title, justify="left" if words else "right", no_wrap=title != "why")
     for one in found:
         fact = one.decision
         table.add_row(
             f"{to_datetime(one.at_us, zone):%H:%M:%S.%f}"[:-3],
             fact.campaign,
             f"+{fact.dials}",
-            REASONS.get(fact.reason, fact.reason),
+            fact.reason.replace("_", " "),
             str(fact.free),
             f"{fact.expected_free:.1f}",
             f"{fact.expected_answers:.1f}",

@@ -1,0 +1,202 @@
+"""The demonstration through the real command: from nothing to a record that can be asked, checked and decided again."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner, Result
+
+from console.main import app
+from domain.errors import BadInput
+from domain.instants import to_datetime
+from ledger import schema
+from ledger.store import open_ledger
+
+COMMAND = (sys.executable, "-m", "console.main")
+
+
+def cadencia(folder: Path, *words: str) -> Result:
+    """Run a command in this process: imports are paid once."""
+    return CliRunner().invoke(app, [*words, "--folder", str(folder)])
+
+
+def iso(at_us: int) -> str:
+    return to_datetime(at_us).isoformat()
+
+
+def answered(folder: Path, *words: str) -> Any:
+    done = cadencia(folder, *words, "--json")
+    assert done.exit_code == 0, (done.output, done.exception)
+    return json.loads(done.stdout)
+
+
+def refusal(folder: Path, *words: str) -> str:
+    done = cadencia(folder, *words)
+    assert isinstance(done.exception, BadInput), done.output
+    return str(done.exception)
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """Return the folder of a short demonstration and the boards it wrote."""
+    home = tmp_path_factory.mktemp("demo")
+    words = ("demo", "floor", "--debtors", "200", "--agents", "5", "--speed", "120", "--hours", "0.1", "--json")
+    done = subprocess.run([*COMMAND, *words], capture_output=True, text=True, cwd=home, check=False)
+    assert done.returncode == 0, done.stderr
+    return home / "floor", [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_it_dials_and_every_attempt_ends(demo: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, lines = demo
+    last = [line for line in lines if "campaigns" in line][-1]
+    assert last["rehearsed"]
+    assert sum(row["attempts"] for row in last["campaigns"]) > 20
+    assert sum(row["connected"] for row in last["campaigns"]) > 0
+    assert last["lines"] == 0
+    assert {agent["agent"] for agent in last["agents"]} == {f"agent{n:02d}" for n in range(1, 6)}
+    assert (folder / "cadencia.log").exists()
+    assert not (folder / "cadencia.sock").exists()
+
+
+def test_the_record_holds_and_decides_the_same_again(demo: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, lines = demo
+    (verified,) = answered(folder, "verify")
+    assert verified["broken_seq"] is None
+    assert verified["rows"] >= [line for line in lines if "seq" in line][-1]["seq"]
+    replayed = answered(folder, "replay")
+    assert replayed["divergences"] == []
+    assert replayed["rows"] == verified["rows"]
+    assert replayed["versions"][0]["tzdata"]
+
+
+def test_it_says_why(demo: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, _ = demo
+    account, reserved_us = first_dialled(folder)
+    (found,) = answered(folder, "why", account)
+    attempt = found["attempts"][0]
+    assert attempt["disposition"]
+    assert attempt["verdict"]["allowed"]
+    listed = [one for one in found["campaigns"] if one["place"] != "not_listed"]
+    assert [one["campaign"] for one in listed] == [attempt["campaign"]]
+    assert listed[0]["phones"][0]["rules"]
+    assert all("not on its list" in one["said"] for one in found["campaigns"] if one["place"] == "not_listed")
+    # Just before, the same account had not been called, and its place in the line is known.
+    (before,) = answered(folder, "why", account, "--at", iso(reserved_us - 1))
+    assert before["attempts"] == []
+    (then,) = [one for one in before["campaigns"] if one["campaign"] == attempt["campaign"]]
+    assert then["place"] == "ready"
+    assert then["before"] is not None
+    pacing = answered(folder, "why", "--pacing", iso(reserved_us), "--within", "60")
+    assert attempt["campaign"] in {one["decision"]["campaign"] for one in pacing}
+    # For people, too.
+    assert account in cadencia(folder, "why", account).stdout
+
+
+def first_dialled(folder: Path) -> tuple[str, int]:
+    """Return the account of the first attempt, and when it was reserved."""
+    ledger = open_ledger(f"sqlite:///{folder}/ledger.db")
+    with ledger.reading() as connection:
+        query = select(schema.debt.c.account, schema.attempt.c.reserved_us)
+        query = query.join(schema.attempt, schema.attempt.c.person == schema.debt.c.person)
+        found = connection.execute(query.order_by(schema.attempt.c.reserved_us)).first()
+    ledger.close()
+    assert found is not None
+    return found.account, found.reserved_us
+
+
+def test_stock_and_doctor_know_the_folder(demo: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, _ = demo
+    stocks = {one["campaign"]: one for one in answered(folder, "stock")}
+    assert set(stocks) == {"es", "co", "us"}
+    for one in stocks.values():
+        assert len(one["callable"]) == len(one["hours_us"])
+        assert all(0 <= count <= one["leads"] for count in one["callable"])
+    assert stocks["co"]["callable"][0] > 0
+    findings = {one["what"]: one for one in answered(folder, "doctor")}
+    assert findings["rooms"]["ok"]
+    assert findings["rules"]["ok"]
+    assert findings["ledger"]["ok"]
+    known = answered(folder, "agents", "list")
+    assert [one["agent"] for one in known] == [f"agent{n:02d}" for n in range(1, 6)]
+
+
+def test_the_same_file_again_changes_nothing(demo: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, _ = demo
+    found = answered(folder, "import", str(folder / "portfolio.csv"), "--at", "2026-11-18T18:00:00Z")
+    assert (found["added"], found["changed"], found["withdrawn"]) == (0, 0, 0)
+
+
+def test_a_folder_that_is_no_demonstrations_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep", encoding="utf-8")
+    done = CliRunner().invoke(app, ["demo", str(tmp_path / "mine")])
+    assert isinstance(done.exception, BadInput)
+    assert "is no demonstration's" in str(done.exception)
+    assert (tmp_path / "mine" / "notes.txt").read_text("utf-8") == "keep"
+
+
+def until(true: Callable[[], Any], within_s: float = 60.0) -> Any:
+    deadline = time.monotonic() + within_s
+    while not (found := true()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def rehearsal(demo: tuple[Path, list[dict[str, Any]]]) -> Iterator[tuple[Path, "subprocess.Popen[str]"]]:
+    """Give the folder of a rehearsal that runs on a copy of the demonstration's."""
+    folder, _ = demo
+    command = [*COMMAND, "run", "es", "co", "--rehearsal", "--speed", "20", "--json"]
+    with (folder / "run.out").open("w") as out:
+        running = subprocess.Popen(command, cwd=folder, stdout=out, stderr=subprocess.PIPE, text=True)
+    try:
+        copy = folder / "rehearsal"
+        until(lambda: (copy / "cadencia.sock").exists() or running.poll() is not None)
+        assert running.poll() is None, running.stderr and running.stderr.read()
+        yield copy, running
+    finally:
+        if running.poll() is None:
+            running.kill()
+        running.wait()
+        assert running.stderr is not None
+        running.stderr.close()
+
+
+def test_a_running_floor_takes_commands(rehearsal: tuple[Path, "subprocess.Popen[str]"]) -> None:
+    folder, running = rehearsal
+
+    def campaigns() -> dict[str, Any]:
+        return {row["campaign"]: row for row in answered(folder, "status")["board"]["campaigns"]}
+
+    def standing(state: str) -> set[str]:
+        return {one["agent"] for one in answered(folder, "agents", "list") if state in (one["state"], one["reason"])}
+
+    until(lambda: campaigns()["es"]["attempts"] > 0)
+    until(lambda: not {"agent01", "agent02"} & standing("offline"))
+    assert campaigns()["us"]["state"] == "stopped"
+    answered(folder, "limit", "es", "0.02")
+    answered(folder, "mode", "co", "power", "--ratio", "2")
+    answered(folder, "pause", "co")
+    now = campaigns()
+    assert now["es"]["abandon_limit"] == 0.02
+    assert (now["co"]["mode"], now["co"]["ratio"], now["co"]["state"]) == ("power", 2.0, "paused")
+    answered(folder, "resume", "co")
+    assert campaigns()["co"]["state"] == "running"
+    answered(folder, "agents", "move", "agent01", "--campaign", "es")
+    answered(folder, "agents", "pause", "agent02", "--reason", "lunch")
+    assert "nap" in refusal(folder, "agents", "pause", "agent02", "--reason", "nap")
+    assert "agents add" in refusal(folder, "agents", "login", "zzz")
+    assert "[nodes.NAME]" in refusal(folder, "run", "es")
+    until(lambda: "agent02" in standing("lunch"))
+    answered(folder, "stop", "--within", "5")
+    assert running.wait(60) == 0
+    assert "no engine answers" in refusal(folder, "status")
+    (verified,) = answered(folder, "verify")
+    assert verified["broken_seq"] is None
