@@ -25,7 +25,7 @@ from domain.events import (
     PhoneUp,
     Resynced,
 )
-from domain.orders import Connect, Keep, Originate
+from domain.orders import Connect, HangUp, Keep, Originate
 from tests.integration.fake_ami import FakeAmi, Session, event
 from tests.integration.waiting import eventually
 
@@ -161,6 +161,28 @@ def test_what_is_heard_while_asking_wins() -> None:
                 assert resynced.agents == ()
                 before = events[: events.index(resynced)]
                 assert [type(event) for event in before] == [LinkUp, Answered, Ended, Answered, Connected]
+
+    run(test())
+
+
+def test_events_may_come_a_little_after_the_lists() -> None:
+    async def test() -> None:
+        async with Server() as server:
+            server.channels = [channel("floor-1", 6, "CADENCIA_STATE=waiting")]
+            recalled: list[str] = []
+
+            def recall(session: Session, action: dict[str, str]) -> None:
+                server.recall(session, action)
+                recalled.append(action["Family"])
+                if len(recalled) == 3:  # the last thing asked
+                    late = event("Hangup", ("Uniqueid", "floor-1"), ("ChannelState", 6), ("Cause", 16))
+                    asyncio.get_running_loop().call_later(0.03, session.send, late)
+
+            server.handlers["DBGetTree"] = recall
+            async with started(server, memory_h=0.0) as (_, events):
+                assert len(recalled) == 3
+                assert [type(event) for event in events] == [LinkUp, Answered, Ended, Resynced]
+                assert last(events).calls == ()
 
     run(test())
 
@@ -325,5 +347,29 @@ def test_a_password_changed_in_mid_shift_is_told() -> None:
             with pytest.raises(BadInput, match="AMI_SECRET"):
                 await switch.failed()
             assert isinstance(events[-1], LinkDown)
+
+    run(test())
+
+
+def test_orders_go_to_their_node_and_each_node_resyncs_alone() -> None:
+    async def test() -> None:
+        async with Server() as one, Server() as two:
+            nodes = [
+                AsteriskNode(server=AmiServer(node=name, host="127.0.0.1", port=server.port, user="dialer"))
+                for name, server in (("one", one), ("two", two))
+            ]
+            switch = AsteriskSwitch(nodes, "floor", delays=lambda attempt: 0.02)
+            events: list[AnyEvent] = []
+            await switch.start(events.append, lambda: len(events))
+            for server in (one, two):
+                server.handlers["Hangup"] = lambda session, action: session.answer(action)
+            for name, call_id in (("one", "floor-1"), ("two", "floor-2"), ("two", "floor-3")):
+                switch.send(HangUp(call_id=call_id, node=name, why="test"))
+            await eventually(lambda: len(one.named("Hangup")) == 1 and len(two.named("Hangup")) == 2)
+            assert [action["Channel"] for action in two.named("Hangup")] == ["floor-2", "floor-3"]
+            two.sessions[0].writer.transport.abort()
+            await eventually(lambda: isinstance(events[-1], Resynced) and isinstance(events[-3], LinkDown))
+            assert {event.node for event in events[-3:] if isinstance(event, LinkDown | Resynced)} == {"two"}
+            await switch.stop()
 
     run(test())
