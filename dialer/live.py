@@ -8,6 +8,7 @@ the switch's dialplan.
 """
 
 import asyncio
+import gc
 import signal
 import threading
 import time
@@ -273,6 +274,7 @@ class Floor:
         lookups, engine = self._lookups, self._engine
         async with AsyncExitStack() as leaving:
             leaving.callback(lookups.close)
+            leaving.callback(gc.unfreeze)
             await lookups.call(self._lease.take)
             leaving.push_async_callback(self._release)
             engine = self._engine = await lookups.call(recover, self._ledger, self._settings.stream, self._gate)

@@ -18,6 +18,10 @@ _EVIDENCE_TALKS = 8
 _MEMORY = 500.0
 _PRIOR_LIVE, _PRIOR_N = 1.0, 4.0
 _MAX_STEP = 400
+#: How fast the tolerated risk of one more call follows the day's abandonment, and its bounds. The marginal risk is an
+#: upper estimate (it counts every answer of the coming seconds as if at once), so the budget and not the estimate has
+#: the last word.
+_GAIN, _RISK_LEAST, _RISK_MOST = 0.3, 0.005, 0.6
 
 
 class PacingSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +75,8 @@ class _Learned(msgspec.Struct):
     connected: int = 0
     abandoned: int = 0
     staff: int = 0
+    #: Tolerated risk of one more call, as a multiple of the limit.
+    tolerance: float = 1.0
 
 
 class Pacer:
@@ -100,11 +106,19 @@ class Pacer:
     def observe_connected(self, wait_s: float) -> None:
         """Take that a person met an agent after a wait."""
         self._learned.connected += 1
+        self._tolerate(self.settings.abandon_limit)
 
     def observe_abandoned(self, kind: str = "no_agent") -> None:
         """Take that a person met nobody: `no_agent`, `lost` in the switch, or cut by `detection`."""
         if kind == "no_agent":
             self._learned.abandoned += 1
+            self._tolerate(self.settings.abandon_limit - 1.0)
+
+    def _tolerate(self, surplus: float) -> None:
+        """Move the tolerated risk by what an answer left of the budget, or took from it."""
+        limit = max(self.settings.abandon_limit, 1e-6)
+        risk = self._learned.tolerance * limit * exp(_GAIN * surplus)
+        self._learned.tolerance = min(_RISK_MOST, max(_RISK_LEAST, risk)) / limit
 
     def observe_talk(self, duration_s: float) -> None:
         """Take the length of a conversation."""
@@ -178,7 +192,7 @@ class Pacer:
             p *= exp(-max(0.0, age_s - ring_s) / ring_s)
             mean_answers += p
             spread_answers += p * (1.0 - p)
-        reason, threshold = "predicted", 0.9 * settings.abandon_limit
+        reason, threshold = "predicted", learned.tolerance * settings.abandon_limit
         if budget_left < 1.0 and learned.abandoned:
             reason, threshold = "budget", 0.0
         elif budget_left < 2.0:

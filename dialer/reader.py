@@ -1,7 +1,7 @@
 """What a floor reads from the ledger while it runs: the day's lists, and what others wrote about its people."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from dialer.clocks import Clock
 from dialer.commits import Commits
 from dialer.engine import Engine
 from dialer.lookups import Lookups
+from dialer.recovery import settle
 from domain.errors import LedgerStalled
 from domain.events import AnyEvent, LeadsLoaded, PersonChanged
 from domain.instants import SECOND, to_datetime
@@ -89,7 +90,9 @@ class Reader:
             if chunk is None:
                 break
             if campaign.plan != plan or chunk.chunk >= campaign.plan_chunks:
+                await self._lookups.call(warm, self._engine, name, chunk.people)
                 self._accept(replace(chunk, at_us=self._clock.now_us()))
+                settle()
                 await self._commits.until(self._engine.seq)
         self._lookups.troubles.pop("plan", None)
         log.info("list_loaded", campaign=name, plan=plan, people=len(campaign.leads))
@@ -97,9 +100,13 @@ class Reader:
     # ---- news
 
     async def open(self) -> None:
-        """Note where the news stand before anybody is loaded, so that nothing falls between list and news."""
-        if not self._engine.state.people:
+        """Before anybody is called or loaded: note where the news stand, and get ready to judge who is on the lists."""
+        state = self._engine.state
+        if not state.people:
             self._cursor = await self._lookups.insist("news", self._ledger.change_cursor)
+        for campaign in state.settings.campaigns:
+            people = [state.people[person] for person in state.campaigns[campaign.name].leads]
+            await self._lookups.call(warm, self._engine, campaign.name, people)
 
     async def hear(self, tick_s: float) -> None:
         """Tell the engine what others write, for ever; first what they wrote while no engine ran."""
@@ -124,6 +131,28 @@ class Reader:
         """Return whether a dossier tells of something that the record does not hold."""
         versions = self._engine.state.versions
         return any(cap.version != versions.get(cap.key) for cap in dossier.keys)
+
+
+def warm(engine: Engine, campaign: str, people: Iterable[Dossier]) -> None:
+    """Let the gate judge one person of each kind, off the loop.
+
+    What it works out when first asked for, calendars of holidays above all, takes up to seconds, in which no caller
+    would get an agent.
+    """
+    settings, kinds = engine.state.campaign_settings(campaign), {}
+    for dossier in people:
+        for phone in dossier.phones:
+            kind = (dossier.country, dossier.region, dossier.address_zones, phone.country, phone.line_type, phone.zones)
+            kinds.setdefault(kind, (dossier, phone))
+    for dossier, phone in kinds.values():
+        engine.gate.judge(
+            dossier,
+            at_us=engine.state.at_us,
+            phone=phone,
+            debts=(),
+            actor=settings.actor,
+            purpose=settings.purpose,
+        )
 
 
 def _day(at_us: int, zone: str) -> date:

@@ -44,6 +44,8 @@ class Counts(msgspec.Struct, kw_only=True):
     by_class: dict[str, int] = msgspec.field(default_factory=dict)
     by_disposition: dict[str, int] = msgspec.field(default_factory=dict)
     by_cause: dict[str, int] = msgspec.field(default_factory=dict)
+    #: Of the connected, machines that an agent heard.
+    heard_machines: int = 0
     right_party: int = 0
     promises: int = 0
     handled: int = 0
@@ -196,7 +198,9 @@ def _add(counts: Counts, row: AttemptRow) -> None:
         counts.answered += 1
     if row.answer_class is not None:
         counts.by_class[row.answer_class] = counts.by_class.get(row.answer_class, 0) + 1
-    if row.answer_class in (AnswerClass.connected, AnswerClass.abandoned):
+    heard = row.answer_class == AnswerClass.connected and disposition == Disposition.machine
+    counts.heard_machines += heard
+    if row.answer_class in (AnswerClass.connected, AnswerClass.abandoned) and not heard:
         counts.live += 1
         counts.people_reached.add(row.person)
     if row.answer_class == AnswerClass.connected:
@@ -263,7 +267,7 @@ def figures(counts: Counts) -> list[Figure]:
     spent = counts.agent_us
     handling_us = spent.get(AgentState.talking, 0) + spent.get(AgentState.wrapup, 0)
     ready_us = sum(spent.get(state, 0) for state in (AgentState.ready, AgentState.reserved, AgentState.previewing))
-    worked_us = handling_us + ready_us
+    worked_us, paused_us = handling_us + ready_us, spent.get(AgentState.paused, 0)
     hours_known = bool(spent)
     found = [
         mean("attempts_per_account", counts.attempts, len(counts.people)),
@@ -281,9 +285,9 @@ def figures(counts: Counts) -> list[Figure]:
         found += [
             per_hour("rpc_per_agent_hour", counts.right_party, worked_us),
             per_hour("promises_per_agent_hour", counts.promises, worked_us),
-            share("occupancy", handling_us, worked_us),
+            share("occupancy", handling_us / HOUR, worked_us / HOUR),
             mean("average_wait_s", ready_us / 1e6, counts.handled),
-            share("pause_share", spent.get(AgentState.paused, 0), worked_us + spent.get(AgentState.paused, 0)),
+            share("pause_share", paused_us / HOUR, (worked_us + paused_us) / HOUR),
         ]
         # A share of time is no sample of independent trials.
         found = [
@@ -297,7 +301,8 @@ def figures(counts: Counts) -> list[Figure]:
 
 def abandonment(counts: Counts) -> list[Figure]:
     """Return the abandonment rate under every definition at once; the strictest configured one binds."""
-    connected, abandoned = counts.of(AnswerClass.connected), counts.of(AnswerClass.abandoned)
+    # People only: a machine that an agent heard is in no base but that of all answers.
+    connected, abandoned = counts.of(AnswerClass.connected) - counts.heard_machines, counts.of(AnswerClass.abandoned)
     cut, lost = counts.of(AnswerClass.cut), counts.of(AnswerClass.lost)
     return [
         # 16 CFR 310.4(b)(4) style: machines in neither term.
@@ -315,14 +320,14 @@ def abandonment(counts: Counts) -> list[Figure]:
 DICTIONARY: dict[str, tuple[str, str, str]] = {
     "attempts_per_account": ("Attempts per account", "Intentos por cuenta", "attempts / accounts attempted"),
     "answer_rate": ("Answer rate", "Tasa de descuelgue", "answered by anything / attempts"),
-    "live_answer_rate": ("Live-answer rate", "Descuelgue por persona", "connected + abandoned / attempts"),
+    "live_answer_rate": ("Live-answer rate", "Descuelgue por persona", "people connected + abandoned / attempts"),
     "contact_rate": ("Contact rate", "Tasa de contacto", "accounts with a human contact / accounts attempted"),
     "rpc_rate": ("Right-party contact rate", "Contacto directo", "right-party contacts / attempts"),
     "rpc_accounts": ("Accounts with right-party contact", "Cuentas con contacto directo", "accounts / attempted"),
     "rpc_per_agent_hour": ("RPC per agent-hour", "Contactos directos por hora", "RPC / (handling + ready) hours"),
     "promises_per_agent_hour": ("Promises per agent-hour", "Promesas por hora", "promises / (handling + ready) hours"),
     "ptp_rate": ("PTP rate", "Tasa de promesa", "promises and plans / right-party contacts"),
-    "abandon_us": ("Abandonment, US style", "Abandono, estilo EE. UU.", "abandoned / (connected + abandoned)"),
+    "abandon_us": ("Abandonment, US style", "Abandono, estilo EE. UU.", "abandoned / people (connected + abandoned)"),
     "abandon_uk": ("Abandonment, UK style", "Abandono, estilo R. Unido", "(abandoned + cut) / (connected + both)"),
     "abandon_all_answers": ("Abandonment, all answers", "Abandono, sobre descuelgues", "abandoned / answered"),
     "abandon_strict": (
@@ -332,7 +337,7 @@ DICTIONARY: dict[str, tuple[str, str, str]] = {
     ),
     "aht_s": ("Average handling time, s", "Tiempo medio de gestión, s", "(talk + wrap) / handled calls"),
     "answer_to_agent_ms": ("Answer to agent, ms", "De descuelgue a agente, ms", "mean over connected calls"),
-    "occupancy": ("Occupancy", "Ocupación", "(talk + wrap) / (talk + wrap + ready)"),
+    "occupancy": ("Occupancy", "Ocupación", "(talk + wrap) / (talk + wrap + ready), h"),
     "average_wait_s": ("Average agent wait, s", "Espera media del agente, s", "ready time / calls delivered"),
-    "pause_share": ("Pause share", "Proporción de pausa", "paused / logged-in time"),
+    "pause_share": ("Pause share", "Proporción de pausa", "paused / logged-in time, h"),
 }

@@ -42,7 +42,7 @@ def board(state: State) -> Board:
 
 def _campaign(state: State, campaign: Campaign, phases: dict[Phase, int]) -> CampaignRow:
     tally, pacing, places = campaign.tally, campaign.pacing, campaign.places
-    live = tally.connected + tally.abandoned
+    live = tally.people
     waits = sorted(tally.waits_us)
     window_s = min(300.0, max(30.0, state.shift_s()))
     parked = state.head(campaign, campaign.parked)

@@ -143,8 +143,7 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
 def _power(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float]:
     """Lines by a fixed ratio, falling back to one per agent where the day's abandonment leaves no room for one more."""
     tally = campaign.tally
-    answers = tally.connected + tally.abandoned
-    budget_left = campaign.abandon_limit * (answers + 1) - tally.abandoned
+    budget_left = campaign.abandon_limit * (tally.people + 1) - tally.abandoned
     if budget_left < 1.0 and tally.abandoned:
         return free - covered, "budget", budget_left
     return int(free * campaign.ratio) - covered, "ratio", budget_left
@@ -425,8 +424,7 @@ def _settle(step: Step, campaign: Campaign, lines: int) -> None:
     elif campaign.state is CampaignState.running and campaign.leads and not left and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
     tally = campaign.tally
-    live = tally.connected + tally.abandoned
-    over = live > 0 and tally.abandoned > campaign.abandon_limit * live
+    over = tally.abandoned > campaign.abandon_limit * tally.people
     _alarm(step, "abandonment", campaign.name, over)
     _alarm(step, "trunk_failing", campaign.name, campaign.failures >= FAILURES_BACK_OFF)
     running = campaign.state is CampaignState.running

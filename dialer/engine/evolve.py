@@ -462,6 +462,8 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
     tally = campaign.tally
     tally.finished += 1
     campaign.failures = campaign.failures + 1 if fact.disposition is Disposition.network_fail else 0
+    if fact.disposition is Disposition.machine and call.answer_class is AnswerClass.connected:
+        tally.heard_machines += 1
     if fact.disposition in RIGHT_PARTY:
         tally.right_party += 1
     if fact.disposition in (Disposition.promise, Disposition.plan):

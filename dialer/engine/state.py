@@ -103,6 +103,8 @@ class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
     connected: int = 0
     abandoned: int = 0
     machine: int = 0
+    #: Of the connected, machines that an agent heard.
+    heard_machines: int = 0
     cut: int = 0
     lost: int = 0
     promises: int = 0
@@ -114,6 +116,11 @@ class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
     idle_n: int = 0
     #: Instants of the dials of the last five minutes.
     dials_us: list[int] = []
+
+    @property
+    def people(self) -> int:
+        """Calls answered by a person, as far as known."""
+        return self.connected - self.heard_machines + self.abandoned
 
 
 class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
