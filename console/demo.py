@@ -18,13 +18,33 @@ from ledger.store import open_ledger
 from simulation.sample import write_sample
 
 if TYPE_CHECKING:
+    from console.shift import Shift
     from ledger.portfolio import ImportReport
 
 #: Marks a folder that may be thrown away.
 _MARK = ".cadencia-demo"
-#: Campaigns: country, mode, number shown.
-CAMPAIGNS = {"es": ("ES", "predictive", "+34910000000"), "co": ("CO", "predictive", "+576010000000"),
-             "us": ("US", "progressive", "+12025550100")}  # fmt: skip
+#: What its campaigns set, beyond the template.
+CAMPAIGNS: dict[str, dict[str, Any]] = {
+    "es": {
+        "mode": "predictive",
+        "detect_machines": True,
+        "clock_starts": "greeting_end",
+        "selection": {"countries": ["ES"]},
+        "caller_ids": {"ES": ["+34910000000"]},
+    },
+    "co": {
+        "mode": "predictive",
+        "detect_machines": True,
+        "clock_starts": "greeting_end",
+        "selection": {"countries": ["CO"]},
+        "caller_ids": {"CO": ["+576010000000"]},
+    },
+    "us": {
+        "mode": "progressive",
+        "selection": {"countries": ["US"]},
+        "caller_ids": {"US": ["+12025550100"]},
+    },
+}
 
 
 def prepare(
@@ -43,11 +63,8 @@ def prepare(
         shutil.rmtree(directory)
     folder.make_folder(directory, tuple(CAMPAIGNS))
     (directory / _MARK).touch()
-    for name, (country, mode, caller_id) in CAMPAIGNS.items():
-        _edit(
-            directory / settings.CAMPAIGNS / f"{name}.toml",
-            {"mode": mode, "selection": {"countries": [country]}, "caller_ids": {country: [caller_id]}},
-        )
+    for name, values in CAMPAIGNS.items():
+        _edit(directory / settings.CAMPAIGNS / f"{name}.toml", values)
     loaded = settings.load(directory)
     portfolio = directory / "portfolio.csv"
     write_sample(portfolio, debtors=debtors, seed=seed, at_us=START_US)
@@ -67,3 +84,15 @@ def _edit(path: Path, values: dict[str, Any]) -> None:
     for key, value in values.items():
         document[key] = value
     path.write_text(tomlkit.dumps(document), encoding="utf-8")
+
+
+def closing(loaded: Settings) -> "Shift":
+    """Return how the demonstration's shift went."""
+    from console.shift import read_shift
+
+    ledger = open_ledger(loaded.ledger_url)
+    try:
+        with ledger.reading() as connection:
+            return read_shift(connection, loaded.floor, None)
+    finally:
+        ledger.close()

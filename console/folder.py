@@ -90,12 +90,14 @@ def demo(
     speed: Annotated[float, typer.Option(help="Of the rehearsal's clock against the wall's.")] = 30.0,
     hours: Annotated[float, typer.Option(help="To rehearse.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of portfolio and chance.")] = 1,
+    lang: Annotated[str, typer.Option("--lang", envvar="LANG", help="Language of the report's page: en or es.")] = "en",
     as_json: AsJson = False,
 ) -> None:
     """A rehearsed campaign from nothing to a report, with no telephone."""
     from console import demo as making
-    from console import floor, rehearsals
+    from console import floor, rehearsals, shift_text
     from console.portfolio import progress, summary
+    from console.reports import write_page
     from console.running import dial
 
     with progress(quiet=as_json) as report:
@@ -106,3 +108,10 @@ def demo(
         loaded, names, start_us=floor.START_US, speed=speed, agents=rehearsals.robots(loaded, agents), seed=seed
     )
     dial(wiring, directory, hours=hours, as_json=as_json)
+    shift, page = making.closing(loaded), directory / "report.html"
+    write_page(shift, page, "es" if lang.startswith("es") else "en")
+    tell(shift, as_json, lambda: shift_text.overview(shift))
+    note(
+        f"The whole shift as one page: [bold]{page.resolve().as_uri()}[/]\n"
+        f"Ask on with --folder {directory}: cadencia why ACCOUNT, stock, report --close, metrics, verify, replay"
+    )

@@ -12,8 +12,8 @@ from zoneinfo import reset_tzpath
 
 import typer
 
-from console import __version__, agents, folder, portfolio, record, running, switch
-from domain.errors import BadInput, Broken, CadenciaError, SwitchLost
+from console import __version__, agents, folder, portfolio, record, reports, running, switch
+from domain.errors import BadInput, Broken, CadenciaError, LedgerStalled, SwitchLost
 
 app = typer.Typer(
     name="cadencia",
@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for noun in (folder.app, portfolio.app, running.app, record.app):
+for noun in (folder.app, portfolio.app, running.app, record.app, reports.app):
     app.add_typer(noun)
 app.add_typer(agents.app, name="agents", rich_help_panel="Run")
 app.add_typer(switch.lab_app, name="lab", rich_help_panel="Telephony")
@@ -52,7 +52,7 @@ def main() -> None:
         app()
     except BadInput as error:
         _complain(error, 2)
-    except SwitchLost as error:
+    except (SwitchLost, LedgerStalled) as error:
         _complain(error, 1)
     except Broken as error:
         _complain(error, 1, "This is a defect of Cadencia, not of your files: please report it with this message.")
