@@ -37,6 +37,17 @@ class AsteriskNode(msgspec.Struct, frozen=True, kw_only=True):
     #: Agents whose phone has another address.
     phones: dict[str, str] = {}
 
+    def __post_init__(self) -> None:
+        for field, marks in (("dial", ("number", "digits", "trunk")), ("dial_agent", ("agent",))):
+            text = getattr(self, field)
+            try:
+                text.format(**dict.fromkeys(marks, "1"))
+            except (KeyError, IndexError, ValueError, AttributeError):
+                raise BadInput(
+                    f"switch node {self.server.node}: {field} may hold the marks "
+                    f"{', '.join(f'{{{mark}}}' for mark in marks)} and no other brace, was {text!r}; correct it"
+                ) from None
+
 
 class AmiAction(NamedTuple):
     name: str

@@ -117,3 +117,9 @@ def test_drop_agent_leaves_queues_and_phone() -> None:
 def test_interfaces_name_their_agents() -> None:
     assert orders.agent_of(orders.interface_of("1001")) == "1001"
     assert orders.agent_of("PJSIP/1001") is None
+
+
+@pytest.mark.parametrize("changes", [{"dial": "PJSIP/{nummer}@x"}, {"dial": "PJSIP/{"}, {"dial_agent": "PJSIP/{}"}])
+def test_a_mark_that_nothing_fills_is_refused_at_once(changes: dict[str, str]) -> None:
+    with pytest.raises(BadInput, match=r"switch node main: dial\w* may hold the marks \{"):
+        AsteriskNode(server=SERVER, **changes)
