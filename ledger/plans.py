@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Function, Select, Subquery, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 
 from domain.errors import BadInput, Broken
 from domain.events import LeadsLoaded
@@ -68,7 +68,9 @@ def make_plan(database: Database, campaign: CampaignSettings, at_us: int, zone: 
                 storing.execute(insert(plan_chunk), row)
             n_leads, chunks = n_leads + len(listed), chunks + 1
     with database.writing() as connection:
-        connection.execute(update(plan).where(plan.c.number == number).values(leads=n_leads, chunks=chunks, sealed=True))
+        connection.execute(
+            update(plan).where(plan.c.number == number).values(leads=n_leads, chunks=chunks, sealed=True)
+        )
     return f"{campaign.name}-{number}"
 
 
@@ -82,29 +84,30 @@ def leads(connection: Connection, campaign: CampaignSettings, at_us: int, zone: 
 
 def _ranked(campaign: CampaignSettings, at_us: int, zone: str) -> Select[Any]:
     """Return the query of the chosen debts, the people in the campaign's order and each one's debts together."""
-    chosen = _chosen(campaign.selection, at_us, zone)
+    rows = _chosen(campaign.selection, at_us, zone).cte("chosen")
+    people: Select[Any]
     if campaign.order == "balance":
         # Money of two currencies has no order: a person stands by the share of people of the currency who owe less.
-        owed = chosen.add_columns(
-            func.sum(debt.c.balance_minor).over(partition_by=(debt.c.person, debt.c.currency)).label("owed")
-        ).subquery()
-        placed = select(
-            owed, func.percent_rank().over(partition_by=owed.c.currency, order_by=owed.c.owed).label("place")
-        ).subquery()
-        return _together(placed, func.max(placed.c.place), descending=True)
-    rows = chosen.subquery()
-    if campaign.order == "ageing":
-        return _together(rows, func.min(func.coalesce(rows.c.due_on, "9999-12-31")))
-    if campaign.order == "newest":
-        return _together(rows, func.max(rows.c.first_seen_us), descending=True)
-    return _together(rows, func.min(rows.c.id))
-
-
-def _together(rows: Subquery, place: Function[Any], *, descending: bool = False) -> Select[Any]:
-    """Return a person's debts together, where the person's place puts them."""
-    first = place.over(partition_by=rows.c.person)
-    return select(rows.c.person, rows.c.id, rows.c.owner).order_by(
-        first.desc() if descending else first, rows.c.person, rows.c.id
+        owed = (
+            select(rows.c.person, rows.c.currency, func.sum(rows.c.balance_minor).label("owed"))
+            .group_by(rows.c.person, rows.c.currency)
+            .subquery()
+        )
+        share = func.percent_rank().over(partition_by=owed.c.currency, order_by=owed.c.owed)
+        shares = select(owed.c.person, share.label("share")).subquery()
+        people = select(shares.c.person, (-func.max(shares.c.share)).label("place")).group_by(shares.c.person)
+    else:
+        place: ColumnElement[Any] = func.min(rows.c.id)
+        if campaign.order == "ageing":
+            place = func.min(func.coalesce(rows.c.due_on, "9999-12-31"))
+        elif campaign.order == "newest":
+            place = -func.max(rows.c.first_seen_us)
+        people = select(rows.c.person, place.label("place")).group_by(rows.c.person)
+    placed = people.subquery()
+    return (
+        select(rows.c.person, rows.c.id, rows.c.owner)
+        .join(placed, placed.c.person == rows.c.person)
+        .order_by(placed.c.place, rows.c.person, rows.c.id)
     )
 
 

@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Any
 
 import psycopg
-from sqlalchemy import make_url
 
 #: nobody: PostgreSQL refuses to run as root.
 _UNPRIVILEGED = 65534
@@ -72,12 +71,11 @@ class Postgres:
                     raise CannotRunError(f"PostgreSQL does not start here: {error}: {told[-2000:]}") from error
             time.sleep(0.02)
 
-    def url(self, template: str | None = None) -> str:
-        """Return the address of a new database, a copy of `template` if one is named."""
+    def url(self) -> str:
+        """Return the address of a new, empty database."""
         self._made += 1
         name = f"ledger_{self._made}"
-        copied = "" if template is None else f" TEMPLATE {make_url(template).database}"
-        self._admin(f"CREATE DATABASE {name}{copied}")
+        self._admin(f"CREATE DATABASE {name}")
         return f"postgresql://cadencia@/{name}?host={self._folder}"
 
     def _admin(self, statement: str) -> None:

@@ -1,6 +1,7 @@
 """Leases, snapshots and migrations: what a floor's start relies on."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from scribe import NOW
@@ -96,23 +97,30 @@ def shape(connection: Connection) -> dict[str, object]:
     return found
 
 
-def test_migrations_make_the_schema(ledger_url: str) -> None:
-    open_ledger(ledger_url).close()
-    database = Database(ledger_url)
+BOTH = pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+
+
+@BOTH
+def test_migrations_make_the_schema(new_url: Callable[[str], str], kind: str) -> None:
+    url = new_url(kind)
+    open_ledger(url).close()
+    database = Database(url)
     with database.reading() as connection:
         migrated = {name: told for name, told in shape(connection).items() if "alembic_version" not in name}
     with database.writing() as connection:
         for table in reversed(inspect(connection).get_table_names()):
-            connection.exec_driver_sql(f'DROP TABLE "{table}"' + (" CASCADE" if "postgres" in ledger_url else ""))
+            connection.exec_driver_sql(f'DROP TABLE "{table}"' + (" CASCADE" if kind == "postgres" else ""))
         metadata.create_all(connection)
     with database.reading() as connection:
         assert shape(connection) == migrated
     database.close()
 
 
-def test_tables_of_newer_code_are_refused(ledger_url: str) -> None:
-    with open_ledger(ledger_url) as ledger, ledger.writing() as connection:
+@BOTH
+def test_tables_of_newer_code_are_refused(new_url: Callable[[str], str], kind: str) -> None:
+    url = new_url(kind)
+    with open_ledger(url) as ledger, ledger.writing() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == HEAD
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(BadInput, match="its tables are at version 9999"):
-        open_ledger(ledger_url)
+        open_ledger(url)

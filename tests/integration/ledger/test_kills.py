@@ -45,7 +45,7 @@ def test_a_batch_is_whole_or_not_there(ledger_url: str) -> None:
     with open_ledger(ledger_url) as ledger:
         settle(ledger, [person(number) for number in range(1, LAST + 1)])
     done, kills = 0, 0
-    while kills < 4:
+    while kills < 3:
         script = WRITER.format(path=path, url=ledger_url, first=done + 1, last=LAST)
         with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None

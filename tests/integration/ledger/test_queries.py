@@ -1,0 +1,179 @@
+"""What the reports and `why` get to read."""
+
+from scribe import NOW, Scribe, person, settle
+
+from domain.calls import AgentState, Disposition
+from domain.events import Disposed
+from domain.facts import AgentShifted, Judged, LeadScheduled, PacingDecided
+from domain.instants import HOUR, MINUTE, SECOND
+from domain.people import Dossier, Verdict
+from ledger import queries
+from ledger.schema import attempt
+from ledger.store import SqlLedger
+
+PEOPLE = [person(1), person(2), person(3)]
+
+
+def call(ledger: SqlLedger, scribe: Scribe, one: Dossier, disposition: Disposition, **said: object) -> str:
+    (answer,) = ledger.append(scribe.reserve(one))
+    call_id = answer.call_id
+    event = None
+    if said:
+        ledger.append(scribe.talked(call_id))
+        event = Disposed(
+            at_us=scribe.at_us + 6 * SECOND,
+            agent="ana",
+            call_id=call_id,
+            disposition=disposition,
+            **said,  # type: ignore[arg-type]
+        )
+    ledger.append(scribe.closed(call_id, one, disposition, said=event))
+    return call_id
+
+
+def shift(ledger: SqlLedger) -> list[str]:
+    """Run a small shift: a promise, a call-back an hour later, an unknown end and one that is still running."""
+    settle(ledger, PEOPLE)
+    scribe = Scribe()
+    ledger.append(scribe.opened())
+    paid = {"debt": 100, "amount_minor": 500, "currency": "EUR", "due_on": "2026-12-01"}
+    calls = [call(ledger, scribe, PEOPLE[0], Disposition.promise, **paid)]
+    scribe.at_us += HOUR
+    calls.append(call(ledger, scribe, PEOPLE[1], Disposition.call_back, call_back_us=NOW + 20 * HOUR))
+    calls.append(call(ledger, scribe, PEOPLE[2], Disposition.unknown))
+    (fresh,) = ledger.dossiers([3])
+    (answer,) = ledger.append(scribe.reserve(fresh))
+    calls.append(answer.call_id)
+    return calls
+
+
+def test_one_account(ledger: SqlLedger) -> None:
+    calls = shift(ledger)
+    with ledger.reading() as connection:
+        (account,) = queries.accounts(connection, "100")
+        assert (account.creditor, account.debt, account.person, account.state) == ("creditor 1", 100, 1, "open")
+        assert queries.accounts(connection, "100", "another") == []
+        assert queries.accounts(connection, "999") == []
+        (found,) = queries.attempts(connection, attempt.c.person == 1)
+    assert (found.call_id, found.debts, found.disposition, found.agent) == (calls[0], (100,), "promise", "ana")
+    assert found.verdict.rules == "r1"
+
+
+def test_denials_and_standings(ledger: SqlLedger) -> None:
+    scribe = Scribe()
+    denied = Verdict(allowed=False, rule="ES.hours", next_allowed_at_us=NOW + HOUR, rules="r1")
+    for _ in range(2):
+        ledger.append(
+            scribe.rows(
+                Judged(campaign="spring", person=1, phone=10, verdict=denied),
+                LeadScheduled(campaign="spring", person=1, at_us=NOW + HOUR, why="ES.hours"),
+            )
+        )
+    with ledger.reading() as connection:
+        found = queries.denials(connection, 1)
+        assert [(one.seq, one.phone, one.verdict) for one in found] == [(1, 10, denied), (3, 10, denied)]
+        assert [one.seq for one in queries.denials(connection, 1, until_us=NOW + SECOND)] == [1]
+        (standing,) = queries.standings(connection, 1)
+    assert (standing.state, standing.next_us, standing.why) == ("scheduled", NOW + HOUR, "ES.hours")
+
+
+def test_pacing_around_an_instant(ledger: SqlLedger) -> None:
+    scribe = Scribe()
+    ledger.append(scribe.opened())
+    for number in range(50):
+        decision = PacingDecided(
+            campaign=("spring", "autumn")[number % 2],
+            dials=number,
+            reason="budget",
+            free=1,
+            expected_free=1.5,
+            expected_answers=0.5,
+            budget_left=0.1,
+            ringing=2,
+            waiting=0,
+        )
+        ledger.append(scribe.rows(decision))
+    with ledger.reading() as connection:
+        around = NOW + 20 * SECOND  # row 2 + n, at n + 2 seconds
+        found = queries.pacing_around(connection, "floor", around, within_us=2 * SECOND)
+        assert [one.decision.dials for one in found] == [16, 17, 18, 19, 20]
+        found = queries.pacing_around(connection, "floor", around, campaign="autumn", within_us=2 * SECOND)
+        assert [one.decision.dials for one in found] == [17, 19]
+        assert queries.pacing_around(connection, "floor", NOW + HOUR, within_us=MINUTE) == []
+        assert queries.pacing_around(connection, "nowhere", around, within_us=MINUTE) == []
+        assert [queries.seq_at(connection, "floor", NOW + i * SECOND) for i in (-5, 1, 2, 51, 52)] == [1, 1, 3, 52, 53]
+
+
+def test_tallies(ledger: SqlLedger) -> None:
+    shift(ledger)
+    with ledger.reading() as connection:
+        (whole,) = queries.tallies(connection)
+        assert (whole.group, whole.attempts, whole.running, whole.persons) == ((), 4, 1, 3)
+        assert (whole.answered, whole.connected, whole.right_party, whole.right_party_persons) == (2, 2, 2, 2)
+        assert (whole.promises, whole.wait_us, whole.wrap_us) == (1, 2 * SECOND, 12 * SECOND)
+        hours = queries.tallies(connection, ("campaign", "hour"))
+        assert [(one.group, one.attempts) for one in hours] == [
+            (("spring", NOW // HOUR * HOUR), 1),
+            (("spring", NOW // HOUR * HOUR + HOUR), 3),
+        ]
+        assert [one.attempts for one in queries.tallies(connection, until_us=NOW + HOUR)] == [1]
+        assert queries.tallies(connection, ("agent",), campaigns=("autumn",)) == []
+        by_end = {one.group[0]: one.attempts for one in queries.tallies(connection, ("disposition",))}
+        assert by_end == {"promise": 1, "call_back": 1, "unknown": 1, None: 1}
+
+
+def test_nothing_never_dialled_is_counted(ledger: SqlLedger) -> None:
+    settle(ledger, PEOPLE)
+    call(ledger, Scribe(), PEOPLE[0], Disposition.not_sent)
+    with ledger.reading() as connection:
+        (whole,) = queries.tallies(connection)
+    assert (whole.attempts, whole.persons, whole.wait_us) == (0, 0, 0)
+
+
+def test_agent_time(ledger: SqlLedger) -> None:
+    scribe = Scribe()
+    states = [(AgentState.ready, ""), (AgentState.talking, ""), (AgentState.paused, "break"), (AgentState.ready, "")]
+    for state, reason in states:
+        ledger.append(scribe.rows(AgentShifted(agent="ana", state=state, reason=reason)))
+    ledger.append(scribe.rows(AgentShifted(agent="luz", state=AgentState.away)))
+    with ledger.reading() as connection:
+        # Ana ready at 1 s, talking at 2, paused at 3, ready at 4; Luz away at 5.
+        spent = queries.agent_time(connection, NOW + SECOND * 3 // 2, NOW + 10 * SECOND)
+        assert spent == {
+            ("ana", "ready", ""): 6_500_000,
+            ("ana", "talking", ""): SECOND,
+            ("ana", "paused", "break"): SECOND,
+            ("luz", "away", ""): 5 * SECOND,
+        }
+        assert queries.agent_time(connection, NOW, NOW + 2 * SECOND) == {("ana", "ready", ""): SECOND}
+
+
+def test_what_is_due_and_what_is_odd(ledger: SqlLedger) -> None:
+    calls = shift(ledger)
+    with ledger.reading() as connection:
+        assert [one.call_id for one in queries.promises_due(connection, "2026-12-01", "2026-12-02")] == [calls[0]]
+        assert queries.promises_due(connection, "2026-11-01", "2026-12-01") == []
+        assert [one.call_id for one in queries.call_backs_due(connection, NOW + 21 * HOUR)] == [calls[1]]
+        assert queries.call_backs_due(connection, NOW + 20 * HOUR) == []
+        assert [one.call_id for one in queries.exceptions(connection, NOW, NOW + 2 * HOUR)] == [calls[2]]
+        assert list(queries.exceptions(connection, NOW, NOW + HOUR)) == []
+
+
+def test_history_as_it_was_known(ledger: SqlLedger) -> None:
+    calls = shift(ledger)
+    whole = list(ledger.history())
+    assert [one.known_us for one in whole] == sorted(one.known_us for one in whole)
+    assert [(one.event, one.attempt) for one in ledger.history(persons=[1])] == [
+        ("dialed", calls[0]),
+        ("right_party_contact", calls[0]),
+        ("promise", calls[0]),
+    ]
+    (dialled, contact, promised) = ledger.history(persons=[1])
+    assert (promised.amount_minor, promised.currency, promised.channel) == (500, "EUR", None)
+    assert contact.event_us < promised.event_us < contact.known_us
+    # The future deleted: what was not known yet is not there, though it had happened.
+    assert list(ledger.history(known_until_us=contact.known_us)) == [dialled]
+    assert list(ledger.history(persons=[1], event_from_us=promised.event_us)) == [promised]
+    assert list(ledger.history(persons=[1], event_until_us=promised.event_us, known_from_us=contact.known_us)) == [
+        contact
+    ]
