@@ -305,6 +305,9 @@ class Staff(Listener):
             return
         robot.state = fact.state
         robot.turn += 1
+        if fact.state is AgentState.offline:
+            # Signed out, by the robot itself or by a supervisor.
+            robot.at_work = False
         if fact.state is AgentState.ready and robot.chair.previews:
             self._later(SECOND, self._ask, (robot, robot.turn))
         elif fact.state is AgentState.paused and not robot.resting and not robot.wants_break:

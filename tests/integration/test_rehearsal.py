@@ -148,14 +148,23 @@ async def test_robot_agent_works_a_call_and_a_slow_loop_is_not_late_in_the_floor
 
 @on_loop
 async def test_world_goes_on_without_a_loop_that_does_not_answer() -> None:
+    stalled: list[bool] = []
+
     def stall(loop: Loop, event: AnyEvent) -> None:
-        if isinstance(event, Answered):
-            time.sleep(0.6)
+        if isinstance(event, Answered) and not stalled:
+            # Hold the loop until a minute of the floor's has passed.
+            deadline_s = time.monotonic() + 10
+            while loop.clock.now_us() < event.at_us + 60 * SECOND and time.monotonic() < deadline_s:
+                time.sleep(0.01)
+            stalled.append(loop.clock.now_us() >= event.at_us + 60 * SECOND)
 
     async with rehearsing(Loop(speed=100, rule=stall)) as loop:
-        loop.dial(1)
-        await eventually(lambda: bool(loop.of(Ended)))
-        names = [type(event).__name__ for event in loop.heard if getattr(event, "call_id", "") == "floor-1"]
+        for phone in range(1, 101):
+            loop.dial(phone)
+        await eventually(lambda: len(loop.of(Ended)) == 100)
+        assert stalled == [True]
+        first = loop.of(Answered)[0].call_id  # type: ignore[union-attr]
+        names = [type(event).__name__ for event in loop.heard if getattr(event, "call_id", "") == first]
         assert names == ["Ringing", "Answered", "Queued", "Abandoned", "Ended"]
 
 

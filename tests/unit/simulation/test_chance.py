@@ -7,7 +7,7 @@ import pytest
 
 from simulation.chance import Chance, Choice, Purpose, entity_of, exponential, lognormal, mix, normal, uniform
 
-N = 40_000
+N = 20_000
 
 
 def correlation(xs: list[float], ys: list[float]) -> float:
@@ -64,7 +64,7 @@ def test_draws_are_uniform_along_every_word(vary: str) -> None:
     if vary == "seed":
         draws = [Chance(seed).u(Purpose.answer, 7, 3) for seed in range(4_000)]
     elif vary == "purpose":
-        draws = [Chance(seed).u(purpose, 7, 3) for seed in range(100) for purpose in range(1, Purpose.end)]
+        draws = [Chance(seed).u(purpose, 7, 3) for seed in range(50) for purpose in range(1, Purpose.end)]
     elif vary == "entity":
         draws = [Chance(1).u(Purpose.answer, entity, 3) for entity in range(N)]
     else:

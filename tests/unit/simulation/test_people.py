@@ -98,7 +98,7 @@ def test_people_answer_by_the_clock_of_where_they_live() -> None:
 
 def test_contact_and_promise_rates_are_the_published_ones() -> None:
     """7.39 % contacts per attempt, promises after 35.0 % of contacts: a working day over a mixed portfolio."""
-    dossiers = portfolio(20_000)
+    dossiers = portfolio(12_000)
     population = people(dossiers)
     attempts = 0
     said: Counter[Disposition] = Counter()
@@ -111,9 +111,9 @@ def test_contact_and_promise_rates_are_the_published_ones() -> None:
                 population.talk(meeting)
                 said[population.say(meeting, at_us, meeting.person, ()).disposition] += 1
     contacts = sum(count for disposition, count in said.items() if disposition in RIGHT_PARTY)
-    assert contacts / attempts == pytest.approx(0.0739, abs=0.006)
+    assert contacts / attempts == pytest.approx(0.0739, abs=0.007)
     promises = said[Disposition.promise] + said[Disposition.plan]
-    assert promises / contacts == pytest.approx(0.350, abs=0.02)
+    assert promises / contacts == pytest.approx(0.350, abs=0.03)
 
 
 def test_older_debts_and_repeats_are_picked_up_less() -> None:
@@ -129,7 +129,7 @@ def test_older_debts_and_repeats_are_picked_up_less() -> None:
         return sum(meeting.fate is None and meeting.who != "machine" for meeting in meetings)
 
     assert picked(20, 1) > picked(100, 1) > picked(300, 1)
-    assert picked(20, 1) > picked(20, 4)
+    assert picked(20, 4) / picked(20, 1) == pytest.approx(0.8**3, abs=0.1)
 
 
 def test_promises_are_within_the_debt_and_the_future() -> None:

@@ -210,12 +210,30 @@ def test_orders_for_a_call_that_is_gone_do_nothing() -> None:
     assert stage.run(60) == []
 
 
+def test_connect_to_a_second_agent_does_not_move_a_caller_who_talks() -> None:
+    stage = Stage(Script(), react=connect_at_once("ana"))
+    stage.seat("ana", "eva")
+    stage.dial()
+    stage.run(10)
+    stage.world.send(Connect(call_id="floor-1", agent="eva", node="main"))
+    stage.run(100)
+    assert [event.agent for event in stage.events if isinstance(event, Connected)] == ["ana"]
+    assert "Refused" not in stage.names()
+
+
 def test_call_beyond_the_lines_meets_congestion() -> None:
     stage = Stage(Script(), Script(), settings=WorldSettings(lines=1))
     stage.dial(1)
     stage.dial(2)
     stage.run(1)
     assert (ended(stage).call_id, ended(stage).cause) == ("floor-2", Cause.congestion)
+    # The line is free again once its call is over.
+    stage.run(60)
+    stage.world.send(HangUp(call_id="floor-1", node="main", why="test"))
+    stage.events.clear()
+    stage.dial(2)
+    stage.run(2)
+    assert stage.names() == ["Ringing"]
 
 
 def test_agent_is_rung_usable_after_login_and_dropped() -> None:
@@ -224,6 +242,14 @@ def test_agent_is_rung_usable_after_login_and_dropped() -> None:
     assert stage.run(10) == [("PhoneUp", 1_000 + 2_000_000 + 4_800_000)]
     stage.world.send(DropAgent(agent="ana", node="main"))
     assert [name for name, _ in stage.run(1)] == ["PhoneDown"]
+
+
+def test_agent_whose_ringing_phone_is_called_off_does_not_come_up() -> None:
+    stage = Stage(Script())
+    stage.world.send(RingAgent(agent="ana", node="main"))
+    stage.run(3)
+    stage.world.send(DropAgent(agent="ana", node="main"))
+    assert stage.run(30) == []
 
 
 def test_phone_that_is_lost_in_a_talk_ends_the_call_and_cannot_be_rung_for_a_while() -> None:
