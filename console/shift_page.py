@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from console.shift import AgentLine, CampaignLine, Due, Shift
-from console.shift_text import interval_text, value_text
-from domain.money import amount_text
+from console.shift_text import interval_text, money_text, value_text
 from ledger.metrics import DICTIONARY, Figure
 
 _BLUE, _GREEN, _RED, _SAND, _GREY = "#2f5d8a", "#4f9d7c", "#b3402e", "#d9b36a", "#b8c2cc"
@@ -132,7 +131,7 @@ def _body(shift: Shift, words: dict[str, str], lang: str) -> str:
         for figure in line.figures
         if figure.name == "abandon_us" and figure.value is not None
     ]
-    money = " + ".join(amount_text(amount, currency) for currency, amount in shift.promised_minor.items())
+    money = " + ".join(money_text(amount, currency) for currency, amount in shift.promised_minor.items())
     p99 = shift.wait_ms["p99"]
     cards = [
         (f"{shift.attempts:,}", words["attempts"], ""),
@@ -274,7 +273,7 @@ def _due(lines: list[Due], words: dict[str, str]) -> str:
     rows = []
     for line in lines:
         known = line.amount_minor is not None and line.currency is not None
-        amount = amount_text(line.amount_minor or 0, line.currency or "") if known else ""
+        amount = money_text(line.amount_minor or 0, line.currency or "") if known else ""
         rows.append([line.account, line.what, line.due, line.agent or words["anybody"], amount])
     return _table(words["due_columns"].split("|"), rows, {4})
 
@@ -300,7 +299,7 @@ def _plots(shift: Shift, words: dict[str, str]) -> dict[str, Any]:
             "xAxis": category,
             "yAxis": {"type": "value"},
             "series": [
-                line(attempts, [one.dials for one in shift.slices], _GREY, areaStyle={"color": "#eef1f4"}),
+                line(attempts, [one.dials for one in shift.slices], _GREY, areaStyle={"color": "#eef1f4"}, z=1),
                 bar(connected, [one.connected for one in shift.slices], _BLUE, "answers"),
                 bar(machine, [one.machine for one in shift.slices], _SAND, "answers"),
                 bar(abandoned, [one.abandoned for one in shift.slices], _RED, "answers"),

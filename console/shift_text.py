@@ -34,6 +34,13 @@ def interval_text(figure: Figure) -> str:
     return f"{figure.low:.2%} … {figure.high:.2%}"
 
 
+def money_text(amount_minor: int, currency: str) -> str:
+    """Return an amount for people, thousands apart."""
+    number, _, unit = amount_text(amount_minor, currency).partition(" ")
+    whole, dot, part = number.partition(".")
+    return f"{int(whole):,}{dot}{part} {unit}"
+
+
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) or value >= 1000 else f"{value:,.2f}"
 
@@ -41,7 +48,7 @@ def _number(value: float) -> str:
 def overview(shift: Shift) -> RenderableType:
     """Return the shift's first screen: what happened, under which limits, and the dictionary's figures."""
     by_name = {figure.name: figure for figure in shift.figures}
-    money = ", ".join(amount_text(amount, currency) for currency, amount in shift.promised_minor.items()) or "none"
+    money = ", ".join(money_text(amount, currency) for currency, amount in shift.promised_minor.items()) or "none"
     head = Text.assemble(
         ("Shift ", "bold"),
         f"{shift.from_local} to {shift.to_local[11:]}  {shift.zone}   floor {shift.stream}\n",
@@ -111,7 +118,7 @@ def _due_table(title: str, lines: list[Due]) -> RenderableType:
     for line in lines:
         amount = ""
         if line.amount_minor is not None and line.currency is not None:
-            amount = amount_text(line.amount_minor, line.currency)
+            amount = money_text(line.amount_minor, line.currency)
         table.add_row(line.account, line.what, line.due, line.agent or "anybody", amount)
     return table
 
