@@ -13,7 +13,6 @@ The law of this file:
 """
 
 import contextlib
-import logging
 import os
 import re
 import select
@@ -25,12 +24,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+import structlog
 from asterisk.ami.action import Action
 from asterisk.ami.client import AMIClient
 
 from domain.errors import BadInput, Broken, CadenciaError, SwitchLost
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 #: Bytes asked of the kernel at once.
 _CHUNK = 1 << 16
@@ -193,6 +193,8 @@ class CagedClient(AMIClient):
         self._stream: socket.socket | ssl.SSLSocket | None = None
         self._on_messages = on_messages
         self._outgoing: deque[bytes] = deque()
+        #: Bytes that came; a peer that sends them, however slowly, is alive.
+        self.octets = 0
         # A pipe to the thread: what is written into one end makes its `select` return.
         self._wake_in, self._wake_out = socket.socketpair()
         self._wake_in.setblocking(False)
@@ -229,7 +231,7 @@ class CagedClient(AMIClient):
         except OSError as fault:
             error = SwitchLost(f"{self._server.where}: {fault.strerror or fault}")
         except Exception as fault:
-            log.exception("AMI reader of %s", self._server.where)
+            log.exception("ami_reader_failed", node=self._server.node)
             error = Broken(f"AMI reader of {self._server.where}: {fault!r}")
         finally:
             self.finished.set()
@@ -344,7 +346,8 @@ class CagedClient(AMIClient):
         if not data:
             raise SwitchLost(f"{self._server.where}: closed by the switch")
         if isinstance(stream, ssl.SSLSocket) and (held := stream.pending()):
-            data += stream.recv(held)  # decrypted already, so select would not tell
+            data += stream.recv(held)  # decrypted already, so poll would not tell
+        self.octets += len(data)
         return data
 
     def _close_sockets(self) -> None:

@@ -7,15 +7,16 @@ but `_take` and `_append`, which put batches into a deque and wake the loop, onc
 import asyncio
 import contextlib
 import itertools
-import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import structlog
+
 from dialer.asterisk.client import AmiServer, CagedClient, Message, build_action
 from domain.errors import BadInput, Broken, SwitchLost
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 #: Messages handed on before the loop gets its turn back.
 _BATCH = 256
@@ -54,8 +55,7 @@ class Connection:
     def __init__(self, server: AmiServer, on_event: Callable[[Message], None], most_backlog: int = 20_000):
         self._secret = server.read_secret()
         self.server = server
-        #: Messages that came, and exceptions of `on_event`.
-        self.received = 0
+        #: Exceptions of `on_event`.
         self.handler_errors = 0
         self._on_event = on_event
         self._most_backlog = most_backlog
@@ -111,6 +111,11 @@ class Connection:
         if not done:
             raise SwitchLost(f"{self.server.where}: no {what} within {timeout_s:g} s")
         return step.result()
+
+    @property
+    def octets(self) -> int:
+        """Return how many bytes came."""
+        return self._client.octets
 
     def drop(self, reason: str) -> None:
         """End the connection from this side; what waits in the deque is forgotten."""
@@ -228,7 +233,6 @@ class Connection:
                 return
             item = arrived.popleft()
             if isinstance(item, Message):
-                self.received += 1
                 if item.is_event:
                     self._hear(item)
                 else:
@@ -245,7 +249,7 @@ class Connection:
         action_id = response.get("ActionID")
         pending = self._pending.get(action_id)
         if pending is None:
-            log.debug("AMI %s: response to nobody: %s", self.server.where, response.headers)
+            log.debug("ami_response_to_nobody", node=self.server.node, response=response.name, action_id=action_id)
         elif pending.items is None or response.get("EventList") != "start":
             self._resolve(action_id, pending, response)
 
@@ -265,7 +269,7 @@ class Connection:
             self._on_event(event)
         except Exception:
             self.handler_errors += 1
-            log.exception("AMI %s: handler of %s", self.server.where, event.name)
+            log.exception("ami_handler_failed", node=self.server.node, ami_event=event.name)
 
     def _resolve(self, action_id: str, pending: _Pending, answer: Message) -> None:
         del self._pending[action_id]

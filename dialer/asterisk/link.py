@@ -5,15 +5,16 @@ certificate) ends the link, at once.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
+
+import structlog
 
 from dialer.asterisk.client import AmiServer, Message
 from dialer.asterisk.connection import Connection
 from domain.errors import SwitchLost
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger()
 
 #: Uptime counts whole seconds and travels; two estimates of one start differ by less than this.
 _SAME_START_S = 3.0
@@ -104,7 +105,7 @@ class Link:
                 self._on_down(reason)
             delay_s = self._delays(failures)
             failures += 1
-            log.info("AMI %s: %s; next try in %.1f s", self.server.node, reason, delay_s)
+            log.info("ami_link_lost", node=self.server.node, why=reason, next_try_s=round(delay_s, 2))
             await asyncio.sleep(delay_s)
 
     def _started_anew(self, uptime_s: int) -> bool:
@@ -131,8 +132,8 @@ class Link:
         silent = heard = 0
         while True:
             await asyncio.sleep(self._silence_s / _TICKS)
-            silent = silent + 1 if connection.received == heard else 0
-            heard = connection.received
+            silent = silent + 1 if connection.octets == heard else 0
+            heard = connection.octets
             if silent == _TICKS:
                 connection.drop(f"nothing heard for {self._silence_s:g} s")
             elif silent == _TICKS // 2:

@@ -186,6 +186,20 @@ def test_a_half_open_link_is_rebuilt() -> None:
     run(test())
 
 
+def test_a_slow_link_is_not_a_dead_one() -> None:
+    async def test() -> None:
+        lines = [("Output", f"line {number}") for number in range(400)]
+        async with FakeAmi() as fake, FaultProxy(fake.port) as proxy, watched(proxy.port, silence_s=0.3) as it:
+            fake.handlers["Command"] = lambda session, action: session.answer(action, "Success", *lines)
+            await it.up(1)
+            proxy.piece_bytes, proxy.delay_s = 64, 0.005
+            answer = await it.link.request("Command", {"Command": "core show channels"}, timeout_s=20.0)
+            assert len(answer.all("Output")) == 400
+            assert (len(it.ups), it.downs) == (1, [])
+
+    run(test())
+
+
 def test_an_originate_whose_answer_was_lost_is_never_sent_again() -> None:
     async def test() -> None:
         async with FakeAmi() as fake, watched(fake.port) as it:
