@@ -22,7 +22,7 @@ from domain.records import Row
 from ledger.database import Database
 from ledger.migrate import migrate
 from ledger.store import SqlLedger, open_ledger
-from tests.integration.live.scene import exchange, fill, floor, records, running, staffed, until
+from tests.integration.live.scene import exchange, fill, floor, records, running, settings, staffed, until
 from tests.integration.live.telephone import Exchange, Line
 
 HABITS = Habits(wrapup_s=(0.01, 0.05), p_break=0.0)
@@ -70,6 +70,7 @@ async def test_with_commits_of_half_a_second_every_caller_meets_an_agent_at_once
     async with exchange(tmp_path) as (network, path), staffed(tmp_path, 6, HABITS):
         one = floor(slow, Line(path), tmp_path)
         async with running(one):
+            await until(lambda: "connected" in network.truth.values())
             slow.delay_s = 0.5
             await until(lambda: list(network.truth.values()).count("connected") >= 12)
             slow.delay_s = 0.0
@@ -83,10 +84,10 @@ async def test_with_commits_of_half_a_second_every_caller_meets_an_agent_at_once
 async def test_an_originate_whose_commit_comes_late_does_not_leave(slow: Slow, tmp_path: Path) -> None:
     fill(slow, 20)
     async with exchange(tmp_path) as (network, path), staffed(tmp_path, 3, HABITS):
-        one = floor(slow, Line(path), tmp_path)
+        one = floor(slow, Line(path), tmp_path, settings=settings(commit_patience_s=0.2))
         async with running(one):
             await until(lambda: "connected" in network.truth.values())
-            slow.delay_s = 1.2
+            slow.delay_s = 0.3
             await until(lambda: [fact for fact in records(slow, AttemptClosed) if fact.disposition == "not_sent"])
             slow.delay_s = 0.0
     not_sent = {fact.call_id for fact in records(slow, AttemptClosed) if fact.disposition == "not_sent"}
@@ -96,7 +97,7 @@ async def test_an_originate_whose_commit_comes_late_does_not_leave(slow: Slow, t
 
 async def test_a_locked_ledger_stops_the_dialling_and_loses_nothing(ledger: SqlLedger, tmp_path: Path) -> None:
     fill(ledger, 400)
-    async with exchange(tmp_path, pace_s=0.5) as (network, path), staffed(tmp_path, 6, HABITS):
+    async with exchange(tmp_path, pace_s=0.3) as (network, path), staffed(tmp_path, 6, HABITS):
         one = floor(ledger, Line(path), tmp_path)
         async with running(one):
             await until(lambda: len(network.truth) > 10)
@@ -117,7 +118,7 @@ async def test_a_full_disk_stops_the_dialling_and_loses_nothing(ledger: SqlLedge
     def limit(driver: Any, *_: Any) -> None:
         driver.execute(f"PRAGMA max_page_count = {pages}")
 
-    async with exchange(tmp_path, pace_s=0.5) as (network, path), staffed(tmp_path, 6, HABITS):
+    async with exchange(tmp_path, pace_s=0.3) as (network, path), staffed(tmp_path, 6, HABITS):
         one = floor(ledger, Line(path), tmp_path)
         async with running(one):
             await until(lambda: len(network.truth) > 10)

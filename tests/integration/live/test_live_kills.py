@@ -4,13 +4,15 @@
 """
 
 import asyncio
+import multiprocessing.context
 import os
 import random
 import signal
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -21,51 +23,60 @@ from domain.calls import Disposition
 from domain.events import FloorOpened
 from domain.facts import AttemptClosed, CallClassed
 from domain.orders import Originate, Reserve
-from ledger.store import open_ledger
-from tests.integration.live.child import HABITS
+from ledger.store import SqlLedger, open_ledger
+from tests.integration.live.child import HABITS, main
 from tests.integration.live.scene import RULES, exchange, fill, records, staffed, until
 from tests.integration.live.telephone import Exchange
 
-ROOT = Path(__file__).parents[3]
-KILLS = int(os.environ.get("CADENCIA_KILLS", "5"))
+KILLS = int(os.environ.get("CADENCIA_KILLS", "10"))
 SEED = int(os.environ.get("CADENCIA_KILL_SEED", "1"))
 
 
+@pytest.fixture(scope="module")
+def processes() -> multiprocessing.context.ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.integration.live.child"])
+    return context
+
+
 @asynccontextmanager
-async def child(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    with (folder / "child.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.integration.live.child", str(folder), cwd=ROOT, stdout=log, stderr=log
-        )
+async def child(context: multiprocessing.context.ForkServerContext, folder: Path) -> AsyncIterator[BaseProcess]:
+    process = context.Process(target=main, args=(str(folder),))
+    process.start()
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        process.kill()
+        await asyncio.to_thread(process.join)
 
 
 @pytest.mark.timeout(60 + 10 * KILLS)
-async def test_kills_lose_no_attempt_and_double_none(tmp_path: Path) -> None:
+async def test_kills_lose_no_attempt_and_double_none(
+    processes: multiprocessing.context.ForkServerContext, tmp_path: Path
+) -> None:
     ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
-    fill(ledger, 60 * (KILLS + 2))
+    fill(ledger, 40 * (KILLS + 2))
+    log = tmp_path / "child.log"
     moments = random.Random(SEED)
     async with exchange(tmp_path, pace_s=0.1) as (network, _), staffed(tmp_path, 8, HABITS) as robots:
         for _ in range(KILLS):
-            async with child(tmp_path) as process:
+            async with child(processes, tmp_path) as process:
                 dialled = network.originated.total()
-                await until(lambda: network.originated.total() > dialled or process.returncode is not None, 30)  # noqa: B023
-                await asyncio.sleep(moments.uniform(0.0, 1.0))
+                await until(partial(more_than, network, dialled), 30)
+                await asyncio.sleep(moments.uniform(0.0, 0.7))
+                assert process.is_alive(), log.read_text()
                 process.kill()
-                assert await process.wait() == -signal.SIGKILL, (tmp_path / "child.log").read_text()
+            assert process.exitcode == -signal.SIGKILL, log.read_text()
             if moments.random() < 0.3:
                 # The network goes on without a floor.
-                await asyncio.sleep(moments.uniform(0.0, 1.0))
-        async with child(tmp_path) as process:
+                await asyncio.sleep(moments.uniform(0.0, 0.7))
+        async with child(processes, tmp_path) as process:
             dialled = network.originated.total()
-            await until(lambda: network.originated.total() > dialled + 10, 30)
-            process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(process.wait(), 60) == 0, (tmp_path / "child.log").read_text()
+            await until(partial(more_than, network, dialled + 10), 30)
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGTERM)
+            await until(lambda: not process.is_alive(), 60)
+            assert process.exitcode == 0, log.read_text()
         assert not network.live
     assert len(records(ledger, FloorOpened)) == KILLS + 1
     assert sum(robots.recorded.values()) > 0
@@ -73,11 +84,12 @@ async def test_kills_lose_no_attempt_and_double_none(tmp_path: Path) -> None:
     ledger.close()
 
 
-def compare(ledger: object, network: Exchange) -> None:
-    """Hold the record against the network: each attempt once, closed once, in the class that it really had."""
-    from ledger.store import SqlLedger
+def more_than(network: Exchange, dialled: int) -> bool:
+    return network.originated.total() > dialled
 
-    assert isinstance(ledger, SqlLedger)
+
+def compare(ledger: SqlLedger, network: Exchange) -> None:
+    """Hold the record against the network: each attempt once, closed once, in the class that it really had."""
     assert not [found for found in ledger.verify() if found.broken]
     engine = Engine(Gate.load(RULES))
     for row in ledger.read("floor"):
