@@ -1,0 +1,142 @@
+"""Cells that hold a list: stops, consents, prior attempts; and the words of which lists are made."""
+
+import re
+from functools import lru_cache
+
+import msgspec
+
+from domain.people import ContactEvent, StopKind
+from ledger.intake.cells import BadCell, Form, instant, iso_date, plain
+from ledger.intake.phones import e164
+
+#: Between the items of a list.
+_ITEMS = re.compile(r"[;|]")
+
+# ---- stops
+
+#: Stops that an account file may carry; the other kinds name one phone and come from calls.
+FILE_STOPS = tuple(k for k in StopKind if k not in (StopKind.withdrawn, StopKind.wrong_number, StopKind.not_in_service))
+#: Of those, the ones that concern the account alone and not the whole person.
+DEBT_STOPS = frozenset({StopKind.paid, StopKind.withdrawn, StopKind.dispute})
+
+_YES = frozenset({"1", "yes", "y", "si", "s", "true", "t", "x", "verdadero", "v"})
+_NO = frozenset({"0", "no", "n", "false", "f", "falso"})
+
+
+class Flag(msgspec.Struct, frozen=True):
+    """What the column of one stop says: on (since a day, if told) or off."""
+
+    on: bool
+    since: str | None = None
+
+
+_STOP_NAMES = {
+    "pagado": "paid", "pagada": "paid", "liquidado": "paid", "cancelado": "paid",
+    "cese": "cease_written", "cease": "cease_written", "cease_and_desist": "cease_written",
+    "abogado": "attorney", "represented": "attorney",
+    "disputa": "dispute", "reclamacion": "dispute", "disputed": "dispute",
+    "no_llamar": "do_not_call", "dnc": "do_not_call", "lista_robinson": "do_not_call",
+    "vulnerabilidad": "vulnerable",
+    "concurso": "bankrupt", "insolvencia": "bankrupt", "bankruptcy": "bankrupt", "quiebra": "bankrupt",
+    "fallecido": "deceased", "fallecida": "deceased", "difunto": "deceased",
+    "moratoria": "breathing_space",
+}  # fmt: skip
+
+
+def stop_kind(word: str) -> StopKind | None:
+    """Return the stop that a word of a file means, English or Spanish; None when none."""
+    word = plain(word)
+    word = _STOP_NAMES.get(word, word)
+    return StopKind(word) if word in FILE_STOPS else None
+
+
+def flag(cell: str, order: str | None) -> Flag:
+    """Return what the cell of a stop's own column says: yes, no, or the day since when."""
+    word = plain(cell)
+    if word in _YES:
+        return Flag(True)
+    if word in _NO:
+        return Flag(False)
+    try:
+        return Flag(True, iso_date(cell, order))
+    except BadCell as error:
+        raise BadCell(f"write yes, no or the date since when ({error})") from None
+
+
+@lru_cache(maxsize=4096)
+def stop_list(cell: str, order: str | None) -> tuple[tuple[StopKind, Flag], ...]:
+    """Return the stops of a list such as `dispute@2026-10-01; deceased`."""
+    found: list[tuple[StopKind, Flag]] = []
+    for item in filter(None, (part.strip() for part in _ITEMS.split(cell))):
+        name, _, since = item.partition("@")
+        kind = stop_kind(name)
+        if kind is None:
+            raise BadCell(f"{name.strip()!r} is no stop: use one of {', '.join(FILE_STOPS)}, each with @date if known")
+        found.append((kind, Flag(True, iso_date(since, order) if since else None)))
+    return tuple(found)
+
+
+# ---- contacts and consents
+
+CHANNELS = ("call", "sms", "email", "message", "letter", "visit", "ivr")
+_CHANNEL_NAMES = {
+    "llamada": "call", "voz": "call", "voice": "call", "correo": "email", "carta": "letter", "visita": "visit",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def consent_list(cell: str, order: str | None) -> tuple[tuple[str, str | None, str | None], ...]:
+    """Return (kind, channel or None, last day or None) of a list such as `prior_express_consent:call@2027-01-31`."""
+    found: list[tuple[str, str | None, str | None]] = []
+    for item in filter(None, (part.strip() for part in _ITEMS.split(cell))):
+        scope, _, until = item.partition("@")
+        kind, _, channel = scope.partition(":")
+        kind, channel = plain(kind), plain(channel)
+        if not kind:
+            raise BadCell("name the consent, e.g. prior_express_consent or hours:call@2027-01-31")
+        if channel and channel not in CHANNELS:
+            raise BadCell(f"{channel!r} is no channel: use one of {', '.join(CHANNELS)}")
+        found.append((kind, channel or None, iso_date(until, order) if until else None))
+    return tuple(found)
+
+
+class PriorAttempt(msgspec.Struct, frozen=True, array_like=True):
+    """A contact made before the account came to us."""
+
+    at_us: int
+    channel: str
+    event: str
+    #: E.164 or None.
+    phone: str | None
+
+
+def contact_event(cell: str) -> ContactEvent:
+    """Return the rung of the contact ladder that a word names."""
+    word = plain(cell)
+    if word not in ContactEvent.__members__:
+        raise BadCell(f"{cell.strip()!r} is no contact event: use one of {', '.join(ContactEvent)}")
+    return ContactEvent(word)
+
+
+def channel_name(cell: str) -> str:
+    """Return a channel's name."""
+    word = plain(cell)
+    word = _CHANNEL_NAMES.get(word, word)
+    if word not in CHANNELS:
+        raise BadCell(f"{cell.strip()!r} is no channel: use one of {', '.join(CHANNELS)}")
+    return word
+
+
+def attempt_list(cell: str, country: str, form: Form) -> list[PriorAttempt]:
+    """Return the contacts of a list such as `2026-11-18T10:05+01:00 call no_answer +34600123456; …`."""
+    found: list[PriorAttempt] = []
+    for item in filter(None, (part.strip() for part in _ITEMS.split(cell))):
+        words = item.split()
+        if len(words) > 4:
+            raise BadCell(f"{item!r}: write instant, channel, event and phone with one blank between them")
+        at_us = instant(words[0], form)
+        channel = channel_name(words[1]) if len(words) > 1 else "call"
+        event = contact_event(words[2]) if len(words) > 2 else ContactEvent.dialed
+        phone = e164(words[3], country) if len(words) > 3 else None
+        found.append(PriorAttempt(at_us, channel, event.value, phone))
+    return found
