@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Words for pytest, e.g. make test PYTEST="-k gate tests/unit"
 PYTEST ?=
+# Words for the demonstration, e.g. make demo DEMO="--hours 0.2"
+DEMO ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help venv dev demo test lint bench lock clean
@@ -28,7 +30,7 @@ $(BIN)/python:
 $(BIN)/cadencia: | $(BIN)/python
 	@$(BIN)/python -c 'import pathlib, sysconfig; \
 		pathlib.Path(sysconfig.get_path("purelib"), "cadencia.pth").write_text("$(CURDIR)\n")'
-	@printf '#!/bin/sh\nexec "$$(dirname "$$(readlink -f "$$0")")/python" -m console.main "$$@"\n' > $@
+	@printf '#!/bin/sh\nexec "$$(dirname "$$(readlink -f "$$0")")/python" -P -m console.main "$$@"\n' > $@
 	@chmod 755 $@
 
 # $(call install,LOCK FILE): pip of the machine puts hashed packages into the environment.
@@ -51,7 +53,7 @@ venv: $(VENV)/.installed
 dev: $(VENV)/.installed-dev
 
 demo: $(VENV)/.installed
-	@$(BIN)/cadencia demo
+	@$(BIN)/cadencia demo $(DEMO)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -289,7 +289,7 @@ def _files(connection: "Connection") -> dict[str, int]:
     from ledger.schema import import_file
 
     query = select(import_file.c.kind, func.max(import_file.c.finished_us)).where(import_file.c.state == "landed")
-    return dict(connection.execute(query.group_by(import_file.c.kind)).t.all())
+    return {kind: at_us for kind, at_us in connection.execute(query.group_by(import_file.c.kind))}
 
 
 def _age(at_us: int | None, now_us: int) -> str:

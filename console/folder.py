@@ -3,7 +3,7 @@
 import shutil
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -47,6 +47,12 @@ def make_folder(directory: Path, campaigns: tuple[str, ...]) -> list[Path]:
                 shutil.copyfile(source, target)
                 made.append(target)
         template = (templates / "campaign.toml").read_text(encoding="utf-8")
+    for name, content in schemas().items():
+        target = directory / "schemas" / name
+        if not target.exists() or target.read_bytes() != content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            made.append(target)
     for name in campaigns:
         target = directory / "campaigns" / f"{name}.toml"
         if not target.exists():
@@ -54,6 +60,15 @@ def make_folder(directory: Path, campaigns: tuple[str, ...]) -> list[Path]:
             target.write_text(template.replace('name = "sample"', f'name = "{name}"'), encoding="utf-8")
             made.append(target)
     return made
+
+
+def schemas() -> dict[str, bytes]:
+    """Return the JSON Schemas by which editors complete and check the settings files."""
+    from console import settings
+    from domain.settings import CampaignSettings
+
+    kinds: dict[str, type[Any]] = {"cadencia.json": settings.FileSettings, "campaign.json": CampaignSettings}
+    return {name: settings.schema(kind) for name, kind in kinds.items()}
 
 
 @app.command(rich_help_panel="Set up")
