@@ -288,8 +288,9 @@ def _files(connection: "Connection") -> dict[str, int]:
 
     from ledger.schema import import_file
 
-    query = select(import_file.c.kind, func.max(import_file.c.finished_us)).where(import_file.c.state == "landed")
-    return {kind: at_us for kind, at_us in connection.execute(query.group_by(import_file.c.kind))}
+    landed = func.max(import_file.c.finished_us).label("landed_us")
+    query = select(import_file.c.kind, landed).where(import_file.c.state == "landed").group_by(import_file.c.kind)
+    return {row.kind: row.landed_us for row in connection.execute(query)}
 
 
 def _age(at_us: int | None, now_us: int) -> str:
