@@ -5,15 +5,17 @@ from collections.abc import Callable
 import msgspec
 from simpy.events import Event
 
+from domain.calls import AnswerClass
 from domain.orders import Originate, ShowLead
 from simulation.alarms import Alarm
 from simulation.callees import Meeting
 
 #: Where a call is on the switch.
-DOWN, RINGING, DETECTING, WAITING, KEPT, QUEUED, MESSAGE, TALKING, GONE = (
+DOWN, RINGING, DETECTING, MACHINE, WAITING, KEPT, QUEUED, MESSAGE, TALKING, GONE = (
     "down",
     "ringing",
     "detecting",
+    "machine",
     "waiting",
     "kept",
     "queued",
@@ -26,12 +28,23 @@ DOWN, RINGING, DETECTING, WAITING, KEPT, QUEUED, MESSAGE, TALKING, GONE = (
 LIVE = {
     DOWN: "down",
     RINGING: "ringing",
-    DETECTING: "up",
+    DETECTING: "detecting",
     WAITING: "up",
     KEPT: "up",
     QUEUED: "queued",
     MESSAGE: "queued",
     TALKING: "talking",
+}
+
+#: The class of an answered call that ended in a place while nobody listened.
+CLASSES = {
+    DETECTING: AnswerClass.cut,
+    MACHINE: AnswerClass.machine,
+    WAITING: AnswerClass.abandoned,
+    KEPT: AnswerClass.abandoned,
+    QUEUED: AnswerClass.abandoned,
+    MESSAGE: AnswerClass.abandoned,
+    TALKING: AnswerClass.connected,
 }
 
 

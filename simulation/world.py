@@ -15,7 +15,7 @@ from typing import Any
 
 from simpy import Environment
 
-from domain.calls import AnswerClass, Cause
+from domain.calls import Cause
 from domain.events import (
     Abandoned,
     Answered,
@@ -39,10 +39,12 @@ from simulation.alarms import Alarm, Subject
 from simulation.callees import CONGESTION, NO_ANSWER, Callees, Fate, Meeting
 from simulation.chance import Chance, Purpose
 from simulation.exchange import (
+    CLASSES,
     DETECTING,
     GONE,
     KEPT,
     LIVE,
+    MACHINE,
     MESSAGE,
     QUEUED,
     RINGING,
@@ -280,6 +282,7 @@ class World:
 
     def _detect(self, line: Line) -> None:
         if line.detected == "machine":
+            line.place = MACHINE
             self._tell(line.node, Detected(at_us=self._now, call_id=line.call_id, result=line.detected))
             self._clear(line)
         else:
@@ -345,8 +348,9 @@ class World:
         if seat is not None and seat.up and seat.line is None and seat.node == line.node:
             self._talk(line, seat)
             return
+        # Another grace, but never beyond the limit.
         line.place = WAITING
-        self._until(line, self._now + line.order.grace_ms * 1000, self._go_on)
+        self._until(line, min(self._now + line.order.grace_ms * 1000, line.limit_us), self._go_on)
         why = "busy" if seat is not None and seat.up else "gone"
         self._tell(line.node, Refused(at_us=self._now, call_id=line.call_id, agent=order.agent, why=why))
 
@@ -398,14 +402,8 @@ class World:
             self.listener.left(seat.agent, line.call_id)
 
     def _remember(self, line: Line, place: str, seat: Seat | None) -> None:
-        if place == TALKING:
-            answer_class = AnswerClass.connected
-        elif place == DETECTING and line.detected == "machine":
-            answer_class = AnswerClass.machine
-        else:
-            answer_class = AnswerClass.abandoned
         agent = seat.agent if seat else None
-        self._memory[line.node].append(EndedCall(call_id=line.call_id, answer_class=answer_class, agent=agent))
+        self._memory[line.node].append(EndedCall(call_id=line.call_id, answer_class=CLASSES[place], agent=agent))
 
     # ---- the clock
 

@@ -17,7 +17,7 @@ from simulation.exchange import WorldSettings
 from simulation.world import World
 
 TALK_S = 100.0
-CALLS = 40_000
+CALLS = 25_000
 BATCHES = 20
 NEVER_MS = 10**12
 

@@ -309,6 +309,37 @@ def test_over_a_cut_link_nothing_passes_and_the_resync_tells_what_lives_and_what
     assert stage.events[-1].ended == ()  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("who", "patience_us", "answer_class"),
+    [
+        ("machine", 60_000_000, AnswerClass.machine),
+        ("machine", 500_000, AnswerClass.cut),
+        ("debtor", 500_000, AnswerClass.cut),
+        ("debtor", 2_000_000, AnswerClass.abandoned),
+    ],
+)
+def test_switch_remembers_how_a_call_ended_under_detection(who: str, patience_us: int, answer_class: str) -> None:
+    sure = WorldSettings(p_person_as_machine=0.0, p_machine_as_person=0.0, p_unsure=0.0)
+    stage = Stage(Script(who=who, patience_us=patience_us), settings=sure)
+    stage.dial(detect=True)
+    stage.world.cut_link("main")
+    stage.run(60)
+    stage.world.mend_link("main")
+    assert stage.events[-1].ended == (EndedCall(call_id="floor-1", answer_class=answer_class),)  # type: ignore[union-attr]
+
+
+def test_refused_caller_gets_another_grace_but_never_beyond_the_limit() -> None:
+    stage = Stage(Script())
+    stage.dial(limit_ms=100)
+    stage.run((ANSWER_US + 200_000) / 1e6)
+    stage.world.send(Connect(call_id="floor-1", agent="nobody", node="main"))
+    assert stage.run(30)[:3] == [
+        ("Refused", ANSWER_US + 202_000),
+        ("Abandoned", ANSWER_US + 400_000),
+        ("Ended", ANSWER_US + 8_400_000),
+    ]
+
+
 def test_restarted_switch_has_lost_calls_and_agents() -> None:
     stage = Stage(Script(), Script(ring_us=20_000_000), react=connect_at_once("ana"))
     stage.seat("ana")
