@@ -365,8 +365,12 @@ class Desk:
             raise BadInput(f"campaign: no verb {command.verb!r}; use one of {_listed(CAMPAIGN_VERBS)}")
         if command.campaign is not None:
             self._check_campaigns((command.campaign,))
-        names = [command.campaign] if command.campaign is not None else list(self._state.campaigns)
-        return tuple(CampaignOrdered(at_us=at_us, campaign=name, verb=command.verb) for name in names)
+        names = [campaign.name for campaign in self._state.settings.campaigns]
+        return tuple(
+            CampaignOrdered(at_us=at_us, campaign=name, verb=command.verb)
+            for name in names
+            if command.campaign in (None, name)
+        )
 
     def _limit(self, command: Limit, at_us: int) -> tuple[AnyEvent, ...]:
         self._check_campaigns((command.campaign,))
@@ -413,9 +417,10 @@ class Desk:
         return call
 
     def _check_campaigns(self, names: tuple[str, ...]) -> None:
+        known = [campaign.name for campaign in self._state.settings.campaigns]
         for name in names:
-            if name not in self._state.campaigns:
-                raise BadInput(f"no campaign {name!r} on this floor; use one of {_listed(self._state.campaigns)}")
+            if name not in known:
+                raise BadInput(f"no campaign {name!r} on this floor; use one of {_listed(known)}")
 
 
 def _listed(values: Any) -> str:

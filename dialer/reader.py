@@ -16,7 +16,7 @@ from dialer.recovery import settle
 from domain.errors import LedgerStalled
 from domain.events import AnyEvent, LeadsLoaded, PersonChanged
 from domain.instants import SECOND, to_datetime
-from domain.people import Dossier
+from domain.people import Dossier, Phone
 from domain.settings import CampaignSettings, FloorSettings
 
 #: How often the ledger is asked what others wrote, at most.
@@ -139,7 +139,8 @@ def warm(engine: Engine, campaign: str, people: Iterable[Dossier]) -> None:
     What it works out when first asked for, calendars of holidays above all, takes up to seconds, in which no caller
     would get an agent.
     """
-    settings, kinds = engine.state.campaign_settings(campaign), {}
+    settings = engine.state.campaign_settings(campaign)
+    kinds: dict[object, tuple[Dossier, Phone]] = {}
     for dossier in people:
         for phone in dossier.phones:
             kind = (dossier.country, dossier.region, dossier.address_zones, phone.country, phone.line_type, phone.zones)

@@ -41,7 +41,6 @@ def evolve(state: State, record: Any) -> None:
 
 
 def _floor_opened(state: State, event: events.FloorOpened) -> None:
-    before = {campaign.name: campaign for campaign in state.settings.campaigns}
     state.settings = event.settings
     state.rules, state.rehearsed = event.rules, event.rehearsed
     for node in event.settings.nodes:
@@ -51,17 +50,19 @@ def _floor_opened(state: State, event: events.FloorOpened) -> None:
         if campaign is None:
             state.campaigns[settings.name] = Campaign(
                 name=settings.name,
+                settings=settings,
                 mode=settings.mode,
                 ratio=settings.ratio,
                 abandon_limit=settings.abandon_limit,
                 tally=Tally(),
             )
-        elif (old := before.get(settings.name)) != settings:
-            # What an operator set by hand stays unless the file itself was changed.
-            if old is None or old.mode != settings.mode or old.ratio != settings.ratio:
-                campaign.mode, campaign.ratio = settings.mode, settings.ratio
-            if old is None or old.abandon_limit != settings.abandon_limit:
-                campaign.abandon_limit = settings.abandon_limit
+            continue
+        # What an operator set by hand stays unless the file itself was changed.
+        before, campaign.settings = campaign.settings, settings
+        if before.mode != settings.mode or before.ratio != settings.ratio:
+            campaign.mode, campaign.ratio = settings.mode, settings.ratio
+        if before.abandon_limit != settings.abandon_limit:
+            campaign.abandon_limit = settings.abandon_limit
     names = {settings.name for settings in event.settings.campaigns}
     for campaign in state.campaigns.values():
         if campaign.name not in names:
@@ -70,8 +71,8 @@ def _floor_opened(state: State, event: events.FloorOpened) -> None:
         state.opened = True
         state.shift_us = event.at_us
     _roll_day(state, event.at_us)
-    for name in names:
-        state.pacers.setdefault(name, state.new_pacer(name))
+    for settings in event.settings.campaigns:
+        state.pacers.setdefault(settings.name, state.new_pacer(settings.name))
 
 
 def _roll_day(state: State, at_us: int) -> None:

@@ -125,6 +125,8 @@ class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     name: str
+    #: As last opened; kept when the campaign leaves the floor's settings, for the calls it still has.
+    settings: CampaignSettings
     state: CampaignState = CampaignState.stopped
     mode: Mode
     ratio: float
@@ -184,7 +186,7 @@ class State:
     # ---- reading
 
     def campaign_settings(self, name: str) -> CampaignSettings:
-        return self.settings.campaign(name)
+        return self.campaigns[name].settings
 
     def shift_s(self) -> float:
         """Seconds since the start of the shift, the pacer's clock."""
@@ -225,8 +227,8 @@ class State:
     # ---- pacing
 
     def new_pacer(self, name: str) -> Pacer:
-        settings = self.settings.campaign(name)
         campaign = self.campaigns[name]
+        settings = campaign.settings
         return Pacer(
             PacingSettings(
                 abandon_limit=campaign.abandon_limit,
@@ -263,7 +265,7 @@ class _Image(msgspec.Struct, array_like=True):
     pacers: dict[str, bytes]
 
 
-_IMAGE_VERSION = 1
+_IMAGE_VERSION = 2
 
 
 def _queue(campaign: Campaign, heap: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:

@@ -82,6 +82,12 @@ class Exchange:
 
     # ---- the floor's line
 
+    def cut(self) -> None:
+        """Break the line to the floor, in the middle of whatever is being said."""
+        if self._floor is not None:
+            self._floor.transport.abort()
+            self._floor = None
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._floor = writer
         self._tell(LinkUp(at_us=0, node=NODE))
@@ -212,16 +218,18 @@ class Line:
         self._writer: asyncio.StreamWriter | None = None
 
     async def start(self, deliver: Callable[[AnyEvent], None], now_us: Callable[[], int]) -> None:
-        reader, self._writer = await asyncio.open_unix_connection(self._path, limit=1 << 24)
+        self._listening = asyncio.create_task(self._listen(deliver, now_us))
 
-        async def listen() -> None:
+    async def _listen(self, deliver: Callable[[AnyEvent], None], now_us: Callable[[], int]) -> None:
+        while True:
+            reader, self._writer = await asyncio.open_unix_connection(self._path, limit=1 << 24)
             with suppress(ConnectionError):
                 while line := await reader.readline():
                     deliver(msgspec.structs.replace(decode(line), at_us=now_us()))  # type: ignore[arg-type]
+            self._writer.close()
             self._writer = None
             deliver(LinkDown(at_us=now_us(), node=NODE))
-
-        self._listening = asyncio.create_task(listen())
+            await asyncio.sleep(0.2)
 
     def send(self, order: AnyOrder, number: str | None = None) -> None:
         if self._writer is None:

@@ -110,6 +110,44 @@ async def test_a_restart_goes_on_under_changed_settings_and_meets_its_calls(ledg
             assert classes[call_id] == truth
 
 
+async def test_a_campaign_taken_out_of_the_settings_lets_its_calls_end(ledger: SqlLedger, tmp_path: Path) -> None:
+    fill(ledger, 100)
+    async with exchange(tmp_path, pace_s=0.5) as (network, path), staffed(tmp_path, 5, HABITS):
+        async with running(floor(ledger, Line(path), tmp_path)):
+            await until(lambda: len(network.truth) > 5 and len(network.live) > 3)
+        alive = set(network.live)
+        other = floor(ledger, Line(path), tmp_path, settings=settings(CampaignSettings(name="second")), run=("second",))
+        async with running(other):
+            await until(lambda: alive <= set(network.truth) and not one_open(ledger, alive))
+    closed = {fact.call_id: fact.disposition for fact in records(ledger, AttemptClosed)}
+    for call_id in alive:
+        if network.truth[call_id] not in ("connected", "abandoned"):
+            assert closed[call_id] == network.truth[call_id]
+
+
+async def test_a_line_that_breaks_again_and_again_loses_no_call(ledger: SqlLedger, tmp_path: Path) -> None:
+    fill(ledger, 200)
+    async with exchange(tmp_path, pace_s=0.2) as (network, path), staffed(tmp_path, 6, HABITS):
+        one = floor(ledger, Line(path), tmp_path)
+        async with running(one) as task:
+            for _ in range(4):
+                before = network.originated.total()
+                await until(lambda: network.originated.total() > before + 5)  # noqa: B023
+                network.cut()
+            await until(lambda: network.originated.total() > before + 10)
+            one.end(30.0)
+            await asyncio.wait_for(task, 40)
+    closed = {fact.call_id: fact for fact in records(ledger, AttemptClosed)}
+    classes = {fact.call_id: fact.answer_class for fact in records(ledger, CallClassed)}
+    assert max(network.originated.values()) == 1
+    for call_id, truth in network.truth.items():
+        if truth in ("connected", "abandoned"):
+            assert classes[call_id] == truth
+        else:
+            assert closed[call_id].disposition in (truth, "unknown")
+    assert {order.call_id for order in records(ledger, Originate)} <= set(closed)
+
+
 def one_open(ledger: SqlLedger, calls: set[str]) -> set[str]:
     return calls - {fact.call_id for fact in records(ledger, AttemptClosed)}
 

@@ -20,7 +20,7 @@ import pytest
 from compliance.gate import Gate
 from dialer.engine import Engine
 from domain.calls import Disposition
-from domain.events import FloorOpened
+from domain.events import FloorOpened, Queued
 from domain.facts import AttemptClosed, CallClassed
 from domain.orders import Originate, Reserve
 from ledger.store import SqlLedger, open_ledger
@@ -80,6 +80,32 @@ async def test_kills_lose_no_attempt_and_double_none(
         assert not network.live
     assert len(records(ledger, FloorOpened)) == KILLS + 1
     assert sum(robots.recorded.values()) > 0
+    compare(ledger, network)
+    ledger.close()
+
+
+async def test_a_stopped_process_loses_no_caller_and_tells_afterwards_how_they_fared(
+    processes: multiprocessing.context.ForkServerContext, tmp_path: Path
+) -> None:
+    ledger = open_ledger(f"sqlite:///{tmp_path}/ledger.db")
+    fill(ledger, 400)
+    async with (
+        exchange(tmp_path, pace_s=0.3) as (network, _),
+        staffed(tmp_path, 8, HABITS),
+        child(processes, tmp_path) as process,
+    ):
+        assert process.pid is not None
+        for _ in range(2):
+            await until(partial(more_than, network, network.originated.total() + 5), 30)
+            os.kill(process.pid, signal.SIGSTOP)
+            held = set(network.live)
+            await until(lambda: held <= set(network.truth))  # noqa: B023
+            os.kill(process.pid, signal.SIGCONT)
+        await until(partial(more_than, network, network.originated.total() + 5), 30)
+        os.kill(process.pid, signal.SIGTERM)
+        await until(lambda: not process.is_alive(), 60)
+        assert process.exitcode == 0, (tmp_path / "child.log").read_text()
+    assert records(ledger, Queued)
     compare(ledger, network)
     ledger.close()
 

@@ -290,3 +290,12 @@ def test_with_several_debts_a_promise_names_one() -> None:
 def test_no_outcome_before_the_debtor_is_on_the_line() -> None:
     with pytest.raises(BadInput, match="wait until"):
         order("dispose", on=floor(AgentState.reserved, Phase.connecting), agent="a1", disposition="no_promise")
+
+
+def test_a_campaign_that_left_the_settings_is_not_started_again() -> None:
+    one = floor()
+    fewer = msgspec.structs.replace(SETTINGS, campaigns=SETTINGS.campaigns[:1])
+    evolve(one._state, FloorOpened(at_us=NOW_US, settings=fewer, rules="hours", versions={}))
+    with pytest.raises(BadInput, match="use one of es"):
+        order("campaign", on=one, verb="run", campaign="co")
+    assert [event.campaign for event in order("campaign", on=one, verb="run")] == ["es"]
