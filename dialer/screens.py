@@ -12,7 +12,6 @@ import structlog
 
 from dialer.control import Server
 from dialer.engine.state import State
-from domain.errors import LedgerStalled
 from domain.facts import AgentShifted
 from domain.orders import ShowLead
 from domain.people import Debt
@@ -107,6 +106,6 @@ class Screens:
         if self._look_up is not None:
             try:
                 push = msgspec.structs.replace(push, screen=await self._look_up(push.person, push.campaign))
-            except LedgerStalled as error:
-                log.warning("screen_without_name", agent=push.agent, why=str(error))
+            except Exception as error:  # whatever it is, the agent learns who is coming
+                log.error("screen_without_name", agent=push.agent, error=f"{type(error).__name__}: {error}")
         self._server.push(push.agent, push)

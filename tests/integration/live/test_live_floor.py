@@ -362,3 +362,24 @@ async def test_an_agent_is_shown_who_is_coming(ledger: SqlLedger, tmp_path: Path
     assert lead["debts"][0]["balance_minor"] == 10_000 + lead["person"]
     assert lead["call_id"] in network.originated
     assert [push["state"] for push in pushes if push["push"] == "agent"][:3] == ["away", "paused", "ready"]
+
+
+async def test_an_agent_learns_of_the_call_also_when_the_lookup_fails(ledger: SqlLedger, tmp_path: Path) -> None:
+    def broken(person: int, campaign: str) -> dict[str, object]:
+        raise RuntimeError("no such table")
+
+    fill(ledger, 10)
+    async with (
+        exchange(tmp_path) as (_, path),
+        running(floor(ledger, Line(path), tmp_path, hooks=Hooks(screen=broken))) as task,
+        connected(tmp_path) as client,
+    ):
+        await client.ask("attend", agents=["a1"])
+        await client.ask("sign_in", agent="a1")
+        await client.ask("ready", agent="a1")
+        while (push := await asyncio.wait_for(client.pushes.get(), 20)) is not None:
+            if push["push"] == "lead":
+                break
+        assert push is not None
+        assert push["screen"] == {}
+        assert not task.done()
