@@ -5,7 +5,6 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -14,6 +13,10 @@ from console.roster import agents
 from console.screen import screen
 from console.settings import NodeSettings, Settings
 from console.versions import versions
+from dialer.asterisk.client import AmiServer
+from dialer.asterisk.lab import find
+from dialer.asterisk.orders import AsteriskNode
+from dialer.asterisk.switch import AsteriskSwitch
 from dialer.clocks import Clock, RehearsedClock, WallClock
 from dialer.live import Floor, Hooks, Switch
 from domain.errors import BadInput
@@ -67,6 +70,23 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
 # ---- on the telephone
 
 
+class _WatchedSwitch(AsteriskSwitch):
+    """Tells when a node's link has ended for good after the start, which only an operator can mend."""
+
+    def __init__(self, nodes: Sequence[AsteriskNode], stream: str) -> None:
+        super().__init__(nodes, stream)
+        self._started = asyncio.Event()
+
+    async def start(self, deliver: Callable[[AnyEvent], None], now_us: Callable[[], int]) -> None:
+        await super().start(deliver, now_us)
+        self._started.set()
+
+    async def lost(self) -> None:
+        """Wait until then, and raise why."""
+        await self._started.wait()
+        await self.failed()
+
+
 def telephone(settings: Settings, campaigns: Sequence[str]) -> Wiring:
     """Wire a floor on the Asterisk nodes of its settings, by the wall's clock."""
     if not settings.nodes:
@@ -80,8 +100,6 @@ def telephone(settings: Settings, campaigns: Sequence[str]) -> Wiring:
 
 def lab(settings: Settings, campaigns: Sequence[str], directory: Path, start_us: int) -> Wiring:
     """Wire a floor on the lab that runs in a folder, by a clock that starts at a given instant."""
-    from dialer.asterisk.lab import find
-
     state = find(directory)
     if state is None:
         raise BadInput(f"lab: none runs in {directory}; start it with `cadencia lab start`")
@@ -112,11 +130,8 @@ def _on_asterisk(
     speed: float,
     loopback: bool,
 ) -> Wiring:
-    from dialer.asterisk.orders import AsteriskNode
-    from dialer.asterisk.switch import AsteriskSwitch
-
     phones = {agent.agent: f"PJSIP/{agent.extension}" for agent in agents(ledger) if agent.extension}
-    switch = AsteriskSwitch(
+    switch = _WatchedSwitch(
         [
             AsteriskNode(server=server(name, node), dial=node.dial, dial_agent=node.dial_agent, phones=phones)
             for name, node in nodes.items()
@@ -124,13 +139,11 @@ def _on_asterisk(
         settings.floor.stream,
     )
     floor = _floor(settings, campaigns, ledger, switch, clock, loopback=loopback)
-    return Wiring(floor=floor, ledger=ledger, clock=clock, speed=speed, watch=switch.failed)
+    return Wiring(floor=floor, ledger=ledger, clock=clock, speed=speed, watch=switch.lost)
 
 
-def server(name: str, node: NodeSettings) -> Any:
+def server(name: str, node: NodeSettings) -> AmiServer:
     """Return a node as the AMI client knows it."""
-    from dialer.asterisk.client import AmiServer
-
     return AmiServer(
         node=name,
         host=node.host,

@@ -42,7 +42,7 @@ def start(
     def shown() -> str:
         names = " ".join(loaded_campaign.name for loaded_campaign in loaded.floor.campaigns)
         return (
-            f"Asterisk {state.asterisk_version.split('~')[0]} runs at {state.address} with agents "
+            f"{state.asterisk_version.split('~')[0]} runs at {state.address} with agents "
             f"{state.agents[0]}-{state.agents[-1]}.\nNext: cadencia run {names} --lab"
         )
 
