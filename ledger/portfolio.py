@@ -5,13 +5,12 @@ completed, by whoever comes next. The same file a second time changes nothing.
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Row, insert, select, text, update
 
 from ledger.intake import stage as tables
 from ledger.intake.cells import Form, infer_date_order, infer_decimal_mark
@@ -119,10 +118,10 @@ def import_portfolio(
     source = Source(
         kind=kind, table=table, columns=columns, form=form, at_us=at_us, describe=describe, address_zones=address_zones
     )
-    with only_import(ledger) as stem:
+    with only_import(ledger):
         notes += _complete(ledger, report)
-        clear_leftovers(ledger, stem)
-        stage = Stage(ledger, None, f"{stem}-{os.getpid()}.stage")
+        clear_leftovers(ledger)
+        stage = Stage(ledger)
         flipped = False
         try:
             with Workers(source) as workers:
@@ -180,9 +179,8 @@ def complete_imports(ledger: SqlLedger, progress: Progress | None = None) -> tup
     BadInput
         When an import is landing in another process: wait until it has ended.
     """
-    with ledger.reading() as connection:
-        if connection.execute(select(import_file.c.id).where(import_file.c.state == "landing")).first() is None:
-            return ()
+    if _cut_off(ledger) is None:
+        return ()
     with only_import(ledger):
         return tuple(_complete(ledger, progress or (lambda _what, _done, _of: None)))
 
@@ -319,15 +317,21 @@ def _finish(ledger: SqlLedger, file: int, at_us: int, state: str) -> None:
         )
 
 
+def _cut_off(ledger: SqlLedger) -> Row[Any] | None:
+    """Return the import that was flipped and has not ended, in this process or another."""
+    query = select(import_file).where(import_file.c.state == "landing", import_file.c.kind == "portfolio")
+    with ledger.reading() as connection:
+        return connection.execute(query).one_or_none()
+
+
 def _complete(ledger: SqlLedger, report: Progress) -> list[str]:
     """Land the rest of an import that was cut off after its flip."""
-    with ledger.reading() as connection:
-        cut_off = connection.execute(select(import_file).where(import_file.c.state == "landing")).one_or_none()
+    cut_off = _cut_off(ledger)
     if cut_off is None:
         return []
     what = f"the import of {cut_off.name} was cut off after {cut_off.landed} of {cut_off.people} steps"
     try:
-        stage = Stage(ledger, cut_off.stage, "")
+        stage = Stage(ledger, cut_off.stage)
     except StageGone as gone:
         _finish(ledger, cut_off.id, cut_off.started_us, "refused")
         return [f"{what} and its stage {gone} is not there any more: import {cut_off.name} again"]

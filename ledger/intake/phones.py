@@ -43,12 +43,14 @@ class _Region(NamedTuple):
 def _region(country: str) -> _Region | None:
     """Return the patterns of a country, None unless it is the first of its calling code."""
     metadata = PhoneMetadata.metadata_for_region(country)
-    if metadata is None or COUNTRY_CODE_TO_REGION_CODE[metadata.country_code][0] != country or metadata.leading_digits:
+    if metadata is None or metadata.general_desc is None or metadata.leading_digits:
+        return None
+    if COUNTRY_CODE_TO_REGION_CODE[metadata.country_code or 0][0] != country:
         return None
     kinds = [getattr(metadata, kind) for kind in _KINDS]
     return _Region(
         calling_code=str(metadata.country_code),
-        general=_compiled(metadata.general_desc and metadata.general_desc.national_number_pattern),
+        general=_compiled(metadata.general_desc.national_number_pattern),
         kinds=tuple(
             (tuple(kind.possible_length), re.compile(kind.national_number_pattern))
             for kind in kinds

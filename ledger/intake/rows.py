@@ -402,6 +402,13 @@ class RowReader:
         found.update(cells.take("stops", stop_list, order) or ())
         return found
 
+    def rejected(self, texts: list[str], row: int, field: str, found: str, do: str) -> RejectLine:
+        """Return the reject of a row that was read well and is refused by what the ledger holds."""
+        return RejectLine(row, field, found, do, self._original(texts), None, None, True)
+
+    def _original(self, texts: list[str]) -> str:
+        return json.dumps([texts[index] for index in self._kept], ensure_ascii=False)
+
     def _reject(
         self,
         lines: Lines,
@@ -413,8 +420,8 @@ class RowReader:
         *,
         whole: bool,
     ) -> None:
-        kept = json.dumps([cells.texts[index] for index in self._kept], ensure_ascii=False)
-        lines.rejects.append(RejectLine(row, *_told(problems), kept, creditor, account, whole))
+        told = _told(problems)
+        lines.rejects.append(RejectLine(row, *told, self._original(cells.texts), creditor, account, whole))
 
 
 def _told(problems: list[tuple[str, str, str]]) -> tuple[str, str, str]:

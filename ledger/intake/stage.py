@@ -32,9 +32,11 @@ from ledger.schema import Id
 from ledger.store import SqlLedger
 
 SCHEMA = "cadencia_stage"
-#: Of PostgreSQL's advisory lock: one import at a time.
-_IMPORT_LOCK = 7_236_002
+#: Of PostgreSQL's advisory locks: one import of a kind at a time.
+_IMPORT_LOCKS = {"portfolio": 7_236_002, "payments": 7_236_003}
 
+#: Of the names of staging files, which stand beside the ledger's.
+_SUFFIX = ".stage"
 _INNER_JOIN = re.compile(r"(?<!LEFT )\bJOIN\b")
 
 staged = MetaData(schema=SCHEMA)
@@ -215,12 +217,13 @@ class Stage:
         Of a stage that is there already; None: make a new one.
     """
 
-    def __init__(self, ledger: SqlLedger, name: str | None, fresh_name: str) -> None:
+    def __init__(self, ledger: SqlLedger, name: str | None = None) -> None:
         with ledger.reading() as other:
             self._engine = other.engine
         self.connection: Connection = self._engine.connect()
         self.is_sqlite = self._engine.dialect.name == "sqlite"
-        self.name = name or (fresh_name if self.is_sqlite else SCHEMA)
+        own = f"{Path(self._engine.url.database or '').name}-{os.getpid()}{_SUFFIX}"
+        self.name = name or (own if self.is_sqlite else SCHEMA)
         self._statements: dict[str, TextClause] = {}
         if self.is_sqlite:
             self._attach(name is not None)
@@ -233,7 +236,7 @@ class Stage:
 
     @property
     def _path(self) -> Path:
-        return _beside(self._engine.url.database, self.name)
+        return Path(self._engine.url.database or "").resolve().with_name(self.name)
 
     def _attach(self, there: bool) -> None:
         if there and not self._path.exists():
@@ -248,6 +251,8 @@ class Stage:
         driver.execute(f"PRAGMA {SCHEMA}.cache_size=-65536")
         driver.execute("PRAGMA cache_size=-65536")
         driver.execute("PRAGMA temp_store=MEMORY")
+        # Every id that lands comes out of a join with the table it refers to.
+        driver.execute("PRAGMA foreign_keys=OFF")
 
     def _create(self) -> None:
         with self.connection.begin():
@@ -360,49 +365,43 @@ class Stage:
             self._path.unlink(missing_ok=True)
 
 
-def _beside(database: str | None, name: str) -> Path:
-    assert database is not None
-    return Path(database).resolve().with_name(name)
-
-
 @contextmanager
-def only_import(ledger: SqlLedger) -> Iterator[str]:
-    """Hold the right to import; give the beginning of the names of this ledger's stages.
+def only_import(ledger: SqlLedger, kind: str = "portfolio") -> Iterator[None]:
+    """Hold the right to import files of a kind.
 
     Raises
     ------
     BadInput
-        When another import runs.
+        When another import of the kind runs.
     """
-    busy = BadInput("ledger: another import runs; wait until it has ended")
+    busy = BadInput(f"ledger: another import ({kind}) runs; wait until it has ended")
     with ledger.reading() as connection:
         engine = connection.engine
         if engine.dialect.name != "sqlite":
-            if not connection.execute(text(f"SELECT pg_try_advisory_lock({_IMPORT_LOCK})")).scalar():
+            lock = _IMPORT_LOCKS[kind]
+            if not connection.execute(text(f"SELECT pg_try_advisory_lock({lock})")).scalar():
                 raise busy
             connection.commit()
             try:
-                yield SCHEMA
+                yield
             finally:
-                connection.execute(text(f"SELECT pg_advisory_unlock({_IMPORT_LOCK})"))
+                connection.execute(text(f"SELECT pg_advisory_unlock({lock})"))
                 connection.commit()
             return
-    database = engine.url.database
-    assert database is not None
-    stem = f"{Path(database).name}-import"
-    with _beside(database, f"{stem}-lock").open("a") as file:
+    database = Path(engine.url.database or "").resolve()
+    with database.with_name(f"{database.name}-{kind}-lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise busy from None
-        yield stem
+        yield
 
 
-def clear_leftovers(ledger: SqlLedger, stem: str) -> None:
+def clear_leftovers(ledger: SqlLedger) -> None:
     """Remove the files of imports that died before their flip; call it when none is landing."""
     with ledger.reading() as connection:
         engine = connection.engine
     if engine.dialect.name == "sqlite":
-        folder = _beside(engine.url.database, stem).parent
-        for path in folder.glob(f"{stem}-*.stage"):
+        database = Path(engine.url.database or "").resolve()
+        for path in database.parent.glob(f"{database.name}-*{_SUFFIX}"):
             path.unlink()

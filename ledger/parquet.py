@@ -1,0 +1,346 @@
+"""The record as Parquet files for analysts: streamed, typed, ids only (no name and no number is in any of them).
+
+One file a subject and a README that names every column. Instants are timestamps of microseconds UTC, days are dates,
+money is integer minor units with its currency, debts are lists of ids.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import ColumnElement, null, select, union_all
+
+from domain.facts import PacingDecided
+from domain.people import Verdict
+from ledger.people import from_ids
+from ledger.schema import attempt, balance_history, denial, history, journal, outcome, payment, promise
+from ledger.store import SqlLedger
+
+#: Rows in memory at a time.
+_ROWS = 20_000
+
+_verdicts = msgspec.json.Decoder(Verdict)
+_pacing = msgspec.json.Decoder(PacingDecided)
+
+
+class _Column(NamedTuple):
+    name: str
+    #: `id`, `instant`, `day`, `minor`, `us`, `count`, `number`, `word`, `flag`, `ids` or `words`.
+    type: str
+    about: str
+    #: Where it stands in the ledger; None: the subject's reader makes it.
+    source: ColumnElement[Any] | None = None
+
+
+class _Subject(NamedTuple):
+    """One file."""
+
+    name: str
+    about: str
+    columns: tuple[_Column, ...]
+    query: Any
+    #: From a row of the query to one of the file.
+    read: Callable[[Sequence[Any]], Sequence[Any]]
+
+
+def _of_table(name: str, about: str, order: Iterable[ColumnElement[Any]], *columns: _Column) -> _Subject:
+    query = select(*(column.source for column in columns if column.source is not None)).order_by(*order)
+    return _Subject(name, about, columns, query, lambda row: row)
+
+
+_HISTORY = _of_table(
+    "history",
+    "every fact about a person with both its times; rows are only ever added",
+    (history.c.id,),
+    _Column("event_at", "instant", "when it happened", history.c.event_us),
+    _Column("known_at", "instant", "when we learned it: features at T may use rows known before T", history.c.known_us),
+    _Column("person", "id", "", history.c.person),
+    _Column("debts", "ids", "empty: unspecified", history.c.debts),
+    _Column("phone", "id", "", history.c.phone),
+    _Column("creditor", "id", "", history.c.creditor),
+    _Column("campaign", "word", "", history.c.campaign),
+    _Column("channel", "word", "null: no contact", history.c.channel),
+    _Column("inbound", "flag", "", history.c.inbound),
+    _Column("event", "word", "a rung of the contact ladder, or assigned, balance, reopened, withdrawn, payment, "
+            "stop, stop_lifted, consent, not_dialled", history.c.event),
+    _Column("attempt", "word", "call id; null: not by a call of ours", history.c.attempt),
+    _Column("detail", "word", "disposition, stop, state…", history.c.detail),
+    _Column("amount_minor", "minor", "", history.c.amount_minor),
+    _Column("currency", "word", "", history.c.currency),
+)  # fmt: skip
+_ATTEMPTS = _of_table(
+    "attempts",
+    "every reservation that was granted, dialled or not",
+    (attempt.c.reserved_us, attempt.c.call_id),
+    _Column("call_id", "word", "<stream>-<seq> of its reservation", attempt.c.call_id),
+    _Column("campaign", "word", "", attempt.c.campaign),
+    _Column("person", "id", "", attempt.c.person),
+    _Column("phone", "id", "", attempt.c.phone),
+    _Column("debts", "ids", "", attempt.c.debts),
+    _Column("mode", "word", "", attempt.c.mode),
+    _Column("node", "word", "switch", attempt.c.node),
+    _Column("trunk", "word", "", attempt.c.trunk),
+    _Column("caller_id", "word", "number shown", attempt.c.caller_id),
+    _Column("ordinal", "count", "how many-th of this person in this campaign", attempt.c.ordinal),
+    _Column("held_agent", "word", "agent reserved before dialling", attempt.c.held_agent),
+    _Column("p_answer", "number", "forecast of a live answer", attempt.c.p_answer),
+    _Column("arm", "word", "strategy arm", attempt.c.arm),
+    _Column("p_arm", "number", "probability with which the arm was drawn", attempt.c.p_arm),
+    _Column("score_version", "word", "", attempt.c.score_version),
+    _Column("rules", "word", "version of the rule packs that judged", attempt.c.rules),
+    _Column("phase", "word", "last phase", attempt.c.phase),
+    _Column("reserved_at", "instant", "", attempt.c.reserved_us),
+    _Column("originated_at", "instant", "", attempt.c.originated_us),
+    _Column("ringing_at", "instant", "", attempt.c.ringing_us),
+    _Column("answered_at", "instant", "", attempt.c.answered_us),
+    _Column("talking_at", "instant", "", attempt.c.talking_us),
+    _Column("ended_at", "instant", "the debtor's channel was gone", attempt.c.ended_us),
+    _Column("agent", "word", "who talked", attempt.c.agent),
+    _Column("answer_class", "word", "null: not answered", attempt.c.answer_class),
+    _Column("class_why", "word", "", attempt.c.class_why),
+    _Column("wait_us", "us", "answer to agent", attempt.c.wait_us),
+)
+_OUTCOMES = _of_table(
+    "outcomes",
+    "the one disposition of each attempt that has ended",
+    (outcome.c.call_id,),
+    _Column("call_id", "word", "", outcome.c.call_id),
+    _Column("at", "instant", "", outcome.c.at_us),
+    _Column("disposition", "word", "", outcome.c.disposition),
+    _Column("event", "word", "rung of the contact ladder; null: never dialled", outcome.c.event),
+    _Column("ring_us", "us", "", outcome.c.ring_us),
+    _Column("talk_us", "us", "", outcome.c.talk_us),
+    _Column("wrap_us", "us", "", outcome.c.wrap_us),
+    _Column("q850", "count", "cause of the carrier", outcome.c.q850),
+    _Column("sip", "count", "status of the carrier", outcome.c.sip),
+)
+_PROMISES = _of_table(
+    "promises",
+    "promises and plans made",
+    (promise.c.id,),
+    _Column("promise", "id", "", promise.c.id),
+    _Column("call_id", "word", "", promise.c.call_id),
+    _Column("kind", "word", "promise or plan", promise.c.kind),
+    _Column("person", "id", "", promise.c.person),
+    _Column("debt", "id", "null: all debts of the attempt", promise.c.debt),
+    _Column("amount_minor", "minor", "", promise.c.amount_minor),
+    _Column("currency", "word", "", promise.c.currency),
+    _Column("due_on", "day", "", promise.c.due_on),
+    _Column("instalments", "count", "", promise.c.instalments),
+    _Column("made_at", "instant", "", promise.c.made_us),
+    _Column("agent", "word", "", promise.c.agent),
+    _Column("campaign", "word", "", promise.c.campaign),
+    _Column("state", "word", "open, kept, broken or cancelled", promise.c.state),
+)
+_PAYMENTS = _of_table(
+    "payments",
+    "payments as the creditors told them",
+    (payment.c.id,),
+    _Column("payment", "id", "", payment.c.id),
+    _Column("creditor", "id", "", payment.c.creditor),
+    _Column("debt", "id", "", payment.c.debt),
+    _Column("amount_minor", "minor", "", payment.c.amount_minor),
+    _Column("currency", "word", "", payment.c.currency),
+    _Column("event_at", "instant", "beginning of the day of the payment", payment.c.event_us),
+    _Column("known_at", "instant", "", payment.c.known_us),
+    _Column("method", "word", "", payment.c.method),
+)
+_BALANCES = _of_table(
+    "balances",
+    "what was owed, from when on, known since when",
+    (balance_history.c.id,),
+    _Column("debt", "id", "", balance_history.c.debt),
+    _Column("event_at", "instant", "", balance_history.c.event_us),
+    _Column("known_at", "instant", "", balance_history.c.known_us),
+    _Column("balance_minor", "minor", "", balance_history.c.balance_minor),
+    _Column("currency", "word", "", balance_history.c.currency),
+    _Column("state", "word", "open, paid or withdrawn", balance_history.c.state),
+    _Column("why", "word", "import, payment or withdrawn", balance_history.c.why),
+)
+
+
+def _verdict_row(row: Sequence[Any]) -> Sequence[Any]:
+    at_us, campaign, person, phone, call_id, payload = row
+    verdict = _verdicts.decode(payload)
+    return (
+        at_us,
+        campaign,
+        person,
+        phone,
+        call_id,
+        verdict.allowed,
+        verdict.rule,
+        verdict.local_time,
+        list(verdict.zones),
+        verdict.valid_until_us,
+        verdict.next_allowed_at_us,
+        verdict.agent_always,
+        verdict.abandon_message,
+        verdict.rules,
+    )
+
+
+_VERDICTS = _Subject(
+    "verdicts",
+    "the gate's decisions that were acted on: those of attempts, and denials once per lead and window",
+    (
+        _Column("at", "instant", ""),
+        _Column("campaign", "word", ""),
+        _Column("person", "id", ""),
+        _Column("phone", "id", "null: denied on every number"),
+        _Column("call_id", "word", "null: denied"),
+        _Column("allowed", "flag", ""),
+        _Column("rule", "word", "row that denies, or binds first"),
+        _Column("local_time", "word", "in the strictest zone considered"),
+        _Column("zones", "words", "zones considered"),
+        _Column("valid_until", "instant", "an allowed contact must have left before"),
+        _Column("next_allowed_at", "instant", "a denied one may be judged again"),
+        _Column("agent_always", "flag", ""),
+        _Column("abandon_message", "flag", ""),
+        _Column("rules", "word", "version of the rule packs"),
+    ),
+    union_all(
+        select(
+            attempt.c.reserved_us, attempt.c.campaign, attempt.c.person, attempt.c.phone, attempt.c.call_id,
+            attempt.c.verdict,
+        ),
+        select(denial.c.at_us, denial.c.campaign, denial.c.person, denial.c.phone, null(), denial.c.verdict),
+    ),
+    _verdict_row,
+)  # fmt: skip
+
+
+def _pacing_row(row: Sequence[Any]) -> Sequence[Any]:
+    stream, seq, at_us, payload = row
+    fact = _pacing.decode(payload)
+    return (
+        stream,
+        seq,
+        at_us,
+        fact.campaign,
+        fact.dials,
+        fact.reason,
+        fact.free,
+        fact.expected_free,
+        fact.expected_answers,
+        fact.budget_left,
+        fact.ringing,
+        fact.waiting,
+    )
+
+
+_PACING = _Subject(
+    "pacing",
+    "every decision how many calls to place, with the figures behind it",
+    (
+        _Column("stream", "word", "floor"),
+        _Column("seq", "id", ""),
+        _Column("at", "instant", ""),
+        _Column("campaign", "word", ""),
+        _Column("dials", "count", "calls to place now"),
+        _Column("reason", "word", ""),
+        _Column("free", "count", "agents free"),
+        _Column("expected_free", "number", ""),
+        _Column("expected_answers", "number", ""),
+        _Column("budget_left", "number", ""),
+        _Column("ringing", "count", ""),
+        _Column("waiting", "count", ""),
+    ),
+    select(journal.c.stream, journal.c.seq, journal.c.at_us, journal.c.payload)
+    .where(journal.c.kind == "PacingDecided")
+    .order_by(journal.c.stream, journal.c.seq),
+    _pacing_row,
+)
+
+_SUBJECTS = (_HISTORY, _ATTEMPTS, _OUTCOMES, _VERDICTS, _PACING, _PROMISES, _PAYMENTS, _BALANCES)
+
+
+def export_parquet(
+    ledger: SqlLedger, directory: Path | str, progress: Callable[[str, int], None] | None = None
+) -> dict[str, int]:
+    """Write the record as Parquet files, each whole or not at all; return the rows of each.
+
+    Each file is one state of the ledger; a floor that goes on writes between them.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    rows = {}
+    for subject in _SUBJECTS:
+        rows[subject.name] = _write(ledger, subject, directory / f"{subject.name}.parquet")
+        if progress is not None:
+            progress(subject.name, rows[subject.name])
+    (directory / "README.md").write_text(_readme(rows), encoding="utf-8")
+    return rows
+
+
+def _write(ledger: SqlLedger, subject: _Subject, path: Path) -> int:
+    # Loaded late: it takes a quarter of a second; it is not typed.
+    import pyarrow
+    import pyarrow.parquet
+
+    arrow: Any = pyarrow
+    types = {
+        "id": arrow.int64(),
+        "instant": arrow.timestamp("us", tz="UTC"),
+        "day": arrow.date32(),
+        "minor": arrow.int64(),
+        "us": arrow.int64(),
+        "count": arrow.int32(),
+        "number": arrow.float64(),
+        "word": arrow.string(),
+        "flag": arrow.bool_(),
+        "ids": arrow.list_(arrow.int64()),
+        "words": arrow.list_(arrow.string()),
+    }
+    schema = arrow.schema([(column.name, types[column.type]) for column in subject.columns])
+    kinds = [column.type for column in subject.columns]
+    unfinished = path.with_suffix(".unfinished")
+    written = 0
+    with (
+        ledger.reading() as connection,
+        arrow.parquet.ParquetWriter(unfinished, schema, compression="zstd") as writer,
+    ):
+        result = connection.execute(subject.query, execution_options={"yield_per": _ROWS})
+        for partition in result.partitions():
+            columns = zip(*map(subject.read, partition), strict=True)
+            arrays = [
+                arrow.array(_values(kind, column), type=types[kind])
+                for kind, column in zip(kinds, columns, strict=True)
+            ]
+            writer.write_batch(arrow.RecordBatch.from_arrays(arrays, schema=schema))
+            written += len(partition)
+    os.replace(unfinished, path)
+    return written
+
+
+def _values(kind: str, column: Sequence[Any]) -> Sequence[Any]:
+    """Return a column as Arrow takes it."""
+    if kind == "ids":
+        return [from_ids(value) for value in column]
+    if kind == "day":
+        return [None if value is None else date.fromisoformat(value) for value in column]
+    return column
+
+
+_TYPES = {
+    "id": "int64", "instant": "timestamp, µs UTC", "day": "date", "minor": "int64, minor units of `currency`",
+    "us": "int64, microseconds", "count": "int32", "number": "float64", "word": "text", "flag": "bool",
+    "ids": "list of int64", "words": "list of text",
+}  # fmt: skip
+
+
+def _readme(rows: dict[str, int]) -> str:
+    parts = [
+        "# The record, for analysts\n",
+        "Ids stand for people, numbers and accounts; names and digits stay in the ledger. Written anew by each "
+        "`cadencia export --parquet`.\n",
+    ]
+    for subject in _SUBJECTS:
+        parts.append(f"## {subject.name}.parquet\n\n{subject.about}; {rows[subject.name]} rows\n")
+        parts.append("| column | type | what it is |\n|---|---|---|")
+        parts += [f"| {column.name} | {_TYPES[column.type]} | {column.about} |" for column in subject.columns]
+        parts.append("")
+    return "\n".join(parts)
