@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -73,8 +73,10 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
 class _WatchedSwitch(AsteriskSwitch):
     """Tells when a node's link has ended for good after the start, which only an operator can mend."""
 
-    def __init__(self, nodes: Sequence[AsteriskNode], stream: str) -> None:
-        super().__init__(nodes, stream)
+    def __init__(
+        self, nodes: Sequence[AsteriskNode], stream: str, open_calls: Callable[[str], Collection[str]]
+    ) -> None:
+        super().__init__(nodes, stream, open_calls=open_calls)
         self._started = asyncio.Event()
 
     async def start(self, deliver: Callable[[AnyEvent], None], now_us: Callable[[], int]) -> None:
@@ -130,6 +132,11 @@ def _on_asterisk(
     speed: float,
     loopback: bool,
 ) -> Wiring:
+    taken: list[Floor] = []
+
+    def open_calls(node: str) -> Collection[str]:
+        return taken[0].open_calls(node)
+
     phones = {agent.agent: f"PJSIP/{agent.extension}" for agent in agents(ledger) if agent.extension}
     switch = _WatchedSwitch(
         [
@@ -137,8 +144,10 @@ def _on_asterisk(
             for name, node in nodes.items()
         ],
         settings.floor.stream,
+        open_calls,
     )
     floor = _floor(settings, campaigns, ledger, switch, clock, loopback=loopback)
+    taken.append(floor)
     return Wiring(floor=floor, ledger=ledger, clock=clock, speed=speed, watch=switch.lost)
 
 

@@ -11,6 +11,7 @@ from console.command_line import HERE, AsJson, Folder, tell
 
 if TYPE_CHECKING:
     from console.settings import Settings
+    from ledger.intake.cells import Form
     from ledger.portfolio import ImportReport
     from ledger.store import SqlLedger
 
@@ -46,14 +47,53 @@ def import_file(
     from console import settings
 
     loaded = settings.load(folder)
-    given = {"decimal_mark": decimal, "date_order": dates, "country": country, "zone": zone or loaded.floor.zone}
+    form = _form(decimal_mark=decimal, date_order=dates, country=country, zone=zone or loaded.floor.zone)
     with opened(loaded) as ledger, progress(quiet=as_json) as report:
         found = bring_in(
-            ledger, loaded, file, at_us=_known(at), dry_run=dry_run, full=full, max_rejects=max_rejects, form=given,
+            ledger, loaded, file, at_us=_known(at), dry_run=dry_run, full=full, max_rejects=max_rejects, form=form,
             report=report,
         )  # fmt: skip
     tell(found, as_json, lambda: summary(found))
     raise typer.Exit(1 if found.refused else 0)
+
+
+@app.command("import-payments", rich_help_panel="Data")
+def import_payments(
+    file: File,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare everything, land nothing.")] = False,
+    decimal: Annotated[str | None, typer.Option(help="Sign that marks decimals: , or .")] = None,
+    dates: Annotated[str | None, typer.Option(help="Order of ambiguous dates: dmy or mdy.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Zone of dates; without it, the floor's.")] = None,
+    at: At = None,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Bring payments in, at once and also while a campaign runs: a paid debt is not dialled again."""
+    from console import settings
+    from ledger import payments
+
+    loaded = settings.load(folder)
+    form = _form(decimal_mark=decimal, date_order=dates, zone=zone or loaded.floor.zone)
+    with opened(loaded) as ledger, progress(quiet=as_json) as report:
+        found = payments.import_payments(
+            ledger, file, at_us=_known(at), form=form, dry_run=dry_run, progress=report
+        )  # fmt: skip
+
+    def shown() -> str:
+        head = "[bold green]Landed.[/]" if found.landed else "[bold]Dry run: nothing landed.[/]"
+        lines = [
+            f"{head} {found.file}: {found.rows:,} rows",
+            f"  {found.added:,} new payments, {found.paid:,} accounts paid in full, {found.repeated:,} known before",
+        ]
+        if found.rejects:
+            lines.append(
+                f"  [yellow]{found.rejected:,} rejected: see {found.rejects}[/] (correct it there and import it)"
+            )
+        if found.unknown_columns:
+            lines.append(f"  [yellow]columns not read: {', '.join(found.unknown_columns)}[/]")
+        return "\n".join(lines)
+
+    tell(found, as_json, shown)
 
 
 def bring_in(
@@ -66,18 +106,12 @@ def bring_in(
     dry_run: bool = False,
     full: bool = False,
     max_rejects: float | None = None,
-    form: dict[str, Any] | None = None,
+    form: "Form | None" = None,
 ) -> "ImportReport":
     """Import a file with the zones of the folder's own rule packs."""
     from compliance.numbers import Numbers
-    from domain.errors import BadInput
-    from ledger.intake.cells import Form
     from ledger.portfolio import import_portfolio
 
-    for name, allowed in (("decimal_mark", (",", ".")), ("date_order", ("dmy", "mdy"))):
-        value = (form or {}).get(name)
-        if value is not None and value not in allowed:
-            raise BadInput(f"import: {name} must be one of {' '.join(allowed)}, was {value!r}; correct it")
     numbers = Numbers.load(loaded.rules)
     return import_portfolio(
         ledger,
@@ -88,7 +122,7 @@ def bring_in(
         dry_run=dry_run,
         full=full,
         max_reject_share=loaded.ledger.max_reject_share if max_rejects is None else max_rejects,
-        form=Form(**(form or {})),
+        form=form,
         progress=report,
     )
 
@@ -117,6 +151,17 @@ def summary(found: "ImportReport") -> str:
         lines.append(f"  [yellow]columns not read: {', '.join(found.unknown_columns)}[/]")
     lines += [f"  [dim]{note}[/]" for note in found.notes]
     return "\n".join(lines)
+
+
+def _form(*, zone: str, decimal_mark: str | None, date_order: str | None, country: str | None = None) -> "Form":
+    """Return how the file writes what can be written in two ways, as the options say."""
+    from domain.errors import BadInput
+    from ledger.intake.cells import Form
+
+    for option, value, allowed in (("--decimal", decimal_mark, (",", ".")), ("--dates", date_order, ("dmy", "mdy"))):
+        if value is not None and value not in allowed:
+            raise BadInput(f"import: {option} must be one of {' '.join(allowed)}, was {value!r}; correct it")
+    return Form(decimal_mark=decimal_mark, date_order=date_order, country=country, zone=zone)
 
 
 def _known(at: str | None) -> int:

@@ -113,7 +113,9 @@ def present_us(state: State) -> int:
 
 
 def _answer(ledger: SqlLedger, settings: Settings, gate: Gate, state: State, found: queries.Account, at_us: int) -> Why:
-    dossier = state.people.get(found.person) or ledger.dossiers([found.person])[0]
+    # What was written after the floor's last row is in the ledger alone.
+    dossier = state.people.get(found.person) if at_us < state.at_us else None
+    dossier = dossier or ledger.dossiers([found.person])[0]
     with ledger.reading() as connection:
         attempts = list(queries.attempts(connection, attempt.c.person == found.person, attempt.c.reserved_us <= at_us))
         denials = queries.denials(connection, found.person, until_us=at_us)
@@ -165,7 +167,10 @@ def _on_campaign(
         for phone in dossier.phones
     ]
     before, first = _before(running, lead)
-    said = _said(state, running, lead, phones, before, at_us, settings.floor.zone)
+    open_debts = [debt.debt for debt in dossier.debts if debt.debt in lead.debts and debt.state == "open"]
+    said = _said(state, running, lead, phones, before, settings.floor.zone)
+    if not open_debts and lead.place != "closed":
+        said = "nothing is open any more: it is not dialled again, and leaves the list when the floor next looks"
     return OnCampaign(
         campaign=campaign.name,
         state=word,
@@ -199,7 +204,6 @@ def _said(
     lead: LeadState,
     phones: list[OnPhone],
     before: int,
-    at_us: int,
     zone: str,
 ) -> str:
     if lead.place == "closed":
