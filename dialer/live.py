@@ -164,6 +164,10 @@ class Floor:
             "ending": self._end_by_s is not None,
         }
 
+    def open_calls(self, node: str) -> list[str]:
+        """Return the calls that the engine holds on a switch node."""
+        return [call.call_id for call in self._engine.state.calls.values() if call.node == node]
+
     def end(self, within_s: float = END_WITHIN_S) -> None:
         """Dial nothing new, wait for the calls up to a limit, then let `run` return."""
         by_s = time.monotonic() + within_s
@@ -273,7 +277,7 @@ class Floor:
         self._over = asyncio.get_running_loop().create_future()
         lookups, engine = self._lookups, self._engine
         async with AsyncExitStack() as leaving:
-            leaving.callback(lookups.close)
+            leaving.push_async_callback(lookups.close)
             leaving.callback(gc.unfreeze)
             await lookups.call(self._lease.take)
             leaving.push_async_callback(self._release)

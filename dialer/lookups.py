@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
@@ -10,6 +11,7 @@ import structlog
 from domain.errors import LedgerStalled
 
 _RETRY_S = 0.5
+_END_WITHIN_S = 2.0
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -51,5 +53,8 @@ class Lookups:
         self.troubles[job] = str(error)
         await asyncio.sleep(_RETRY_S)
 
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    async def close(self) -> None:
+        """Let what is being read end, for a moment; the ledger may be closed next."""
+        ending = asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending, _END_WITHIN_S)

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,17 @@ class Slow(SqlLedger):
 
 
 @pytest.fixture
-def slow(tmp_path: Path) -> Slow:
+def slow(tmp_path: Path) -> Iterator[Slow]:
     database = Database(f"sqlite:///{tmp_path}/ledger.db", patience_s=0.3)
     migrate(database)
-    return Slow(database)
+    with closing(Slow(database)) as opened:
+        yield opened
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> SqlLedger:
-    return open_ledger(f"sqlite:///{tmp_path}/ledger.db", patience_s=0.3)
+def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
+    with closing(open_ledger(f"sqlite:///{tmp_path}/ledger.db", patience_s=0.3)) as opened:
+        yield opened
 
 
 def assert_nothing_lost(ledger: SqlLedger, one: Floor, network: Exchange) -> None:

@@ -1,6 +1,8 @@
 """The live loop on a real ledger and gate, and an exchange that knows the truth: whole days, restarts, endings."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,13 +45,21 @@ HABITS = Habits(wrapup_s=(0.01, 0.05), break_s=0.2)
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> SqlLedger:
-    return open_ledger(f"sqlite:///{tmp_path}/ledger.db", patience_s=0.3)
+def ledger(tmp_path: Path) -> Iterator[SqlLedger]:
+    with closing(open_ledger(f"sqlite:///{tmp_path}/ledger.db", patience_s=0.3)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def any_ledger(ledger_url: str) -> Iterator[SqlLedger]:
+    with closing(open_ledger(ledger_url)) as opened:
+        yield opened
 
 
 async def test_a_list_is_called_to_its_end_and_every_call_is_recorded_as_it_was(
-    ledger: SqlLedger, tmp_path: Path
+    any_ledger: SqlLedger, tmp_path: Path
 ) -> None:
+    ledger = any_ledger
     fill(ledger, 60)
     async with exchange(tmp_path) as (network, path):
         one = floor(ledger, Line(path), tmp_path)
