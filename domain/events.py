@@ -182,7 +182,7 @@ class LiveCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A channel of ours found alive by a resync."""
 
     call_id: str
-    #: `down`, `ringing`, `up` (answered, nobody yet), `queued` (the switch owns it) or `talking`.
+    #: `down`, `ringing`, `detecting`, `up` (answered, nobody yet), `queued` (the switch owns it) or `talking`.
     state: str
     agent: str | None = None
 

@@ -5,6 +5,10 @@ import msgspec
 from domain.calls import Disposition, Mode
 from domain.errors import BadInput
 
+#: Machine detection hears so much silence after a greeting before it says "a person", and takes so long at most.
+AFTER_GREETING_MS = 800
+DETECTION_MS = 1900
+
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What follows one disposition."""

@@ -95,18 +95,18 @@ class AsteriskSwitch:
         BadInput
             When a node refuses us in a way that only an operator can mend.
         """
-        self._failed = asyncio.get_running_loop().create_future()
+        failed = self._future()
         for name, settings in self._settings.items():
             node = _Node(settings, self._stream, deliver, now_us, self._open_calls, self._memory_h)
             node.connect_by(self._silence_s, self._delays)
             self._nodes[name] = node
             self._tasks.append(asyncio.create_task(self._keep(node)))
         firsts = [asyncio.create_task(node.settled.wait()) for node in self._nodes.values()]
-        ends: set[asyncio.Future[Any]] = {asyncio.gather(*firsts), self._failed}
+        ends: set[asyncio.Future[Any]] = {asyncio.gather(*firsts), failed}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        if self._failed.done():
+        if failed.done():
             await self.stop()
-            self._failed.result()
+            failed.result()
 
     async def _keep(self, node: "_Node") -> None:
         try:
@@ -126,8 +126,12 @@ class AsteriskSwitch:
         BadInput
             Then, saying what an operator has to change.
         """
-        if self._failed is not None:
-            await asyncio.shield(self._failed)
+        await asyncio.shield(self._future())
+
+    def _future(self) -> asyncio.Future[None]:
+        if self._failed is None:
+            self._failed = asyncio.get_running_loop().create_future()
+        return self._failed
 
     def send(self, order: AnyOrder, number: str | None = None) -> None:
         """Carry out an order without waiting; `number` is the E.164 of an Originate.

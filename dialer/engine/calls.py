@@ -9,6 +9,7 @@ from domain.calls import AgentState, AnswerClass, Cause, Disposition, Phase
 from domain.facts import CallClassed, CallMoved
 from domain.instants import SECOND
 from domain.orders import HangUp, Originate
+from domain.settings import AFTER_GREETING_MS, DETECTION_MS, CampaignSettings
 
 #: The engine has so long to say Connect or Keep before the dialplan goes on by itself.
 GRACE_MS = 300
@@ -38,7 +39,7 @@ def reserved(step: Step, event: events.Reserved) -> None:
         # The verdict ran out, or the agent reserved for it went away, while the ledger answered.
         finish(step, call, Disposition.not_sent)
         return
-    patience_ms = round(settings.patience_s * 1000)
+    patience_ms = round(settings.patience_s * 1000) - spent_detecting_ms(settings)
     step.emit(
         Originate(
             call_id=call.call_id,
@@ -51,13 +52,20 @@ def reserved(step: Step, event: events.Reserved) -> None:
             valid_until_us=call.valid_until_us or step.at_us + 60 * SECOND,
             detect=settings.detect_machines,
             record=settings.record,
-            grace_ms=min(GRACE_MS, patience_ms),
+            grace_ms=GRACE_MS,
             limit_ms=max(0, patience_ms - GRACE_MS),
             abandon="message" if call.abandon_message else "hangup",
             language=call.language,
         ),
         call.campaign,
     )
+
+
+def spent_detecting_ms(settings: CampaignSettings) -> int:
+    """Return how much of the patience is gone when the switch says that a person answered."""
+    if not settings.detect_machines:
+        return 0
+    return AFTER_GREETING_MS if settings.clock_starts == "greeting_end" else DETECTION_MS
 
 
 def stale(step: Step, event: events.Stale) -> None:
@@ -279,6 +287,8 @@ def _adopt(step: Step, call: Call, live: events.LiveCall) -> None:
     elif live.state == "up" and call.phase in UNANSWERED:
         _move(step, call, Phase.waiting)
         agents.seek_agent(step, call)
+    elif live.state == "detecting" and call.phase in UNANSWERED:
+        _move(step, call, Phase.detecting)
     elif live.state == "up" and call.phase is Phase.connecting:
         agents.free_of(step, call)
         agents.orphan(step, call)

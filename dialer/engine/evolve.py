@@ -17,6 +17,7 @@ from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Di
 from domain.errors import Broken
 from domain.instants import MINUTE, SECOND, to_datetime
 from domain.people import ContactEvent, Dossier, PastContact, stops_after
+from domain.settings import AFTER_GREETING_MS
 
 _KEPT_WAITS = 200
 _DIAL_WINDOW_US = 5 * MINUTE
@@ -334,7 +335,10 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
         call.answered_us = state.at_us
     if fact.phase in _ANSWERED and fact.phase is not Phase.detecting and not call.clock_us:
         settings = state.campaign_settings(call.campaign)
-        call.clock_us = call.answered_us if settings.clock_starts == "answer" else state.at_us
+        if settings.clock_starts == "answer" or not settings.detect_machines:
+            call.clock_us = call.answered_us
+        else:
+            call.clock_us = max(call.answered_us, state.at_us - AFTER_GREETING_MS * 1000)
         pacer = state.pacers.get(call.campaign)
         if pacer is not None and call.answer_class is None:
             pacer.observe_outcome("live", (call.answered_us - call.dialled_us) / 1e6, call.p_answer)
