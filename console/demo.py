@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
+from sqlalchemy import select
 
 from console import folder, settings
 from console.floor import START_US
@@ -14,6 +15,7 @@ from console.roster import put
 from console.settings import Settings
 from domain.errors import BadInput
 from ledger.queries import Agent
+from ledger.schema import attempt, debt
 from ledger.store import open_ledger
 from simulation.sample import write_sample
 
@@ -86,13 +88,15 @@ def _edit(path: Path, values: dict[str, Any]) -> None:
     path.write_text(tomlkit.dumps(document), encoding="utf-8")
 
 
-def closing(loaded: Settings) -> "Shift":
-    """Return how the demonstration's shift went."""
+def closing(loaded: Settings) -> tuple["Shift", str]:
+    """Return how the demonstration's shift went, and an account worth asking about: the first that was called."""
     from console.shift import read_shift
 
     ledger = open_ledger(loaded.ledger_url)
     try:
         with ledger.reading() as connection:
-            return read_shift(connection, loaded.floor, None)
+            query = select(debt.c.account).join(attempt, attempt.c.person == debt.c.person)
+            account = connection.execute(query.order_by(attempt.c.reserved_us).limit(1)).scalar()
+            return read_shift(connection, loaded.floor, None), account or "ACCOUNT"
     finally:
         ledger.close()

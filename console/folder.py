@@ -123,10 +123,10 @@ def demo(
         loaded, names, start_us=floor.START_US, speed=speed, agents=rehearsals.robots(loaded, agents), seed=seed
     )
     dial(wiring, directory, hours=hours, as_json=as_json)
-    shift, page = making.closing(loaded), directory / "report.html"
+    (shift, account), page = making.closing(loaded), directory / "report.html"
     write_page(shift, page, "es" if lang.startswith("es") else "en")
     tell(shift, as_json, lambda: shift_text.overview(shift))
     note(
         f"The whole shift as one page: [bold]{page.resolve().as_uri()}[/]\n"
-        f"Ask on with --folder {directory}: cadencia why ACCOUNT, stock, report --close, metrics, verify, replay"
+        f"Ask on: cadencia why {account} --folder {directory}; and so stock, report --close, metrics, verify, replay"
     )

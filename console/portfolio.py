@@ -204,3 +204,23 @@ def progress(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[what], completed=done, total=of)
 
         yield report
+
+
+@app.command(rich_help_panel="Data")
+def export(
+    parquet: Annotated[Path, typer.Option("--parquet", help="Folder for the files; replaced where they exist.")],
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """The record as Parquet files for analysts: history, attempts, decisions. Ids only, no name and no number."""
+    from console import settings
+    from ledger.parquet import export_parquet
+
+    with opened(settings.load(folder)) as ledger, progress(quiet=as_json) as report:
+        written = export_parquet(ledger, parquet, lambda what, _rows: report(what, 1, 1))
+
+    def shown() -> str:
+        lines = [f"  {rows:>12,}  {parquet / name}.parquet" for name, rows in written.items()]
+        return "\n".join(["[bold green]Written.[/] Rows by file:", *lines])
+
+    tell(written, as_json, shown)

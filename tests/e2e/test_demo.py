@@ -1,5 +1,6 @@
 """The demonstration through the real command: from nothing to a record that can be asked, checked and decided again."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
 import pytest
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
@@ -54,7 +56,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str,
 
 def test_it_dials_and_every_attempt_ends(demo: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, lines = demo
-    last = [line for line in lines if "campaigns" in line][-1]
+    last = [line for line in lines if "rehearsed" in line][-1]
     assert last["rehearsed"]
     assert sum(row["attempts"] for row in last["campaigns"]) > 20
     assert sum(row["connected"] for row in last["campaigns"]) > 0
@@ -68,7 +70,7 @@ def test_the_record_holds_and_decides_the_same_again(demo: tuple[Path, list[dict
     folder, lines = demo
     (verified,) = answered(folder, "verify")
     assert verified["broken_seq"] is None
-    assert verified["rows"] >= [line for line in lines if "seq" in line][-1]["seq"]
+    assert verified["rows"] >= [line for line in lines if "rehearsed" in line][-1]["seq"]
     replayed = answered(folder, "replay")
     assert replayed["divergences"] == []
     assert replayed["rows"] == verified["rows"]
@@ -130,6 +132,32 @@ def test_the_same_file_again_changes_nothing(demo: tuple[Path, list[dict[str, An
     folder, _ = demo
     found = answered(folder, "import", str(folder / "portfolio.csv"), "--at", "2026-11-18T18:00:00Z")
     assert (found["added"], found["changed"], found["withdrawn"]) == (0, 0, 0)
+
+
+def test_a_payment_takes_an_account_off_at_once(demo: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, _ = demo
+    rows = list(csv.DictReader((folder / "portfolio.csv").open(encoding="utf-8", newline="")))
+    row = next(one for one in rows if one["country"] == "CO" and not one["stops"])
+    paid = folder / "paid.csv"
+    with paid.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["creditor", "account", "paid_on", "amount", "currency", "reference"])
+        writer.writerow([row["creditor"], row["account"], "2026-11-18", row["balance"], row["currency"], "R-1"])
+        writer.writerow([row["creditor"], "no-such-account", "2026-11-18", "1.00", row["currency"], "R-2"])
+    found = answered(folder, "import-payments", str(paid), "--at", "2026-11-18T18:30:00Z")
+    assert (found["added"], found["paid"], found["rejected"]) == (1, 1, 1)
+    again = answered(folder, "import-payments", str(paid), "--at", "2026-11-18T18:31:00Z")
+    assert (again["added"], again["repeated"]) == (0, 1)
+    (why,) = answered(folder, "why", row["account"])
+    phones = [phone for one in why["campaigns"] for phone in one["phones"]]
+    assert all(phone["verdict"]["rule"] == "HOUSE.paid" for phone in phones)
+
+
+def test_the_record_goes_out_as_parquet(demo: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, _ = demo
+    written = answered(folder, "export", "--parquet", str(folder / "out"))
+    assert written["attempts"] > 20
+    assert pyarrow.parquet.read_table(folder / "out" / "attempts.parquet").num_rows == written["attempts"]
 
 
 def test_a_folder_that_is_no_demonstrations_is_left_alone(tmp_path: Path) -> None:
