@@ -142,8 +142,8 @@ def world_alone(attempts: int, agents: int) -> dict[str, float]:
     }
 
 
-def whole_floor(agents: int, hours: float) -> dict[str, float]:
-    """Return speed and figures of a floor with the engine that runs live."""
+def predictive_floor(agents: int, hours: float, ledger: MemoryLedger) -> SimulatedFloor:
+    """Return a floor with the engine that runs live, ready to go: one predictive campaign with machine detection."""
     people = tuple(portfolio(int(agents * hours * 250) + 2_000))
     campaign = CampaignSettings(
         name="a",
@@ -166,17 +166,22 @@ def whole_floor(agents: int, hours: float) -> dict[str, float]:
         )
         for number, first in enumerate(range(0, len(people), CHUNK))
     ]
-    floor = SimulatedFloor(
+    return SimulatedFloor(
         floor=FloorSettings(campaigns=(campaign,), max_lines=10 * agents),
         run=RunSettings(start_us=START_US, hours=hours),
         gate=Gate.load(RULES),
-        ledger=MemoryLedger(),
+        ledger=ledger,
         loads=loads,
         chairs=[
             Chair(agent=f"a{number}", starts_us=START_US, ends_us=START_US + int(hours * HOUR))
             for number in range(agents)
         ],
     )
+
+
+def whole_floor(agents: int, hours: float) -> dict[str, float]:
+    """Return speed and figures of a floor with the engine that runs live."""
+    floor = predictive_floor(agents, hours, MemoryLedger())
     started_s = time.process_time()
     summary = floor.go()
     took_s = time.process_time() - started_s

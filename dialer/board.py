@@ -31,7 +31,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
     #: Abandoned / answered by a person (connected + abandoned), None before the first.
     abandon_rate: float | None
-    #: Answered by a person / attempts ended, None before the first.
+    #: Answered by a person / attempts no longer unanswered, None before the first.
     answer_rate: float | None
     #: Mean time from answer to agent and 95th percentile, ms.
     wait_ms: float | None

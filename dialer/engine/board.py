@@ -43,6 +43,8 @@ def board(state: State) -> Board:
 def _campaign(state: State, campaign: Campaign, phases: dict[Phase, int]) -> CampaignRow:
     tally, pacing, places = campaign.tally, campaign.pacing, campaign.places
     live = tally.people
+    # Of the attempts whose answer is known by now.
+    told = tally.attempts - phases.get(Phase.originating, 0) - phases.get(Phase.ringing, 0)
     waits = sorted(tally.waits_us)
     window_s = min(300.0, max(30.0, state.shift_s()))
     parked = state.head(campaign, campaign.parked)
@@ -60,7 +62,7 @@ def _campaign(state: State, campaign: Campaign, phases: dict[Phase, int]) -> Cam
         cut=tally.cut,
         lost=tally.lost,
         abandon_rate=tally.abandoned / live if live else None,
-        answer_rate=live / tally.finished if tally.finished else None,
+        answer_rate=live / told if told else None,
         wait_ms=tally.wait_us / tally.connected / 1e3 if tally.connected else None,
         wait_p95_ms=waits[min(len(waits) - 1, int(0.95 * len(waits)))] / 1e3 if waits else None,
         agent_wait_s=tally.idle_us / tally.idle_n / 1e6 if tally.idle_n else None,

@@ -115,7 +115,12 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
     for dossier in event.people:
         _learn(state, dossier)
     for lead in event.leads:
-        if lead.person in campaign.leads:
+        known = campaign.leads.get(lead.person)
+        if known is not None:
+            # A later list: what is owed may be new, and who had paid may owe again.
+            known.debts, known.owner = lead.debts, lead.owner
+            if known.place == CLOSED and known.why in ("paid", "withdrawn"):
+                state.place(campaign, known, READY)
             continue
         entry = LeadState(person=lead.person, rank=lead.rank, debts=lead.debts, owner=lead.owner)
         campaign.leads[lead.person] = entry
