@@ -62,6 +62,7 @@ def main() -> None:
         "folded_rows_per_s": len(rows) / seconds(fold),
         "encoded_rows_per_s": len(rows) / seconds(lambda: [encode(row.record) for row in rows]),
         "decoded_rows_per_s": len(rows) / seconds(lambda: [decode(payload) for payload in payloads]),
+        "snapshot_stall_ms": 1e3 * seconds(floor.engine.image),
         "snapshot_ms": 1e3 * seconds(floor.engine.snapshot),
         "snapshot_mb": len(blob) / 1e6,
         "restore_ms": 1e3 * seconds(lambda: Engine.restore(blob, gate)),

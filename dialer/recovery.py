@@ -10,6 +10,7 @@ import structlog
 
 from dialer.commits import Commits
 from dialer.engine import Engine, Gate
+from dialer.engine.snapshot import pack
 from dialer.lookups import Lookups
 from dialer.measures import Measure
 from domain.calls import Phase
@@ -121,9 +122,9 @@ class Snapshots:
     async def take(self) -> None:
         """Take one now; it is stored once the rows that made it are durable, so that it never runs ahead of them."""
         started_s = time.perf_counter()
-        image, now = self._engine.snapshot(), self._engine.state
+        image, now = self._engine.image(), self._engine.state
         stream, seq, at_us = now.settings.stream, now.seq, now.at_us
         self._measure.add(time.perf_counter() - started_s)
         self._last_seq = seq
         if await self._commits.until(seq):
-            await self._lookups.insist("snapshot", self._save, stream, seq, at_us, image)
+            await self._lookups.insist("snapshot", lambda: self._save(stream, seq, at_us, pack(image)))

@@ -174,7 +174,7 @@ def _contexts(text: str) -> dict[str, set[tuple[str, str, str, str]]]:
         if section := re.fullmatch(r"\[([\w-]+)\]", line):
             context = section[1]
             contexts[context] = set()
-        elif step := re.fullmatch(r"(?:exten => ([^,]+),1| same => n),(\w+)\((.*)\)", line):
+        elif step := re.fullmatch(r"(?:exten => ([^,]+),1| same => n(?:\(\w+\))?),(\w+)\((.*)\)", line):
             extension, priority = (step[1], 1) if step[1] else (extension, priority + 1)
             contexts[context].add((extension, str(priority), step[2], step[3]))
     return contexts

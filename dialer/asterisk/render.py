@@ -31,11 +31,12 @@ VERSIONS = (16, 18, 20, 21, 22, 23)
 #: Events that the engine needs, with the header and the beginning of its value where only some are wanted;
 #: docs/asterisk-events.md says what each tells.
 EVENTS: tuple[tuple[str, str, str], ...] = (
-    ("OriginateResponse", "", ""),
+    # An answer is told by the dialplan, when the caller can be given orders.
+    ("OriginateResponse", "Response", "Failure"),
     ("DialState", "", ""),
     ("Hangup", "", ""),
-    # Not the agents' own waiting bridge (agent_hold).
-    ("BridgeEnter", "BridgeType", "basic"),
+    # Types base (callers who wait) and basic (talks), not agent_hold (agents who wait).
+    ("BridgeEnter", "BridgeType", "bas"),
     ("AgentConnect", "", ""),
     ("AgentLogin", "", ""),
     ("AgentLogoff", "", ""),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from dialer.engine.state import freeze, thaw
+from dialer.engine.snapshot import freeze, thaw
 from dialer.engine.step import Gate
 from domain.events import FloorOpened
 from domain.records import Row, encode

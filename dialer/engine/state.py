@@ -6,7 +6,6 @@ import msgspec
 
 from dialer.pacing import Pacer, PacingSettings
 from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
-from domain.errors import Broken
 from domain.events import Disposed
 from domain.facts import PacingDecided
 from domain.people import Dossier
@@ -238,98 +237,3 @@ class State:
                 max_lines=settings.max_lines,
             )
         )
-
-
-# ---- snapshots
-
-
-class _Image(msgspec.Struct, array_like=True):
-    version: int
-    seq: int
-    at_us: int
-    settings: FloorSettings
-    rules: str
-    rehearsed: bool
-    shift_us: int
-    midnight_us: int
-    swept_us: int
-    tokens: int
-    campaigns: dict[str, Campaign]
-    agents: dict[str, Agent]
-    ready: list[str]
-    calls: dict[str, Call]
-    people: list[Dossier]
-    versions: dict[str, int]
-    nodes: dict[str, bool]
-    alarms: dict[str, int]
-    pacers: dict[str, bytes]
-
-
-_IMAGE_VERSION = 2
-
-
-def _queue(campaign: Campaign, heap: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Return a heap's living entries in order: itself a heap, and the same whenever the leads are."""
-    return sorted(entry for entry in heap if campaign.leads[entry[2]].token == entry[1])
-
-
-def freeze(state: State) -> bytes:
-    """Return the state as bytes; equal states give equal bytes."""
-    for campaign in state.campaigns.values():
-        campaign.ready = _queue(campaign, campaign.ready)
-        campaign.parked = _queue(campaign, campaign.parked)
-        campaign.held = _queue(campaign, campaign.held)
-    return msgspec.msgpack.encode(
-        _Image(
-            version=_IMAGE_VERSION,
-            seq=state.seq,
-            at_us=state.at_us,
-            settings=state.settings,
-            rules=state.rules,
-            rehearsed=state.rehearsed,
-            shift_us=state.shift_us,
-            midnight_us=state.midnight_us,
-            swept_us=state.swept_us,
-            tokens=state.tokens,
-            campaigns=state.campaigns,
-            agents=state.agents,
-            ready=list(state.ready),
-            calls=state.calls,
-            people=list(state.people.values()),
-            versions=state.versions,
-            nodes=state.nodes,
-            alarms=state.alarms,
-            pacers={name: pacer.state() for name, pacer in state.pacers.items()},
-        )
-    )
-
-
-def thaw(blob: bytes) -> State:
-    """Return the state of a snapshot.
-
-    Raises
-    ------
-    Broken
-        When the snapshot is of another form; fold the journal from its beginning instead.
-    """
-    try:
-        image = msgspec.msgpack.decode(blob, type=_Image)
-    except msgspec.DecodeError as error:
-        raise Broken(f"snapshot cannot be read: {error}; fold the journal from its beginning") from error
-    if image.version != _IMAGE_VERSION:
-        raise Broken(f"snapshot has form {image.version}, this code reads {_IMAGE_VERSION}; fold the journal instead")
-    state = State()
-    for field in ("seq", "at_us", "settings", "rules", "rehearsed", "shift_us", "midnight_us", "swept_us", "tokens"):
-        setattr(state, field, getattr(image, field))
-    state.opened = True
-    state.campaigns, state.agents, state.calls = image.campaigns, image.agents, image.calls
-    state.versions, state.nodes, state.alarms = image.versions, image.nodes, image.alarms
-    state.ready = dict.fromkeys(image.ready)
-    state.people = {dossier.person: dossier for dossier in image.people}
-    for call in state.calls.values():
-        state.person_call[call.person] = call.call_id
-        state.phone_call[call.phone] = call.call_id
-    for name, pacer in image.pacers.items():
-        fresh = state.new_pacer(name)
-        state.pacers[name] = Pacer.restore(fresh.settings, pacer)
-    return state

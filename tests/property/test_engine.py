@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from dialer.engine import Engine
-from dialer.engine.state import freeze
+from dialer.engine.snapshot import freeze
 from dialer.engine.transitions import ON_SWITCH
 from domain import events
 from domain.calls import AGENT_DISPOSITIONS, AgentState, Cause, Mode, Phase

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from dialer.engine import Engine
-from dialer.engine.state import freeze
+from dialer.engine.snapshot import freeze
 from dialer.live import Floor
 from dialer.robots import Habits
 from domain.events import Queued, Reserved, Stale
