@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Select, create_engine, event, make_url
@@ -106,6 +107,13 @@ def _engine(url: str, patience_s: float) -> Engine:
 
 
 def _sqlite(url: URL, patience_s: float) -> Engine:
+    try:
+        # It holds names and numbers; SQLite gives the files beside it the same permissions.
+        Path(url.database or "").touch(mode=0o600, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"ledger {url.database}: cannot be opened: {error.strerror}; make its folder, or check the permissions"
+        ) from error
     engine = create_engine(url.set(drivername="sqlite"), connect_args={"timeout": patience_s})
     patience_ms = int(patience_s * 1000)
 

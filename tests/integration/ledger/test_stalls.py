@@ -139,3 +139,10 @@ def test_no_ledger_of_another_kind_of_file(tmp_path: Path) -> None:
     path.write_text("account,name\n" * 1000)
     with pytest.raises(BadInput, match="not a database"):
         open_ledger(f"sqlite:///{path}")
+
+
+def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+    with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as ledger:
+        ledger.append(Scribe().opened())
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("ledger.db*")}
+    assert modes == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
