@@ -1,0 +1,138 @@
+"""The highest originate rate that a whole floor holds on the real lab with no wrong outcome.
+
+    python -m benchmarks.lab_load [--rates 25 50 75 100] [--seconds 60] [--agents 40]
+
+For each rate: a list for so many seconds, dialled as fast as the rate allows (power mode, no detection); answered calls
+are taken by robot agents. Reported: calls a second held, wrong outcomes, answer to agent, and the share of a core that the
+engine's process took (its threads apart: loop, commits, AMI). Asterisk, SIPp and the robots share the machine with it.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+from benchmarks.lab_floor import LabFloor, wrong
+from dialer.asterisk.lab_numbers import Behaviour, Outcome
+from dialer.control import Client
+from dialer.robots import Habits, Robots
+from domain.calls import Mode
+from domain.errors import BadInput
+from domain.settings import CampaignSettings
+from ledger.metrics import count, quantile
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def thread_seconds(pid: int) -> Counter[str]:
+    """Return the processor time of a process by thread name."""
+    spent: Counter[str] = Counter()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):
+            name, rest = (task / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
+            fields = rest.split()
+            spent[name] += (int(fields[11]) + int(fields[12])) / _TICKS_PER_S  # type: ignore[assignment]
+    return spent
+
+
+def list_of(rate: int, seconds: int) -> list[Behaviour]:
+    """Return behaviours for a rate over a time: 10 % answer and talk for 2 s, the rest fails or rings on."""
+    kinds = [
+        *[Behaviour(outcome=Outcome.leaves, ring_s=1.5, talk_s=2.0)] * 2,
+        *[Behaviour(outcome=Outcome.busy, ring_s=0.3)] * 4,
+        *[Behaviour(outcome=Outcome.unreachable, ring_s=2.0)] * 4,
+        *[Behaviour(outcome=Outcome.no_answer)] * 2,
+        *[Behaviour(outcome=Outcome.rejected, ring_s=1.0)] * 4,
+        *[Behaviour(outcome=Outcome.not_in_service)] * 2,
+        *[Behaviour(outcome=Outcome.congestion)] * 2,
+    ]
+    return [kinds[index * 7 % len(kinds)] for index in range(rate * seconds)]
+
+
+async def load(floor: LabFloor, within_s: float) -> dict[str, object]:
+    robots = Robots(floor.socket, floor.lab.agents, habits=Habits(wrapup_s=(0.1, 0.3), p_break=0.0))
+    floor.start()
+    assert floor.process is not None
+    pid = floor.process.pid
+    room = asyncio.create_task(robots.work())
+    begun: tuple[float, Counter[str]] | None = None
+    figures: dict[str, object] = {}
+    last = 0
+    try:
+        async with asyncio.timeout(within_s):
+            while True:
+                await asyncio.sleep(1.0)
+                with suppress(BadInput, ConnectionError):
+                    client = await Client.open(floor.socket)
+                    status = await client.ask("status")
+                    await client.close()
+                    attempts = status["board"]["campaigns"][0]["attempts"]
+                    if attempts and begun is None:
+                        begun = (time.monotonic(), thread_seconds(pid))
+                        last = attempts
+                    elif begun is not None and attempts < floor.n_leads:
+                        took_s = time.monotonic() - begun[0]
+                        spent = thread_seconds(pid)
+                        spent.subtract(begun[1])
+                        figures = {
+                            "calls_per_s": round((attempts - last) / took_s, 1),
+                            "seconds": round(took_s, 1),
+                            "engine_core_share": round(sum(spent.values()) / took_s, 4),
+                            "by_thread": {name: round(value / took_s, 4) for name, value in spent.items()},
+                            "loop": status["measures"],
+                        }
+                if floor.ended() >= floor.n_leads:
+                    return figures
+    finally:
+        room.cancel()
+        await asyncio.gather(room, return_exceptions=True)
+
+
+def held(rate: int, seconds: int, agents: int) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as folder:
+        floor = LabFloor(
+            Path(folder),
+            list_of(rate, seconds),
+            agents=agents,
+            campaign=CampaignSettings(
+                name="lab", mode=Mode.power, ratio=10.0, abandon_limit=0.99, calls_per_second=float(rate)
+            ),
+            max_lines=rate * 8,
+        )
+        try:
+            floor.open()
+            figures = asyncio.run(load(floor, seconds * 3.0 + 120.0))
+            attempts = floor.attempts()
+            with floor.ledger.reading() as connection:
+                counts = count(connection, 0, 2**62)["all"]
+        finally:
+            floor.close()
+    ends = wrong(attempts)
+    return {
+        "asked_per_s": rate,
+        **figures,
+        "attempts": len(attempts),
+        "wrong": len(ends),
+        "first_wrong": ends[:3],
+        "abandoned": counts.by_class.get("abandoned", 0),
+        "answer_to_agent_ms": {f"p{q}": (quantile(counts.waits_us, q / 100) or 0.0) / 1e3 for q in (50, 99, 100)},
+    }
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--rates", type=int, nargs="+", default=[25, 50, 75, 100])
+    options.add_argument("--seconds", type=int, default=60)
+    options.add_argument("--agents", type=int, default=40)
+    given = options.parse_args()
+    for rate in given.rates:
+        print(json.dumps(held(rate, given.seconds, given.agents)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
