@@ -119,7 +119,7 @@ def _agent_bar(board: Board, width: int) -> list[Text]:
     counts = _counts(board.agents)
     total = sum(counts.values())
     bar = Text(" ")
-    legend = Text(f" {total} agents", style="bold")
+    legend = Text(f" {total} agent{'' if total == 1 else 's'}", style="bold")
     if total == 0:
         return [bar, Text(" no agent signed in: cadencia agents login NAME", style="yellow")]
     cells = _shares([counts[state] for state, _, _ in STATES], width - 2)
@@ -148,7 +148,7 @@ def _counts(agents: Sequence[AgentRow]) -> dict[str, int]:
 
 def _campaigns(board: Board, width: int, left: int) -> tuple[list[RenderableType], int]:
     """Return the campaigns in the roomiest form that fits, and the lines it takes."""
-    rows = board.campaigns
+    rows = sorted(board.campaigns, key=lambda row: row.state == "stopped")
     roomy = len(rows) * PANEL + _grid_rows(board, width) + 1 <= left
     across = 2 if width >= WIDE and len(rows) > 1 and not roomy else 1
     n_rows = -(-len(rows) // across)

@@ -19,6 +19,7 @@ from dialer.board import Board
 #: What a key asks for.
 VERBS = {"p": "pause", "r": "run", "d": "drain", "q": "stop"}
 KEYS = " p pause   r run on   d drain: finish the calls, dial nothing new   q stop"
+WATCHING = " ctrl-c leaves; the floor goes on"
 #: Boards kept for the trend.
 TREND = 240
 
@@ -29,7 +30,7 @@ class LiveBoard:
     Parameters
     ----------
     on_verb
-        Called in the loop with `pause`, `run`, `drain` or `stop`.
+        Called in the running loop with `pause`, `run`, `drain` or `stop`; None: nobody listens to keys.
     speed
         Of the floor's clock against the wall's.
     lines
@@ -38,7 +39,7 @@ class LiveBoard:
 
     def __init__(
         self,
-        on_verb: Callable[[str], None] = lambda verb: None,
+        on_verb: Callable[[str], None] | None = None,
         *,
         speed: float = 1.0,
         lines: bool = False,
@@ -65,8 +66,8 @@ class LiveBoard:
                     vertical_overflow="crop",
                 )
             )
-            if sys.stdin.isatty():
-                self._listen_to_keys()
+            if self._on_verb is not None and sys.stdin.isatty():
+                self._listen_to_keys(self._on_verb)
         return self
 
     def __exit__(
@@ -83,7 +84,12 @@ class LiveBoard:
             return
         width, height = self._console.size
         picture = board_view.view(
-            board, width=width, height=height, speed=self._speed, trend=list(self._trend), keys=self._notice or KEYS
+            board,
+            width=width,
+            height=height,
+            speed=self._speed,
+            trend=list(self._trend),
+            keys=self._notice or (KEYS if self._on_verb else WATCHING),
         )
         self._live.update(picture, refresh=True)
 
@@ -94,7 +100,7 @@ class LiveBoard:
             self._out.write(msgspec.json.encode({"notice": notice}).decode() + "\n")
             self._out.flush()
 
-    def _listen_to_keys(self) -> None:
+    def _listen_to_keys(self, on_verb: Callable[[str], None]) -> None:
         import termios
         import tty
 
@@ -102,10 +108,10 @@ class LiveBoard:
         tty.setcbreak(sys.stdin)
         self._stack.callback(termios.tcsetattr, sys.stdin, termios.TCSADRAIN, before)
         loop = asyncio.get_running_loop()
-        loop.add_reader(sys.stdin, self._key)
+        loop.add_reader(sys.stdin, self._key, on_verb)
         self._stack.callback(loop.remove_reader, sys.stdin)
 
-    def _key(self) -> None:
+    def _key(self, on_verb: Callable[[str], None]) -> None:
         for key in os.read(sys.stdin.fileno(), 32).decode(errors="ignore").lower():
             if verb := VERBS.get(key):
-                self._on_verb(verb)
+                on_verb(verb)

@@ -1,9 +1,15 @@
 """The demonstration through the real command: from nothing to a record that can be asked, checked and decided again."""
 
 import csv
+import fcntl
 import json
+import os
+import pty
+import select
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +17,7 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select as choose
 from typer.testing import CliRunner, Result
 
 from console.main import app
@@ -104,7 +110,7 @@ def first_dialled(folder: Path) -> tuple[str, int]:
     """Return the account of the first attempt, and when it was reserved."""
     ledger = open_ledger(f"sqlite:///{folder}/ledger.db")
     with ledger.reading() as connection:
-        query = select(schema.debt.c.account, schema.attempt.c.reserved_us)
+        query = choose(schema.debt.c.account, schema.attempt.c.reserved_us)
         query = query.join(schema.attempt, schema.attempt.c.person == schema.debt.c.person)
         found = connection.execute(query.order_by(schema.attempt.c.reserved_us)).first()
     ledger.close()
@@ -136,7 +142,7 @@ def test_the_same_file_again_changes_nothing(demo: tuple[Path, list[dict[str, An
 
 def test_a_payment_takes_an_account_off_at_once(demo: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, _ = demo
-    rows = list(csv.DictReader((folder / "portfolio.csv").open(encoding="utf-8", newline="")))
+    rows = list(csv.DictReader((folder / "portfolio.csv").read_text(encoding="utf-8").splitlines()))
     row = next(one for one in rows if one["country"] == "CO" and not one["stops"])
     paid = folder / "paid.csv"
     with paid.open("w", encoding="utf-8", newline="") as file:
@@ -228,3 +234,36 @@ def test_a_running_floor_takes_commands(rehearsal: tuple[Path, "subprocess.Popen
     assert "no engine answers" in refusal(folder, "status")
     (verified,) = answered(folder, "verify")
     assert verified["broken_seq"] is None
+
+
+def test_keys_steer_the_board_in_a_terminal(demo: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, _ = demo
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    running = subprocess.Popen(
+        [*COMMAND, "run", "co", "--rehearsal", "--speed", "20"],
+        cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"},
+    )  # fmt: skip
+    os.close(theirs)
+    screen = b""
+
+    def shows(text: str) -> bool:
+        nonlocal screen
+        if select.select([ours], [], [], 0.1)[0]:
+            screen += os.read(ours, 65536)
+        return text.encode() in screen
+
+    try:
+        until(lambda: shows("● running"))
+        os.write(ours, b"p")
+        until(lambda: shows("● paused"))
+        os.write(ours, b"r")
+        os.write(ours, b"q")
+        until(lambda: shows("q again"))
+        os.write(ours, b"q")
+        until(lambda: shows("The run has ended"))
+        assert running.wait(30) == 0
+    finally:
+        running.kill()
+        running.wait()
+        os.close(ours)
