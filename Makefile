@@ -16,7 +16,7 @@ help:
 	@echo "make demo    a rehearsed campaign from nothing to a report, in about two minutes"
 	@echo "make test    style, types, room directions and every test (lab and PostgreSQL too, where they can run)"
 	@echo "make lint    style, types and room directions alone"
-	@echo "make bench   benchmarks"
+	@echo "make bench   the quick benchmarks; those on the lab are named in docs/results.md"
 	@echo "make lock    pin the dependencies again, with hashes"
 	@echo "make clean   remove the virtual environment and every cache"
 
@@ -65,7 +65,7 @@ test: lint
 	$(BIN)/python -m pytest $(PYTEST)
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only $(PYTEST)
+	$(BIN)/python -m benchmarks
 
 lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \

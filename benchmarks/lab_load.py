@@ -3,8 +3,8 @@
     python -m benchmarks.lab_load [--rates 25 50 75 100] [--seconds 60] [--agents 40]
 
 For each rate: a list for so many seconds, dialled as fast as the rate allows (power mode, no detection); answered calls
-are taken by robot agents. Reported: calls a second held, wrong outcomes, answer to agent, and the share of a core that the
-engine's process took (its threads apart: loop, commits, AMI). Asterisk, SIPp and the robots share the machine with it.
+are taken by robot agents. Reported: calls a second held, wrong outcomes, answer to agent, and the share of a core that
+the engine's process took. Asterisk, SIPp and the robots share the machine with it.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import json
 import os
 import tempfile
 import time
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,15 +28,10 @@ from ledger.metrics import count, quantile
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-def thread_seconds(pid: int) -> Counter[str]:
-    """Return the processor time of a process by thread name."""
-    spent: Counter[str] = Counter()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with suppress(OSError):
-            name, rest = (task / "stat").read_text().split("(", 1)[1].rsplit(")", 1)
-            fields = rest.split()
-            spent[name] += (int(fields[11]) + int(fields[12])) / _TICKS_PER_S  # type: ignore[assignment]
-    return spent
+def processor_s(pid: int) -> float:
+    """Return the processor time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
 def list_of(rate: int, seconds: int) -> list[Behaviour]:
@@ -60,7 +54,7 @@ async def load(floor: LabFloor, within_s: float) -> dict[str, object]:
     assert floor.process is not None
     pid = floor.process.pid
     room = asyncio.create_task(robots.work())
-    begun: tuple[float, Counter[str]] | None = None
+    begun: tuple[float, float] | None = None
     figures: dict[str, object] = {}
     last = 0
     try:
@@ -73,17 +67,14 @@ async def load(floor: LabFloor, within_s: float) -> dict[str, object]:
                     await client.close()
                     attempts = status["board"]["campaigns"][0]["attempts"]
                     if attempts and begun is None:
-                        begun = (time.monotonic(), thread_seconds(pid))
+                        begun = (time.monotonic(), processor_s(pid))
                         last = attempts
                     elif begun is not None and attempts < floor.n_leads:
                         took_s = time.monotonic() - begun[0]
-                        spent = thread_seconds(pid)
-                        spent.subtract(begun[1])
                         figures = {
                             "calls_per_s": round((attempts - last) / took_s, 1),
                             "seconds": round(took_s, 1),
-                            "engine_core_share": round(sum(spent.values()) / took_s, 4),
-                            "by_thread": {name: round(value / took_s, 4) for name, value in spent.items()},
+                            "engine_core_share": round((processor_s(pid) - begun[1]) / took_s, 4),
                             "loop": status["measures"],
                         }
                 if floor.ended() >= floor.n_leads:
