@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, null, select, union_all
 
+from domain.errors import BadInput
 from domain.facts import PacingDecided
 from domain.people import Verdict
 from ledger.people import from_ids
@@ -264,9 +265,17 @@ def export_parquet(
     """Write the record as Parquet files, each whole or not at all; return the rows of each.
 
     Each file is one state of the ledger; a floor that goes on writes between them.
+
+    Raises
+    ------
+    BadInput
+        When the folder cannot be made.
     """
     directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"{directory}: no folder can be made there: {error.strerror}; name another") from error
     rows = {}
     for subject in _SUBJECTS:
         rows[subject.name] = _write(ledger, subject, directory / f"{subject.name}.parquet")

@@ -187,13 +187,10 @@ def _sort_out(connection: Connection, lines: Sequence[PaymentLine], form: Form) 
     # By creditor as well: that is how accounts are indexed.
     for one in _debts(connection, debt.c.creditor.in_(creditors), debt.c.account.in_({line.account for line in lines})):
         found[one.account].append(one)
-    known = set(
-        connection.execute(
-            select(payment.c.creditor, payment.c.reference).where(
-                payment.c.creditor.in_(creditors), payment.c.reference.in_({line.reference for line in lines})
-            )
-        ).t
+    references = select(payment.c.creditor, payment.c.reference).where(
+        payment.c.creditor.in_(creditors), payment.c.reference.in_({line.reference for line in lines})
     )
+    known = {(to, reference) for to, reference in connection.execute(references)}
     fresh: list[_Fresh] = []
     refused: list[_Refused] = []
     for line in lines:
@@ -231,7 +228,7 @@ def _debts(connection: Connection, *which: ColumnElement[bool]) -> list[_Owed]:
         debt.c.id, debt.c.creditor, creditor.c.name, debt.c.account, debt.c.person, debt.c.balance_minor,
         debt.c.currency, debt.c.state,
     ).join(creditor, creditor.c.id == debt.c.creditor)  # fmt: skip
-    return [_Owed(*row) for row in connection.execute(query.where(*which)).t]
+    return [_Owed(*row) for row in connection.execute(query.where(*which))]
 
 
 def _pay(fresh: Iterable[_Fresh], owed: dict[int, _Owed]) -> dict[int, int]:

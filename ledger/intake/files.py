@@ -4,6 +4,7 @@ A piece travels to another process as it stands in the file and is cut into cell
 """
 
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -12,7 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
@@ -44,6 +45,7 @@ class Table(msgspec.Struct, frozen=True):
     header: tuple[str, ...]
     #: None: Parquet.
     delimiter: str | None
+    gzipped: bool
     size_bytes: int
 
     def pieces(self, rows: int = PIECE_ROWS) -> Iterator[Piece]:
@@ -87,16 +89,23 @@ def open_table(path: Path) -> Table:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}; check the name and its permissions") from error
     if start == b"PAR1":
-        return Table(path, _parquet_header(path), None, size)
+        return Table(path, _parquet_header(path), None, False, size)
+    gzipped = start[:2] == b"\x1f\x8b"
+    if gzipped:
+        try:
+            with gzip.open(path) as packed:
+                start = packed.read(4)
+        except (OSError, EOFError) as error:
+            raise BadInput(f"{path}: begins like gzip and cannot be unpacked: {error}; fetch it again") from error
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise BadInput(f"{path}: row 1: the first bytes say UTF-16; save the file as CSV UTF-8")
     if not start.strip(b"\xef\xbb\xbf\r\n"):
         raise BadInput(f"{path}: row 1: the file is empty; give a file with a header and one row per account")
-    with _text(path) as lines:
+    with _text(path, gzipped) as lines:
         try:
             first = next(iter(lines))
         except UnicodeDecodeError as error:
-            raise _not_utf8(path) from error
+            raise _not_utf8(path, gzipped) from error
     unquoted = "".join(first.split('"')[::2])
     delimiter = max(_DELIMITERS, key=unquoted.count)
     if delimiter not in unquoted:
@@ -105,14 +114,18 @@ def open_table(path: Path) -> Table:
             "names of the columns"
         )
     header = tuple(title.strip() for title in next(csv.reader([first], delimiter=delimiter)))
-    return Table(path, header, delimiter, size)
+    return Table(path, header, delimiter, gzipped, size)
 
 
 # ---- CSV
 
 
-def _text(path: Path) -> io.TextIOWrapper:
-    return path.open(encoding="utf-8-sig", newline="", buffering=1 << 20)
+def _bytes(path: Path, gzipped: bool) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path)) if gzipped else path.open("rb", buffering=1 << 20)
+
+
+def _text(path: Path, gzipped: bool) -> io.TextIOWrapper:
+    return io.TextIOWrapper(_bytes(path, gzipped), encoding="utf-8-sig", newline="")
 
 
 def _csv_pieces(table: Table, rows: int) -> Iterator[Piece]:
@@ -135,7 +148,7 @@ def _csv_pieces(table: Table, rows: int) -> Iterator[Piece]:
             yield line
 
     assert table.delimiter is not None
-    with _text(table.path) as file:
+    with _text(table.path, table.gzipped) as file:
         records = csv.reader(lines(file), delimiter=table.delimiter)
         try:
             next(records)
@@ -149,17 +162,21 @@ def _csv_pieces(table: Table, rows: int) -> Iterator[Piece]:
                     raw.clear()
                     first = number + 1
         except UnicodeDecodeError as error:
-            raise _not_utf8(table.path) from error
+            raise _not_utf8(table.path, table.gzipped) from error
         except csv.Error as error:
             raise BadInput(f"{table.path}: row {number + 1}: {error}; check its quotes") from error
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise BadInput(
+                f"{table.path}: row {number + 1}: {error}; the file is incomplete, fetch it again"
+            ) from error
         if raw:
             yield Piece(first, number - first + 1, "".join(raw), read)
 
 
-def _not_utf8(path: Path) -> BadInput:
+def _not_utf8(path: Path, gzipped: bool) -> BadInput:
     """Return the error that names row and byte of the first text that is not UTF-8."""
     offset = 0
-    with path.open("rb") as file:
+    with _bytes(path, gzipped) as file:
         for row, line in enumerate(file, 1):
             try:
                 line.decode()
