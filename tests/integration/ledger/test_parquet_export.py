@@ -1,0 +1,105 @@
+"""The record as Parquet, of every kind of ledger: all of it, typed, and nobody's name."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scribe import NOW, Scribe, person, settle
+from sqlalchemy import func, insert, select
+
+from domain.calls import Disposition
+from domain.errors import BadInput
+from domain.events import Disposed
+from domain.facts import Judged, PacingDecided
+from domain.instants import SECOND
+from domain.people import Verdict
+from ledger import parquet
+from ledger.parquet import export_parquet
+from ledger.schema import balance_history, history, payment
+from ledger.store import SqlLedger
+
+PEOPLE = [person(1), person(2), person(3)]
+
+
+def shift(ledger: SqlLedger) -> None:
+    """A promise, a denial, a pacing decision, a payment."""
+    settle(ledger, PEOPLE)
+    scribe = Scribe()
+    ledger.append(scribe.opened())
+    (answer,) = ledger.append(scribe.reserve(PEOPLE[0]))
+    ledger.append(scribe.talked(answer.call_id))
+    said = Disposed(
+        at_us=scribe.at_us + 6 * SECOND, agent="ana", call_id=answer.call_id, disposition=Disposition.promise,
+        debt=100, amount_minor=500, currency="EUR", due_on="2026-12-01",
+    )  # fmt: skip
+    ledger.append(scribe.closed(answer.call_id, PEOPLE[0], Disposition.promise, said=said))
+    ledger.append(
+        scribe.rows(
+            Judged(
+                campaign="spring", person=2, phone=20,
+                verdict=Verdict(allowed=False, rule="ES.hours", zones=("Europe/Madrid",), next_allowed_at_us=NOW + 1),
+            ),
+            PacingDecided(
+                campaign="spring", dials=2, reason="budget", free=3, expected_free=3.5, expected_answers=0.5,
+                budget_left=0.02, ringing=1, waiting=0,
+            ),
+        )
+    )  # fmt: skip
+    with ledger.writing() as connection:
+        fact = {"event_us": NOW, "known_us": NOW + 1, "currency": "EUR"}
+        connection.execute(
+            insert(payment).values(fact | {"creditor": 1, "reference": "R1", "debt": 100, "amount_minor": 500})
+        )
+        connection.execute(
+            insert(balance_history).values(fact | {"debt": 100, "balance_minor": 0, "state": "paid", "why": "payment"})
+        )
+
+
+def test_the_whole_record_is_written(ledger: SqlLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "_ROWS", 2)
+    shift(ledger)
+    rows = export_parquet(ledger, tmp_path / "out")
+    found = {path.stem: pq.read_table(path) for path in (tmp_path / "out").glob("*.parquet")}
+    assert {name: table.num_rows for name, table in found.items()} == rows
+    assert rows == {
+        "history": rows["history"], "attempts": 1, "outcomes": 1, "verdicts": 2, "pacing": 1, "promises": 1,
+        "payments": 1, "balances": 1,
+    }  # fmt: skip
+    with ledger.reading() as connection:
+        assert rows["history"] == connection.execute(select(func.count()).select_from(history)).scalar() > 2
+
+    instant = pa.timestamp("us", tz="UTC")
+    assert found["history"].schema.field("event_at").type == instant
+    assert found["attempts"].schema.field("debts").type == pa.list_(pa.int64())
+    (attempt,) = found["attempts"].to_pylist()
+    assert (attempt["debts"], attempt["answer_class"], attempt["p_answer"]) == ([100], "connected", 0.25)
+    assert attempt["reserved_at"].tzinfo is not None
+    (promise,) = found["promises"].to_pylist()
+    assert (promise["amount_minor"], promise["due_on"]) == (500, date(2026, 12, 1))
+    (paid,) = found["payments"].to_pylist()
+    assert paid["event_at"] == datetime(2026, 11, 18, 15, 30, tzinfo=UTC)
+    allowed, denied = sorted(found["verdicts"].to_pylist(), key=lambda one: not one["allowed"])
+    assert (allowed["call_id"], allowed["rules"]) == ("floor-3", "r1")
+    assert (denied["call_id"], denied["rule"], denied["zones"]) == (None, "ES.hours", ["Europe/Madrid"])
+    (pacing,) = found["pacing"].to_pylist()
+    assert (pacing["dials"], pacing["reason"], pacing["expected_free"]) == (2, "budget", 3.5)
+    assert {one["event"] for one in found["history"].to_pylist()} >= {"dialed", "right_party_contact"}
+
+    readme = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    for name, table in found.items():
+        assert f"## {name}.parquet" in readme
+        assert all(f"| {column} |" in readme for column in table.column_names)
+    assert not list((tmp_path / "out").glob("*.unfinished"))
+
+
+def test_an_export_of_nothing_has_every_column(ledger: SqlLedger, tmp_path: Path) -> None:
+    assert set(export_parquet(ledger, tmp_path).values()) == {0}
+    assert pq.read_table(tmp_path / "history.parquet").column_names[:2] == ["event_at", "known_at"]
+
+
+def test_no_folder_can_be_made(ledger: SqlLedger, tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(BadInput, match="no folder can be made"):
+        export_parquet(ledger, tmp_path / "taken" / "below")
