@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from datetime import timedelta
 
 import tomlkit
 from sqlalchemy import insert, select
@@ -9,14 +10,18 @@ from sqlalchemy import insert, select
 from console import settings as files
 from console.roster import agents
 from console.settings import Settings
+from domain.instants import DAY, from_datetime, to_datetime
 from ledger.schema import metadata
 from ledger.store import SqlLedger, open_ledger
 
 COPY = "rehearsal"
-#: What belongs to the engines that ran on the original, and not to its people.
+#: What belongs to the engines that ran on the original, and not to its people. What was attempted is in the history.
 _LEFT_BEHIND = frozenset(
-    {"journal", "stream", "snapshot", "lease", "plan", "plan_chunk", "lead", "campaign", "agent_state"}
-)
+    {
+        "agent_state", "attempt", "campaign", "denial", "journal", "lead", "lease", "outcome", "plan", "plan_chunk",
+        "snapshot", "stream",
+    }
+)  # fmt: skip
 _CHUNK = 5_000
 
 
@@ -58,6 +63,13 @@ def _copy_people(source: SqlLedger, target: SqlLedger) -> None:
             for chunk in rows.mappings().partitions(_CHUNK):
                 with target.writing() as writing:
                     writing.execute(insert(table), [dict(row) for row in chunk])
+
+
+def start_us(now_us: int) -> int:
+    """Return the coming Wednesday at 15:30 UTC: inside the contact hours of Spain, Colombia and the United States."""
+    moment = to_datetime(now_us).replace(hour=15, minute=30, second=0, microsecond=0)
+    moment += timedelta(days=(2 - moment.weekday()) % 7)
+    return from_datetime(moment) + (7 * DAY if from_datetime(moment) <= now_us else 0)
 
 
 def robots(settings: Settings, n_agents: int) -> Sequence[str]:

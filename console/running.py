@@ -38,7 +38,8 @@ def run(
     lab: Annotated[bool, typer.Option("--lab", help="The lab's Asterisk (`cadencia lab start`), on a copy.")] = False,
     speed: Annotated[float, typer.Option(help="Of a rehearsal's clock against the wall's.")] = 1.0,
     start: Annotated[
-        str | None, typer.Option(help="Where the clock of lab and rehearsal starts; without it, 2026-11-18T15:30:00Z.")
+        str | None,
+        typer.Option(help="Where the clock of lab and rehearsal starts; without it, the coming Wednesday, 15:30 UTC."),
     ] = None,
     hours: Annotated[float | None, typer.Option(help="End by itself after so long; without it, on command.")] = None,
     agents: Annotated[int, typer.Option(help="Robot agents of a rehearsal, where none are on record.")] = 20,
@@ -48,8 +49,11 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Dial, with the live board; without a terminal, a line of JSON a second."""
+    import time
+
     from console import floor, settings
     from console.rehearsals import copy_folder, robots
+    from console.rehearsals import start_us as coming
     from domain.errors import BadInput
 
     loaded = settings.load(folder)
@@ -60,7 +64,7 @@ def run(
             raise BadInput("run: --speed and --start are for --rehearsal and --lab; the telephone runs on wall time")
         dial(floor.telephone(_only(loaded, node), campaigns), folder, hours=hours, as_json=as_json)
         return
-    start_us = instant(start) if start is not None else floor.START_US
+    start_us = instant(start) if start is not None else coming(time.time_ns() // 1000)
     copied = copy_folder(loaded)
     if lab:
         wiring = floor.lab(copied, campaigns, folder / "lab", start_us)

@@ -26,6 +26,7 @@ from domain.instants import to_datetime
 from ledger import schema
 from ledger.store import open_ledger
 
+START = "2026-11-18T15:30:00Z"
 COMMAND = (sys.executable, "-m", "console.main")
 
 
@@ -187,7 +188,7 @@ def until(true: Callable[[], Any], within_s: float = 60.0) -> Any:
 def rehearsal(demo: tuple[Path, list[dict[str, Any]]]) -> Iterator[tuple[Path, "subprocess.Popen[str]"]]:
     """Give the folder of a rehearsal that runs on a copy of the demonstration's."""
     folder, _ = demo
-    command = [*COMMAND, "run", "es", "co", "--rehearsal", "--speed", "20", "--json"]
+    command = [*COMMAND, "run", "es", "co", "--rehearsal", "--speed", "20", "--start", START, "--json"]
     with (folder / "run.out").open("w") as out:
         running = subprocess.Popen(command, cwd=folder, stdout=out, stderr=subprocess.PIPE, text=True)
     try:
@@ -241,7 +242,7 @@ def test_keys_steer_the_board_in_a_terminal(demo: tuple[Path, list[dict[str, Any
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     running = subprocess.Popen(
-        [*COMMAND, "run", "co", "--rehearsal", "--speed", "20"],
+        [*COMMAND, "run", "co", "--rehearsal", "--speed", "20", "--start", START],
         cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"},
     )  # fmt: skip
     os.close(theirs)
