@@ -64,3 +64,16 @@ TRIGGERED: dict[Phase, dict[type[Event], Phase]] = {
     Phase.queued: {Connected: Phase.talking, Abandoned: Phase.message},
     Phase.message: {Connected: Phase.talking},
 }
+
+
+def diagram() -> str:
+    """Return the table as a Mermaid state diagram; `docs/engine.md` shows it, and a test keeps it true."""
+    lines = ["stateDiagram-v2", "    [*] --> reserving"]
+    for phase, following in ALLOWED.items():
+        words = {target: event.__name__ for event, target in TRIGGERED.get(phase, {}).items()}
+        lines += [
+            f"    {phase} --> {target}" + (f": {words[target]}" if target in words else "")
+            for target in Phase
+            if target in following
+        ]
+    return "\n".join([*lines, "    closed --> [*]"])
