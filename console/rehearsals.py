@@ -18,7 +18,7 @@ COPY = "rehearsal"
 #: What belongs to the engines that ran on the original, and not to its people. What was attempted is in the history.
 _LEFT_BEHIND = frozenset(
     {
-        "agent_state", "attempt", "campaign", "denial", "journal", "lead", "lease", "outcome", "plan", "plan_chunk",
+        "agent_state", "attempt", "campaign", "denial", "journal", "lease", "outcome", "plan", "plan_chunk",
         "snapshot", "stream",
     }
 )  # fmt: skip

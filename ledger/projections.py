@@ -12,7 +12,6 @@ AttemptClosed         outcome; without an event: history `not_dialled`; with one
                       change, call_back done, and what the disposition brings: stop, person_phone.status, promise,
                       call_back
 Judged, denied        denial
-LeadScheduled …       lead
 AgentShifted          agent_state
 FloorOpened,          campaign
 CampaignShifted
@@ -38,9 +37,6 @@ from domain.facts import (
     CallMoved,
     CampaignShifted,
     Judged,
-    LeadClosed,
-    LeadHeld,
-    LeadScheduled,
 )
 from domain.orders import Reserve
 from domain.people import CapKey, ContactEvent, stops_after
@@ -54,7 +50,6 @@ from ledger.schema import (
     campaign,
     denial,
     history,
-    lead,
     outcome,
     person_phone,
     promise,
@@ -198,7 +193,6 @@ class Projection:
         self._standing = standing
         self._inserts: dict[Table, list[dict[str, Any]]] = defaultdict(list)
         self._progress: dict[str, dict[str, Any]] = {}
-        self._leads: dict[tuple[str, int], dict[str, Any]] = {}
         self._campaigns: list[dict[str, Any]] = []
         self._campaign_states: list[dict[str, Any]] = []
         self._tried: list[dict[str, Any]] = []
@@ -227,7 +221,6 @@ class Projection:
         put_stops(connection, self._stops)
         if self._numbers:
             connection.execute(_NUMBERS, self._numbers)
-        overwrite(connection, lead, list(self._leads.values()))
         overwrite(connection, campaign, self._campaigns, keep=("state", "why"))
         if self._campaign_states:
             connection.execute(_CAMPAIGN_STATES, self._campaign_states)
@@ -387,34 +380,6 @@ class Projection:
             }
         )
 
-    def _lead_scheduled(self, row: Row, fact: LeadScheduled) -> None:
-        self._lead(row, fact, "scheduled", fact.why, fact.at_us, fact.agent)
-
-    def _lead_held(self, row: Row, fact: LeadHeld) -> None:
-        self._lead(row, fact, "held", "needs_agent")
-
-    def _lead_closed(self, row: Row, fact: LeadClosed) -> None:
-        self._lead(row, fact, "closed", fact.why)
-
-    def _lead(
-        self,
-        row: Row,
-        fact: LeadScheduled | LeadHeld | LeadClosed,
-        state: str,
-        why: str,
-        next_us: int | None = None,
-        agent: str | None = None,
-    ) -> None:
-        self._leads[fact.campaign, fact.person] = {
-            "campaign": fact.campaign,
-            "person": fact.person,
-            "state": state,
-            "next_us": next_us,
-            "agent": agent,
-            "why": why,
-            "at_us": row.at_us,
-        }
-
     def _agent_shifted(self, row: Row, fact: AgentShifted) -> None:
         self._inserts[agent_state].append(
             {
@@ -494,9 +459,6 @@ _HANDLERS: dict[type, Callable[[Projection, Row, Any], None]] = {
     Disposed: Projection._disposed,
     AttemptClosed: Projection._attempt_closed,
     Judged: Projection._judged,
-    LeadScheduled: Projection._lead_scheduled,
-    LeadHeld: Projection._lead_held,
-    LeadClosed: Projection._lead_closed,
     AgentShifted: Projection._agent_shifted,
     FloorOpened: Projection._floor_opened,
     CampaignShifted: Projection._campaign_shifted,

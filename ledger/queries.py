@@ -4,28 +4,22 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 
-from domain.calls import RIGHT_PARTY, AnswerClass, Disposition
 from domain.facts import PacingDecided
-from domain.instants import HOUR
 from domain.people import Verdict
 from domain.records import Record, decode
 from ledger.database import streamed
 from ledger.people import from_ids
 from ledger.schema import (
     agent,
-    agent_state,
     attempt,
-    call_back,
     creditor,
     debt,
     denial,
     history,
     journal,
-    lead,
     outcome,
-    promise,
 )
 from ledger.schema import stream as streams
 
@@ -143,25 +137,6 @@ def denials(connection: Connection, person: int, *, until_us: int | None = None)
     return [Denial(**(row._asdict() | {"verdict": _verdicts.decode(row.verdict)})) for row in connection.execute(query)]
 
 
-class Standing(Line, frozen=True, kw_only=True):
-    """Where a person stands on a campaign's list since the engine last moved it."""
-
-    campaign: str
-    person: int
-    #: scheduled, held or closed.
-    state: str
-    next_us: int | None
-    agent: str | None
-    why: str
-    at_us: int
-
-
-def standings(connection: Connection, person: int) -> list[Standing]:
-    """Return a person's standing on every list; none: nobody has touched the lead yet, or it is on no list."""
-    columns = [lead.c[name] for name in Standing.__struct_fields__]
-    return _lines(connection, select(*columns).where(lead.c.person == person).order_by(lead.c.campaign), Standing)
-
-
 class Fact(Line, frozen=True, kw_only=True):
     """One line of the history, with both its times."""
 
@@ -266,183 +241,6 @@ def pacing_around(
     ]
 
 
-# ---- a shift
-
-
-class Tally(Line, frozen=True, kw_only=True):
-    """Attempts and what became of them; the base of a rate is the field it is divided by."""
-
-    #: The values of what was grouped by, in that order.
-    group: tuple[Any, ...]
-    #: Reserved and dialled: not `not_sent`.
-    attempts: int
-    #: Of these not closed yet.
-    running: int
-    persons: int
-    #: By anything: a class was given.
-    answered: int
-    connected: int
-    abandoned: int
-    machine: int
-    cut: int
-    lost: int
-    right_party: int
-    #: People reached in right-party contacts.
-    right_party_persons: int
-    promises: int
-    ring_us: int
-    talk_us: int
-    wrap_us: int
-    #: Answer to agent, over `connected`.
-    wait_us: int
-
-
-#: What attempts can be grouped by.
-GROUPS: dict[str, ColumnElement[Any]] = {
-    "campaign": attempt.c.campaign,
-    "hour": attempt.c.reserved_us // HOUR * HOUR,
-    "agent": attempt.c.agent,
-    "trunk": attempt.c.trunk,
-    "node": attempt.c.node,
-    "mode": attempt.c.mode,
-    "caller_id": attempt.c.caller_id,
-    "disposition": outcome.c.disposition,
-    "q850": outcome.c.q850,
-    "sip": outcome.c.sip,
-}
-
-
-def tallies(
-    connection: Connection,
-    by: Sequence[str] = (),
-    *,
-    from_us: int | None = None,
-    until_us: int | None = None,
-    campaigns: Sequence[str] = (),
-) -> list[Tally]:
-    """Count attempts reserved in a time, grouped by columns of `GROUPS`."""
-    groups = [GROUPS[name].label(f"by_{name}") for name in by]
-    right = outcome.c.disposition.in_(sorted(RIGHT_PARTY))
-    reached = case((right, attempt.c.person))
-    query = (
-        select(
-            *groups,
-            func.count().label("attempts"),
-            _number(outcome.c.call_id.is_(None)).label("running"),
-            func.count(attempt.c.person.distinct()).label("persons"),
-            func.count(attempt.c.answer_class).label("answered"),
-            *(_number(attempt.c.answer_class == one).label(one) for one in AnswerClass),
-            _number(right).label("right_party"),
-            func.count(reached.distinct()).label("right_party_persons"),
-            _number(outcome.c.disposition.in_((Disposition.promise, Disposition.plan))).label("promises"),
-            *(func.coalesce(func.sum(outcome.c[name]), 0).label(name) for name in ("ring_us", "talk_us", "wrap_us")),
-            func.coalesce(func.sum(attempt.c.wait_us), 0).label("wait_us"),
-        )
-        .select_from(attempt.outerjoin(outcome, outcome.c.call_id == attempt.c.call_id))
-        .where(func.coalesce(outcome.c.disposition, "") != Disposition.not_sent)
-        .group_by(*groups)
-        .order_by(*groups)
-    )
-    for wanted in _within(attempt.c.reserved_us, from_us, until_us):
-        query = query.where(wanted)
-    if campaigns:
-        query = query.where(attempt.c.campaign.in_(campaigns))
-    found = []
-    for row in connection.execute(query):
-        counts = {name: int(getattr(row, name)) for name in Tally.__struct_fields__ if name != "group"}
-        found.append(Tally(group=tuple(row[: len(by)]), **counts))
-    return found
-
-
-def agent_time(connection: Connection, from_us: int, until_us: int) -> dict[tuple[str, str, str], int]:
-    """Return the microseconds that agents spent in a time, by (agent, state, reason).
-
-    An agent's last state lasts until the end of the time.
-    """
-    end = func.lead(agent_state.c.at_us).over(
-        partition_by=(agent_state.c.stream, agent_state.c.agent), order_by=agent_state.c.seq
-    )
-    spans = (
-        select(agent_state.c.agent, agent_state.c.state, agent_state.c.reason, agent_state.c.at_us, end.label("end_us"))
-        .where(agent_state.c.at_us < until_us)
-        .subquery()
-    )
-    start = case((spans.c.at_us < from_us, from_us), else_=spans.c.at_us)
-    stop = case((spans.c.end_us.is_(None), until_us), (spans.c.end_us > until_us, until_us), else_=spans.c.end_us)
-    query = (
-        select(spans.c.agent, spans.c.state, spans.c.reason, func.sum(stop - start))
-        .where(spans.c.end_us.is_(None) | (spans.c.end_us > from_us))
-        .group_by(spans.c.agent, spans.c.state, spans.c.reason)
-        .order_by(spans.c.agent, spans.c.state, spans.c.reason)
-    )
-    return {(one, state, reason): int(spent) for one, state, reason, spent in connection.execute(query)}
-
-
-class Promise(Line, frozen=True, kw_only=True):
-    call_id: str | None
-    kind: str
-    person: int
-    debt: int | None
-    amount_minor: int
-    currency: str
-    due_on: str
-    instalments: int
-    made_us: int
-    agent: str | None
-    campaign: str | None
-    state: str
-
-
-def promises_due(connection: Connection, from_on: str, until_on: str) -> list[Promise]:
-    """Return open promises that fall due from a day until before another (ISO)."""
-    columns = [promise.c[name] for name in Promise.__struct_fields__]
-    query = (
-        select(*columns)
-        .where(promise.c.state == "open", promise.c.due_on >= from_on, promise.c.due_on < until_on)
-        .order_by(promise.c.due_on, promise.c.id)
-    )
-    return _lines(connection, query, Promise)
-
-
-class CallBack(Line, frozen=True, kw_only=True):
-    call_id: str | None
-    person: int
-    campaign: str
-    due_us: int
-    agent: str | None
-    made_us: int
-
-
-def call_backs_due(connection: Connection, until_us: int, *, from_us: int | None = None) -> list[CallBack]:
-    """Return call-backs not tried yet that are due before an instant."""
-    columns = [call_back.c[name] for name in CallBack.__struct_fields__]
-    query = select(*columns).where(call_back.c.done_us.is_(None)).order_by(call_back.c.due_us, call_back.c.id)
-    for wanted in _within(call_back.c.due_us, from_us, until_us):
-        query = query.where(wanted)
-    return _lines(connection, query, CallBack)
-
-
-#: How an attempt must not end without somebody looking into it.
-EXCEPTIONS = (
-    Disposition.unknown,
-    Disposition.lost,
-    Disposition.unrecorded,
-    Disposition.dispute,
-    Disposition.already_paid,
-    Disposition.vulnerable,
-    Disposition.deceased,
-)
-
-
-def exceptions(connection: Connection, from_us: int, until_us: int) -> Iterator[Attempt]:
-    """Yield the attempts of a time that somebody must look into."""
-    return attempts(
-        connection,
-        and_(*_within(attempt.c.reserved_us, from_us, until_us)),
-        outcome.c.disposition.in_(EXCEPTIONS),
-    )
-
-
 # ---- the floor
 
 
@@ -469,10 +267,6 @@ def agents(connection: Connection) -> list[Agent]:
 
 def _lines(connection: Connection, query: Select[Any], kind: type[Any]) -> list[Any]:
     return [kind(**row._asdict()) for row in connection.execute(query)]
-
-
-def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
 def _within(column: ColumnElement[int], from_us: int | None, until_us: int | None) -> Iterator[ColumnElement[bool]]:

@@ -102,13 +102,6 @@ def announce(connection: Connection, persons: Iterable[int], known_us: int, stre
     connection.execute(insert(change), news)
 
 
-def touch(connection: Connection, persons: Iterable[int], known_us: int) -> None:
-    """Bump and announce people about whom a writer outside the floors (payment, stop, import) wrote."""
-    persons = list(dict.fromkeys(persons))
-    bump(connection, (f"person:{person}" for person in persons))
-    announce(connection, persons, known_us)
-
-
 def compare(keys: Sequence[CapKey], standing: dict[str, int]) -> tuple[CapKey, ...] | None:
     """Return the keys one version on, taken down in `standing`; None where one has moved since it was judged."""
     for cap in keys:

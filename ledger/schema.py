@@ -288,21 +288,6 @@ plan_chunk = Table(
     sqlite_with_rowid=False,
 )
 
-#: Where a person stands on a campaign's list, for `why` and `stock`.
-lead = Table(
-    "lead",
-    metadata,
-    Column("campaign", Text, primary_key=True),
-    Column("person", Id, primary_key=True, autoincrement=False, index=True),
-    Column("state", Text, nullable=False),
-    Column("next_us", Instant, comment="when it comes back"),
-    Column("agent", Text, comment="who owns the call-back"),
-    Column("why", Text, nullable=False),
-    Column("at_us", Instant, nullable=False),
-    _one_of("state", "scheduled", "held", "closed"),
-    sqlite_with_rowid=False,
-)
-
 # ---- what happened
 
 attempt = Table(

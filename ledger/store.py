@@ -12,7 +12,6 @@ from typing import Self
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from domain.errors import BadInput
 from domain.events import LeadsLoaded, Reserved, Stale
 from domain.orders import Reserve
 from domain.people import Dossier
@@ -24,7 +23,6 @@ from ledger.database import Database
 from ledger.migrate import migrate
 from ledger.queries import Agent, Fact
 from ledger.reservations import batches, upsert
-from ledger.schema import agent as agents
 from ledger.schema import change, phone, snapshot
 from ledger.schema import stream as streams
 
@@ -89,7 +87,7 @@ class SqlLedger:
         Notes
         -----
         SQLite has one writer: end within 100 ms, and rest some milliseconds before the next. Whatever a verdict could
-        depend on is followed by `reservations.touch` in the same transaction.
+        depend on is followed, in the same transaction, by `reservations.bump` of the keys and `reservations.announce`.
         """
         return self._database.writing()
 
@@ -199,25 +197,6 @@ class SqlLedger:
         """Return who is on record as an agent."""
         with self._database.reading() as connection:
             return queries.agents(connection)
-
-    def put_agent(self, agent: Agent, at_us: int) -> None:
-        """Add an agent, or overwrite what is on record under the code.
-
-        Raises
-        ------
-        BadInput
-            When the extension is another agent's.
-        """
-        row = msgspec.structs.asdict(agent) | {"campaigns": ",".join(agent.campaigns), "created_us": at_us}
-        with self._database.writing() as connection:
-            taken = select(agents.c.agent).where(agents.c.extension == agent.extension, agents.c.agent != agent.agent)
-            if agent.extension is not None and (other := connection.execute(taken).scalar()) is not None:
-                raise BadInput(
-                    f"agent {agent.agent}: extension {agent.extension} is agent {other}'s; give another, or free it"
-                )
-            statement = upsert(connection, agents)
-            columns = {name: statement.excluded[name] for name in ("name", "extension", "campaigns", "active")}
-            connection.execute(statement.on_conflict_do_update(index_elements=[agents.c.agent], set_=columns), row)
 
     # ---- lists
 

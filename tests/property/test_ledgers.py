@@ -12,9 +12,8 @@ from domain.events import Reserved, Stale
 from domain.people import Dossier
 from domain.records import Row
 from ledger.memory import MemoryLedger
-from ledger.reservations import touch
 from ledger.store import SqlLedger, open_ledger
-from tests.integration.ledger.scribe import NOW, Scribe, person, reserve, settle
+from tests.integration.ledger.scribe import Scribe, person, reserve, settle, touch
 
 #: Three people, two of one household; the third has two numbers.
 PEOPLE = [person(1, home=7), person(2, home=7), person(3, n_phones=2)]
@@ -84,11 +83,7 @@ class Ledgers(RuleBasedStateMachine):
 
     @rule(number=PERSONS)
     def write(self, number: int) -> None:
-        def other(ledger: SqlLedger) -> None:
-            with ledger.writing() as connection:
-                touch(connection, [number], NOW)
-
-        self.agree(other)
+        self.agree(lambda ledger: touch(ledger, [number]))
 
     @rule(floor=FLOORS, number=PERSONS)
     def look(self, floor: str, number: int) -> None:

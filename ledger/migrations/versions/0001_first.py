@@ -215,20 +215,6 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "lead",
-        sa.Column("campaign", sa.Text(), nullable=False),
-        sa.Column("person", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("next_us", sa.BigInteger(), nullable=True, comment="when it comes back"),
-        sa.Column("agent", sa.Text(), nullable=True, comment="who owns the call-back"),
-        sa.Column("why", sa.Text(), nullable=False),
-        sa.Column("at_us", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("state IN ('scheduled', 'held', 'closed')", name=op.f("ck_lead_state")),
-        sa.PrimaryKeyConstraint("campaign", "person", name=op.f("pk_lead")),
-        sqlite_with_rowid=False,
-    )
-    op.create_index(op.f("ix_lead_person"), "lead", ["person"], unique=False)
-    op.create_table(
         "lease",
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("owner", sa.Text(), nullable=False, comment="host, process and user, for whoever is refused"),

@@ -11,6 +11,7 @@ from domain.people import CapKey, Debt, Dossier, Phone, Verdict, rung
 from domain.records import Record, Row
 from domain.settings import CampaignSettings, FloorSettings
 from ledger.people import enroll
+from ledger.reservations import announce, bump
 from ledger.store import SqlLedger
 
 NOW = parse("2026-11-18T15:30:00Z")
@@ -45,6 +46,13 @@ def settle(ledger: SqlLedger, people: Sequence[Dossier], at_us: int = NOW) -> No
     numbers = {phone.phone: number_of(phone.phone) for one in people for phone in one.phones}
     with ledger.writing() as connection:
         enroll(connection, people, numbers, at_us)
+
+
+def touch(ledger: SqlLedger, persons: Sequence[int]) -> None:
+    """Write about people as payments and imports do."""
+    with ledger.writing() as connection:
+        bump(connection, (f"person:{number}" for number in persons))
+        announce(connection, persons, NOW)
 
 
 def reserve(dossier: Dossier, call_id: str, *, campaign: str = "spring", phone: int | None = None) -> Reserve:

@@ -6,13 +6,24 @@ import pytest
 from scribe import NOW, Scribe, person, settle
 from sqlalchemy import Table, select
 
-from domain.calls import AGENT_DISPOSITIONS, Disposition
+from domain.calls import AGENT_DISPOSITIONS, AgentState, Disposition
 from domain.events import Disposed, Reserved
-from domain.facts import Judged, LeadHeld, LeadScheduled
-from domain.instants import DAY, HOUR, SECOND
+from domain.facts import AgentShifted, Judged
+from domain.instants import HOUR, SECOND
 from domain.people import ContactEvent, Debt, PastContact, Stop, StopKind, Verdict, rung
 from ledger.people import LOOK_BACK_US, put_stops
-from ledger.schema import attempt, call_back, campaign, denial, history, lead, outcome, person_phone, promise, stop
+from ledger.schema import (
+    agent_state,
+    attempt,
+    call_back,
+    campaign,
+    denial,
+    history,
+    outcome,
+    person_phone,
+    promise,
+    stop,
+)
 from ledger.store import SqlLedger
 
 TWO_DEBTS = (
@@ -73,7 +84,6 @@ def test_a_promise(ledger: SqlLedger) -> None:
         ("right_party_contact", ended_us, closed_us, "call", call_id, "plan", None),
         ("plan", said_us, closed_us, None, call_id, "", 9_000),
     ]
-    assert rows_of(ledger, lead, "state", "why") == [("closed", "plan")]
     assert rows_of(ledger, campaign, "campaign", "state") == [("autumn", "stopped"), ("spring", "running")]
     assert rows_of(ledger, stop, "kind") == []
 
@@ -168,26 +178,27 @@ def test_every_end_of_its_own(ledger: SqlLedger, disposition: Disposition) -> No
     )
 
 
-def test_denials_and_leads(ledger: SqlLedger) -> None:
+def test_denials(ledger: SqlLedger) -> None:
     scribe = Scribe()
     denied = Verdict(allowed=False, rule="ES.hours", next_allowed_at_us=NOW + HOUR, local_time="22:00", rules="r1")
     ledger.append(
         scribe.rows(
             Judged(campaign="spring", person=1, phone=10, verdict=denied),
             Judged(campaign="spring", person=2, phone=20, verdict=Verdict(allowed=True)),
-            LeadScheduled(campaign="spring", person=1, at_us=NOW + HOUR, why="ES.hours"),
-            LeadHeld(campaign="spring", person=2),
-            LeadScheduled(campaign="spring", person=2, at_us=NOW + DAY, why="call_back", agent="ana"),
-            LeadHeld(campaign="autumn", person=2),
         )
     )
     assert rows_of(ledger, denial, "seq", "person", "phone", "rule", "next_allowed_at_us", "local_time") == [
         (1, 1, 10, "ES.hours", NOW + HOUR, "22:00")
     ]
-    assert rows_of(ledger, lead, "campaign", "person", "state", "next_us", "agent", "why") == [
-        ("autumn", 2, "held", None, None, "needs_agent"),
-        ("spring", 1, "scheduled", NOW + HOUR, None, "ES.hours"),
-        ("spring", 2, "scheduled", NOW + DAY, "ana", "call_back"),
+
+
+def test_agents_states(ledger: SqlLedger) -> None:
+    scribe = Scribe()
+    ledger.append(scribe.rows(AgentShifted(agent="ana", state=AgentState.paused, reason="break")))
+    ledger.append(scribe.rows(AgentShifted(agent="ana", state=AgentState.talking, call_id="floor-9")))
+    assert rows_of(ledger, agent_state, "seq", "at_us", "agent", "state", "reason", "call_id") == [
+        (1, NOW + SECOND, "ana", "paused", "break", None),
+        (2, NOW + 2 * SECOND, "ana", "talking", "", "floor-9"),
     ]
 
 

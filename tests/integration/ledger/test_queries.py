@@ -2,9 +2,9 @@
 
 from scribe import NOW, Scribe, person, settle
 
-from domain.calls import AgentState, Disposition
+from domain.calls import Disposition
 from domain.events import Disposed
-from domain.facts import AgentShifted, Judged, LeadScheduled, PacingDecided
+from domain.facts import Judged, PacingDecided
 from domain.instants import HOUR, MINUTE, SECOND
 from domain.people import Dossier, Verdict
 from ledger import queries
@@ -59,22 +59,15 @@ def test_one_account(ledger: SqlLedger) -> None:
     assert found.verdict.rules == "r1"
 
 
-def test_denials_and_standings(ledger: SqlLedger) -> None:
+def test_denials(ledger: SqlLedger) -> None:
     scribe = Scribe()
     denied = Verdict(allowed=False, rule="ES.hours", next_allowed_at_us=NOW + HOUR, rules="r1")
-    for _ in range(2):
-        ledger.append(
-            scribe.rows(
-                Judged(campaign="spring", person=1, phone=10, verdict=denied),
-                LeadScheduled(campaign="spring", person=1, at_us=NOW + HOUR, why="ES.hours"),
-            )
-        )
+    for number in (1, 2, 1):
+        ledger.append(scribe.rows(Judged(campaign="spring", person=number, phone=10, verdict=denied)))
     with ledger.reading() as connection:
         found = queries.denials(connection, 1)
         assert [(one.seq, one.phone, one.verdict) for one in found] == [(1, 10, denied), (3, 10, denied)]
-        assert [one.seq for one in queries.denials(connection, 1, until_us=NOW + SECOND)] == [1]
-        (standing,) = queries.standings(connection, 1)
-    assert (standing.state, standing.next_us, standing.why) == ("scheduled", NOW + HOUR, "ES.hours")
+        assert [one.seq for one in queries.denials(connection, 1, until_us=NOW + 2 * SECOND)] == [1]
 
 
 def test_pacing_around_an_instant(ledger: SqlLedger) -> None:
@@ -102,61 +95,6 @@ def test_pacing_around_an_instant(ledger: SqlLedger) -> None:
         assert queries.pacing_around(connection, "floor", NOW + HOUR, within_us=MINUTE) == []
         assert queries.pacing_around(connection, "nowhere", around, within_us=MINUTE) == []
         assert [queries.seq_at(connection, "floor", NOW + i * SECOND) for i in (-5, 1, 2, 51, 52)] == [1, 1, 3, 52, 53]
-
-
-def test_tallies(ledger: SqlLedger) -> None:
-    shift(ledger)
-    with ledger.reading() as connection:
-        (whole,) = queries.tallies(connection)
-        assert (whole.group, whole.attempts, whole.running, whole.persons) == ((), 4, 1, 3)
-        assert (whole.answered, whole.connected, whole.right_party, whole.right_party_persons) == (2, 2, 2, 2)
-        assert (whole.promises, whole.wait_us, whole.wrap_us) == (1, 2 * SECOND, 12 * SECOND)
-        hours = queries.tallies(connection, ("campaign", "hour"))
-        assert [(one.group, one.attempts) for one in hours] == [
-            (("spring", NOW // HOUR * HOUR), 1),
-            (("spring", NOW // HOUR * HOUR + HOUR), 3),
-        ]
-        assert [one.attempts for one in queries.tallies(connection, until_us=NOW + HOUR)] == [1]
-        assert queries.tallies(connection, ("agent",), campaigns=("autumn",)) == []
-        by_end = {one.group[0]: one.attempts for one in queries.tallies(connection, ("disposition",))}
-        assert by_end == {"promise": 1, "call_back": 1, "unknown": 1, None: 1}
-
-
-def test_nothing_never_dialled_is_counted(ledger: SqlLedger) -> None:
-    settle(ledger, PEOPLE)
-    call(ledger, Scribe(), PEOPLE[0], Disposition.not_sent)
-    with ledger.reading() as connection:
-        (whole,) = queries.tallies(connection)
-    assert (whole.attempts, whole.persons, whole.wait_us) == (0, 0, 0)
-
-
-def test_agent_time(ledger: SqlLedger) -> None:
-    scribe = Scribe()
-    states = [(AgentState.ready, ""), (AgentState.talking, ""), (AgentState.paused, "break"), (AgentState.ready, "")]
-    for state, reason in states:
-        ledger.append(scribe.rows(AgentShifted(agent="ana", state=state, reason=reason)))
-    ledger.append(scribe.rows(AgentShifted(agent="luz", state=AgentState.away)))
-    with ledger.reading() as connection:
-        # Ana ready at 1 s, talking at 2, paused at 3, ready at 4; Luz away at 5.
-        spent = queries.agent_time(connection, NOW + SECOND * 3 // 2, NOW + 10 * SECOND)
-        assert spent == {
-            ("ana", "ready", ""): 6_500_000,
-            ("ana", "talking", ""): SECOND,
-            ("ana", "paused", "break"): SECOND,
-            ("luz", "away", ""): 5 * SECOND,
-        }
-        assert queries.agent_time(connection, NOW, NOW + 2 * SECOND) == {("ana", "ready", ""): SECOND}
-
-
-def test_what_is_due_and_what_is_odd(ledger: SqlLedger) -> None:
-    calls = shift(ledger)
-    with ledger.reading() as connection:
-        assert [one.call_id for one in queries.promises_due(connection, "2026-12-01", "2026-12-02")] == [calls[0]]
-        assert queries.promises_due(connection, "2026-11-01", "2026-12-01") == []
-        assert [one.call_id for one in queries.call_backs_due(connection, NOW + 21 * HOUR)] == [calls[1]]
-        assert queries.call_backs_due(connection, NOW + 20 * HOUR) == []
-        assert [one.call_id for one in queries.exceptions(connection, NOW, NOW + 2 * HOUR)] == [calls[2]]
-        assert list(queries.exceptions(connection, NOW, NOW + HOUR)) == []
 
 
 def test_history_as_it_was_known(ledger: SqlLedger) -> None:

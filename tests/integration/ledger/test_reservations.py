@@ -7,13 +7,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from scribe import NOW, Scribe, person, reserve, settle
+from scribe import NOW, Scribe, person, reserve, settle, touch
 
 from domain.calls import Disposition
 from domain.errors import Broken
 from domain.events import Reserved, Stale
 from domain.people import CapKey, ContactEvent, PastContact
-from ledger.reservations import touch
 from ledger.store import SqlLedger, open_ledger
 
 
@@ -106,8 +105,7 @@ def test_other_writers_make_it_stale_and_are_heard(ledger: SqlLedger) -> None:
     settle(ledger, people)
     scribe = Scribe()
     cursor = ledger.change_cursor()
-    with ledger.writing() as connection:
-        touch(connection, [2, 2], NOW)
+    touch(ledger, [2, 2])
     answers = ledger.append(scribe.reserve(people[0]) + scribe.reserve(people[1]))
     assert [type(answer) for answer in answers] == [Reserved, Stale]
     ledger.append(scribe.closed(answers[0].call_id, people[0], Disposition.busy))

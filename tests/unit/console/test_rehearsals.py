@@ -26,6 +26,5 @@ def test_every_table_is_either_of_people_or_of_engines() -> None:
         "outcome",
         "plan",
         "plan_chunk",
-        "lead",
     }
     assert of_engines == rehearsals._LEFT_BEHIND
