@@ -95,7 +95,8 @@ def measured(ledger: SqlLedger, people: Sequence[Dossier], rows: Sequence[Row], 
         "commit_ms_median": 1e3 * statistics.median(commits_s),
         "commit_ms_worst": 1e3 * max(commits_s),
     }
-    found["settle_rows_per_s"] = len(rows) / timed(ledger.streams)
+    if isinstance(ledger, MemoryLedger):
+        found["settle_rows_per_s"] = len(rows) / timed(ledger.streams)
     found["read_raw_rows_per_s"] = len(rows) / timed(lambda: sum(1 for _ in raw(ledger)))
     found["read_rows_per_s"] = len(rows) / timed(lambda: sum(1 for _ in ledger.read("floor")))
     found["verify_rows_per_s"] = len(rows) / timed(ledger.verify)
