@@ -302,6 +302,7 @@ def _conclude(step: Step, call: Call, end: events.EndedCall) -> None:
         if call.phase is not Phase.talking and end.agent is not None:
             agents.free_of(step, call, unless=end.agent)
             talking(step, call, end.agent)
+        _class(step, call, AnswerClass.connected, "remembered")
         parted(step, call)
         return
     _class(step, call, end.answer_class, "remembered")

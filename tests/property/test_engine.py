@@ -11,7 +11,7 @@ from dialer.engine import Engine
 from dialer.engine.snapshot import freeze
 from dialer.engine.transitions import ON_SWITCH
 from domain import events
-from domain.calls import AGENT_DISPOSITIONS, AgentState, Cause, Mode, Phase
+from domain.calls import AGENT_DISPOSITIONS, AgentState, AnswerClass, Cause, Mode, Phase
 from domain.facts import AttemptClosed, CallClassed, CallMoved
 from domain.orders import Connect, Originate, Reserve
 from domain.people import CapKey, Debt, Dossier, Lead, Phone, Verdict
@@ -165,7 +165,12 @@ class Floor(RuleBasedStateMachine):
             self.live.pop(record.call_id, None)
         elif type(record) is Connect:
             assert self.live[record.call_id] == "up"
-        elif type(record) is CallMoved and record.phase in (Phase.waiting, Phase.detecting, Phase.talking):
+        elif type(record) is CallMoved and record.phase in (
+            Phase.waiting,
+            Phase.detecting,
+            Phase.talking,
+            Phase.message,
+        ):
             self.answered.add(record.call_id)
 
     def some(self, data, *states):
@@ -304,6 +309,10 @@ class Floor(RuleBasedStateMachine):
             if call is None or call.phase not in ON_SWITCH or state == "gone" or (lost and data.draw(st.booleans())):
                 if state != "gone":
                     self.live[call_id] = "gone"
+                if call is not None and call.phase in ON_SWITCH and data.draw(st.booleans()):
+                    answer_class = data.draw(st.sampled_from(list(AnswerClass)))
+                    agent = data.draw(st.sampled_from([None, *self.names]))
+                    ended.append(events.EndedCall(call_id=call_id, answer_class=answer_class, agent=agent))
                 continue
             word = {"new": "ringing", "up": "up", "talking": "talking"}[state]
             alive.append(events.LiveCall(call_id=call_id, state=word, agent=call.agent if word == "talking" else None))

@@ -358,3 +358,16 @@ def test_counts_start_afresh_at_the_floors_midnight():
     floor.tick(86_400)
     assert floor.engine.state.campaigns["c"].tally.attempts == 0
     assert floor.engine.board().campaigns[0].abandon_rate is None
+
+
+def test_conversation_that_the_switch_remembers_is_connected_whether_or_not_it_knows_with_whom():
+    for agent in ("1001", None):
+        floor, call_id = one_call()
+        floor.hear(events.LinkDown, node="main")
+        ended = events.EndedCall(call_id=call_id, answer_class=AnswerClass.connected, agent=agent)
+        records = floor.hear(events.Resynced, node="main", ended=(ended,), agents=("1001",))
+        assert [fact.answer_class for fact in of(records, CallClassed)] == [AnswerClass.connected]
+        if agent is None:
+            assert of(records, AttemptClosed)[0].disposition is Disposition.unrecorded
+        else:
+            assert floor.engine.state.agents["1001"].state is AgentState.wrapup
