@@ -58,6 +58,8 @@ def land(stage: Stage, landing: Landing, progress: Callable[[int, int], None]) -
     progress(done, landing.n)
     while done < landing.n:
         in_phones = done < landing.n_phones
+        if done == landing.n_phones:  # a person takes many times as long as a phone
+            step = min(step, _FIRST_STEP)
         last = min(done + step, landing.n_phones if in_phones else landing.n)
         began = time.perf_counter()
         with stage.writing():

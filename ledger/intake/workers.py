@@ -19,7 +19,7 @@ from ledger.intake.rows import AddressZones, Lines, RowReader
 from ledger.reservations import batches
 
 #: Smaller files are read before two processes have started.
-_ONE_PROCESS_BYTES = 3_000_000
+_ONE_PROCESS_BYTES = 8_000_000
 _PROCESSES = 2
 #: Pieces on their way; bounds the memory.
 _IN_FLIGHT = 6
