@@ -96,10 +96,14 @@ def call_id() -> str:
     return f"e2e-{next(_calls)}"
 
 
-def answered(ami: RawAmi, call: str) -> Message:
-    event = ami.wait(lambda e: e["Event"] == "OriginateResponse" and e["ActionID"] == call, "OriginateResponse")
-    assert (event["Response"], event["Reason"], event["Uniqueid"]) == ("Success", "4", call)
-    return event
+def parked(ami: RawAmi, call: str, context: str = "cadencia-answered") -> Message:
+    """Wait until the caller sits where an order may find him."""
+    return ami.wait(
+        lambda e: (
+            e["Event"] == "BridgeEnter" and (e["Uniqueid"], e["BridgeType"], e["Context"]) == (call, "base", context)
+        ),
+        f"caller waiting in {context}",
+    )
 
 
 def ended(ami: RawAmi, call: str) -> Message:
@@ -116,8 +120,13 @@ def user_events(ami: RawAmi, call: str) -> list[str]:
 
 def bridged(ami: RawAmi, call: str, agent: str) -> Message:
     """Wait until debtor and agent are in one bridge; return the agent's entering."""
-    debtor = ami.wait(lambda e: e["Event"] == "BridgeEnter" and e["Uniqueid"] == call, "debtor in a bridge")
-    assert (debtor["Context"], debtor["Exten"]) == ("cadencia-connect", agent)
+    debtor = ami.wait(
+        lambda e: (
+            e["Event"] == "BridgeEnter"
+            and (e["Uniqueid"], e["BridgeType"], e["Context"], e["Exten"]) == (call, "basic", "cadencia-connect", agent)
+        ),
+        "debtor in a bridge",
+    )
     return ami.wait(
         lambda e: (
             e["Event"] == "BridgeEnter"
@@ -227,7 +236,7 @@ def test_connect_brings_debtor_and_agent_together(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.human, talk_s=1.5), RECORD="1")
-        answered(ami, call)
+        parked(ami, call)
         assert ami.connect(call, "1001")["Response"] == "Success"
         bridged(ami, call, "1001")
         status = {e["Uniqueid"]: e for e in resync(ami)}[call]
@@ -263,13 +272,12 @@ def test_a_connected_call_costs_seven_messages(both: Both) -> None:
         call = call_id()
         before = len(ami.events)
         ami.originate(call, number(Outcome.answer, talk_s=0.5))
-        answered(ami, call)
+        parked(ami, call)
         ami.connect(call, "1001")
         ended(ami, call)
         ami.wait(lambda e: usable(e, "1001"), "agent free again")
         assert sorted(e["Event"] for e in ami.events[before:] if e["Event"] != "FullyBooted") == [
-            "BridgeEnter", "BridgeEnter", "DeviceStateChange", "DeviceStateChange", "DialState", "Hangup",
-            "OriginateResponse",
+            *["BridgeEnter"] * 3, *["DeviceStateChange"] * 2, "DialState", "Hangup",
         ]  # fmt: skip
 
     both(story)
@@ -279,7 +287,7 @@ def test_an_agent_who_leaves_ends_the_talk(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.answer))
-        answered(ami, call)
+        parked(ami, call)
         ami.connect(call, "1003")
         bridged(ami, call, "1003")
         assert ami.action("AgentLogoff", Agent="1003")["Response"] == "Success"
@@ -297,15 +305,16 @@ def test_a_refused_caller_stays_ours_and_may_be_connected_again(both: Both, agen
     def story(ami: Ami) -> None:
         other = call_id()
         ami.originate(other, number(Outcome.answer))
-        answered(ami, other)
+        parked(ami, other)
         ami.connect(other, "1002")
         bridged(ami, other, "1002")
         call = call_id()
         ami.originate(call, number(Outcome.answer, talk_s=1))
-        answered(ami, call)
+        parked(ami, call)
         ami.connect(call, agent)
         refused = told(ami, call, "CadenciaAgentRefused")
         assert (refused["Agent"], refused["Status"]) == (agent, "BUSY" if agent == "1002" else "NOT_LOGGED_IN")
+        parked(ami, call, "cadencia-connect")
         ami.connect(call, "1001")
         bridged(ami, call, "1001")
         ended(ami, call)
@@ -321,7 +330,7 @@ def test_a_refused_caller_without_another_order_meets_the_message(both: Both) ->
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.answer), **QUICK)
-        answered(ami, call)
+        parked(ami, call)
         ami.connect(call, "1004")
         ended(ami, call)
         assert user_events(ami, call) == ["CadenciaAgentRefused", "CadenciaQueued", "CadenciaAbandoned"]
@@ -333,11 +342,12 @@ def test_keep_holds_the_caller_until_connect(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.answer, talk_s=1.5), **QUICK)
-        answered(ami, call)
+        parked(ami, call)
         assert (
             ami.action("Redirect", Channel=call, Context="cadencia-keep", Exten="3000", Priority="1")["Response"]
             == "Success"
         )
+        parked(ami, call, "cadencia-keep")
         time.sleep(0.7)  # longer than grace and limit: only Keep holds this caller now
         ami.connect(call, "1001")
         bridged(ami, call, "1001")
@@ -347,11 +357,26 @@ def test_keep_holds_the_caller_until_connect(both: Both) -> None:
     both(story)
 
 
+def test_a_late_refusal_does_not_stretch_the_limit(both: Both) -> None:
+    def story(ami: Ami) -> None:
+        call = call_id()
+        ami.originate(call, number(Outcome.answer), ABANDON="hangup", GRACE_MS="1200", LIMIT_MS="100")
+        answer = parked(ami, call)
+        ami.action("Redirect", Channel=call, Context="cadencia-keep", Exten="9000", Priority="1")
+        time.sleep(0.9)
+        ami.connect(call, "1004")
+        abandoned = told(ami, call, "CadenciaAbandoned")
+        # 1.3 s is the limit; another whole grace would end at 2.1 s.
+        assert float(abandoned["Timestamp"]) - float(answer["Timestamp"]) < 2
+
+    both(story)
+
+
 def test_keep_that_runs_out_abandons(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.answer), ABANDON="hangup", **QUICK)
-        answered(ami, call)
+        parked(ami, call)
         ami.action("Redirect", Channel=call, Context="cadencia-keep", Exten="200", Priority="1")
         assert told(ami, call, "CadenciaAbandoned")["How"] == "hangup"
         ended(ami, call)
@@ -366,7 +391,7 @@ def test_without_orders_the_queue_connects_a_free_agent(both: Both) -> None:
         call = call_id()
         with queued_member(ami, "1001"):
             ami.originate(call, number(Outcome.answer, talk_s=2), **QUICK)
-            answered(ami, call)
+            parked(ami, call)
             told(ami, call, "CadenciaQueued")
             connected = ami.wait(lambda e: e["Event"] == "AgentConnect" and e["Uniqueid"] == call, "AgentConnect")
             assert (connected["MemberName"], connected["Queue"]) == ("1001", "campaign")
@@ -386,8 +411,10 @@ def test_a_connect_that_comes_late_takes_the_caller_out_of_the_queue(both: Both)
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.answer, talk_s=1.5), **QUICK)
-        answered(ami, call)
+        parked(ami, call)
         told(ami, call, "CadenciaQueued")
+        while {c["Uniqueid"]: c["Application"] for c in resync(ami)}[call] != "Queue":
+            pass
         ami.connect(call, "1001")
         bridged(ami, call, "1001")
         ended(ami, call)
@@ -402,7 +429,7 @@ def test_without_agents_the_limit_ends_the_wait(both: Both, how: str, language: 
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.answer), ABANDON=how, LANGUAGE=language, GRACE_MS="200", LIMIT_MS="650")
-        answer = answered(ami, call)
+        answer = parked(ami, call)
         abandoned = told(ami, call, "CadenciaAbandoned")
         assert abandoned["How"] == how
         waited_s = float(abandoned["Timestamp"]) - float(answer["Timestamp"])
@@ -423,7 +450,7 @@ def test_a_debtor_who_leaves_while_waiting_is_just_gone(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.leaves, talk_s=0.4), GRACE_MS="100")
-        answered(ami, call)
+        parked(ami, call)
         ended(ami, call)
         assert user_events(ami, call) == ["CadenciaQueued"]
         assert remembered(ami, call) == "queued,"
@@ -435,10 +462,10 @@ def test_detection_hangs_up_on_a_machine(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.machine), DETECT="1")
-        answered(ami, call)
+        told(ami, call, "CadenciaAnswered")
         assert told(ami, call, "CadenciaDetected")["Status"] == "MACHINE"
         assert ended(ami, call)["Cause"] == "16"
-        assert user_events(ami, call) == ["CadenciaDetected"]
+        assert user_events(ami, call) == ["CadenciaAnswered", "CadenciaDetected"]
         assert remembered(ami, call) == "machine,"
 
     both(story)
@@ -448,12 +475,12 @@ def test_detection_passes_a_person_on(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.human, talk_s=3), DETECT="1")
-        answered(ami, call)
         assert told(ami, call, "CadenciaDetected")["Status"] == "HUMAN"
+        parked(ami, call)
         ami.connect(call, "1001")
         bridged(ami, call, "1001")
         ended(ami, call)
-        assert user_events(ami, call) == ["CadenciaDetected"]
+        assert user_events(ami, call) == ["CadenciaAnswered", "CadenciaDetected"]
 
     both(story)
 
@@ -462,9 +489,8 @@ def test_a_debtor_who_leaves_during_detection_is_just_gone(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
         ami.originate(call, number(Outcome.leaves, talk_s=0.4), DETECT="1")
-        answered(ami, call)
         ended(ami, call)
-        assert user_events(ami, call) == []
+        assert user_events(ami, call) == ["CadenciaAnswered"]
         assert remembered(ami, call) == "detecting,"
 
     both(story)
@@ -475,12 +501,9 @@ def test_resync_tells_ringing_from_waiting(both: Both) -> None:
         rings, waits = call_id(), call_id()
         ami.originate(rings, number(Outcome.no_answer))
         ami.originate(waits, number(Outcome.answer), GRACE_MS="5000")
-        answered(ami, waits)
+        parked(ami, waits)
         ami.wait(lambda e: e["Event"] == "DialState" and e["DestUniqueid"] == rings, "ringing")
-        ours: dict[str, Message] = {}
-        # In the first millisecond after the answer the dialplan has not yet set the state.
-        while ours.get(waits, {}).get("CADENCIA_STATE", "(null)") == "(null)":
-            ours = {c["CALLID"]: c for c in resync(ami) if c["CALLID"] == c["Uniqueid"]}
+        ours = {c["CALLID"]: c for c in resync(ami) if c["CALLID"] == c["Uniqueid"]}
         assert (ours[rings]["ChannelState"], ours[rings]["CADENCIA_STATE"]) == ("5", "(null)")
         assert (ours[waits]["ChannelState"], ours[waits]["CADENCIA_STATE"]) == ("6", "waiting")
         for call in (rings, waits):
