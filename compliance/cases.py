@@ -38,7 +38,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def open_until(self, at_us: int) -> int:
         """Return until when the windows are open from an instant on; 0: closed now."""
         end = self.hours(at_us).open_until(self.zones, at_us)
-        return min(end, self.lifted_until) if at_us < self.lifted_until else end
+        if at_us < self.lifted_until < end:
+            return max(self.lifted_until, self.plan.hours.open_until(self.zones, self.lifted_until))
+        return end
 
     def next_allowed(self, at_us: int) -> int | None:
         """Return the first instant from this one on at which the contact is allowed, should nothing change."""

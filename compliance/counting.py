@@ -19,6 +19,8 @@ FOREVER = 1 << 62
 
 _EVERY = frozenset(ContactEvent)
 _CONTACTS = frozenset({ContactEvent.right_party_contact, ContactEvent.message_delivered})
+#: An attempt of ours that stands here may be, or may have been, a contact: nobody knows yet, or nobody recorded it.
+_PERHAPS_CONTACTS = frozenset({ContactEvent.dialed, ContactEvent.answered, ContactEvent.message_sent})
 _COUNTED: dict[str, frozenset[ContactEvent]] = {
     "attempts": _EVERY,
     # An attempt without an outcome may yet connect, or has: it counts.
@@ -35,7 +37,6 @@ _TRIGGERS: dict[str, frozenset[ContactEvent]] = {
     # Whether a machine was none is learnt too late to be on record: every detection may have been wrong.
     "amd_false_positive": frozenset({ContactEvent.amd_machine}),
     "message_sent": frozenset({ContactEvent.message_sent, ContactEvent.message_delivered}),
-    "in_flight": frozenset({ContactEvent.dialed, ContactEvent.answered}),
 }
 #: Triggers that the debtor may set off as well.
 _EITHER_SIDE = frozenset({"contact"})
@@ -55,12 +56,12 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     span: str
     n: int
     events: frozenset[ContactEvent]
+    #: Counted of our own attempts alone, not of imported history.
+    own_events: frozenset[ContactEvent] = frozenset()
     #: Channels of the lines counted; None: any.
     channels: frozenset[str] | None
     #: Counts what the debtor started, too.
     inbound: bool = False
-    #: Counts our own attempts alone, not imported history.
-    own: bool = False
     #: Counts apart for each `debt`, each `creditor`, or all together (empty).
     apart: str = ""
     #: Only lines of the number, channel or kind of address of this contact.
@@ -82,10 +83,9 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def wants(self, event: ContactEvent, channel: str, inbound: bool, imported: bool) -> bool:
         """Return whether a line of this kind is counted."""
         return (
-            event in self.events
+            (event in self.events or (not imported and event in self.own_events))
             and (self.channels is None or channel in self.channels)
             and (self.inbound or not inbound)
-            and not (self.own and imported)
         )
 
 
@@ -103,6 +103,7 @@ def counters_of_cap(row: Cap) -> tuple[Counter, ...]:
             span=span,
             n=n,
             events=_COUNTED[counts] - excluded,
+            own_events=_PERHAPS_CONTACTS if counts == "contacts" else frozenset(),
             channels=frozenset(row.channels),
             apart=_apart(row.scope),
             same_phone="phone" in row.scope,
@@ -134,9 +135,9 @@ def counter_of_cooldown(row: Cooldown) -> Counter:
         span=span,
         n=n,
         events=_TRIGGERS[row.trigger] - excluded,
+        own_events=_PERHAPS_CONTACTS if row.trigger == "contact" else frozenset(),
         channels=frozenset(row.trigger_channels) or None,
         inbound=row.trigger in _EITHER_SIDE,
-        own=row.trigger == "in_flight",
         apart=_apart(row.scope),
         same_phone="phone" in row.scope,
         same_channel="channel" in row.scope,
@@ -235,12 +236,11 @@ def address_of(line: PastContact, dossier: Dossier) -> str:
 
 def concerns(line: PastContact, creditor: int, dossier: Dossier) -> bool:
     """Return whether a line concerns a creditor, as far as the record tells; in doubt it does."""
+    owed = {debt.debt: debt.creditor for debt in dossier.debts}
+    told = {owed[debt] for debt in line.debts if debt in owed}
     if line.creditor is not None:
-        return line.creditor == creditor
-    if not line.debts:
-        return True
-    creditors = {debt.debt: debt.creditor for debt in dossier.debts}
-    return any(creditors.get(debt, creditor) == creditor for debt in line.debts)
+        told.add(line.creditor)
+    return creditor in told or not told
 
 
 def released_at(counter: Counter, lines: list[PastContact], zones: Zones, channel: str) -> int:
@@ -261,7 +261,7 @@ def _released_channels(counter: Counter, lines: list[PastContact], zones: Zones,
     for line in lines:
         if line.channel != channel:
             last_use[line.channel] = max(line.at_us, last_use.get(line.channel, 0))
-        if line.event in _CONTACTS:
+        if line.event in _CONTACTS or (line.attempt is not None and line.event in _PERHAPS_CONTACTS):
             last_contact = max(line.at_us, last_contact)
     if len(last_use) < counter.limit or (counter.after_contact and not last_contact):
         return 0

@@ -34,12 +34,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explain(case: Case, at_us: int) -> list[Answer]:
-    """Return what each rule says: stops, consents, windows, then caps and cool-downs."""
+    """Return what each rule says, once: stops, consents, windows, then caps and cool-downs."""
     ends: dict[str, int] = {}
     for start, end, rule in case.blocks:
         if start <= at_us < end:
             ends[rule] = max(end, ends.get(rule, 0))
-    return [*_stops(case, ends), *_needs(case, ends), *_windows(case, at_us), *_counters(case, ends, at_us)]
+    found: dict[str, Answer] = {}
+    for answer in (*_stops(case, ends), *_needs(case, ends), *_windows(case, at_us), *_counters(case, ends, at_us)):
+        # A row may say several things (a consent and a count): it passes when all of them do.
+        if answer.rule not in found or not answer.passed:
+            found[answer.rule] = answer
+    return list(found.values())
 
 
 def _stops(case: Case, ends: dict[str, int]) -> list[Answer]:

@@ -179,13 +179,18 @@ def _timezones(path: Path, table: Any) -> Timezones:
     return zones
 
 
-def _jurisdiction(path: Path, code: str, table: dict[str, Any], strict: bool, rows: dict[str, Row]) -> Jurisdiction:
+def _jurisdiction(path: Path, code: str, table: Any, strict: bool, rows: dict[str, Row]) -> Jurisdiction:
+    if not isinstance(table, dict):
+        raise BadInput(f"{path}: [jurisdiction.{code}] is no table; see docs/compliance.md")
     fields = {key: value for key, value in table.items() if key not in KINDS}
     place = _record(f"{path}: [jurisdiction.{code}]", fields, Jurisdiction)
     arrays: dict[str, tuple[Row, ...]] = {}
     for name, kind in KINDS.items():
         found = []
-        for number, raw in enumerate(table.get(name, ()), 1):
+        listed = table.get(name, [])
+        if not (isinstance(listed, list) and all(isinstance(raw, dict) for raw in listed)):
+            raise BadInput(f"{path}: [jurisdiction.{code}.{name}] is no array of tables; write [[double brackets]]")
+        for number, raw in enumerate(listed, 1):
             where = f"{path}: [[jurisdiction.{code}.{name}]] row {number} ({raw.get('id', 'no id')})"
             row = _row(where, raw, kind, strict)
             if row.id in rows:
@@ -198,7 +203,10 @@ def _jurisdiction(path: Path, code: str, table: dict[str, Any], strict: bool, ro
 
 def _row(where: str, raw: dict[str, Any], kind: type[Row], strict: bool) -> Row:
     literal = {key: value for key, value in raw.items() if key != "strict"}
-    readings = [literal, literal | raw.get("strict", {})]  # both must hold, whichever is used
+    conservative = raw.get("strict", {})
+    if not isinstance(conservative, dict):
+        raise BadInput(f"{where}: strict is no table; write the keys that it replaces, strict = {{ limit = 3 }}")
+    readings = [literal, literal | conservative]  # both must hold, whichever is used
     records = [_record(where, reading, kind) for reading in readings]
     for record in records:
         for problem in _problems(record):

@@ -41,7 +41,7 @@ Exclusion = Literal[
     "legally_required_notice",
     "consent_request",
 ]
-Trigger = Literal["attempt", "contact", "abandoned", "amd_machine", "amd_false_positive", "message_sent", "in_flight"]
+Trigger = Literal["attempt", "contact", "abandoned", "amd_machine", "amd_false_positive", "message_sent"]
 LineType = Literal["mobile", "fixed", "landline", "fixed_or_mobile", "toll_free", "voip", "other", "unknown"]
 AddressType = Literal["home", "mobile", "personal", "work", "other"]
 
