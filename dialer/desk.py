@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from dialer.engine.dialling import REPLY
 from dialer.engine.state import Agent, Call, State
 from dialer.engine.step import Gate
 from domain.calls import AGENT_DISPOSITIONS, AgentState, Disposition, Mode, Phase
@@ -34,7 +35,7 @@ from domain.events import (
 )
 from domain.instants import iso, parse, to_datetime
 from domain.money import amount_text
-from domain.people import Debt
+from domain.people import Debt, consents_after, with_consents
 from domain.settings import CampaignSettings
 
 CAMPAIGN_VERBS = ("run", "pause", "drain", "stop")
@@ -336,14 +337,16 @@ class Desk:
             raise BadInput(f"dispose: call_back_at: {error}; correct it") from None
         if instant_us <= at_us:
             raise BadInput(f"dispose: call_back_at {command.call_back_at} is past; it is {iso(at_us)} now")
-        dossier = self._state.people[call.person]
+        # Judged as the call-back will be: with the consent that asking for it gives.
+        given = consents_after(Disposition.call_back, at_us)
+        dossier = with_consents(self._state.people[call.person], given)
         verdict = self._gate.judge(
             dossier,
             at_us=instant_us,
             phone=next((phone for phone in dossier.phones if phone.phone == call.phone), None),
             debts=call.debts,
             actor=campaign.actor,
-            purpose=campaign.purpose,
+            purpose=REPLY,
             live_agent_guaranteed=True,
         )
         if not verdict.allowed:

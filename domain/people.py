@@ -7,6 +7,7 @@ collection stops a floor for a seventh of the time, and lists load several times
 import msgspec
 
 from domain.calls import Disposition, Word
+from domain.instants import DAY
 
 
 class ContactEvent(Word):
@@ -200,6 +201,19 @@ def stops_after(disposition: Disposition, phone: int, debts: tuple[int, ...]) ->
     return ()
 
 
+def consents_after(disposition: Disposition, at_us: int) -> tuple[Consent, ...]:
+    """Return the consents that a disposition records: who asks for a call-back agrees to be called for a week."""
+    if disposition is Disposition.call_back:
+        return (Consent(kind="direct_prior_consent_7d", until_us=at_us + 7 * DAY),)
+    return ()
+
+
+def with_consents(dossier: Dossier, given: tuple[Consent, ...]) -> Dossier:
+    """Return a dossier with consents added; a newer one takes the place of an older one of the same scope."""
+    standing = {(one.kind, one.channel, one.phone): one for one in (*dossier.consents, *given)}
+    return msgspec.structs.replace(dossier, consents=tuple(standing.values()))
+
+
 _EVENTS = {
     Disposition.busy: ContactEvent.busy,
     Disposition.no_answer: ContactEvent.no_answer,
@@ -207,12 +221,12 @@ _EVENTS = {
     Disposition.not_in_service: ContactEvent.not_in_service,
     Disposition.network_fail: ContactEvent.network_fail,
     Disposition.machine: ContactEvent.amd_machine,
-    Disposition.cut: ContactEvent.answered,
+    Disposition.cut: ContactEvent.abandoned,
     Disposition.abandoned: ContactEvent.abandoned,
-    Disposition.lost: ContactEvent.answered,
-    Disposition.cancelled: ContactEvent.dialed,
+    Disposition.lost: ContactEvent.abandoned,
+    Disposition.cancelled: ContactEvent.no_answer,
     Disposition.unknown: ContactEvent.dialed,
-    Disposition.unrecorded: ContactEvent.answered,
+    Disposition.unrecorded: ContactEvent.right_party_contact,
     Disposition.wrong_party: ContactEvent.wrong_party,
     Disposition.third_party: ContactEvent.third_party,
     Disposition.deceased: ContactEvent.third_party,

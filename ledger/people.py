@@ -253,6 +253,26 @@ def put_stops(connection: Connection, rows: list[dict[str, Any]]) -> None:
     )
 
 
+def put_consents(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Record consents; a newer one takes the place of a standing one of the same scope."""
+    if not rows:
+        return
+    statement = upsert(connection, consent)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[
+                consent.c.person,
+                consent.c.kind,
+                text("coalesce(channel, '')"),
+                text("coalesce(phone, 0)"),
+            ],
+            index_where=text("revoked_us IS NULL"),
+            set_={"until_us": statement.excluded.until_us},
+        ),
+        rows,
+    )
+
+
 def enroll(connection: Connection, people: Iterable[Dossier], numbers: Mapping[int, str], at_us: int) -> None:
     """Put people into the tables under their own ids, as if an import had: for simulated worlds and tests.
 

@@ -9,8 +9,8 @@ CallMoved             attempt: phase, agent, the instants that the phase tells
 CallClassed           attempt: answer class
 Disposed              attempt.recorded: what the agent said, until the attempt closes
 AttemptClosed         outcome; without an event: history `not_dialled`; with one: history, the attempt's cap keys + 1,
-                      change, call_back done, and what the disposition brings: stop, person_phone.status, promise,
-                      call_back
+                      change, call_back done, and what the disposition brings: stop, consent, person_phone.status,
+                      promise, call_back
 Judged, denied        denial
 AgentShifted          agent_state
 FloorOpened,          campaign
@@ -39,9 +39,9 @@ from domain.facts import (
     Judged,
 )
 from domain.orders import Reserve
-from domain.people import CapKey, ContactEvent, stops_after
+from domain.people import CapKey, ContactEvent, consents_after, stops_after
 from domain.records import Row
-from ledger.people import NOT_DIALLED, from_ids, ids, put_stops
+from ledger.people import NOT_DIALLED, from_ids, ids, put_consents, put_stops
 from ledger.reservations import announce, batches, bump, compare, overwrite
 from ledger.schema import (
     agent_state,
@@ -197,6 +197,7 @@ class Projection:
         self._campaign_states: list[dict[str, Any]] = []
         self._tried: list[dict[str, Any]] = []
         self._stops: list[dict[str, Any]] = []
+        self._consents: list[dict[str, Any]] = []
         self._numbers: list[dict[str, Any]] = []
         self._bumped: list[str] = []
         self._news: list[int] = []
@@ -219,6 +220,7 @@ class Projection:
         for table in (outcome, history, denial, agent_state, promise, call_back):
             self._insert(connection, table)
         put_stops(connection, self._stops)
+        put_consents(connection, self._consents)
         if self._numbers:
             connection.execute(_NUMBERS, self._numbers)
         overwrite(connection, campaign, self._campaigns, keep=("state", "why"))
@@ -348,6 +350,20 @@ class Projection:
             )
             lines.append(_line(known, call_id, disposition, said.at_us, at_us, contact=False, said=said))
         if said.call_back_us is not None:
+            for given in consents_after(disposition, at_us):
+                self._consents.append(
+                    {
+                        "person": known.person,
+                        "kind": given.kind,
+                        "channel": given.channel,
+                        "phone": given.phone,
+                        "event_us": said.at_us,
+                        "known_us": at_us,
+                        "until_us": given.until_us,
+                        "source": "attempt",
+                    }
+                )
+                lines.append(_line(known, call_id, "consent", said.at_us, at_us, given.kind, contact=False))
             self._inserts[call_back].append(
                 {
                     "call_id": call_id,

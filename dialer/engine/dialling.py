@@ -30,6 +30,8 @@ FAILURES_BACK_OFF = 10
 PROBE_US = 5 * SECOND
 #: An owned call-back goes to anybody when its owner has been away this long after the hour.
 OWNER_WAIT_US = 30 * MINUTE
+#: Purpose of a call that the debtor asked for.
+REPLY = "reply_to_debtor"
 
 
 def tick(step: Step) -> None:
@@ -240,6 +242,8 @@ def judge(
 ) -> tuple[Phone, int, Verdict] | None:
     """Return the first number that may be called now, else the one that may be called soonest; None: no number."""
     worked = leads.open_debts(dossier, lead.debts)
+    # The debtor asked for it: some laws count such a call as an answer to him.
+    purpose = REPLY if lead.why == "call_back" else settings.purpose
     best: tuple[Phone, int, Verdict] | None = None
     n_phones = len(dossier.phones)
     for offset in range(n_phones):
@@ -251,7 +255,7 @@ def judge(
             phone=phone,
             debts=worked or lead.debts,
             actor=settings.actor,
-            purpose=settings.purpose,
+            purpose=purpose,
             live_agent_guaranteed=guaranteed,
         )
         if verdict.allowed:

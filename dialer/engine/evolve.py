@@ -16,7 +16,7 @@ from domain import events, facts, orders
 from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Disposition, Phase
 from domain.errors import Broken
 from domain.instants import MINUTE, SECOND, to_datetime
-from domain.people import ContactEvent, Dossier, PastContact, stops_after
+from domain.people import ContactEvent, Dossier, PastContact, consents_after, stops_after, with_consents
 from domain.settings import AFTER_GREETING_MS
 
 _KEPT_WAITS = 200
@@ -464,6 +464,9 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
         _note(state, call, None)
         return
     _note(state, call, ContactEvent(fact.event))
+    if call.disposed is not None and call.disposed.call_back_us is not None:
+        given = consents_after(fact.disposition, state.at_us)
+        state.people[call.person] = with_consents(state.people[call.person], given)
     if stops := stops_after(fact.disposition, call.phone, call.debts):
         dossier = state.people[call.person]
         state.people[call.person] = replace(dossier, stops=(*dossier.stops, *stops))

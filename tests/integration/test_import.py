@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
-from portfolio_files import NOW, TOMORROW, bring, content, rejects, row, write
 from sqlalchemy import func, insert, select, update
 
 from domain.errors import BadInput
@@ -33,6 +32,7 @@ from ledger.schema import (
 )
 from ledger.store import SqlLedger, open_ledger
 from simulation.sample import write_sample
+from tests.integration.portfolio_files import NOW, TOMORROW, bring, content, rejects, row, write
 
 
 @pytest.fixture
@@ -460,7 +460,7 @@ _KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
-from portfolio_files import NOW, bring
+from tests.integration.portfolio_files import NOW, bring
 from ledger.intake import landing
 from ledger.store import open_ledger
 landing._FIRST_STEP = landing._MOST_STEP = 7

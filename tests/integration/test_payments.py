@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from portfolio_files import NOW, TOMORROW, bring, content, rejects, row, write
 from sqlalchemy import select
 
 from domain.calls import Mode
@@ -16,6 +15,7 @@ from domain.people import Dossier, StopKind, Verdict
 from ledger.payments import PaymentReport, import_payments
 from ledger.schema import balance_history, debt, history, payment
 from ledger.store import SqlLedger, open_ledger
+from tests.integration.portfolio_files import NOW, TOMORROW, bring, content, rejects, row, write
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 
 import pytest
-from scribe import NOW
 from sqlalchemy import Connection, insert, inspect, text, update
 
 from domain.errors import BadInput, Broken
@@ -13,6 +12,7 @@ from ledger.migrate import HEAD
 from ledger.queries import Agent
 from ledger.schema import agent, lease, metadata, snapshot
 from ledger.store import SqlLedger, open_ledger
+from tests.integration.ledger.scribe import NOW
 
 
 def test_one_process_runs_a_floor(ledger: SqlLedger) -> None:

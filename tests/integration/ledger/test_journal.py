@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scribe import NOW, SETTINGS, Scribe, person, settle
 from sqlalchemy import Connection, LargeBinary, delete, func, select, text, update
 
 from domain.calls import Disposition
@@ -15,6 +14,7 @@ from domain.records import Row, encode
 from ledger.chain import START, link
 from ledger.schema import attempt, cap_key, history, journal, plan_chunk, stream
 from ledger.store import SqlLedger
+from tests.integration.ledger.scribe import NOW, SETTINGS, Scribe, person, settle
 
 PEOPLE = [person(1), person(2)]
 

@@ -6,19 +6,19 @@ import sys
 import time
 from pathlib import Path
 
-from scribe import person, settle
 from sqlalchemy import func, select
 
 from domain.facts import AttemptClosed
 from domain.orders import Reserve
 from ledger.schema import attempt, cap_key, history, outcome
 from ledger.store import open_ledger
+from tests.integration.ledger.scribe import person, settle
 
 #: Appends one batch a person, from a given one on, and says each time what is durable.
 WRITER = """
 import sys
 sys.path[:0] = {path!r}
-from scribe import Scribe, person
+from tests.integration.ledger.scribe import Scribe, person
 from domain.calls import Disposition
 from ledger.store import open_ledger
 ledger = open_ledger({url!r}, patience_s=60)

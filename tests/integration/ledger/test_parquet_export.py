@@ -6,7 +6,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from scribe import NOW, Scribe, person, settle
 from sqlalchemy import func, insert, select
 
 from domain.calls import Disposition
@@ -19,6 +18,7 @@ from ledger import parquet
 from ledger.parquet import export_parquet
 from ledger.schema import balance_history, history, payment
 from ledger.store import SqlLedger
+from tests.integration.ledger.scribe import NOW, Scribe, person, settle
 
 PEOPLE = [person(1), person(2), person(3)]
 

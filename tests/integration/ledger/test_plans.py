@@ -1,7 +1,6 @@
 """Whom a list holds, in which order, and that it stays what it was."""
 
 import pytest
-from scribe import NOW, person, settle
 from sqlalchemy import update
 
 from domain.errors import BadInput
@@ -11,6 +10,7 @@ from ledger import plans
 from ledger.schema import creditor, debt, person_phone, plan
 from ledger.schema import person as people
 from ledger.store import SqlLedger
+from tests.integration.ledger.scribe import NOW, person, settle
 
 ZONE = "Europe/Madrid"
 

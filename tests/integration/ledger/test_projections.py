@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from scribe import NOW, Scribe, person, settle
 from sqlalchemy import Table, select
 
 from domain.calls import AGENT_DISPOSITIONS, AgentState, Disposition
@@ -25,6 +24,7 @@ from ledger.schema import (
     stop,
 )
 from ledger.store import SqlLedger
+from tests.integration.ledger.scribe import NOW, Scribe, person, settle
 
 TWO_DEBTS = (
     Debt(debt=100, creditor=1, balance_minor=9_000, currency="EUR"),

@@ -1,7 +1,5 @@
 """What the reports and `why` get to read."""
 
-from scribe import NOW, Scribe, person, settle
-
 from domain.calls import Disposition
 from domain.events import Disposed
 from domain.facts import Judged, PacingDecided
@@ -10,6 +8,7 @@ from domain.people import Dossier, Verdict
 from ledger import queries
 from ledger.schema import attempt
 from ledger.store import SqlLedger
+from tests.integration.ledger.scribe import NOW, Scribe, person, settle
 
 PEOPLE = [person(1), person(2), person(3)]
 

@@ -7,13 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from scribe import NOW, Scribe, person, reserve, settle, touch
 
 from domain.calls import Disposition
 from domain.errors import Broken
 from domain.events import Reserved, Stale
 from domain.people import CapKey, ContactEvent, PastContact
 from ledger.store import SqlLedger, open_ledger
+from tests.integration.ledger.scribe import NOW, Scribe, person, reserve, settle, touch
 
 
 def test_granted_once_per_version(ledger: SqlLedger) -> None:
@@ -144,7 +144,7 @@ def test_somebody_unknown_cannot_be_reserved_stale(ledger: SqlLedger) -> None:
 RACER = """
 import json, sys
 sys.path[:0] = {path!r}
-from scribe import Scribe, person
+from tests.integration.ledger.scribe import Scribe, person
 from domain.events import Reserved
 from ledger.store import open_ledger
 ledger = open_ledger({url!r}, patience_s=60)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from scribe import settle
 from sqlalchemy import select
 
 from compliance.gate import Gate
@@ -19,6 +18,7 @@ from ledger.schema import attempt, outcome
 from ledger.store import SqlLedger
 from simulation.agents import Chair
 from simulation.run import RunSettings, SimulatedFloor
+from tests.integration.ledger.scribe import settle
 
 START_US = parse("2026-11-18T10:00:00+01:00")
 #: Two campaigns that share their people: what one does, the other must know.

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from scribe import Scribe, person, settle
 from sqlalchemy import make_url
 
 from domain.errors import BadInput, LedgerStalled
 from domain.events import Reserved
 from ledger.store import SqlLedger, open_ledger
+from tests.integration.ledger.scribe import Scribe, person, settle
 
 
 def in_order(ledger: SqlLedger, scribe: Scribe) -> None:

@@ -21,7 +21,7 @@ from domain.facts import AttemptClosed, CallClassed, LeadClosed
 from domain.instants import HOUR
 from domain.orders import Originate
 from domain.settings import CampaignSettings
-from ledger.reservations import touch
+from ledger.reservations import announce, bump
 from ledger.schema import debt
 from ledger.store import SqlLedger, open_ledger
 from tests.integration.live.scene import (
@@ -192,7 +192,8 @@ async def test_what_others_wrote_while_no_engine_ran_is_heard_at_the_start(ledge
 def pay(ledger: SqlLedger, person: int) -> None:
     with ledger.writing() as connection:
         connection.execute(update(debt).where(debt.c.person == person).values(state="paid", balance_minor=0))
-        touch(connection, [person], START_US)
+        bump(connection, [f"person:{person}"])
+        announce(connection, [person], START_US)
 
 
 async def test_a_list_can_be_made_anew_while_the_floor_runs(ledger: SqlLedger, tmp_path: Path) -> None:
