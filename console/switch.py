@@ -140,6 +140,7 @@ def queues(settings: "Settings") -> "tuple[QueuePlan, ...]":
             record=campaign.record,
             patience_s=campaign.patience_s,
             clock_starts=campaign.clock_starts,
+            message=campaign.message,
         )
         for campaign in settings.floor.campaigns
     )

@@ -79,6 +79,8 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     #: What to do when detection is unsure: treat as a `person` or `cut`.
     unsure: str = "person"
     record: bool = False
+    #: Sound file of the switch, without its ending, for somebody to whom no agent came and law allows a message.
+    message: str = "vm-goodbye"
     ring_timeout_s: float = 25.0
     #: Lines this campaign may hold at once; None: the floor's limit alone.
     max_lines: int | None = None
