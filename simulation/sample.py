@@ -16,8 +16,8 @@ from domain.instants import DAY, HOUR, iso, to_datetime
 from simulation.chance import Chance, Choice, lognormal
 
 HEADER: Final = (
-    "creditor", "account", "global_person", "name", "phone1", "phone2", "phone3", "country", "region", "city", "postal_code",
-    "street", "language", "balance", "currency", "due_date", "product", "household", "owner", "rank", "consents",
+    "creditor", "account", "global_person", "name", "phone1", "phone2", "phone3", "country", "region", "city",
+    "postal_code", "street", "language", "balance", "currency", "due_date", "product", "household", "owner", "rank", "consents",
     "stops", "prior_attempts",
 )  # fmt: skip
 
