@@ -17,8 +17,8 @@ from simulation.chance import Chance, Choice, lognormal
 
 HEADER: Final = (
     "creditor", "account", "global_person", "name", "phone1", "phone2", "phone3", "country", "region", "city",
-    "postal_code", "street", "language", "balance", "currency", "due_date", "product", "household", "owner", "rank", "consents",
-    "stops", "prior_attempts",
+    "postal_code", "street", "language", "balance", "currency", "due_date", "product", "household", "owner", "rank",
+    "consents", "stops", "prior_attempts",
 )  # fmt: skip
 
 
