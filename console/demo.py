@@ -11,10 +11,10 @@ from sqlalchemy import select
 from console import folder, settings
 from console.floor import START_US
 from console.portfolio import bring_in
+from console.rehearsals import robot_agents
 from console.roster import put
 from console.settings import Settings
 from domain.errors import BadInput
-from ledger.queries import Agent
 from ledger.schema import attempt, debt
 from ledger.store import open_ledger
 from simulation.sample import write_sample
@@ -72,8 +72,7 @@ def prepare(
     write_sample(portfolio, debtors=debtors, seed=seed, at_us=START_US)
     ledger = open_ledger(loaded.ledger_url)
     try:
-        put(ledger, [Agent(agent=f"agent{n:02d}", name=None, extension=None, campaigns=(), active=True)
-                     for n in range(1, agents + 1)], START_US)  # fmt: skip
+        put(ledger, robot_agents(agents), START_US)
         found = bring_in(ledger, loaded, portfolio, at_us=START_US, report=report)
     finally:
         ledger.close()

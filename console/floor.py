@@ -19,6 +19,7 @@ from dialer.asterisk.orders import AsteriskNode
 from dialer.asterisk.switch import AsteriskSwitch
 from dialer.clocks import Clock, RehearsedClock, WallClock
 from dialer.live import Floor, Hooks, Switch
+from domain.calls import Mode
 from domain.errors import BadInput
 from domain.events import AnyEvent, LeadsLoaded, PersonChanged, Reserved, Stale
 from domain.facts import AgentShifted
@@ -28,6 +29,7 @@ from domain.records import Row
 from ledger.database import Database
 from ledger.migrate import migrate
 from ledger.portfolio import complete_imports
+from ledger.queries import Agent
 from ledger.store import SqlLedger, open_ledger
 from simulation.agents import Chair
 from simulation.exchange import WorldSettings
@@ -89,15 +91,23 @@ class _WatchedSwitch(AsteriskSwitch):
         await self.failed()
 
 
-def telephone(settings: Settings, campaigns: Sequence[str]) -> Wiring:
-    """Wire a floor on the Asterisk nodes of its settings, by the wall's clock."""
+def telephone(settings: Settings, campaigns: Sequence[str], start_us: int | None = None) -> Wiring:
+    """Wire a floor on the Asterisk nodes of its settings.
+
+    Parameters
+    ----------
+    start_us : int or None
+        Where the clock starts, which only loopback trunks allow; None: the wall's clock.
+    """
     if not settings.nodes:
         raise BadInput(
             "cadencia.toml: there is no [nodes.NAME], so nothing can be dialled; add one, or try the campaign with "
             "--rehearsal or --lab"
         )
-    ledger = open_ledger(settings.ledger_url)
-    return _on_asterisk(settings, campaigns, settings.nodes, ledger, WallClock(), speed=1.0, loopback=False)
+    trunks = [settings.trunks.get(name) for campaign in settings.floor.campaigns for name in campaign.trunks]
+    loopback = all(trunk is not None and trunk.loopback for trunk in trunks)
+    clock = WallClock() if start_us is None else RehearsedClock(start_us)
+    return _on_asterisk(settings, campaigns, clock, loopback=loopback)
 
 
 def lab(settings: Settings, campaigns: Sequence[str], directory: Path, start_us: int) -> Wiring:
@@ -117,21 +127,11 @@ def lab(settings: Settings, campaigns: Sequence[str], directory: Path, start_us:
     settings = msgspec.structs.replace(
         settings, nodes={"lab": node}, floor=msgspec.structs.replace(settings.floor, nodes=("lab",))
     )
+    return _on_asterisk(settings, campaigns, RehearsedClock(start_us), loopback=True)
+
+
+def _on_asterisk(settings: Settings, campaigns: Sequence[str], clock: Clock, *, loopback: bool) -> Wiring:
     ledger = open_ledger(settings.ledger_url)
-    clock = RehearsedClock(start_us)
-    return _on_asterisk(settings, campaigns, settings.nodes, ledger, clock, speed=1.0, loopback=True)
-
-
-def _on_asterisk(
-    settings: Settings,
-    campaigns: Sequence[str],
-    nodes: dict[str, NodeSettings],
-    ledger: SqlLedger,
-    clock: Clock,
-    *,
-    speed: float,
-    loopback: bool,
-) -> Wiring:
     taken: list[Floor] = []
 
     def open_calls(node: str) -> Collection[str]:
@@ -141,14 +141,14 @@ def _on_asterisk(
     switch = _WatchedSwitch(
         [
             AsteriskNode(server=server(name, node), dial=node.dial, dial_agent=node.dial_agent, phones=phones)
-            for name, node in nodes.items()
+            for name, node in settings.nodes.items()
         ],
         settings.floor.stream,
         open_calls,
     )
     floor = _floor(settings, campaigns, ledger, switch, clock, loopback=loopback)
     taken.append(floor)
-    return Wiring(floor=floor, ledger=ledger, clock=clock, speed=speed, watch=switch.lost)
+    return Wiring(floor=floor, ledger=ledger, clock=clock, watch=switch.lost)
 
 
 def server(name: str, node: NodeSettings) -> AmiServer:
@@ -188,7 +188,7 @@ class _Overheard(SqlLedger):
 
 
 def rehearsal(
-    settings: Settings, campaigns: Sequence[str], *, start_us: int, speed: float, agents: Sequence[str], seed: int
+    settings: Settings, campaigns: Sequence[str], *, start_us: int, speed: float, robots: Sequence[Agent], seed: int
 ) -> Wiring:
     """Wire a floor on a simulated telephone network with robot agents, on the folder's own ledger."""
     database = Database(settings.ledger_url)
@@ -201,12 +201,19 @@ def rehearsal(
         taken[0].accept(event)
 
     nodes = settings.floor.nodes
+    previews = any(settings.floor.campaign(name).mode is Mode.preview for name in campaigns)
     switch = RehearsalSwitch(
         clock=clock,
         people=(),
         chairs=[
-            Chair(agent=agent, starts_us=start_us, node=nodes[number % len(nodes)])
-            for number, agent in enumerate(agents)
+            Chair(
+                agent=robot.agent,
+                starts_us=start_us,
+                campaigns=robot.campaigns,
+                node=nodes[number % len(nodes)],
+                previews=previews,
+            )
+            for number, robot in enumerate(robots)
         ],
         desk=desk,
         seed=seed,

@@ -120,7 +120,7 @@ def demo(
     names = [campaign.name for campaign in loaded.floor.campaigns]
     note(summary(found))
     wiring = floor.rehearsal(
-        loaded, names, start_us=floor.START_US, speed=speed, agents=rehearsals.robots(loaded, agents), seed=seed
+        loaded, names, start_us=floor.START_US, speed=speed, robots=rehearsals.robots(loaded, agents), seed=seed
     )
     dial(wiring, directory, hours=hours, as_json=as_json)
     (shift, account), page = making.closing(loaded), directory / "report.html"

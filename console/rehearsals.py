@@ -1,7 +1,6 @@
 """A rehearsal never touches the real record: it runs on a copy of the folder, which is a working folder of its own."""
 
 import shutil
-from collections.abc import Sequence
 from datetime import timedelta
 
 import tomlkit
@@ -11,6 +10,7 @@ from console import settings as files
 from console.roster import agents
 from console.settings import Settings
 from domain.instants import DAY, from_datetime, to_datetime
+from ledger.queries import Agent
 from ledger.schema import metadata
 from ledger.store import SqlLedger, open_ledger
 
@@ -72,11 +72,19 @@ def start_us(now_us: int) -> int:
     return from_datetime(moment) + (7 * DAY if from_datetime(moment) <= now_us else 0)
 
 
-def robots(settings: Settings, n_agents: int) -> Sequence[str]:
-    """Return the codes of a rehearsal's robots: the agents on record, else so many new ones."""
+def robots(settings: Settings, n_agents: int) -> list[Agent]:
+    """Return who works in a rehearsal: the agents on record, else so many new ones."""
     ledger = open_ledger(settings.ledger_url)
     try:
-        known = [one.agent for one in agents(ledger) if one.active]
+        known = [one for one in agents(ledger) if one.active]
     finally:
         ledger.close()
-    return known or [f"agent{number:02d}" for number in range(1, n_agents + 1)]
+    return known or robot_agents(n_agents)
+
+
+def robot_agents(n_agents: int) -> list[Agent]:
+    """Return so many agents called agent01 and on."""
+    return [
+        Agent(agent=f"agent{number:02d}", name=None, extension=None, campaigns=(), active=True)
+        for number in range(1, n_agents + 1)
+    ]

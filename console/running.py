@@ -39,7 +39,9 @@ def run(
     speed: Annotated[float, typer.Option(help="Of a rehearsal's clock against the wall's.")] = 1.0,
     start: Annotated[
         str | None,
-        typer.Option(help="Where the clock of lab and rehearsal starts; without it, the coming Wednesday, 15:30 UTC."),
+        typer.Option(
+            help="Where the clock starts, off the real network only; without it, the coming Wednesday, 15:30 UTC."
+        ),
     ] = None,
     hours: Annotated[float | None, typer.Option(help="End by itself after so long; without it, on command.")] = None,
     agents: Annotated[int, typer.Option(help="Robot agents of a rehearsal, where none are on record.")] = 20,
@@ -59,18 +61,20 @@ def run(
     loaded = settings.load(folder)
     if rehearsal and lab:
         raise BadInput("run: --rehearsal and --lab exclude each other; choose one")
-    if not (rehearsal or lab):
-        if speed != 1.0 or start is not None:
-            raise BadInput("run: --speed and --start are for --rehearsal and --lab; the telephone runs on wall time")
+    if speed != 1.0 and not rehearsal:
+        raise BadInput("run: --speed is for --rehearsal; a telephone runs in real time")
+    if not (rehearsal or lab or start):
         dial(floor.telephone(_only(loaded, node), campaigns), folder, hours=hours, as_json=as_json)
         return
     start_us = instant(start) if start is not None else coming(time.time_ns() // 1000)
     copied = copy_folder(loaded)
-    if lab:
+    if rehearsal:
+        who = robots(copied, agents)
+        wiring = floor.rehearsal(copied, campaigns, start_us=start_us, speed=speed, robots=who, seed=seed)
+    elif lab:
         wiring = floor.lab(copied, campaigns, folder / "lab", start_us)
     else:
-        names = robots(copied, agents)
-        wiring = floor.rehearsal(copied, campaigns, start_us=start_us, speed=speed, agents=names, seed=seed)
+        wiring = floor.telephone(_only(copied, node), campaigns, start_us)
     dial(wiring, copied.folder, hours=hours, as_json=as_json)
 
 

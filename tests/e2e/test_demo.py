@@ -188,7 +188,7 @@ def until(true: Callable[[], Any], within_s: float = 60.0) -> Any:
 def rehearsal(demo: tuple[Path, list[dict[str, Any]]]) -> Iterator[tuple[Path, "subprocess.Popen[str]"]]:
     """Give the folder of a rehearsal that runs on a copy of the demonstration's."""
     folder, _ = demo
-    command = [*COMMAND, "run", "es", "co", "--rehearsal", "--speed", "20", "--start", START, "--json"]
+    command = [*COMMAND, "run", "es", "co", "--rehearsal", "--speed", "60", "--start", START, "--json"]
     with (folder / "run.out").open("w") as out:
         running = subprocess.Popen(command, cwd=folder, stdout=out, stderr=subprocess.PIPE, text=True)
     try:
