@@ -22,16 +22,14 @@ from dialer.live import Floor, Hooks, Switch
 from domain.calls import Mode
 from domain.errors import BadInput
 from domain.events import AnyEvent, LeadsLoaded, PersonChanged, Reserved, Stale
-from domain.facts import AgentShifted
 from domain.instants import parse
-from domain.orders import ShowLead
 from domain.records import Row
 from ledger.database import Database
 from ledger.migrate import migrate
 from ledger.portfolio import complete_imports
 from ledger.queries import Agent
 from ledger.store import SqlLedger, open_ledger
-from simulation.agents import Chair
+from simulation.agents import Chair, Shown
 from simulation.exchange import WorldSettings
 from simulation.rehearsal import RehearsalClock, RehearsalSwitch
 
@@ -178,7 +176,7 @@ class _Overheard(SqlLedger):
             for row in rows:
                 # Before the commit: a debtor may be called, and an agent may see, as soon as the rows are durable.
                 record = row.record
-                if isinstance(record, AgentShifted | ShowLead):
+                if isinstance(record, Shown):
                     self.switch.see(record)
                 elif isinstance(record, LeadsLoaded):
                     self.switch.meet(record.people)

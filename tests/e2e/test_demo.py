@@ -229,7 +229,8 @@ def test_a_running_floor_takes_commands(rehearsal: tuple[Path, "subprocess.Popen
     assert "nap" in refusal(folder, "agents", "pause", "agent02", "--reason", "nap")
     assert "agents add" in refusal(folder, "agents", "login", "zzz")
     assert "[nodes.NAME]" in refusal(folder, "run", "es")
-    until(lambda: "agent02" in standing("lunch"))
+    answered(folder, "agents", "logout", "agent02")
+    until(lambda: "agent02" in standing("offline"))
     answered(folder, "stop", "--within", "5")
     assert running.wait(60) == 0
     assert "no engine answers" in refusal(folder, "status")
