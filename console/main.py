@@ -7,6 +7,7 @@ Exit status: 0 done; 1 not now or not as it should be (a check failed, the switc
 
 import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 from zoneinfo import reset_tzpath
 
@@ -46,6 +47,10 @@ def cadencia(
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that knows no bars shows question marks, and the run goes on.
+            stream.reconfigure(errors="replace")
     # Machines differ in their time zone data; contact hours may not (the pinned package alone decides).
     reset_tzpath(to=[])
     try:
