@@ -1,4 +1,7 @@
-"""The call flow on a real Asterisk, as the engine's AMI user sees it: every line of docs/asterisk-events.md."""
+"""The call flow on a real Asterisk, as the engine's AMI user sees it: every line of docs/asterisk-events.md.
+
+One long module, because its tests share two labs that take six seconds to get ready.
+"""
 
 import asyncio
 import functools
