@@ -45,6 +45,8 @@ def _stops(found: Why, zone: str) -> Iterable[Text]:
 
 
 def _campaign(one: OnCampaign, gate: Gate, zone: str) -> RenderableType:
+    if one.place == "not_listed":
+        return Text(f"  {one.campaign}: {one.said}", style="dim")
     colour = _PLACES.get(one.place, "bright_black")
     said = Text(one.said, style=f"bold {colour}")
     if one.place == "ready" and one.before:
