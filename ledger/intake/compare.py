@@ -204,6 +204,16 @@ def _match(stage: Stage, given: Given, found: Found) -> None:
         INSERT INTO {S}.people (ref, "row", person)
         SELECT a.ref, max(a."row"), min(p.id) FROM {S}.account a LEFT JOIN person p ON p.ref = a.ref GROUP BY a.ref
     """)
+    # A number that two rows of a person give is of the first.
+    stage.run(f"""
+        DELETE FROM {S}.number WHERE "row" IN (
+            SELECT a."row" FROM (SELECT ref FROM {S}.account GROUP BY ref HAVING count(*) > 1) g
+            JOIN {S}.account a ON a.ref = g.ref)
+        AND EXISTS (
+            SELECT 1 FROM {S}.account a JOIN {S}.account b ON b.ref = a.ref AND b."row" < a."row"
+            JOIN {S}.number m ON m."row" = b."row" AND m.e164 = {S}.number.e164
+            WHERE a."row" = {S}.number."row")
+    """)
     if given.full:
         found.withdrawn = stage.run(f"""
             INSERT INTO {S}.withdrawal
@@ -274,8 +284,7 @@ def _touch_phones(stage: Stage) -> None:
         SELECT o.person FROM {S}.people o JOIN {S}.account a ON a.ref = o.ref JOIN {S}.number n ON n."row" = a."row"
         LEFT JOIN phone f ON f.e164 = n.e164
         LEFT JOIN person_phone l ON l.person = o.person AND l.phone = f.id
-        WHERE o.person IS NOT NULL GROUP BY o.person, n.e164
-        HAVING min(l.phone) IS NULL OR min(l.rank) <> min(n.place) OR min(l.status) = 'withdrawn'
+        WHERE o.person IS NOT NULL AND (l.phone IS NULL OR l.rank <> n.place OR l.status = 'withdrawn')
     """)  # fmt: skip
     _touch(stage, _LATER, f"""
         SELECT o.person FROM {S}.people o JOIN person_phone l ON l.person = o.person JOIN phone f ON f.id = l.phone

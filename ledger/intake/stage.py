@@ -249,7 +249,7 @@ class Stage:
         driver.execute(f"PRAGMA {SCHEMA}.journal_mode=OFF")
         driver.execute(f"PRAGMA {SCHEMA}.synchronous=OFF")
         driver.execute(f"PRAGMA {SCHEMA}.cache_size=-65536")
-        driver.execute("PRAGMA cache_size=-65536")
+        driver.execute("PRAGMA main.cache_size=-131072")
         driver.execute("PRAGMA temp_store=MEMORY")
         # Every id that lands comes out of a join with the table it refers to.
         driver.execute("PRAGMA foreign_keys=OFF")
