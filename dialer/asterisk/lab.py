@@ -320,6 +320,8 @@ def find(directory: Path) -> LabState | None:
         text = (directory.absolute() / "lab.json").read_bytes()
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise BadInput(f"lab: {error}; the lab there belongs to another user, who alone may use and stop it") from None
     state = msgspec.json.decode(text, type=LabState, dec_hook=lambda kind, value: kind(value))
     return state if state.started and _started(state.pid) == state.started else None
 
