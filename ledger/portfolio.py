@@ -1,6 +1,6 @@
 """Portfolio files into the ledger: new, changed and withdrawn accounts, as often as they come (docs/import.md).
 
-Law kept here (docs/decisions/0010): until the flip nothing of a file is in the ledger; after it the import can only be
+Law kept here (docs/decisions/0011): until the flip nothing of a file is in the ledger; after it the import can only be
 completed, by whoever comes next. The same file a second time changes nothing.
 """
 

@@ -1,7 +1,7 @@
 """Where an import's rows wait: tables beside the ledger, filled and compared without holding the ledger's lock.
 
 SQLite: a file of its own, attached to one connection under the name of `SCHEMA`. PostgreSQL: a schema of that name.
-So one text of SQL serves both. Whatever is staged is thrown away unless the import was flipped (docs/decisions/0010).
+So one text of SQL serves both. Whatever is staged is thrown away unless the import was flipped (docs/decisions/0011).
 """
 
 import fcntl

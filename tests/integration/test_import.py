@@ -214,6 +214,16 @@ def test_a_packed_file_is_read_in_other_processes(
     assert all(within for _, within in seen)
 
 
+def test_the_example_of_the_document_lands(ledger: SqlLedger, tmp_path: Path) -> None:
+    document = (Path(__file__).parents[2] / "docs" / "import.md").read_text(encoding="utf-8")
+    path = tmp_path / "example.csv"
+    path.write_text(document.partition("```csv\n")[2].partition("```")[0], encoding="utf-8")
+    report = bring(ledger, path)
+    assert (report.rows, report.added, report.rejected, report.mended, report.new_people) == (3, 3, 0, 0, 2)
+    assert report.notes == ("decimals are read as marked by a comma", "dates are read as day/month/year")
+    assert {one.balance_minor for one in dossier(ledger, "4411-1", "Banco del Duero").debts} == {123456, 8900}
+
+
 # ---- day after day
 
 

@@ -155,3 +155,11 @@ def test_a_file_of_attempts_is_told_by_its_header() -> None:
     assert is_attempts_header(["Cuenta", "Fecha", "Evento"])
     assert not is_attempts_header(["Cuenta", "Saldo", "Evento", "Fecha"])
     assert not is_attempts_header(["creditor", "account", "balance"])
+
+
+def test_the_document_names_every_column() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "import.md").read_text(encoding="utf-8")
+    for names in (ACCOUNT_COLUMNS, PAYMENT_COLUMNS):
+        for column, aliases in names.items():
+            for name in (column, *aliases):
+                assert name in document, f"{name} ({column})"
