@@ -10,35 +10,22 @@ import asyncio
 import json
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.lab_floor import LabFloor, mix, wrong
-from dialer.control import Client
-from dialer.robots import Habits, Robots
+from benchmarks.lab_floor import LabFloor, mix, one_each, wrong
 from domain.calls import Mode
-from domain.errors import BadInput
-from domain.settings import CampaignSettings
 from ledger.metrics import abandonment, count, quantile
 
 
 async def campaign(floor: LabFloor, within_s: float) -> dict[str, object]:
     """Run the campaign until every lead has had its attempt; return the loop's measures."""
-    robots = Robots(floor.socket, floor.lab.agents, habits=Habits(wrapup_s=(0.2, 1.0), p_break=0.005, break_s=5.0))
-    floor.start()
-    room = asyncio.create_task(robots.work())
     measures: dict[str, object] = {}
-    try:
+    async with floor.staffed():
+        floor.start()
         async with asyncio.timeout(within_s):
-            while floor.ended() < floor.n_leads:
+            while not floor.done():
                 await asyncio.sleep(1.0)
-                with suppress(BadInput, ConnectionError):
-                    client = await Client.open(floor.socket)
-                    measures = (await client.ask("status"))["measures"]
-                    await client.close()
-    finally:
-        room.cancel()
-        await asyncio.gather(room, return_exceptions=True)
+                measures = (await floor.status()).get("measures", measures)
     return measures
 
 
@@ -56,7 +43,7 @@ def main() -> None:
             Path(folder),
             mix(given.rows),
             agents=given.agents,
-            campaign=CampaignSettings(name="lab", mode=Mode(given.mode)),
+            campaign=one_each(mode=Mode(given.mode)),
             max_lines=200,
             commit_delay_s=given.commit_delay,
             version=given.version,

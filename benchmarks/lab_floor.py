@@ -1,21 +1,22 @@
 """A whole floor on the real lab: portfolio file, import, gate, engine, live loop, Asterisk, SIPp, robot agents.
 
-The engine runs in a process of its own (`python -m benchmarks.lab_floor HOME`), to be killed or stopped at will;
-the tests and the benchmarks that need a campaign on a real switch build on this.
+The engine runs in a process of its own, to be killed, stopped and started at will; the tests and the benchmarks that
+need a campaign on a real switch build on this. `lab_truth` holds its record against what the network saw.
 """
 
 import asyncio
 import csv
+import multiprocessing
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from compliance.gate import Gate
 from compliance.numbers import Numbers
@@ -27,10 +28,15 @@ from dialer.asterisk.orders import AsteriskNode
 from dialer.asterisk.render import QueuePlan
 from dialer.asterisk.switch import AsteriskSwitch
 from dialer.clocks import RehearsedClock
-from dialer.live import Floor, Hooks
-from domain.calls import AnswerClass, Disposition
+from dialer.control import Client
+from dialer.engine import Engine
+from dialer.engine.state import CLOSED, PARKED, State
+from dialer.live import Floor
+from dialer.robots import Habits, Robots
+from domain.calls import NEVER_DIALLED, AnswerClass, Disposition, Mode
+from domain.errors import BadInput
 from domain.events import Reserved, Stale
-from domain.instants import parse
+from domain.instants import HOUR, parse
 from domain.records import Row
 from domain.settings import CampaignSettings, FloorSettings, Retry
 from ledger.intake.cells import Form
@@ -41,7 +47,14 @@ from ledger.store import SqlLedger, open_ledger
 #: A Wednesday inside the contact hours of Spain, Colombia and the eastern United States.
 START_US = parse("2026-11-18T15:30:00+00:00")
 SECRET = "CADENCIA_LAB_SECRET"
-_NEVER = Retry()
+#: A lead that returns later than this does not return during a run.
+_FAR_US = START_US + HOUR // 2
+#: Quick agents: a run is short.
+HABITS = Habits(wrapup_s=(0.2, 1.0), p_break=0.005, break_s=5.0)
+
+#: Forked from a server that has imported everything: an engine is back in a moment.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload([__name__])
 
 #: What a number asks for, and how its attempt may therefore end.
 EXPECTED: dict[Outcome, tuple[set[str], set[str | None]]] = {
@@ -56,6 +69,13 @@ EXPECTED: dict[Outcome, tuple[set[str], set[str | None]]] = {
 }
 
 
+def one_each(**fields: Any) -> CampaignSettings:
+    """Return a campaign that dials every row once: whatever the outcome, who was dialled leaves the list."""
+    once = {one: Retry() for one in Disposition if one not in NEVER_DIALLED}
+    given = {"mode": Mode.power, "ratio": 2.0, "ring_timeout_s": 5.0, "order": "rank", "max_attempts": 1}
+    return CampaignSettings(name="lab", **{**given, "retry": once, **fields})
+
+
 class Setup(msgspec.Struct, kw_only=True):
     """What the engine's process is to run."""
 
@@ -64,6 +84,7 @@ class Setup(msgspec.Struct, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 5038
     user: str = ""
+    secret: str = ""
     #: Every commit takes so much longer.
     commit_delay_s: float = 0.0
 
@@ -121,7 +142,13 @@ class Attempt(NamedTuple):
 
 
 class LabFloor:
-    """A lab, a ledger with an imported portfolio, and an engine process in a folder."""
+    """A lab, a ledger with an imported portfolio, and an engine process in a folder.
+
+    Parameters
+    ----------
+    floor
+        Fields of the floor's settings.
+    """
 
     def __init__(
         self,
@@ -130,21 +157,17 @@ class LabFloor:
         *,
         agents: int,
         campaign: CampaignSettings | None = None,
-        max_lines: int = 100,
         commit_delay_s: float = 0.0,
         version: int = 22,
+        **floor: Any,
     ) -> None:
-        settings = campaign or CampaignSettings(name="lab")
-        # One attempt for each row: whatever the outcome, the lead leaves the list.
-        settings = msgspec.structs.replace(
-            settings, ring_timeout_s=5.0, retry=dict.fromkeys(Disposition, _NEVER), order="rank", max_attempts=1
-        )
+        settings = campaign or one_each()
         self.home = home
         self.n_leads = len(behaviours)
         home.mkdir(parents=True, exist_ok=True)
         self.lab = Lab(home / "lab", agents=agents, version=version, campaigns=(QueuePlan(name=settings.name),))
         self.setup = Setup(
-            floor=FloorSettings(stream="lab", max_lines=max_lines, campaigns=(settings,), nodes=("lab",)),
+            floor=FloorSettings(stream="lab", campaigns=(settings,), nodes=("lab",), **{"max_lines": 100, **floor}),
             campaign=settings.name,
             commit_delay_s=commit_delay_s,
         )
@@ -160,7 +183,8 @@ class LabFloor:
             form=Form(zone="Europe/Madrid"),
         )
         assert report.added == len(behaviours), report
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: BaseProcess | None = None
+        self._folded = Engine(Gate.load(SHIPPED))
 
     @property
     def url(self) -> str:
@@ -170,48 +194,116 @@ class LabFloor:
     def socket(self) -> Path:
         return self.home / "cadencia.sock"
 
+    @property
+    def log(self) -> str:
+        """What the engine's processes have said."""
+        path = self.home / "engine.log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    # ---- the lab and the engine's process
+
     def open(self) -> None:
         """Start the lab and say where it is."""
         state = self.lab.start()
-        os.environ[SECRET] = state.ami_secret
-        self.point(state.address, state.ami_port, state.ami_user)
+        self.setup.user, self.setup.secret = state.ami_user, state.ami_secret
+        self.point(state.address, state.ami_port)
 
-    def point(self, host: str, port: int, user: str) -> None:
+    def point(self, host: str, port: int) -> None:
         """Tell the engine's next process which manager port to use, e.g. that of a faulty link."""
-        self.setup.host, self.setup.port, self.setup.user = host, port, user
-        self.write_setup()
-
-    def write_setup(self) -> None:
-        (self.home / "setup.json").write_bytes(msgspec.json.encode(self.setup))
+        self.setup.host, self.setup.port = host, port
 
     def start(self) -> None:
-        """Start the engine's process."""
-        with (self.home / "engine.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.lab_floor", str(self.home)],
-                stdout=log,
-                stderr=log,
-                cwd=Path(__file__).parent.parent,
-            )
+        """Start the engine's process, under the setup of this moment."""
+        self.process = self.engine()
+
+    def engine(self) -> BaseProcess:
+        """Start an engine's process that is not the floor's own."""
+        process = _PROCESSES.Process(target=_main, args=(self.home, msgspec.json.encode(self.setup)), daemon=True)
+        process.start()
+        return process
 
     def kill(self) -> None:
         """Kill the engine's process, as the kernel would."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            self.process.join()
             self.process = None
 
+    @property
+    def pid(self) -> int:
+        """The engine's process."""
+        assert self.process is not None
+        assert self.process.pid is not None
+        return self.process.pid
+
     def close(self) -> None:
+        """End everything; the files stay."""
         self.kill()
         self.lab.stop()
         self.ledger.close()
 
+    # ---- while it runs
+
+    @asynccontextmanager
+    async def staffed(self, habits: Habits = HABITS) -> AsyncIterator[Robots]:
+        """Let robots work the floor, whether its engine runs or not."""
+        robots = Robots(self.socket, self.lab.agents, habits=habits)
+        room = asyncio.create_task(robots.work())
+        try:
+            yield robots
+        finally:
+            room.cancel()
+            await asyncio.gather(room, return_exceptions=True)
+
+    async def until(self, true: Callable[[], Any], within_s: float = 60.0) -> None:
+        """Wait until something holds, while the engine's process lives.
+
+        Raises
+        ------
+        AssertionError
+            When it does not hold in time, or the process has ended; with what the engine said last.
+        """
+        end_s = time.monotonic() + within_s
+        while not true():
+            gone = self.process is not None and self.process.exitcode is not None
+            if gone or time.monotonic() > end_s:
+                how = f"the engine ended with {self.process.exitcode}" if gone and self.process else f"{within_s} s"
+                raise AssertionError(f"{how}; dialled {len(self.lab.called())}; it said:\n{self.log[-4000:]}")
+            await asyncio.sleep(0.05)
+
+    async def status(self) -> dict[str, Any]:
+        """Return what the engine says of its run; nothing where none answers."""
+        with suppress(BadInput, ConnectionError):
+            client = await Client.open(self.socket)
+            try:
+                return await client.ask("status")
+            finally:
+                await client.close()
+        return {}
+
     # ---- the record
 
+    @property
+    def state(self) -> State:
+        """The engine's state as the record tells it now."""
+        for row in self.ledger.read(self.setup.floor.stream, self._folded.seq):
+            self._folded.fold(row)
+        return self._folded.state
+
+    def done(self) -> bool:
+        """Tell whether every attempt has its outcome and nobody is to be dialled any more."""
+        state = self.state
+        campaign = state.campaigns.get(self.setup.campaign)
+        if campaign is None or state.calls or len(campaign.leads) < self.n_leads:
+            return False
+        return all(
+            lead.place == CLOSED or (lead.place == PARKED and lead.at_us > _FAR_US) for lead in campaign.leads.values()
+        )
+
     def ended(self) -> int:
-        """Return how many attempts have their outcome on record."""
+        """Return how many dialled attempts have their outcome on record."""
         with self.ledger.reading() as connection:
-            return len(connection.execute(select(outcome.c.call_id)).all())
+            return connection.execute(select(func.count()).where(outcome.c.event.is_not(None))).scalar_one()
 
     def attempts(self) -> list[Attempt]:
         """Return every attempt."""
@@ -235,26 +327,38 @@ class LabFloor:
 
 def wrong(attempts: Iterable[Attempt]) -> list[str]:
     """Return the attempts that did not end as their number asked."""
-    found = []
-    for one in attempts:
-        asked = lab_outcome(one.number).outcome
-        words, classes = EXPECTED[asked]
-        if one.disposition is None or one.answer_class not in classes or (words and one.disposition not in words):
-            found.append(f"{one.call_id} {one.number} {asked.name}: {one.disposition} {one.answer_class}")
-    return found
+    return [
+        f"{one.call_id} {one.number} {lab_outcome(one.number).outcome.name}: {one.disposition} {one.answer_class}"
+        for one in attempts
+        if not as_asked(one.number, one.disposition, one.answer_class)
+    ]
 
 
-async def _run(home: Path) -> None:
-    setup = msgspec.json.decode((home / "setup.json").read_bytes(), type=Setup)
+def as_asked(number: str, disposition: str | None, answer_class: str | None) -> bool:
+    """Tell whether an attempt ended in a way that its number asks for."""
+    words, classes = EXPECTED[lab_outcome(number).outcome]
+    return disposition is not None and answer_class in classes and (not words or disposition in words)
+
+
+# ---- the engine's process
+
+
+def _main(home: Path, encoded: bytes) -> None:
+    with (home / "engine.log").open("a") as log:
+        for descriptor in (1, 2):
+            os.dup2(log.fileno(), descriptor)
+    setup = msgspec.json.decode(encoded, type=Setup)
+    os.environ[SECRET] = setup.secret
+    asyncio.run(_run(home, setup))
+
+
+async def _run(home: Path, setup: Setup) -> None:
     SlowLedger.delay_s = setup.commit_delay_s
     ledger = SlowLedger(open_ledger(f"sqlite:///{home}/ledger.db")._database)
     floor: Floor
+    server = AmiServer(node="lab", host=setup.host, port=setup.port, user=setup.user, secret_variable=SECRET)
     switch = AsteriskSwitch(
-        [
-            AsteriskNode(
-                server=AmiServer(node="lab", host=setup.host, port=setup.port, user=setup.user, secret_variable=SECRET)
-            )
-        ],
+        [AsteriskNode(server=server)],
         setup.floor.stream,
         open_calls=lambda node: floor.open_calls(node),  # noqa: PLW0108
     )
@@ -268,7 +372,6 @@ async def _run(home: Path) -> None:
         run=(setup.campaign,),
         loopback=True,
         socket_path=home / "cadencia.sock",
-        hooks=Hooks(),
     )
     running = asyncio.create_task(floor.run())
     failed = asyncio.ensure_future(switch.failed())
@@ -279,7 +382,3 @@ async def _run(home: Path) -> None:
         failed.result()
     failed.cancel()
     await running
-
-
-if __name__ == "__main__":
-    asyncio.run(_run(Path(sys.argv[1])))

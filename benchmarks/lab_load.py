@@ -13,16 +13,11 @@ import json
 import os
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
-from benchmarks.lab_floor import LabFloor, wrong
+from benchmarks.lab_floor import LabFloor, one_each, wrong
 from dialer.asterisk.lab_numbers import Behaviour, Outcome
-from dialer.control import Client
-from dialer.robots import Habits, Robots
-from domain.calls import Mode
-from domain.errors import BadInput
-from domain.settings import CampaignSettings
+from dialer.robots import Habits
 from ledger.metrics import count, quantile
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
@@ -49,39 +44,27 @@ def list_of(rate: int, seconds: int) -> list[Behaviour]:
 
 
 async def load(floor: LabFloor, within_s: float) -> dict[str, object]:
-    robots = Robots(floor.socket, floor.lab.agents, habits=Habits(wrapup_s=(0.1, 0.3), p_break=0.0))
-    floor.start()
-    assert floor.process is not None
-    pid = floor.process.pid
-    room = asyncio.create_task(robots.work())
     begun: tuple[float, float] | None = None
     figures: dict[str, object] = {}
     last = 0
-    try:
-        async with asyncio.timeout(within_s):
-            while True:
-                await asyncio.sleep(1.0)
-                with suppress(BadInput, ConnectionError):
-                    client = await Client.open(floor.socket)
-                    status = await client.ask("status")
-                    await client.close()
-                    attempts = status["board"]["campaigns"][0]["attempts"]
-                    if attempts and begun is None:
-                        begun = (time.monotonic(), processor_s(pid))
-                        last = attempts
-                    elif begun is not None and attempts < floor.n_leads:
-                        took_s = time.monotonic() - begun[0]
-                        figures = {
-                            "calls_per_s": round((attempts - last) / took_s, 1),
-                            "seconds": round(took_s, 1),
-                            "engine_core_share": round((processor_s(pid) - begun[1]) / took_s, 4),
-                            "loop": status["measures"],
-                        }
-                if floor.ended() >= floor.n_leads:
-                    return figures
-    finally:
-        room.cancel()
-        await asyncio.gather(room, return_exceptions=True)
+    async with floor.staffed(Habits(wrapup_s=(0.1, 0.3), p_break=0.0)), asyncio.timeout(within_s):
+        floor.start()
+        while floor.ended() < floor.n_leads:
+            await asyncio.sleep(1.0)
+            status = await floor.status()
+            attempts = status["board"]["campaigns"][0]["attempts"] if status else 0
+            if attempts and begun is None:
+                begun = (time.monotonic(), processor_s(floor.pid))
+                last = attempts
+            elif begun is not None and last < attempts < floor.n_leads:
+                took_s = time.monotonic() - begun[0]
+                figures = {
+                    "calls_per_s": round((attempts - last) / took_s, 1),
+                    "seconds": round(took_s, 1),
+                    "engine_core_share": round((processor_s(floor.pid) - begun[1]) / took_s, 4),
+                    "loop": status["measures"],
+                }
+    return figures
 
 
 def held(rate: int, seconds: int, agents: int) -> dict[str, object]:
@@ -90,9 +73,7 @@ def held(rate: int, seconds: int, agents: int) -> dict[str, object]:
             Path(folder),
             list_of(rate, seconds),
             agents=agents,
-            campaign=CampaignSettings(
-                name="lab", mode=Mode.power, ratio=10.0, abandon_limit=0.99, calls_per_second=float(rate)
-            ),
+            campaign=one_each(ratio=10.0, abandon_limit=0.99, calls_per_second=float(rate)),
             max_lines=rate * 8,
         )
         try:

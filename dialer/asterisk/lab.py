@@ -214,6 +214,19 @@ class Lab:
     def log(self) -> str:
         return (self.directory / "var" / "log" / "full").read_text(encoding="utf-8", errors="replace")
 
+    def called(self) -> list[str]:
+        """Return the numbers that the telephone network was asked to call, in that order: what really left."""
+        try:
+            text = (self.directory / "sipp" / "pstn.calls").read_text(encoding="ascii")
+        except FileNotFoundError:
+            return []
+        return re.findall(r"sip:([+0-9]+)", text)
+
+    def remembered(self) -> dict[str, tuple[str, str]]:
+        """Return how answered calls ended by the switch's memory: last CADENCIA_STATE and agent, by call."""
+        kept = re.findall(r"^/cadencia-ended-\d+/(\S+)\s*: (\w+),(\w*),", self.cli("database show"), re.MULTILINE)
+        return {call: (state, agent) for call, state, agent in kept}
+
     def plan(self, network: str) -> AsteriskPlan:
         """Return what the lab's files are rendered from."""
         return AsteriskPlan(
@@ -289,6 +302,7 @@ class Lab:
                 unpacked.sipp, "-sf", run / "sipp" / f"{name}.xml", "-i", network + host, "-p", SIP_PORT,
                 "-mi", network + host, "-mp", 30000, "-nostdin", "-skip_rlimit",
                 "-trace_err", "-error_file", run / "sipp" / f"{name}.errors",
+                "-trace_logs", "-log_file", run / "sipp" / f"{name}.calls", "-log_overwrite", "false",
             ]  # fmt: skip
             processes.append(
                 {"name": name, "command": command, "folder": run / "sipp", "log": "/dev/null", "again": True}

@@ -49,7 +49,7 @@ def pick(step: Step, call: Call) -> Agent | None:
 def seek_agent(step: Step, call: Call) -> None:
     """Connect a waiting caller if anybody can take him; otherwise keep him for the rest of the patience."""
     deadline_us = call.clock_us + patience_us(step, call)
-    if step.at_us >= deadline_us - CONNECT_MARGIN_US or call.call_id in step.gone:
+    if step.at_us >= deadline_us - CONNECT_MARGIN_US or call.call_id in step.unsettled:
         return
     agent = step.agent_of(call) if call.pinned else pick(step, call)
     if agent is None:
@@ -78,7 +78,7 @@ def become_ready(step: Step, agent: Agent) -> None:
             and not call.pinned
             and call.node == agent.node
             and agent.agent not in call.refused
-            and call.call_id not in step.gone
+            and call.call_id not in step.unsettled
             and state.serves(agent, call.campaign)
             and step.at_us < call.clock_us + patience_us(step, call) - CONNECT_MARGIN_US
             and (best is None or call.clock_us < best.clock_us)

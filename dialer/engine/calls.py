@@ -127,10 +127,21 @@ def detected(step: Step, event: events.Detected) -> None:
 
 def connected(step: Step, event: events.Connected) -> None:
     call = step.state.calls.get(event.call_id)
-    if call is None or call.phase not in ON_SWITCH or call.phase is Phase.talking:
-        return
-    agents.free_of(step, call, unless=event.agent)
-    talking(step, call, event.agent)
+    if call is not None and call.phase in ON_SWITCH:
+        _met(step, call, event.agent)
+
+
+def _met(step: Step, call: Call, name: str) -> None:
+    """Caller and agent hear each other; the switch's last word on who it is holds."""
+    if call.phase is not Phase.talking:
+        agents.free_of(step, call, unless=name)
+        talking(step, call, name)
+    elif call.agent != name:
+        # Our order crossed the queue, which had just given the caller to somebody else: he has nothing to wrap up.
+        former = step.agent_of(call)
+        talking(step, call, name)
+        if former is not None and former.call_id == call.call_id:
+            agents.release(step, former)
 
 
 def talking(step: Step, call: Call, name: str) -> None:
@@ -227,15 +238,14 @@ def resynced(step: Step, event: events.Resynced) -> None:
     """Take what a node says is alive as the truth; end the rest."""
     alive = {live.call_id: live for live in event.calls}
     over = {end.call_id: end for end in event.ended}
-    step.gone = frozenset(
-        call.call_id for call in step.state.calls.values() if call.node == event.node and call.call_id not in alive
-    )
+    ours = [call for call in step.state.calls.values() if call.node == event.node and call.phase in ON_SWITCH]
+    step.unsettled = {call.call_id for call in ours}
     _phones(step, event)
-    for call in list(step.state.calls.values()):
-        if call.node != event.node or call.phase not in ON_SWITCH:
-            continue
+    # What is over comes first: an agent may have gone from one caller to the next.
+    for call in sorted(ours, key=lambda call: call.call_id in alive):
         live = alive.get(call.call_id)
         if live is not None:
+            step.unsettled.discard(call.call_id)
             _adopt(step, call, live)
         elif call.call_id in over:
             _conclude(step, call, over[call.call_id])
@@ -273,9 +283,7 @@ def _phones(step: Step, event: events.Resynced) -> None:
 
 def _adopt(step: Step, call: Call, live: events.LiveCall) -> None:
     if live.state == "talking" and live.agent is not None:
-        if call.phase is not Phase.talking:
-            agents.free_of(step, call, unless=live.agent)
-            talking(step, call, live.agent)
+        _met(step, call, live.agent)
         return
     if call.phase is Phase.talking:
         return
@@ -292,6 +300,8 @@ def _adopt(step: Step, call: Call, live: events.LiveCall) -> None:
     elif live.state == "up" and call.phase is Phase.connecting:
         agents.free_of(step, call)
         agents.orphan(step, call)
+    elif live.state == "up" and call.phase is Phase.waiting:
+        agents.seek_agent(step, call)
 
 
 def _conclude(step: Step, call: Call, end: events.EndedCall) -> None:
@@ -299,9 +309,8 @@ def _conclude(step: Step, call: Call, end: events.EndedCall) -> None:
     if call.phase in UNANSWERED and end.answer_class is not AnswerClass.connected:
         _move(step, call, Phase.message if end.answer_class is AnswerClass.abandoned else Phase.detecting)
     if end.answer_class is AnswerClass.connected:
-        if call.phase is not Phase.talking and end.agent is not None:
-            agents.free_of(step, call, unless=end.agent)
-            talking(step, call, end.agent)
+        if end.agent is not None:
+            _met(step, call, end.agent)
         _class(step, call, AnswerClass.connected, "remembered")
         parted(step, call)
         return

@@ -348,7 +348,7 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
         if pacer is not None and call.answer_class is None:
             pacer.observe_outcome("live", (call.answered_us - call.dialled_us) / 1e6, call.p_answer)
     if fact.phase is Phase.talking:
-        call.connected_us = state.at_us
+        call.connected_us = call.connected_us or state.at_us
     elif fact.phase is Phase.waiting and was is Phase.connecting:
         call.agent = None
     elif fact.phase is Phase.wrapping:
@@ -462,6 +462,7 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
     lead.ended = {**lead.ended, fact.disposition: lead.ended.get(fact.disposition, 0) + 1}
     if fact.event is None:
         _note(state, call, None)
+        lead.attempts -= bool(call.dialled_us)  # ordered, never dialled
         return
     _note(state, call, ContactEvent(fact.event))
     if call.disposed is not None and call.disposed.call_back_us is not None:

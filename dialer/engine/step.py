@@ -31,15 +31,15 @@ class Gate(Protocol):
 class Step:
     """What `decide` works with: the state to read, the gate to ask, and `emit` to say what follows."""
 
-    __slots__ = ("at_us", "gate", "gone", "rows", "state")
+    __slots__ = ("at_us", "gate", "rows", "state", "unsettled")
 
     def __init__(self, state: State, gate: Gate) -> None:
         self.state = state
         self.gate = gate
         self.at_us = state.at_us
         self.rows: list[Row] = []
-        #: Calls that a resync found no more: nobody is connected to them while they are being ended.
-        self.gone: frozenset[str] = frozenset()
+        #: Calls of which a resync knows better than the state does yet: nobody is connected to them.
+        self.unsettled: set[str] = set()
 
     def emit(self, record: Record, campaign: str | None = None) -> None:
         """Append a record to the journal's rows and fold it into the state."""

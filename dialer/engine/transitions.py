@@ -29,7 +29,8 @@ ALLOWED: dict[Phase, frozenset[Phase]] = {
     ),
     Phase.queued: frozenset({Phase.message, Phase.talking, Phase.wrapping, Phase.closed}),
     Phase.message: frozenset({Phase.talking, Phase.wrapping, Phase.closed}),
-    Phase.talking: frozenset({Phase.wrapping, Phase.closed}),
+    # A switch may hand a caller on to another agent.
+    Phase.talking: frozenset({Phase.talking, Phase.wrapping, Phase.closed}),
     Phase.wrapping: frozenset({Phase.closed}),
     Phase.closed: frozenset(),
 }

@@ -306,6 +306,82 @@ def test_verdict_that_ran_out_is_not_dialled():
     assert of(records, AttemptClosed)[0].disposition is Disposition.not_sent
 
 
+def test_an_attempt_that_was_never_dialled_is_not_counted():
+    floor, call_id = one_call(max_attempts=1)
+    records = floor.hear(events.NotSent, call_id=call_id, why="link_down")
+    assert of(records, AttemptClosed)[0].disposition is Disposition.not_sent
+    assert [fact.why for fact in of(records, LeadScheduled)] == ["not_sent"]
+    assert len(floor.dial()) == 1
+
+
+def test_the_switchs_last_word_on_who_has_a_caller_holds():
+    floor = Floor(people=1)
+    floor.agent("1001", "1002")
+    (call,) = floor.dial()
+    (connect,) = of(floor.hear(events.Answered, call_id=call.call_id), Connect)
+    assert connect.agent == "1001"
+    # The order crosses the switch's own queue: the caller has another agent for a moment.
+    floor.hear(events.Queued, call_id=call.call_id)
+    assert len(of(floor.hear(events.Connected, call_id=call.call_id, agent="1002"), CallClassed)) == 1
+    floor.after(0.001)
+    assert of(floor.hear(events.Connected, call_id=call.call_id, agent="1001"), CallClassed) == []
+    agents = floor.engine.state.agents
+    assert (agents["1001"].state, agents["1002"].state) == (AgentState.talking, AgentState.ready)
+    floor.after(60)
+    floor.hear(events.Ended, call_id=call.call_id, cause=Cause.normal)
+    records = floor.hear(
+        events.Disposed, agent="1001", call_id=call.call_id, disposition=Disposition.promise, amount_minor=5000
+    )
+    (closed,) = of(records, AttemptClosed)
+    assert (closed.disposition, closed.talk_us) == (Disposition.promise, 60 * SECOND + 1000)
+
+
+def two_waiting_and_one_talking():
+    """Return a floor with one agent in a talk, two kept callers and the ids of the three calls."""
+    floor = Floor(CampaignSettings(name="c", mode=Mode.power, ratio=3.0), people=3)
+    floor.agent("1001")
+    talks, first, second = (call.call_id for call in floor.dial())
+    floor.talk(talks, "1001")
+    for call_id in (first, second):
+        floor.hear(events.Answered, call_id=call_id)
+    return floor, talks, first, second
+
+
+def test_after_blindness_a_free_agent_meets_who_still_waits_and_nobody_who_does_not():
+    floor, talks, first, second = two_waiting_and_one_talking()
+    floor.hear(events.Disposed, agent="1001", call_id=talks, disposition=Disposition.dispute)
+    floor.agent("1002")  # takes the first caller
+    records = floor.hear(
+        events.Resynced,
+        node="main",
+        # The talk is over; the switch's queue gave the first caller to somebody who was not asked for.
+        calls=(
+            events.LiveCall(call_id=first, state="talking", agent="1002"),
+            events.LiveCall(call_id=second, state="up"),
+        ),
+        ended=(events.EndedCall(call_id=talks, answer_class=AnswerClass.connected, agent="1001"),),
+        agents=("1001", "1002"),
+    )
+    assert [(order.call_id, order.agent) for order in of(records, Connect)] == [(second, "1001")]
+
+
+def test_an_agent_who_went_from_caller_to_caller_while_we_were_blind_is_with_the_last():
+    floor, talks, first, second = two_waiting_and_one_talking()
+    records = floor.hear(
+        events.Resynced,
+        node="main",
+        calls=(events.LiveCall(call_id=first, state="talking", agent="1001"),),
+        ended=tuple(
+            events.EndedCall(call_id=call_id, answer_class=AnswerClass.connected, agent="1001")
+            for call_id in (talks, second)
+        ),
+        agents=("1001",),
+    )
+    assert of(records, Connect) == []
+    agent = floor.engine.state.agents["1001"]
+    assert (agent.state, agent.call_id) == (AgentState.talking, first)
+
+
 def test_after_blindness_the_node_tells_what_lives():
     floor = Floor(CampaignSettings(name="c", mode=Mode.power, ratio=5.0), people=5)
     floor.agent("1001")
