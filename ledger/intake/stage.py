@@ -7,7 +7,7 @@ So one text of SQL serves both. Whatever is staged is thrown away unless the imp
 import fcntl
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -263,14 +263,15 @@ class Stage:
 
     # ---- rows in, statements, rows out
 
-    def load(self, table: Table, rows: Sequence[Sequence[object]]) -> None:
-        """Append rows whose values are in the table's order."""
+    def load(self, table: Table, rows: list[Any]) -> None:
+        """Append rows, tuples whose values are in the table's order."""
         if not rows:
             return
         with self.connection.begin():
             if self.is_sqlite:
                 marks = ",".join("?" * len(table.columns))
-                self._driver.executemany(f"INSERT INTO {SCHEMA}.{table.name} VALUES ({marks})", rows)
+                insert = f"INSERT INTO {SCHEMA}.{table.name} VALUES ({marks})"
+                self.connection.exec_driver_sql(insert, rows)
                 return
             names = ",".join(f'"{column.name}"' for column in table.columns)
             with (
@@ -375,26 +376,26 @@ def only_import(ledger: SqlLedger, kind: str = "portfolio") -> Iterator[None]:
         When another import of the kind runs.
     """
     busy = BadInput(f"ledger: another import ({kind}) runs; wait until it has ended")
+    # Whatever stalls inside is told as of any reading.
     with ledger.reading() as connection:
-        engine = connection.engine
-        if engine.dialect.name != "sqlite":
-            lock = _IMPORT_LOCKS[kind]
-            if not connection.execute(text(f"SELECT pg_try_advisory_lock({lock})")).scalar():
-                raise busy
-            connection.commit()
-            try:
+        if connection.dialect.name == "sqlite":
+            database = Path(connection.engine.url.database or "").resolve()
+            with database.with_name(f"{database.name}-{kind}-lock").open("a") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise busy from None
                 yield
-            finally:
-                connection.execute(text(f"SELECT pg_advisory_unlock({lock})"))
-                connection.commit()
             return
-    database = Path(engine.url.database or "").resolve()
-    with database.with_name(f"{database.name}-{kind}-lock").open("a") as file:
+        lock = _IMPORT_LOCKS[kind]
+        if not connection.execute(text(f"SELECT pg_try_advisory_lock({lock})")).scalar():
+            raise busy
+        connection.commit()
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise busy from None
-        yield
+            yield
+        finally:
+            connection.execute(text(f"SELECT pg_advisory_unlock({lock})"))
+            connection.commit()
 
 
 def clear_leftovers(ledger: SqlLedger) -> None:

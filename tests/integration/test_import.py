@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from domain.errors import BadInput
+from domain.errors import BadInput, LedgerStalled
 from domain.instants import DAY, parse
 from domain.people import CapKey, ContactEvent, Debt, Dossier, Stop, StopKind
 from ledger.intake import workers
@@ -534,6 +534,15 @@ def test_a_lost_stage_is_told_and_the_file_imported_again(new_url: Callable[[str
         assert "import sample.csv again" in report.notes[0]
         with ledger.reading() as connection:
             assert connection.execute(select(func.count()).select_from(person)).scalar() == 30
+
+
+def test_a_ledger_that_stays_locked_is_told(new_url: Callable[[str], str], tmp_path: Path) -> None:
+    url, path = new_url("sqlite"), write(tmp_path / "f.csv", [row()])
+    with open_ledger(url, patience_s=0.2) as ledger, open_ledger(url) as other:
+        with other.writing(), pytest.raises(LedgerStalled, match="locked"):
+            bring(ledger, path)
+        assert not list(tmp_path.glob("*.stage"))
+        assert bring(ledger, path).added == 1
 
 
 def test_one_import_at_a_time(ledger: SqlLedger, ledger_url: str, tmp_path: Path) -> None:
