@@ -22,6 +22,7 @@ from ledger.schema import creditor, debt, person, person_phone, plan, plan_chunk
 
 #: Leads of one chunk, and so of one event.
 CHUNK = 5_000
+_NO_RANK = 2**31 - 1
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True):
@@ -97,7 +98,8 @@ def _ranked(campaign: CampaignSettings, at_us: int, zone: str) -> Select[Any]:
         shares = select(owed.c.person, share.label("share")).subquery()
         people = select(shares.c.person, (-func.max(shares.c.share)).label("place")).group_by(shares.c.person)
     else:
-        place: ColumnElement[Any] = func.min(rows.c.id)
+        # As the imports ranked them; without a rank last, in the order in which they came.
+        place: ColumnElement[Any] = func.min(func.coalesce(rows.c.rank, _NO_RANK))
         if campaign.order == "ageing":
             place = func.min(func.coalesce(rows.c.due_on, "9999-12-31"))
         elif campaign.order == "newest":
@@ -119,7 +121,7 @@ def _chosen(selection: Selection, at_us: int, zone: str) -> Select[Any]:
     query = (
         select(
             debt.c.person, debt.c.id, debt.c.balance_minor, debt.c.currency, debt.c.due_on, debt.c.first_seen_us,
-            person.c.owner,
+            debt.c.rank, person.c.owner,
         )
         .join(person, person.c.id == debt.c.person)
         .where(debt.c.state == "open", debt.c.balance_minor >= selection.min_balance_minor, reachable.exists())

@@ -16,6 +16,7 @@ from sqlalchemy import func, insert, select, update
 from domain.errors import BadInput, LedgerStalled
 from domain.instants import DAY, parse
 from domain.people import CapKey, ContactEvent, Debt, Dossier, Stop, StopKind
+from domain.settings import CampaignSettings
 from ledger.intake import workers
 from ledger.portfolio import complete_imports
 from ledger.schema import (
@@ -151,6 +152,21 @@ def test_a_sample_has_the_people_asked_for(ledger: SqlLedger, tmp_path: Path) ->
     report = bring(ledger, path)
     assert (report.rejected, report.mended, report.unknown_columns) == (0, 0, ())
     assert (report.added, report.new_people) == (accounts, 300)
+
+
+def test_a_list_in_the_creditors_own_order(ledger: SqlLedger, tmp_path: Path) -> None:
+    rows = [
+        row("A1", rank="2"),
+        row("A2"),
+        row("A3", rank="1"),
+        row("A4"),
+        row("A5", rank="9"),
+        row("A6", person="P-A5", rank="0"),
+    ]
+    bring(ledger, write(tmp_path / "f.csv", rows))
+    plan = ledger.make_plan(CampaignSettings(name="spring", order="rank"), NOW, "Europe/Madrid")
+    leads = [lead.person for event in ledger.plan_events(plan, "spring", NOW) for lead in event.leads]
+    assert leads == [person_of(ledger, account) for account in ("A5", "A3", "A1", "A2", "A4")]
 
 
 def test_people_share_numbers_and_accounts_share_people(ledger: SqlLedger, tmp_path: Path) -> None:
