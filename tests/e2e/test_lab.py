@@ -428,6 +428,53 @@ def test_a_connect_that_comes_late_takes_the_caller_out_of_the_queue(both: Both)
     both(story)
 
 
+@pytest.mark.parametrize("order", [("cadencia-connect", "1002"), ("cadencia-keep", "900")])
+def test_an_order_that_comes_too_late_leaves_the_caller_with_the_agent_of_the_queue(
+    both: Both, order: tuple[str, str]
+) -> None:
+    def story(ami: Ami) -> None:
+        call = call_id()
+        with queued_member(ami, "1001"):
+            ami.originate(call, number(Outcome.answer, talk_s=2), **QUICK)
+            ami.wait(lambda e: e["Event"] == "AgentConnect" and e["Uniqueid"] == call, "AgentConnect")
+            context, extension = order
+            ami.action("Redirect", Channel=call, Context=context, Exten=extension, Priority="1")
+            back = ami.wait(
+                lambda e: e["Event"] == "BridgeEnter" and (e["Uniqueid"], e["Context"]) == (call, "cadencia-again"),
+                "debtor on his way back",
+            )
+            ami.wait(
+                lambda e: (
+                    (e["Event"], e.get("BridgeUniqueid")) == ("BridgeEnter", back["BridgeUniqueid"])
+                    and (e["Context"], e["Exten"]) == ("cadencia-login", "1001")
+                ),
+                "the agent he had",
+            )
+            end = ended(ami, call)
+        # Kept on hold he would have been sent away before he wanted to leave.
+        assert end["Context"] == "cadencia-again"
+        assert user_events(ami, call) == ["CadenciaQueued"]
+        assert remembered(ami, call) == "connected,1001"
+
+    both(story)
+
+
+def test_a_late_keep_lets_the_caller_wait_in_the_queue_or_hear_the_message_to_its_end(both: Both) -> None:
+    def story(ami: Ami) -> None:
+        call = call_id()
+        ami.originate(call, number(Outcome.answer), ABANDON="message", GRACE_MS="150", LIMIT_MS="650")
+        told(ami, call, "CadenciaQueued")
+        ami.action("Redirect", Channel=call, Context="cadencia-keep", Exten="60000", Priority="1")
+        told(ami, call, "CadenciaAbandoned")
+        ami.action("Redirect", Channel=call, Context="cadencia-keep", Exten="60000", Priority="1")
+        ended(ami, call)
+        assert user_events(ami, call)[-1:] == ["CadenciaAbandoned"]
+        assert user_events(ami, call).count("CadenciaAbandoned") == 1
+        assert remembered(ami, call) == "message,"
+
+    both(story)
+
+
 @pytest.mark.parametrize(("how", "language"), [("message", "es"), ("message", "en"), ("hangup", "es")])
 def test_without_agents_the_limit_ends_the_wait(both: Both, how: str, language: str) -> None:
     def story(ami: Ami) -> None:
