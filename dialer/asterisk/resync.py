@@ -50,6 +50,8 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     #: `down`, `ringing`, `up`, `detecting`, `connecting`, `queued`, `talking` or `message`.
     place: str
     agent: str | None
+    #: In a bridge, where an order finds him.
+    sits: bool
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +103,7 @@ def read_channel(status: Message) -> Channel:
         place = _PLACES.get(known.get("CADENCIA_STATE", ""), "up")
         if place == "connecting" and status.get("BridgeID"):
             place, agent = "talking", known.get("CADENCIA_AGENT")
-    return Channel(call_id=status.get("Uniqueid"), place=place, agent=agent)
+    return Channel(call_id=status.get("Uniqueid"), place=place, agent=agent, sits=bool(status.get("BridgeID")))
 
 
 def read_agents(items: Collection[Message], now_s: float) -> dict[str, float]:

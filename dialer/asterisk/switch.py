@@ -5,6 +5,7 @@ The law of this file:
 - An Originate leaves once. What became of one whose answer was lost is told by the resync, and else stays unknown.
 - A node is usable from its `Resynced` on; before, the engine has not been told what lives there.
 - What is told while a resync asks is newer than what the resync hears, and wins.
+- A caller obeys one order at a time: the next waits until he has obeyed, and of several that wait the last is sent.
 """
 
 import asyncio
@@ -45,9 +46,8 @@ _EVENTS_LATE_S = 0.1
 _RING_AGAIN_S = 10.0
 #: Refusals of orders that crossed the news: the call has ended, the member is there or gone, the agent has left.
 _CROSSED = re.compile("[Cc]hannel|Already there|Interface not found|Not there|[Aa]gent")
-#: Refusal of a Redirect whose channel has not yet obeyed an earlier one, or is being hung up.
-_ON_ITS_WAY = "channel not up"
-_REDIRECT_AGAIN_S = 0.01
+#: A Redirect sent so shortly before the dialplan goes on by itself would cross it.
+_CROSSING_US = 20_000
 _BACK_OFF = exponential_delays(0.25, 10.0, random.random)
 
 log = structlog.get_logger()
@@ -174,7 +174,7 @@ class _Node:
         self._now_us = now_us
         self._open_calls = open_calls
         self._loop = asyncio.get_running_loop()
-        self._translator = Translator(self.name, stream, deliver, now_us, self._postpone)
+        self._translator = Translator(self.name, stream, deliver, now_us, self._postpone, self._released)
         #: Queues where each agent is a member.
         self._queues: dict[str, set[str]] = {}
         #: Ends of calls are asked for from here on, epoch seconds.
@@ -202,6 +202,8 @@ class _Node:
         if self._up:
             self._heard_until_s = time.time()
         self._up = False
+        for call in self._translator.calls.values():
+            call.ready, call.sent, call.held, call.untold = False, None, None, None  # the resync tells what holds
         if not self._down_told:
             self._down_told = True
             log.warning("switch_link_down", node=self.name, why=reason)
@@ -225,12 +227,17 @@ class _Node:
             case Originate():
                 action = orders.originate(order, number or "", self.settings)
                 self._request(action, partial(self._originated, order.call_id), action_id=order.call_id)
-                self._translator.call(order.call_id)
+                call = self._translator.call(order.call_id)
+                if call is not None:
+                    call.grace_us, call.limit_us = order.grace_ms * 1000, order.limit_ms * 1000
             case Connect():
                 self._redirect(order.call_id, orders.connect(order))
             case Keep():
                 self._redirect(order.call_id, orders.keep(order))
             case HangUp():
+                call = self._translator.calls.get(order.call_id)
+                if call is not None:
+                    call.held = None
                 self._request(orders.hang_up(order))
             case QueueAgent():
                 for action in orders.queue_agent(order, self._queues.get(order.agent, set())):
@@ -270,20 +277,38 @@ class _Node:
             then(response)
 
     def _redirect(self, call_id: str, action: AmiAction) -> None:
-        """Redirect a call; the last order wins."""
+        """Redirect a caller as soon as he can obey; the last order wins."""
         call = self._translator.calls.get(call_id)
-        if call is not None:
-            call.sent_to = action
+        if call is None:
+            log.debug("order_too_late", node=self.name, call_id=call_id)
+            return
+        if call.ready:
+            self._redirect_now(call_id, call, action)
+        else:
+            call.held = None if action == call.sent else action
+
+    def _redirect_now(self, call_id: str, call: Call, action: AmiAction) -> None:
+        call.held = None
+        until_us = call.orders_until_us
+        if call.place != "up" or (until_us is not None and self._now_us() >= until_us - _CROSSING_US):
+            # The switch has gone on by itself, or does so now, and tells how.
+            log.debug("order_too_late", node=self.name, call_id=call_id)
+            return
+        call.ready, call.sent = False, action
         self._request(action, partial(self._redirected, call_id, action))
 
     def _redirected(self, call_id: str, action: AmiAction, response: Message) -> None:
-        if response.refused and _ON_ITS_WAY in response.get("Message"):
-            self._later(_REDIRECT_AGAIN_S, partial(self._redirect_again, call_id, action))
-
-    def _redirect_again(self, call_id: str, action: AmiAction) -> None:
         call = self._translator.calls.get(call_id)
-        if call is not None and call.sent_to is action and call.place == "up" and self.link.is_up:
-            self._redirect(call_id, action)
+        if response.refused and call is not None and call.sent is action:
+            call.ready, call.sent = True, None
+            self._released(call_id, call)
+
+    def _released(self, call_id: str, call: Call) -> None:
+        """Send the order that waited, unless news of the caller has just led to a newer one."""
+        if call.ready and self.link.is_up:
+            call.sent = None
+            if call.held is not None:
+                self._redirect_now(call_id, call, call.held)
 
     def _originated(self, call_id: str, response: Message) -> None:
         if response.refused:
@@ -391,6 +416,8 @@ class _Node:
             else:
                 call.place = "up" if channel.place == "connecting" else channel.place
                 call.agent = channel.agent
+                call.ready = channel.sits
+                call.orders_until_us = None
         for call_id, call in list(translator.calls.items()):
             if call_id not in alive:
                 if call.half_told:

@@ -4,11 +4,16 @@ The law of this file:
 
 - A call is ours when its Uniqueid is `<stream>-<number>`; whatever else lives on the server is not ours.
 - Each thing is told once. `Ended` is the last word on a call; what comes later is not heard.
+- What asks for an order (an answer, a person detected, a refusal) is told when an order will find the caller: at his
+  BridgeEnter. Only detection's answer, which asks for none, is told before.
+- Between `Connected` and `Ended` nothing is told but another agent's `Connected`.
 - `Hangup` has the cause. An OriginateResponse that failed ends a call only when no channel ever came.
 """
 
 import re
 from collections.abc import Callable
+
+import msgspec
 
 from dialer.asterisk.causes import cause_of
 from dialer.asterisk.client import Message
@@ -41,7 +46,24 @@ _REFUSED = {"BUSY": "busy", "NOT_CONNECTED": "no_answer"}
 class Call:
     """What was heard of a call."""
 
-    __slots__ = ("agent", "bridge", "failed", "half_told", "hangup", "heard", "place", "reason", "sent_to")
+    __slots__ = (
+        "agent",
+        "bridge",
+        "failed",
+        "grace_us",
+        "half_told",
+        "hangup",
+        "heard",
+        "held",
+        "limit_at_us",
+        "limit_us",
+        "orders_until_us",
+        "place",
+        "ready",
+        "reason",
+        "sent",
+        "untold",
+    )
 
     def __init__(self) -> None:
         #: As in `LiveCall.state`, and `message`.
@@ -55,8 +77,20 @@ class Call:
         self.hangup: Message | None = None
         #: Its end waits for the other of OriginateResponse and Hangup, whose order is not fixed.
         self.half_told = False
-        #: The last order that sent it somewhere.
-        self.sent_to: AmiAction | None = None
+        #: Told at his next BridgeEnter, or before whatever comes instead.
+        self.untold: Detected | Refused | None = None
+        #: He sits in a bridge: an order will find him.
+        self.ready = False
+        #: The order that he is obeying, or obeyed last, and the one to give him next.
+        self.sent: AmiAction | None = None
+        self.held: AmiAction | None = None
+        #: The Originate's times; None when another process gave it.
+        self.grace_us: int | None = None
+        self.limit_us = 0
+        #: End of the patience, from when he first sat.
+        self.limit_at_us: int | None = None
+        #: When the dialplan goes on by itself; None when that is not known or not to be.
+        self.orders_until_us: int | None = None
         #: How many messages of it were heard.
         self.heard = 0
 
@@ -76,6 +110,8 @@ class Translator:
         Called with each event; `now_us` dates it.
     postpone
         Called with a call whose end is half told: `settle` is to be called for it within a second or two.
+    release
+        Called with a call that an order will find again, after what this means was told.
     """
 
     def __init__(
@@ -85,6 +121,7 @@ class Translator:
         tell: Callable[[AnyEvent], None],
         now_us: Callable[[], int],
         postpone: Callable[[str], None],
+        release: Callable[[str, Call], None],
     ) -> None:
         self.node = node
         self.calls: dict[str, Call] = {}
@@ -102,6 +139,7 @@ class Translator:
         self._tell = tell
         self._now_us = now_us
         self._postpone = postpone
+        self._release = release
         self._bridges: dict[str, str] = {}
         self._hear: dict[str, Callable[[Message], None]] = {
             "DialState": self._dial_state,
@@ -150,21 +188,19 @@ class Translator:
             self._tell(Progressed(at_us=self._now_us(), call_id=call_id))
 
     def _originate_response(self, message: Message) -> None:
+        if message.get("Response") != "Failure":
+            return  # a success comes before the caller can be given orders, and an agent's before AgentLogin
         call_id = message.get("ActionID")
-        failed = message.get("Response") == "Failure"
         for agent, channel_id in self.ringing_phones.items():
             if channel_id == call_id:
                 del self.ringing_phones[agent]
-                if failed:
-                    self._tell(PhoneDown(at_us=self._now_us(), agent=agent))
+                self._tell(PhoneDown(at_us=self._now_us(), agent=agent))
                 return
         call = self.call(call_id)
         if call is None:
             return
         call.reason = int(message.get("Reason", "0"))
-        if not failed:
-            self.answer(call_id, call)
-        elif call.hangup is not None:
+        if call.hangup is not None:
             self._end(call_id, call)
         else:
             call.failed = True
@@ -180,25 +216,34 @@ class Translator:
         name = message.get("UserEvent")
         call_id = message.get("CallID")
         call = self.call(call_id) if name.startswith("Cadencia") else None
-        if call is None:
+        if call is None or call.place == "talking":
+            # Talking: his agent left in the moment of joining; another from the queue, or the Hangup, tells the rest.
             return
-        # The dialplan runs beside the OriginateResponse and may be heard first.
         self.answer(call_id, call)
         at_us = self._now_us()
         if name == "CadenciaDetected":
             result = _DETECTED.get(message.get("Status"))
-            if result is not None:
+            if result == "machine":  # hung up by the dialplan
                 self._tell(Detected(at_us=at_us, call_id=call_id, result=result))
+            elif result is not None:
+                call.untold = Detected(at_us=at_us, call_id=call_id, result=result)
         elif name == "CadenciaAgentRefused":
-            call.bridge = ""
+            self._leave_bridge(call)
             why = _REFUSED.get(message.get("Status"), "gone")
-            self._tell(Refused(at_us=at_us, call_id=call_id, agent=message.get("Agent"), why=why))
+            call.untold = Refused(at_us=at_us, call_id=call_id, agent=message.get("Agent"), why=why)
         elif name == "CadenciaQueued":
+            self._tell_untold(call)
             call.place = "queued"
             self._tell(Queued(at_us=at_us, call_id=call_id))
         elif name == "CadenciaAbandoned":
+            self._tell_untold(call)
             call.place = "message"
             self._tell(Abandoned(at_us=at_us, call_id=call_id, how=message.get("How")))
+
+    def _tell_untold(self, call: Call) -> None:
+        untold, call.untold = call.untold, None
+        if untold is not None:
+            self._tell(msgspec.structs.replace(untold, at_us=self._now_us()))
 
     def _bridge_enter(self, message: Message) -> None:
         bridge = message.get("BridgeUniqueid")
@@ -206,15 +251,38 @@ class Translator:
         if self.ours(call_id):
             call = self.call(call_id)
             if call is not None:
-                self.answer(call_id, call)
-                if message.get("Context") == "cadencia-connect":
+                self._leave_bridge(call)
+                # Those who wait share one bridge of type base.
+                if message.get("BridgeType") == "basic" and message.get("Context") == "cadencia-connect":
                     call.bridge = bridge
                     self._bridges[bridge] = call_id
+                call.ready = True
+                call.orders_until_us = self._goes_on_at_us(call, message)
+                self.answer(call_id, call)
+                self._tell_untold(call)
+                self._release(call_id, call)
         elif bridge in self._bridges and message.get("Context") == "cadencia-login":
             call_id = self._bridges.pop(bridge)
             call = self.call(call_id)
             if call is not None:
                 self._connect(call_id, call, message.get("Exten"))
+
+    def _leave_bridge(self, call: Call) -> None:
+        self._bridges.pop(call.bridge, None)
+        call.bridge = ""
+
+    def _goes_on_at_us(self, call: Call, entered: Message) -> int | None:
+        """Return when the dialplan takes a caller out of the bridge that he has entered, as far as is known."""
+        now_us = self._now_us()
+        if entered.get("BridgeType") != "base":
+            return None
+        if entered.get("Context") == "cadencia-keep":
+            return now_us + int(entered.get("Exten")) * 1000
+        if call.grace_us is None:
+            return None
+        if call.limit_at_us is None:
+            call.limit_at_us = now_us + call.grace_us + call.limit_us
+        return min(now_us + call.grace_us, call.limit_at_us)
 
     def _agent_connect(self, message: Message) -> None:
         call_id = message.get("Uniqueid")
@@ -224,6 +292,7 @@ class Translator:
 
     def _connect(self, call_id: str, call: Call, agent: str) -> None:
         self.answer(call_id, call)
+        self._tell_untold(call)
         call.place, call.agent = "talking", agent
         self._tell(Connected(at_us=self._now_us(), call_id=call_id, agent=agent))
 
@@ -258,6 +327,8 @@ class Translator:
             self._end(call_id, call)
 
     def _end(self, call_id: str, call: Call) -> None:
+        call.ready = False
+        self._tell_untold(call)
         self.drop(call_id)
         self.ended[call_id] = None
         if len(self.ended) > _REMEMBERED_ENDS:

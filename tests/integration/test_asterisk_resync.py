@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from dialer.asterisk.client import AmiServer
@@ -309,32 +310,164 @@ def test_orders_over_a_link_that_is_down_are_refused() -> None:
     run(test())
 
 
-def test_a_redirect_is_sent_again_while_the_channel_is_on_its_way_and_the_last_wins() -> None:
+def enters(context: str = "cadencia-keep", extension: int = 60_000, kind: str = "base") -> bytes:
+    return event(
+        "BridgeEnter", ("Uniqueid", "floor-1"), ("ChannelState", 6), ("BridgeType", kind), ("BridgeUniqueid", "b1"),
+        ("Context", context), ("Exten", extension),
+    )  # fmt: skip
+
+
+class Waiting:
+    """A switch and the caller who waits on its only node."""
+
+    def __init__(self, server: Server, switch: AsteriskSwitch, events: list[AnyEvent]) -> None:
+        self.server = server
+        self.switch = switch
+        self.events = events
+        self._phones = iter(range(1001, 9999))
+
+    def keep(self, *orders_ms: int) -> None:
+        for for_ms in orders_ms:
+            self.switch.send(Keep(call_id="floor-1", node="main", for_ms=for_ms))
+
+    async def hear(self, *news: bytes) -> None:
+        """Let the switch hear news, and return when it has."""
+        agent = str(next(self._phones))
+        usable = event("DeviceStateChange", ("Device", f"Agent:{agent}"), ("State", "NOT_INUSE"))
+        self.server.sessions[-1].send(b"".join(news) + event("AgentLogin", ("Agent", agent)) + usable)
+        await eventually(lambda: any(isinstance(event, PhoneUp) and event.agent == agent for event in self.events))
+
+    async def sent(self) -> list[str]:
+        """Return the orders that left, of all given until now."""
+        before = len(self.server.named("Hangup"))
+        self.switch.send(HangUp(call_id="floor-99", node="main", why="test"))
+        await eventually(lambda: len(self.server.named("Hangup")) > before)
+        return [action["Exten"] for action in self.server.named("Redirect")]
+
+
+@asynccontextmanager
+async def one_waiting(bridge: str = "b0") -> AsyncIterator[Waiting]:
+    async with Server() as server:
+        server.channels = [channel("floor-1", 6, "CADENCIA_STATE=waiting", bridge=bridge)]
+        for name in ("Redirect", "Hangup"):
+            server.handlers[name] = lambda session, action: session.answer(action)
+        async with started(server) as (switch, events):
+            yield Waiting(server, switch, events)
+
+
+def test_an_order_waits_until_the_one_before_is_obeyed_and_the_last_wins() -> None:
     async def test() -> None:
-        async with Server() as server:
-            server.channels = [channel("floor-1", 6, "CADENCIA_STATE=waiting")]
-            refusals = iter([True, True, True, True])
+        async with one_waiting() as it:
+            it.keep(1000, 2000, 3000)
+            assert await it.sent() == ["1000"]
+            await it.hear(enters())
+            assert await it.sent() == ["1000", "3000"]
+            # He is on his way there: what was given between is void.
+            it.keep(2000, 3000)
+            await it.hear(enters(), enters())
+            assert await it.sent() == ["1000", "3000"]
+            it.keep(3000)
+            assert await it.sent() == ["1000", "3000", "3000"]
 
-            def redirect(session: Session, action: dict[str, str]) -> None:
-                if next(refusals, False):
-                    session.answer(action, "Error", ("Message", "Redirect failed, channel not up."))
-                else:
-                    session.answer(action)
+    run(test())
 
-            server.handlers["Redirect"] = redirect
-            async with started(server) as (switch, _):
-                switch.send(Keep(call_id="floor-1", node="main", for_ms=1000))
-                switch.send(Connect(call_id="floor-1", agent="1001", node="main"))
-                await eventually(lambda: len(server.named("Redirect")) == 5)
-                sent = [action["Context"] for action in server.named("Redirect")]
-                assert sent == ["cadencia-keep", *["cadencia-connect"] * 4]
-                # A call that has ended meanwhile is left alone.
-                refusals = iter([True])
-                server.sessions[0].send(event("Hangup", ("Uniqueid", "floor-1"), ("ChannelState", 6), ("Cause", 16)))
-                switch.send(Keep(call_id="floor-1", node="main", for_ms=1000))
-                await eventually(lambda: len(server.named("Redirect")) == 6)
-                await asyncio.sleep(0.05)
-                assert len(server.named("Redirect")) == 6
+
+def test_no_order_before_the_caller_sits() -> None:
+    async def test() -> None:
+        async with one_waiting(bridge="") as it:
+            it.keep(1000)
+            assert await it.sent() == []
+            await it.hear(enters("cadencia-answered"))
+            assert await it.sent() == ["1000"]
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        event("UserEvent", ("UserEvent", "CadenciaQueued"), ("CallID", "floor-1")),
+        event("AgentConnect", ("Uniqueid", "floor-1"), ("MemberName", "1001")),
+        event("Hangup", ("Uniqueid", "floor-1"), ("ChannelState", 6), ("Cause", 16)),
+    ],
+    ids=["queued", "talking", "ended"],
+)
+def test_what_the_switch_says_last_holds(news: bytes) -> None:
+    async def test() -> None:
+        async with one_waiting() as it:
+            it.keep(1000, 2000)
+            await it.hear(news, enters("cadencia-queue", kind="basic"))
+            it.keep(3000)
+            assert await it.sent() == ["1000"]
+
+    run(test())
+
+
+def test_hanging_up_takes_back_what_waits() -> None:
+    async def test() -> None:
+        async with one_waiting() as it:
+            it.keep(1000, 2000)
+            it.switch.send(HangUp(call_id="floor-1", node="main", why="test"))
+            await it.hear(enters())
+            assert await it.sent() == ["1000"]
+
+    run(test())
+
+
+def test_a_refused_order_makes_room_for_the_next_and_is_not_repeated() -> None:
+    async def test() -> None:
+        async with one_waiting() as it:
+            it.server.handlers["Redirect"] = lambda session, action: session.answer(
+                action, "Error", ("Message", "Redirect failed, channel not up.")
+            )
+            it.keep(1000, 2000)
+            await eventually(lambda: len(it.server.named("Redirect")) == 2)
+            await it.hear()
+            assert await it.sent() == ["1000", "2000"]
+
+    run(test())
+
+
+def test_no_order_crosses_the_end_of_the_wait() -> None:
+    async def test() -> None:
+        async with one_waiting() as it:  # its clock counts events
+            await it.hear(enters(extension=20))
+            it.keep(1000)
+            assert await it.sent() == []
+            await it.hear(enters(extension=40))
+            it.keep(1000)
+            assert await it.sent() == ["1000"]
+
+    run(test())
+
+
+def test_the_originates_times_say_when_the_grace_ends() -> None:
+    async def test() -> None:
+        async with one_waiting() as it:
+            it.server.handlers["Originate"] = lambda session, action: session.answer(action)
+            await it.hear(event("Hangup", ("Uniqueid", "floor-1"), ("ChannelState", 6), ("Cause", 16)))
+            late = msgspec.structs.replace(originate(2), grace_ms=20)
+            for order in (late, originate(3)):
+                it.switch.send(order, "600123456")
+                await it.hear(enters("cadencia-answered").replace(b"floor-1", order.call_id.encode()))
+                it.switch.send(Connect(call_id=order.call_id, agent="1001", node="main"))
+            await it.sent()
+            assert [action["Channel"] for action in it.server.named("Redirect")] == ["floor-3"]
+
+    run(test())
+
+
+def test_what_waited_when_the_link_was_lost_is_not_sent_after() -> None:
+    async def test() -> None:
+        async with one_waiting() as it:
+            it.keep(1000, 2000)
+            assert await it.sent() == ["1000"]
+            it.server.sessions[-1].writer.transport.abort()
+            await eventually(lambda: sum(isinstance(event, Resynced) for event in it.events) == 2)
+            await it.hear(enters())
+            assert await it.sent() == ["1000"]
+            it.keep(3000)
+            assert await it.sent() == ["1000", "3000"]
 
     run(test())
 

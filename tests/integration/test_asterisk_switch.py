@@ -99,6 +99,12 @@ class Bench:
         await self.heard(Answered, call_id)
         return call_id
 
+    async def kept(self, **changes: Any) -> str:
+        """Answered, and waiting for long."""
+        call_id = await self.answered(**changes)
+        self.keep(call_id)
+        return call_id
+
     def keep(self, call_id: str, for_ms: int = 20_000) -> None:
         self.switch.send(Keep(call_id=call_id, node="main", for_ms=for_ms))
 
@@ -209,7 +215,7 @@ def test_detection(lab: Lab) -> None:
 def test_connect_keep_and_a_busy_agent(lab: Lab) -> None:
     async def test() -> None:
         async with bench(node(lab)) as it:
-            first, second = await it.answered(), await it.answered()
+            first, second = await it.kept(), await it.kept()
             it.connect(first)
             assert (await it.heard(Connected, first)).agent == FIRST
             it.keep(second)
@@ -286,9 +292,7 @@ def test_a_cut_link_resyncs_what_lives_and_what_ended(lab: Lab) -> None:
         assert lab.state is not None
         async with FaultProxy(lab.state.ami_port, lab.state.address) as proxy, bench(node(lab, proxy.port)) as it:
             assert [type(event) for event in it.events[:2]] == [LinkUp, Resynced]
-            talking, waiting, served = await it.answered(), await it.answered(), await it.answered(talk_s=2.5)
-            it.keep(waiting)
-            it.keep(served)
+            talking, waiting, served = await it.kept(), await it.kept(), await it.kept(talk_s=2.5)
             it.connect(talking)
             await it.heard(Connected, talking)
             ringing = it.originate(Outcome.no_answer, ring_timeout_ms=30_000)
@@ -339,20 +343,18 @@ def wait_until(condition: Any) -> None:
 def test_a_new_process_adopts_calls_and_hears_their_ends(lab: Lab) -> None:
     async def test() -> None:
         async with bench(node(lab)) as it:
-            talking, waiting, met = await it.answered(), await it.answered(), await it.answered(talk_s=2.0)
-            it.keep(waiting)
+            up, waiting, met = await it.kept(), await it.kept(), await it.kept(talk_s=2.0)
             it.connect(met, FIRST)
             await it.heard(Connected, met)
-            it.keep(talking)
         await asyncio.to_thread(wait_until, lambda: f"{met} " not in channels(lab))
-        held = {talking, waiting, met}
+        held = {up, waiting, met}
         async with bench(node(lab), open_calls=lambda name: held) as it:
             resynced = it.of(Resynced)[0]
-            assert {call.call_id: call.state for call in resynced.calls} == {talking: "up", waiting: "up"}
+            assert {call.call_id: call.state for call in resynced.calls} == {up: "up", waiting: "up"}
             assert resynced.ended == (EndedCall(call_id=met, answer_class=AnswerClass.connected, agent=FIRST),)
-            it.connect(talking)
-            await it.heard(Connected, talking)
-            await it.hang_up(talking)
+            it.connect(up)
+            await it.heard(Connected, up)
+            await it.hang_up(up)
             await it.hang_up(waiting)
 
     run(test())
@@ -387,8 +389,7 @@ def test_few_messages_per_call(lab: Lab) -> None:
 def test_a_restart_of_asterisk(lab: Lab) -> None:
     async def test() -> None:
         async with bench(node(lab)) as it:
-            waiting, ringing = await it.answered(), it.originate(Outcome.no_answer, ring_timeout_ms=30_000)
-            it.keep(waiting)
+            waiting, ringing = await it.kept(), it.originate(Outcome.no_answer, ring_timeout_ms=30_000)
             await eventually(lambda: it.story(ringing) == ["Ringing"])
             if lab.version == 22:
                 await asyncio.to_thread(lab.restart)

@@ -6,23 +6,49 @@ import pytest
 
 from dialer.asterisk.causes import cause_of
 from dialer.asterisk.client import Message, parse
-from dialer.asterisk.translate import Translator
+from dialer.asterisk.translate import Call, Translator
 from domain.calls import Cause
-from domain.events import AnyEvent, Connected, Detected, Ended, PhoneDown, PhoneUp, Refused
+from domain.events import Answered, AnyEvent, Connected, Detected, Ended, PhoneDown, PhoneUp, Refused
 
 TRANSCRIPTS = Path(__file__).parents[2] / "integration" / "fixtures"
 
 
 class Ear:
-    """A translator, what it told, and what it wants settled."""
+    """A translator, what it told, what it wants settled, and who takes orders."""
 
     def __init__(self) -> None:
         self.told: list[AnyEvent] = []
         self.postponed: list[str] = []
-        self.translator = Translator("main", "floor", self.told.append, lambda: len(self.told), self.postponed.append)
+        #: Calls released, each with how much had been told by then.
+        self.released: list[tuple[str, int]] = []
+        self.translator = Translator(
+            "main", "floor", self.told.append, lambda: len(self.told), self.postponed.append, self._release
+        )
+
+    def _release(self, call_id: str, call: Call) -> None:
+        self.released.append((call_id, len(self.told)))
 
     def hear(self, name: str, **headers: str) -> None:
         self.translator.hear(Message(name, True, dict(headers)))
+
+    def dialplan(self, name: str, **headers: str) -> None:
+        self.hear("UserEvent", UserEvent=name, CallID="floor-1", **headers)
+
+    def waits(self, context: str = "cadencia-answered", extension: str = "s") -> None:
+        self.hear("BridgeEnter", **up(), BridgeType="base", BridgeUniqueid="all", Context=context, Exten=extension)
+
+    def joined(self, agent: str = "1001", bridge: str = "b1") -> None:
+        """Let the caller enter a bridge of his own, and an agent join him."""
+        self.hear(
+            "BridgeEnter", **up(), BridgeType="basic", BridgeUniqueid=bridge, Context="cadencia-connect", Exten=agent
+        )
+        self.joins(agent, bridge)
+
+    def joins(self, agent: str, bridge: str) -> None:
+        self.hear(
+            "BridgeEnter", Uniqueid="x.1", BridgeType="basic", BridgeUniqueid=bridge, Context="cadencia-login",
+            Exten=agent,
+        )  # fmt: skip
 
     def story(self, call_id: str = "floor-1") -> list[str]:
         return [type(event).__name__ for event in self.told if getattr(event, "call_id", None) == call_id]
@@ -113,13 +139,79 @@ def test_half_an_end_is_settled() -> None:
     ]
 
 
-def test_an_answer_is_told_even_when_its_own_news_comes_late() -> None:
+def test_an_answer_is_told_when_an_order_will_find_the_caller() -> None:
     ear = Ear()
-    ear.hear("UserEvent", UserEvent="CadenciaDetected", CallID="floor-1", Status="NOTSURE")
     ear.hear("OriginateResponse", ActionID="floor-1", Response="Success", Reason="4")
+    assert ear.told == []
+    ear.waits()
+    assert ear.told == [Answered(at_us=0, call_id="floor-1")]
+    assert ear.translator.calls["floor-1"].ready
+    assert ear.released == [("floor-1", 1)]
+    ear.waits("cadencia-keep", "1500")
+    assert ear.story() == ["Answered"]
+    assert ear.released == [("floor-1", 1)] * 2
+
+
+@pytest.mark.parametrize(("status", "result"), [("HUMAN", "human"), ("NOTSURE", "unsure")])
+def test_a_person_detected_is_told_when_an_order_will_find_him(status: str, result: str) -> None:
+    ear = Ear()
+    ear.dialplan("CadenciaAnswered")
+    assert ear.story() == ["Answered"]
+    ear.dialplan("CadenciaDetected", Status=status)
+    assert ear.story() == ["Answered"]
+    assert not ear.translator.calls["floor-1"].ready
+    ear.waits()
+    assert ear.last == Detected(at_us=1, call_id="floor-1", result=result)
+    assert ear.released == [("floor-1", 2)]
+    ear.waits("cadencia-keep", "1500")
+    assert ear.story() == ["Answered", "Detected"]
+
+
+def test_a_machine_is_told_at_once() -> None:
+    ear = Ear()
+    ear.dialplan("CadenciaAnswered")
+    ear.dialplan("CadenciaDetected", Status="MACHINE")
+    assert ear.last == Detected(at_us=1, call_id="floor-1", result="machine")
+    assert ear.released == []
+
+
+def test_who_leaves_before_he_sits_has_his_whole_story_told() -> None:
+    ear = Ear()
+    ear.dialplan("CadenciaDetected", Status="NOTSURE")
+    ear.hear("Hangup", **up(), Cause="0")
     ear.hear("Hangup", **up("floor-2"), Cause="16")
-    assert ear.story("floor-1") == ["Answered", "Detected"]
+    assert ear.story("floor-1") == ["Answered", "Detected", "Ended"]
     assert ear.story("floor-2") == ["Answered", "Ended"]
+    assert ear.released == []
+
+
+@pytest.mark.parametrize(("what", "event"), [("CadenciaQueued", "Queued"), ("CadenciaAbandoned", "Abandoned")])
+def test_what_comes_instead_of_sitting_is_told_after_the_refusal(what: str, event: str) -> None:
+    ear = Ear()
+    ear.waits()
+    ear.dialplan("CadenciaAgentRefused", Agent="1001", Status="BUSY")
+    ear.dialplan(what, How="hangup")
+    assert ear.story() == ["Answered", "Refused", event]
+
+
+def test_when_the_dialplan_goes_on_alone() -> None:
+    ear = Ear()
+    call = ear.translator.call("floor-1")
+    assert call is not None
+    ear.waits()
+    assert call.orders_until_us is None  # another process gave the Originate
+    call.grace_us, call.limit_us = 300_000, 500_000
+    ear.waits()
+    assert call.orders_until_us == 300_001
+    ear.waits("cadencia-keep", "1500")
+    assert call.orders_until_us == 1_500_001
+    ear.waits("cadencia-connect", "1001")  # after a refusal: another grace
+    assert call.orders_until_us == 300_001
+    call.limit_at_us = 200_000  # but never beyond the limit
+    ear.waits("cadencia-connect", "1001")
+    assert call.orders_until_us == 200_000
+    ear.joined()
+    assert call.orders_until_us is None
 
 
 def test_others_on_the_server_are_not_ours() -> None:
@@ -136,12 +228,46 @@ def test_others_on_the_server_are_not_ours() -> None:
 
 def test_the_agent_is_whose_channel_joins_the_bridge() -> None:
     ear = Ear()
-    caller = {**up(), "Context": "cadencia-connect", "Exten": "1001", "BridgeUniqueid": "b1"}
-    ear.hear("BridgeEnter", **caller)
-    ear.hear("BridgeEnter", Uniqueid="x.1", Context="cadencia-login", Exten="1002", BridgeUniqueid="elsewhere")
+    ear.waits()
+    ear.hear("BridgeEnter", **up(), BridgeType="basic", BridgeUniqueid="b1", Context="cadencia-connect", Exten="1001")
+    ear.joins("1002", "elsewhere")
     assert ear.story() == ["Answered"]
-    ear.hear("BridgeEnter", Uniqueid="x.2", Context="cadencia-login", Exten="1001", BridgeUniqueid="b1")
+    ear.joins("1001", "b1")
     assert ear.last == Connected(at_us=1, call_id="floor-1", agent="1001")
+
+
+def test_the_bridge_of_those_who_wait_is_nobodys() -> None:
+    ear = Ear()
+    ear.waits()
+    ear.dialplan("CadenciaAgentRefused", Agent="1001", Status="BUSY")
+    ear.waits("cadencia-connect", "1001")
+    ear.joins("1002", "all")
+    assert ear.story() == ["Answered", "Refused"]
+
+
+def test_nobody_joins_a_bridge_that_the_caller_has_left() -> None:
+    ear = Ear()
+    ear.waits()
+    ear.hear("BridgeEnter", **up(), BridgeType="basic", BridgeUniqueid="b1", Context="cadencia-connect", Exten="1001")
+    ear.dialplan("CadenciaAgentRefused", Agent="1001", Status="NOT_CONNECTED")
+    ear.joins("1001", "b1")
+    ear.waits("cadencia-connect", "1001")
+    assert ear.story() == ["Answered", "Refused"]
+
+
+def test_an_agent_who_leaves_while_joining_makes_no_impossible_story() -> None:
+    ear = Ear()
+    ear.waits()
+    ear.joined()
+    ear.dialplan("CadenciaAgentRefused", Agent="1001", Status="NOT_CONNECTED")
+    ear.waits("cadencia-connect", "1001")
+    ear.dialplan("CadenciaQueued")
+    assert ear.story() == ["Answered", "Connected"]
+    ear.hear("AgentConnect", Uniqueid="floor-1", MemberName="1002")
+    assert ear.last == Connected(at_us=2, call_id="floor-1", agent="1002")
+    ear.dialplan("CadenciaAbandoned", How="message")
+    ear.hear("Hangup", **up(), Cause="16")
+    assert ear.story() == ["Answered", "Connected", "Connected", "Ended"]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +282,10 @@ def test_the_agent_is_whose_channel_joins_the_bridge() -> None:
 )
 def test_refusals(status: str, why: str) -> None:
     ear = Ear()
-    ear.hear("UserEvent", UserEvent="CadenciaAgentRefused", CallID="floor-1", Agent="1001", Status=status)
+    ear.waits()
+    ear.dialplan("CadenciaAgentRefused", Agent="1001", Status=status)
+    assert ear.story() == ["Answered"]
+    ear.waits("cadencia-connect", "1001")
     assert ear.last == Refused(at_us=1, call_id="floor-1", agent="1001", why=why)
 
 
@@ -176,7 +305,7 @@ def test_a_phone_is_up_once_it_is_usable() -> None:
 
 def test_what_ends_after_shutdown_the_switch_ended() -> None:
     ear = Ear()
-    ear.hear("OriginateResponse", ActionID="floor-1", Response="Success", Reason="4")
+    ear.waits()
     ear.hear("Shutdown")
     ear.hear("Hangup", **up(), Cause="16")
     assert ear.last == Ended(at_us=1, call_id="floor-1", cause=Cause.switch_fail, q850=16)
