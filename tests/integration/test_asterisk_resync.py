@@ -368,6 +368,11 @@ def test_an_order_waits_until_the_one_before_is_obeyed_and_the_last_wins() -> No
             assert await it.sent() == ["1000", "3000"]
             it.keep(3000)
             assert await it.sent() == ["1000", "3000", "3000"]
+            # A hang-up takes back what waits.
+            it.keep(4000)
+            it.switch.send(HangUp(call_id="floor-1", node="main", why="test"))
+            await it.hear(enters())
+            assert await it.sent() == ["1000", "3000", "3000"]
 
     run(test())
 
@@ -398,17 +403,6 @@ def test_what_the_switch_says_last_holds(news: bytes) -> None:
             it.keep(1000, 2000)
             await it.hear(news, enters("cadencia-queue", kind="basic"))
             it.keep(3000)
-            assert await it.sent() == ["1000"]
-
-    run(test())
-
-
-def test_hanging_up_takes_back_what_waits() -> None:
-    async def test() -> None:
-        async with one_waiting() as it:
-            it.keep(1000, 2000)
-            it.switch.send(HangUp(call_id="floor-1", node="main", why="test"))
-            await it.hear(enters())
             assert await it.sent() == ["1000"]
 
     run(test())
