@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-import msgspec
 import pytest
 
 from dialer.asterisk.client import AmiServer
@@ -272,10 +271,10 @@ def test_a_user_who_may_not_ask_is_told_which_class() -> None:
     run(test())
 
 
-def originate(number: int) -> Originate:
+def originate(number: int, grace_ms: int = 300) -> Originate:
     return Originate(
         call_id=f"floor-{number}", campaign="campaign", phone=1, node="main", trunk="trunk", caller_id="",
-        ring_timeout_ms=1000, valid_until_us=0, detect=False, record=False, grace_ms=300, limit_ms=1700,
+        ring_timeout_ms=1000, valid_until_us=0, detect=False, record=False, grace_ms=grace_ms, limit_ms=1700,
         abandon="hangup", language="es",
     )  # fmt: skip
 
@@ -440,8 +439,7 @@ def test_the_originates_times_say_when_the_grace_ends() -> None:
         async with one_waiting() as it:
             it.server.handlers["Originate"] = lambda session, action: session.answer(action)
             await it.hear(event("Hangup", ("Uniqueid", "floor-1"), ("ChannelState", 6), ("Cause", 16)))
-            late = msgspec.structs.replace(originate(2), grace_ms=20)
-            for order in (late, originate(3)):
+            for order in (originate(2, grace_ms=20), originate(3)):
                 it.switch.send(order, "600123456")
                 await it.hear(enters("cadencia-answered").replace(b"floor-1", order.call_id.encode()))
                 it.switch.send(Connect(call_id=order.call_id, agent="1001", node="main"))
