@@ -8,6 +8,7 @@ Rule 4: locks are taken in the order of `ledger.reservations`: cap keys, rows, n
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,13 +27,22 @@ from ledger.intake.stage import SCHEMA as S
 from ledger.intake.stage import Stage
 from ledger.reservations import announce, bump
 
-#: A transaction should take so long: it may take 100 ms.
-_AIM_S = 0.06
-#: Others get the lock in between: they ask for it every millisecond.
-_REST_S = 0.003
 _FIRST_STEP, _LEAST_STEP, _MOST_STEP = 200, 10, 20_000
-#: Pages of SQLite's log that are carried into its file at once: a floor's commit may find itself doing it.
-_PAGES_BESIDE_A_FLOOR, _PAGES_ALONE = 1_000, 10_000
+
+
+class _Pace(NamedTuple):
+    """How an import shares SQLite's lock."""
+
+    #: A transaction should take so long: it may take 100 ms.
+    aim_s: float
+    #: Others get the lock in between: they ask for it every millisecond, where they get a processor.
+    rest_s: float
+    #: Pages of the log that are carried into the file at once: a floor's commit may find itself doing it.
+    pages: int
+
+
+_ALONE = _Pace(0.06, 0.003, 10_000)
+_BESIDE_A_FLOOR = _Pace(0.035, 0.015, 1_000)
 
 
 class Landing(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,14 +68,14 @@ def land(stage: Stage, landing: Landing, progress: Callable[[int, int], None]) -
     step = _FIRST_STEP
     done = stage.scalar("SELECT landed FROM import_file WHERE id = :file", file=landing.file)
     progress(done, landing.n)
-    alone: bool | None = None
+    pace: _Pace | None = None
     while done < landing.n:
         in_phones = done < landing.n_phones
         if done == landing.n_phones:  # a person takes many times as long as a phone
             step = min(step, _FIRST_STEP)
         last = min(done + step, landing.n_phones if in_phones else landing.n)
         began = time.perf_counter()
-        alone = _carry(stage, alone)
+        pace = _pace(stage, pace)
         with stage.writing():
             if in_phones:
                 statements.phones(done + 1, last)
@@ -75,18 +85,18 @@ def land(stage: Stage, landing: Landing, progress: Callable[[int, int], None]) -
         took_s = time.perf_counter() - began
         done = last
         progress(done, landing.n)
-        step = max(_LEAST_STEP, min(_MOST_STEP, int(step * min(1.4, max(0.3, _AIM_S / took_s)))))
-        time.sleep(_REST_S)
+        step = max(_LEAST_STEP, min(_MOST_STEP, int(step * min(1.4, max(0.3, pace.aim_s / took_s)))))
+        time.sleep(pace.rest_s)
 
 
-def _carry(stage: Stage, was_alone: bool | None) -> bool:
-    """Return whether no floor runs; let SQLite's log grow longer while it is so."""
+def _pace(stage: Stage, before: _Pace | None) -> _Pace:
+    """Return how to go on: gently while a floor runs."""
     running = stage.scalar("SELECT count(*) FROM lease WHERE expires_us > :now_us", now_us=time.time_ns() // 1000)
-    if stage.is_sqlite and was_alone is not (running == 0):
-        pages = _PAGES_BESIDE_A_FLOOR if running else _PAGES_ALONE
+    pace = _BESIDE_A_FLOOR if running else _ALONE
+    if stage.is_sqlite and pace is not before:
         with stage.connection.begin():
-            stage.execute(f"PRAGMA wal_autocheckpoint = {pages}")
-    return running == 0
+            stage.execute(f"PRAGMA wal_autocheckpoint = {pace.pages}")
+    return pace
 
 
 def _make_tables(stage: Stage) -> None:
