@@ -152,7 +152,7 @@ def import_portfolio(
                 new_phones=found.new_phones,
                 unknown_columns=columns.unknown,
                 rejects=str(rejects) if n_rejects else None,
-                notes=tuple(notes),
+                notes=(*notes, *found.notes),
             )
             if not result.landed:
                 if refused and not dry_run:

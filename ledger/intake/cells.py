@@ -64,6 +64,8 @@ def plain(text: str) -> str:
 
 def free_text(cell: str, limit: int) -> str:
     """Return text with control signs and runs of blanks as one blank."""
+    if len(cell) <= limit and "  " not in cell and cell.isprintable():
+        return cell.strip()
     text = " ".join(cell.split())
     if not text.isprintable():
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())

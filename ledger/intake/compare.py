@@ -40,6 +40,8 @@ class Found(msgspec.Struct, kw_only=True):
     new_people: int = 0
     touched_people: int = 0
     new_phones: int = 0
+    #: What the operator should know.
+    notes: list[str] = []
 
 
 # ---- expressions shared with landing: `a` is the staged account, `d` the debt, `p` the person on record
@@ -214,7 +216,13 @@ def _match(stage: Stage, given: Given, found: Found) -> None:
             JOIN {S}.number m ON m."row" = b."row" AND m.e164 = {S}.number.e164
             WHERE a."row" = {S}.number."row")
     """)
-    if given.full:
+    unread = stage.scalar(f"SELECT count(*) FROM {S}.reject WHERE whole AND account IS NULL")
+    if given.full and unread:
+        found.notes.append(
+            f"nothing was withdrawn: {unread} rejected rows do not say whose account they are; correct them and import "
+            "the full file again"
+        )
+    elif given.full:
         found.withdrawn = stage.run(f"""
             INSERT INTO {S}.withdrawal
             SELECT d.id, d.person FROM debt d JOIN creditor c ON c.id = d.creditor

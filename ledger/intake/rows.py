@@ -173,7 +173,13 @@ class Lines(msgspec.Struct):
 
 
 class _Cells:
-    """The cells of one row, and what is wrong with them so far."""
+    """The cells of one row, and what is wrong with them so far.
+
+    Parameters
+    ----------
+    texts : list of str
+        Without blanks around them, and one blank more than the file has columns: the place of absent ones.
+    """
 
     __slots__ = ("_at", "problems", "texts")
 
@@ -185,14 +191,13 @@ class _Cells:
 
     def get(self, name: str) -> str:
         """Return a cell's text, empty where the file has no such column."""
-        index = self._at.get(name)
-        return "" if index is None else self.texts[index].strip()
+        return self.texts[self._at.get(name, -1)]
 
     def take(
         self, name: str, read: Callable[Concatenate[str, Given], Value], *args: Given.args, **named: Given.kwargs
     ) -> Value | None:
         """Return what a cell says; None where it is blank or wrong."""
-        text = self.get(name)
+        text = self.texts[self._at.get(name, -1)]
         if not text:
             return None
         try:
@@ -238,12 +243,12 @@ class RowReader:
         lines = Lines()
         for row, texts in self._table.cells(piece):
             lines.n_rows += 1
-            cells = _Cells(texts, self._columns.at)
             if len(texts) == self._width:
-                self._read(lines, row, cells)
-            else:
-                cells.refuse("row", f"{len(texts)} cells", f"the header has {self._width}: check delimiters and quotes")
-                lines.rejects.append(RejectLine(row, *_told(cells.problems), json.dumps(texts), None, None, True))
+                self._read(lines, row, _Cells([*map(str.strip, texts), ""], self._columns.at))
+                continue
+            do = f"the header has {self._width}: check delimiters and quotes"
+            kept = json.dumps(texts, ensure_ascii=False)
+            lines.rejects.append(RejectLine(row, "row", f"{len(texts)} cells", do, kept, None, None, True))
         return lines
 
     # ---- kinds of rows
@@ -281,8 +286,8 @@ class RowReader:
             self._reject(lines, row, cells, cells.problems, creditor, account, whole=True)
             return
         paid = balance == 0 or (StopKind.paid in stops and stops[StopKind.paid].on)
-        if paid:
-            stops[StopKind.paid] = stops.get(StopKind.paid, Flag(True))
+        if paid and not (StopKind.paid in stops and stops[StopKind.paid].on):
+            stops[StopKind.paid] = Flag(True)
         lines.accounts.append(
             AccountLine(
                 row=row,
@@ -377,16 +382,18 @@ class RowReader:
     def _numbers(self, cells: _Cells, country: str) -> tuple[list[str], list[tuple[str, str, str]]]:
         """Return the valid numbers of a row without repetitions, and what is wrong with the others."""
         header = self._table.header
-        texts = [(header[index], cells.texts[index]) for index in self._columns.phones]
-        texts += [("phones", text) for text in _SEVERAL.split(cells.get("phones"))]
+        texts = [(header[index], cells.texts[index]) for index in self._columns.phones if cells.texts[index]]
+        if several := cells.get("phones"):
+            texts += [("phones", text.strip()) for text in _SEVERAL.split(several)]
         good: dict[str, None] = {}
         bad: list[tuple[str, str, str]] = []
         for field, text in texts:
-            if text := text.strip():
-                try:
-                    good[e164(text, country)] = None
-                except BadCell as error:
-                    bad.append((field, text, str(error)))
+            if not text:
+                continue
+            try:
+                good[e164(text, country)] = None
+            except BadCell as error:
+                bad.append((field, text, str(error)))
         return list(good), bad
 
     def _stops(self, cells: _Cells) -> dict[StopKind, Flag]:
@@ -394,7 +401,7 @@ class RowReader:
         found: dict[StopKind, Flag] = {}
         order = self._form.date_order
         for kind, index in self._columns.stops:
-            if text := cells.texts[index].strip():
+            if text := cells.texts[index]:
                 try:
                     found[StopKind(kind)] = flag(text, order)
                 except BadCell as error:

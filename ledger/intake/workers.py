@@ -4,6 +4,7 @@ Small files are read in this process. The processes are started afresh (spawn), 
 `describe` and `address_zones` have to be functions of a module.
 """
 
+import gc
 import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -98,7 +99,7 @@ class Workers:
                 yield piece.read_bytes, self._reader.read(piece)
             return
         for read_bytes, encoded in _in_order(self._pool, _read, pieces):
-            yield read_bytes, _lines.decode(encoded)
+            yield read_bytes, Lines(**_lines.decode(encoded))
 
     def describe(self, numbers: Iterable[str]) -> Iterator[list[Described]]:
         """Yield what is to be known of numbers, in order, some thousand at a time."""
@@ -110,12 +111,15 @@ class Workers:
         yield from _in_order(self._pool, _describe, listed)
 
 
-_lines = msgspec.msgpack.Decoder(Lines)
+#: `Lines` with plain tuples: named ones take longer to make than to read.
+_lines: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(dict[str, int | list[tuple[Any, ...]]])
 #: In a worker: what it calls.
 _mine: dict[str, Any] = {}
 
 
 def _start(source: Source) -> None:
+    # What is made here holds no cycles: the collector need not look so often.
+    gc.set_threshold(50_000)
     _mine["reader"] = source.reader()
     _mine["describe"] = source.describe
 

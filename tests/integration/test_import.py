@@ -290,7 +290,7 @@ def test_an_absent_column_keeps_what_is_known_and_a_blank_cell_empties_it(ledger
 
 
 def test_what_was_paid_stays_paid(ledger: SqlLedger, tmp_path: Path) -> None:
-    bring(ledger, write(tmp_path / "1.csv", [row("A1"), row("A2", pagado="sí"), row("A3", balance="0")]))
+    bring(ledger, write(tmp_path / "1.csv", [row("A1"), row("A2", pagado="sí"), row("A3", balance="0", pagado="no")]))
     assert [the_debt(ledger, one).state for one in ("A1", "A2", "A3")] == ["open", "paid", "paid"]
     assert the_debt(ledger, "A2").balance_minor == 0
     bring(ledger, write(tmp_path / "2.csv", [row("A1", pagado="sí"), row("A2"), row("A3")]), TOMORROW)
@@ -452,6 +452,17 @@ def test_a_rejected_account_is_not_withdrawn(ledger: SqlLedger, tmp_path: Path) 
     report = bring(ledger, write(tmp_path / "2.csv", [row("A1"), row("A2", balance="x")]), TOMORROW, full=True)
     assert (report.withdrawn, report.rejected) == (1, 1)
     assert [the_debt(ledger, one).state for one in ("A1", "A2", "A3")] == ["open", "open", "withdrawn"]
+
+
+def test_nothing_is_withdrawn_while_a_row_cannot_be_read(ledger: SqlLedger, tmp_path: Path) -> None:
+    bring(ledger, write(tmp_path / "1.csv", [row("A1"), row("A2"), row("A3")]))
+    path = write(tmp_path / "2.csv", [row("A1"), row("A2")])
+    path.write_text(path.read_text(encoding="utf-8").replace("P-A2", "P,A2"), encoding="utf-8")
+    report = bring(ledger, path, TOMORROW, full=True)
+    assert (report.rejected, report.withdrawn) == (1, 0)
+    assert "nothing was withdrawn" in report.notes[-1]
+    assert rejects(path)[0]["reject_do"].startswith("the header has 8")
+    assert the_debt(ledger, "A3").state == "open"
 
 
 def test_too_many_rejects_land_nothing(ledger: SqlLedger, tmp_path: Path) -> None:
