@@ -8,6 +8,7 @@ import asyncio
 import csv
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -55,6 +56,9 @@ HABITS = Habits(wrapup_s=(0.2, 1.0), p_break=0.005, break_s=5.0)
 #: Forked from a server that has imported everything: an engine is back in a moment.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload([__name__])
+
+#: Alembic keeps what it works on in a module: one at a time where floors are made in threads.
+_MIGRATING = threading.Lock()
 
 #: What a number asks for, and how its attempt may therefore end.
 EXPECTED: dict[Outcome, tuple[set[str], set[str | None]]] = {
@@ -172,7 +176,8 @@ class LabFloor:
             commit_delay_s=commit_delay_s,
         )
         write_portfolio(home / "portfolio.csv", behaviours)
-        self.ledger = open_ledger(self.url)
+        with _MIGRATING:
+            self.ledger = open_ledger(self.url)
         numbers = Numbers.load(SHIPPED)
         report = import_portfolio(
             self.ledger,
@@ -214,13 +219,9 @@ class LabFloor:
 
     def start(self) -> None:
         """Start the engine's process, under the setup of this moment."""
-        self.process = self.engine()
-
-    def engine(self) -> BaseProcess:
-        """Start an engine's process that is not the floor's own."""
-        process = _PROCESSES.Process(target=_main, args=(self.home, msgspec.json.encode(self.setup)), daemon=True)
-        process.start()
-        return process
+        setup = msgspec.json.encode(self.setup)
+        self.process = _PROCESSES.Process(target=_main, args=(self.home, setup), daemon=True)
+        self.process.start()
 
     def kill(self) -> None:
         """Kill the engine's process, as the kernel would."""

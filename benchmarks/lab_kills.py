@@ -22,7 +22,7 @@ from domain.calls import AGENT_DISPOSITIONS, NEVER_DIALLED, Disposition
 from domain.settings import CampaignSettings, Retry
 
 #: Longest life of an engine, and longest time without one.
-LIFE_S = 5.0
+LIFE_S = 4.0
 GAP_S = 1.5
 #: Attempts of one person a day by Spain's rules.
 DAILY_CAP = 2

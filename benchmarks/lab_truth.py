@@ -169,6 +169,8 @@ def _compare_memory(floor: LabFloor, calls: dict[str, Call], found: Account) -> 
         call = calls.get(call_id)
         if call is None:
             found.findings.append(f"{call_id}: the switch remembers {state}, the record knows no such call")
+        elif state == "connected" and call.answer_class is AnswerClass.abandoned and call.agent == agent:
+            continue  # met an agent after all, out of the message
         elif call.answer_class is not _CLASSES[state] or (agent and call.agent != agent):
             found.findings.append(
                 f"{call_id}: the switch remembers {state} {agent}, the record {call.answer_class} {call.agent}"
