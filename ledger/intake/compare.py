@@ -159,6 +159,7 @@ def find_accounts(stage: Stage) -> None:
 def compare(stage: Stage, given: Given) -> Found:
     """Find who has to land, and in which order."""
     found = Found()
+    stage.analyze()
     if given.kind == "accounts":
         found.repeated = drop_repeated(stage)
         _match(stage, given, found)

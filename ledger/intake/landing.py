@@ -69,11 +69,15 @@ def land(stage: Stage, landing: Landing, progress: Callable[[int, int], None]) -
     done = stage.scalar("SELECT landed FROM import_file WHERE id = :file", file=landing.file)
     progress(done, landing.n)
     pace: _Pace | None = None
+    counted = 0
     while done < landing.n:
         in_phones = done < landing.n_phones
         if done == landing.n_phones:  # a person takes many times as long as a phone
             step = min(step, _FIRST_STEP)
         last = min(done + step, landing.n_phones if in_phones else landing.n)
+        if done >= 4 * counted:
+            counted = max(1000, done)
+            stage.analyze(ledger=True)
         began = time.perf_counter()
         pace = _pace(stage, pace)
         with stage.writing():
@@ -87,6 +91,7 @@ def land(stage: Stage, landing: Landing, progress: Callable[[int, int], None]) -
         progress(done, landing.n)
         step = max(_LEAST_STEP, min(_MOST_STEP, int(step * min(1.4, max(0.3, pace.aim_s / took_s)))))
         time.sleep(pace.rest_s)
+    stage.analyze(ledger=True)
 
 
 def _pace(stage: Stage, before: _Pace | None) -> _Pace:
@@ -114,6 +119,12 @@ def _make_tables(stage: Stage) -> None:
             stage.execute(f"CREATE TEMP TABLE {table}{end}")
         stage.execute("CREATE INDEX here_debt_person ON here_debt (person)" if not stage.is_sqlite else
                       "CREATE INDEX temp.here_debt_person ON here_debt (person)")  # fmt: skip
+
+
+_NUMBERS_HERE = f"""
+    FROM here x JOIN {S}.account a ON a.ref = x.ref JOIN {S}.number n ON n."row" = a."row"
+    JOIN phone f ON f.e164 = n.e164
+"""
 
 
 class _Statements:
@@ -145,7 +156,7 @@ class _Statements:
         span = {"first": first, "last": last}
         if not self._stage.is_sqlite:
             # Few rows of a step against large tables: never read those whole.
-            for way in ("seqscan", "hashjoin", "mergejoin"):
+            for way in ("seqscan", "hashjoin", "mergejoin", "material"):
                 self._stage.execute(f"SET LOCAL enable_{way} = off")
         touched = self._touched(span)
         bump(self._stage.connection, (f"person:{person}" for person in touched))
@@ -155,8 +166,10 @@ class _Statements:
         if self._given.kind == "accounts":
             self._persons(span)
             self._debts()
-            if self._has["number"] or touched:
-                self._numbers()
+            if self._has["number"]:
+                self._link_numbers()
+            if self._given.has_phones and touched:
+                self._drop_numbers()
             if self._has["withdrawal"]:
                 self._withdrawals(span)
             if self._has["stop"]:
@@ -266,26 +279,23 @@ class _Statements:
             FROM here_debt x JOIN {S}.account a ON a."row" = x."row" WHERE x.balance_differs
         """)
 
-    def _numbers(self) -> None:
-        numbers = f"""
-            FROM here x JOIN {S}.account a ON a.ref = x.ref JOIN {S}.number n ON n."row" = a."row"
-            JOIN phone f ON f.e164 = n.e164
-        """
+    def _link_numbers(self) -> None:
         self._run(f"""
             INSERT INTO person_phone (person, phone, rank, status, source)
-            SELECT x.person, f.id, n.place, 'usable', 'import' {numbers} WHERE TRUE
+            SELECT x.person, f.id, n.place, 'usable', 'import' {_NUMBERS_HERE} WHERE TRUE
             ON CONFLICT (person, phone) DO UPDATE SET rank = excluded.rank,
                 status = CASE WHEN person_phone.status = 'withdrawn' THEN 'usable' ELSE person_phone.status END
         """)
-        if self._given.has_phones:
-            # A file that leaves an account of the person out does not speak for all its numbers.
-            self._run(f"""
-                UPDATE person_phone SET status = 'withdrawn'
-                WHERE source = 'import' AND status = 'usable' AND person IN (SELECT person FROM here WHERE NOT fresh)
-                AND NOT EXISTS (SELECT 1 {numbers} WHERE x.person = person_phone.person AND f.id = person_phone.phone)
-                AND NOT EXISTS (SELECT 1 FROM debt d WHERE d.person = person_phone.person AND d.state = 'open'
-                                AND d.id NOT IN (SELECT debt FROM here_debt))
-            """)
+
+    def _drop_numbers(self) -> None:
+        """Withdraw numbers that the file does not give any more, of people all of whose open accounts it has."""
+        self._run(f"""
+            UPDATE person_phone SET status = 'withdrawn'
+            WHERE source = 'import' AND status = 'usable' AND person IN (SELECT person FROM here WHERE NOT fresh)
+            AND NOT EXISTS (SELECT 1 {_NUMBERS_HERE} WHERE x.person = person_phone.person AND f.id = person_phone.phone)
+            AND NOT EXISTS (SELECT 1 FROM debt d WHERE d.person = person_phone.person AND d.state = 'open'
+                            AND d.id NOT IN (SELECT debt FROM here_debt))
+        """)
 
     def _withdrawals(self, span: dict[str, int]) -> None:
         gone = f"""
