@@ -31,11 +31,11 @@ _FIRST_STEP, _LEAST_STEP, _MOST_STEP = 200, 10, 20_000
 
 
 class _Pace(NamedTuple):
-    """How an import shares SQLite's lock."""
+    """How an import shares the ledger with others."""
 
     #: A transaction should take so long: it may take 100 ms.
     aim_s: float
-    #: Others get the lock in between: they ask for it every millisecond, where they get a processor.
+    #: Others get SQLite's lock in between: they ask for it every millisecond, where they get a processor.
     rest_s: float
     #: Pages of the log that are carried into the file at once: a floor's commit may find itself doing it.
     pages: int
@@ -43,6 +43,8 @@ class _Pace(NamedTuple):
 
 _ALONE = _Pace(0.06, 0.003, 10_000)
 _BESIDE_A_FLOOR = _Pace(0.035, 0.015, 1_000)
+#: PostgreSQL locks the people of a step alone.
+_NO_SHARED_LOCK = _Pace(0.08, 0.0, 0)
 
 
 class Landing(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,9 +98,11 @@ def land(stage: Stage, landing: Landing, progress: Callable[[int, int], None]) -
 
 def _pace(stage: Stage, before: _Pace | None) -> _Pace:
     """Return how to go on: gently while a floor runs."""
+    if not stage.is_sqlite:
+        return _NO_SHARED_LOCK
     running = stage.scalar("SELECT count(*) FROM lease WHERE expires_us > :now_us", now_us=time.time_ns() // 1000)
     pace = _BESIDE_A_FLOOR if running else _ALONE
-    if stage.is_sqlite and pace is not before:
+    if pace is not before:
         with stage.connection.begin():
             stage.execute(f"PRAGMA wal_autocheckpoint = {pace.pages}")
     return pace
