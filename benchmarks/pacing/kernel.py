@@ -4,8 +4,6 @@ Chance is a function of seed, quantity and counter, as in `simulation.chance`: t
 call have the same luck under every policy. All state lies in the arrays that the caller owns.
 """
 
-# ruff: noqa: PLR0913 - compiled functions take their arrays one by one
-
 import math
 from typing import Any
 
@@ -398,7 +396,7 @@ def step(
         next_call_at = calls[due[done]].ends_at if done < n_due else math.inf
         hangs_up_at = queue[0].since + rules.patience_s if s.queue else math.inf
         staff_at = staff[s.staffed, 0] if s.staffed < len(staff) else math.inf
-        first = min(min(at, next_call_at), min(hangs_up_at, staff_at))
+        first = min(at, next_call_at, hangs_up_at, staff_at)
         if first > to:
             break
         _advance(s, first, rules.day_s)

@@ -27,7 +27,7 @@ class Law(msgspec.Struct, frozen=True, kw_only=True):
     """A duration of given mean and spread."""
 
     #: `lognormal_under`: a shift, then a lognormal law cut at `end_s`; mean and cv are those of the whole.
-    family: Literal["exponential", "gamma", "lognormal", "lomax", "uniform", "constant", "lognormal_under"]
+    family: Literal["exponential", "gamma", "lognormal", "lomax", "uniform", "lognormal_under", "half_normal"]
     mean_s: float
     #: Standard deviation over mean. Of a Lomax law, which may have none, the shape is given instead.
     cv: float = 1.0
@@ -52,22 +52,13 @@ class Law(msgspec.Struct, frozen=True, kw_only=True):
         """Return the density at elapsed_s; a constant duration has none."""
         return np.asarray(_frozen(self).pdf(np.asarray(elapsed_s, dtype=np.float64)), dtype=np.float64)
 
+    def quantile(self, survival: ArrayLike) -> F8:
+        """Return the duration that is exceeded with the given chance, in (0, 1]."""
+        return np.asarray(_frozen(self).isf(np.asarray(survival, dtype=np.float64)), dtype=np.float64)
+
     def quantiles(self) -> F8:
         """Return the quantiles of u = 1 - exp(-i / QUANTILES_PER_UNIT), i = 0, 1, ... as the world draws them."""
         return _quantiles(self)
-
-
-class _Constant:
-    """The law of what is always the same."""
-
-    def __init__(self, value: float) -> None:
-        self.value = value
-
-    def sf(self, x: F8) -> F8:
-        return np.asarray(x < self.value, dtype=np.float64)
-
-    def isf(self, q: F8) -> F8:
-        return np.full_like(q, self.value)
 
 
 class _LognormalUnder:
@@ -91,9 +82,9 @@ class _LognormalUnder:
 
     def _grid(self, mu: float, sigma: float) -> tuple[F8, F8]:
         step = (self.end_s - self.shift_s) / 4000
-        x = (np.arange(4000) + 0.5) * step
-        density = stats.lognorm.pdf(x, sigma, scale=np.exp(mu))
-        return x, np.asarray(density / density.sum(), dtype=np.float64)
+        x: F8 = (np.arange(4000, dtype=np.float64) + 0.5) * step
+        density = np.asarray(stats.lognorm.pdf(x, sigma, scale=np.exp(mu)), dtype=np.float64)
+        return x, density / density.sum()
 
     def sf(self, x: F8) -> F8:
         inside = np.clip(x - self.shift_s, 0.0, self.end_s - self.shift_s)
@@ -110,8 +101,6 @@ class _LognormalUnder:
 def _frozen(law: Law) -> Any:
     mean, cv = law.mean_s, law.cv
     match law.family:
-        case "constant":
-            return _Constant(mean)
         case "lognormal_under":
             return _LognormalUnder(law)
         case "exponential":
@@ -122,6 +111,8 @@ def _frozen(law: Law) -> Any:
             return stats.lognorm(np.sqrt(np.log1p(cv**2)), scale=mean / np.sqrt(1.0 + cv**2))
         case "lomax":
             return stats.lomax(law.shape, scale=mean * (law.shape - 1.0))
+        case "half_normal":
+            return stats.halfnorm(scale=mean * np.sqrt(np.pi / 2.0))
         case "uniform":
             half = cv * mean * np.sqrt(3.0)
             return stats.uniform(mean - half, 2.0 * half)
@@ -130,6 +121,6 @@ def _frozen(law: Law) -> Any:
 @lru_cache(maxsize=256)
 def _quantiles(law: Law) -> F8:
     depth = np.arange(int(QUANTILES_PER_UNIT * QUANTILES_END) + 1) / QUANTILES_PER_UNIT
-    table = np.asarray(_frozen(law).isf(np.exp(-depth)), dtype=np.float64)
+    table = law.quantile(np.exp(-depth))
     table.setflags(write=False)
     return table

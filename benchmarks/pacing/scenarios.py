@@ -15,9 +15,10 @@ from benchmarks.pacing.laws import F8, Law
 
 HOUR = 3600.0
 
-#: Ring until answer: two seconds of set-up, then lognormal, before the ring-out at 25 s.
+#: Ring until answer: two seconds of set-up, then lognormal, before the ring-out at 25 s. Voicemail lets people go
+#: first.
 PERSON_RING = Law(family="lognormal_under", mean_s=12.0, cv=4.3 / 12.0, shift_s=2.0, end_s=25.0)
-MACHINE_RING = PERSON_RING
+MACHINE_RING = Law(family="lognormal_under", mean_s=17.0, cv=4.3 / 17.0, shift_s=2.0, end_s=25.0)
 BUSY_RING = Law(family="uniform", mean_s=2.0, cv=1.0 / (2.0 * 3.0**0.5))
 SHORT_TALK, SHORT_WRAP = Law(family="lognormal", mean_s=75.0, cv=1.0), Law(family="lognormal", mean_s=20.0, cv=0.8)
 LONG_TALK, LONG_WRAP = Law(family="lognormal", mean_s=240.0, cv=1.0), Law(family="lognormal", mean_s=45.0, cv=0.8)
@@ -59,8 +60,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     machine_detection: bool = True
     #: Time that detection takes after the answer.
     detection_s: float = 0.0
-    machine_talk: Law = Law(family="gamma", mean_s=12.0, cv=0.5)
-    machine_wrap: Law = Law(family="gamma", mean_s=5.0, cv=0.8)
+    machine_talk: Law = Law(family="gamma", mean_s=9.0, cv=0.5)
+    machine_wrap: Law = Law(family="gamma", mean_s=3.0, cv=0.8)
     #: (from_s, to_s) in which every dial fails, and at whose start every ringing call is lost.
     outages: tuple[tuple[float, float], ...] = ()
     forecast: Forecast | None = None
@@ -165,14 +166,15 @@ def _all() -> list[Scenario]:
             "lists",
             stretches=(
                 Stretch(p_live=0.40),
+                # Old numbers, then people who are out, then numbers bought in.
                 Stretch(
-                    from_s=2 * HOUR, p_live=0.15, talk_factor=0.6, machine=0.60, busy=0.05, no_answer=0.30, invalid=0.05
+                    from_s=2 * HOUR, p_live=0.15, talk_factor=0.6, machine=0.60, busy=0.10, no_answer=0.20, invalid=0.10
                 ),
                 Stretch(
-                    from_s=4 * HOUR, p_live=0.30, talk_factor=1.4, machine=0.30, busy=0.10, no_answer=0.55, invalid=0.05
+                    from_s=4 * HOUR, p_live=0.30, talk_factor=1.4, machine=0.30, busy=0.10, no_answer=0.50, invalid=0.10
                 ),
                 Stretch(
-                    from_s=6 * HOUR, p_live=0.10, talk_factor=2.0, machine=0.35, busy=0.10, no_answer=0.30, invalid=0.25
+                    from_s=6 * HOUR, p_live=0.10, talk_factor=2.0, machine=0.35, busy=0.10, no_answer=0.25, invalid=0.30
                 ),
             ),
         ),
@@ -197,7 +199,7 @@ def _all() -> list[Scenario]:
         _uneven("heavy", talk=Law(family="lomax", mean_s=120.0, shape=1.6)),
         _uneven("outages", outages=((2 * HOUR, 2 * HOUR + 1200.0), (5 * HOUR, 5 * HOUR + 2400.0))),
         _uneven("shift_end", day_s=2 * HOUR, ends_hard=True),
-        _uneven("few_lines", max_lines=40),
+        _uneven("few_lines", max_lines=26),
         _uneven("detection_3s", detection_s=3.0),
     ]
     foretold = [

@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import halfnorm
 
 from benchmarks.pacing import forecasts, kernel
-from benchmarks.pacing.laws import QUANTILES_END, QUANTILES_PER_UNIT, F8
+from benchmarks.pacing.laws import F8, Law
 from benchmarks.pacing.policy import Policy
 from benchmarks.pacing.scenarios import Scenario
 from simulation.chance import Purpose, mix
@@ -31,6 +30,8 @@ _PURPOSES = (
 )
 _MOVES = {"drifting": kernel.DRIFTING, "fading": kernel.FADING, "useless": kernel.USELESS}
 _WAIT_STEPS = 36_000
+#: |Z| of a standard normal Z.
+_HALF_NORMAL = Law(family="half_normal", mean_s=(2.0 / np.pi) ** 0.5)
 
 
 class DayResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +91,7 @@ class Day:
         self._talking_s, self._wrapping_s = np.zeros(scenario.agents), np.zeros(scenario.agents)
         self._p_next = np.zeros(LEADS_AHEAD)
         self._calls = np.zeros(0, dtype=kernel.CALL)
+        self._queue = np.zeros(0, dtype=kernel.WAITER)
         self._make_room(1024)
         # Who is there at the start is there before the first decision.
         self._run(0, 0.0)
@@ -102,13 +104,7 @@ class Day:
 
     def _make_room(self, size: int) -> None:
         """Let arrays hold this many calls in flight, and all that can happen to them in a tick."""
-        calls = np.zeros(size, dtype=kernel.CALL)
-        calls[: len(self._calls)] = self._calls
-        self._calls = calls
-        queue = np.zeros(size, dtype=kernel.WAITER)
-        if self.waiting:
-            queue[: self.waiting] = self._queue[: self.waiting]
-        self._queue = queue
+        self._calls, self._queue = _longer(self._calls, size), _longer(self._queue, size)
         self._due = np.zeros(size, dtype=np.int64)
         # A call: outcome, connected or abandoned, talk, wrap-up; an agent: comes, goes, ends talk and wrap-up.
         self._events = np.zeros(8 * size + 4 * len(self._agents) + 64, dtype=kernel.EVENT)
@@ -246,6 +242,12 @@ def _tell(policy: Policy, events: NDArray[np.void], *, foretold: bool) -> None:
             policy.observe_staff(int(value))
 
 
+def _longer(array: NDArray[np.void], size: int) -> NDArray[np.void]:
+    longer = np.zeros(size, dtype=array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
 def _tables(scenario: Scenario) -> F8:
     """Return quantiles, one row a law, in the order of `kernel`'s rows."""
     laws = (
@@ -255,9 +257,9 @@ def _tables(scenario: Scenario) -> F8:
         scenario.wrap,
         scenario.machine_talk,
         scenario.machine_wrap,
+        _HALF_NORMAL,
     )
-    depth = np.arange(int(QUANTILES_PER_UNIT * QUANTILES_END) + 1) / QUANTILES_PER_UNIT
-    return np.array([*(law.quantiles() for law in laws), halfnorm.isf(np.exp(-depth))])
+    return np.array([law.quantiles() for law in laws])
 
 
 def _lists(scenario: Scenario) -> F8:
