@@ -54,13 +54,14 @@ async def kills(floor: LabFloor, n: int, seed: int) -> int:
                 await asyncio.sleep(moments.uniform(0.0, GAP_S))
         if floor.process is None:
             floor.start()
-        await floor.until(floor.done, 180.0)
+        # Ten agents talk with a third of those whom no kill met.
+        await floor.until(floor.done, 120.0 + 0.3 * floor.n_leads)
     return done
 
 
 def rows_for(n: int, twice: bool = False) -> int:
     """Return how many rows last for n kills."""
-    return 60 + n * (9 if twice else 16)
+    return 60 + n * (9 if twice else 12)
 
 
 def run(home: Path, n: int, seed: int, *, agents: int = 10, twice: bool = False) -> tuple[int, Account]:
