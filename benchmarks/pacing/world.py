@@ -85,26 +85,28 @@ class Day:
         self._staff = np.array(staff, dtype=np.float64)
         self._agents = np.zeros(scenario.agents, dtype=kernel.AGENT)
         self._agents["until"] = np.inf
-        self._state = np.zeros(1, dtype=kernel.STATE)
+        #: Where the day stands: one record of `kernel.STATE`.
+        self.state = np.zeros(1, dtype=kernel.STATE)
         self._waits = np.zeros(_WAIT_STEPS, dtype=np.int64)
         self._minutes = np.zeros((2, int(scenario.day_s / 60.0) + 1), dtype=np.int64)
         self._talking_s, self._wrapping_s = np.zeros(scenario.agents), np.zeros(scenario.agents)
         self._p_next = np.zeros(LEADS_AHEAD)
-        self._calls = np.zeros(0, dtype=kernel.CALL)
+        #: Calls in flight, the first `state["calls"]` of them, with what will come of each: no policy may look.
+        self.calls = np.zeros(0, dtype=kernel.CALL)
         self._queue = np.zeros(0, dtype=kernel.WAITER)
         self._make_room(1024)
         # Who is there at the start is there before the first decision.
         self._run(0, 0.0)
-        self._state["ticks"] = 0
+        self.state["ticks"] = 0
 
     @property
     def at(self) -> float:
         """Seconds since the start of the shift."""
-        return float(self._state["at"][0])
+        return float(self.state["at"][0])
 
     def _make_room(self, size: int) -> None:
         """Let arrays hold this many calls in flight, and all that can happen to them in a tick."""
-        self._calls, self._queue = _longer(self._calls, size), _longer(self._queue, size)
+        self.calls, self._queue = _longer(self.calls, size), _longer(self._queue, size)
         self._due = np.zeros(size, dtype=np.int64)
         # A call: outcome, connected or abandoned, talk, wrap-up; an agent: comes, goes, ends talk and wrap-up.
         self._events = np.zeros(8 * size + 4 * len(self._agents) + 64, dtype=kernel.EVENT)
@@ -113,28 +115,28 @@ class Day:
     @property
     def free(self) -> int:
         """Agents who wait for a call."""
-        return int(self._state["free"][0])
+        return int(self.state["free"][0])
 
     @property
     def waiting(self) -> int:
         """Answered calls that wait for an agent."""
-        return int(self._state["queue"][0])
+        return int(self.state["queue"][0])
 
     @property
     def logged_in(self) -> int:
         """Agents logged in, with those who will go after their call."""
-        return int(self._state["logged_in"][0])
+        return int(self.state["logged_in"][0])
 
     @property
     def idle(self) -> bool:
         """Whether no call is in flight or waits."""
-        return not (self._state["calls"][0] or self._state["queue"][0])
+        return not (self.state["calls"][0] or self.state["queue"][0])
 
     def look(self) -> dict[str, Any]:
         """Return what a policy is shown, as the arguments of `decide`."""
-        state = self._state[0]
+        state = self.state[0]
         n_ringing, n_detecting = kernel.look(
-            self._state, self._calls, self._agents, self._ringing_s, self._shown, self._detecting_s,
+            self.state, self.calls, self._agents, self._ringing_s, self._shown, self._detecting_s,
             self._talking_s, self._wrapping_s,
         )  # fmt: skip
         seen: dict[str, Any] = {
@@ -146,7 +148,7 @@ class Day:
             "ringing_s": self._ringing_s[:n_ringing],
         }
         if self.scenario.forecast is not None:
-            kernel.look_ahead(self._state, self._rules, self._keys, self._tables, self._sights, self._p_next)
+            kernel.look_ahead(self.state, self._rules, self._keys, self._tables, self._sights, self._p_next)
             seen["p_answer"], seen["p_next"] = self._shown[:n_ringing], self._p_next
         if self.scenario.detection_s:
             seen["detecting_s"] = self._detecting_s[:n_detecting]
@@ -154,27 +156,27 @@ class Day:
 
     def step(self, dials: int) -> NDArray[np.void]:
         """Dial, go on to the next tick, and return what happened up to it, in time order, as `kernel.EVENT`."""
-        state = self._state[0]
+        state = self.state[0]
         if self.scenario.max_lines is not None:
             used = int(state["ringing"] + state["queue"] + state["talking"])
             dials = min(dials, max(0, self.scenario.max_lines - used))
         room = int(state["calls"] + state["queue"]) + dials
-        if room > len(self._calls):
+        if room > len(self.calls):
             self._make_room(2 * room)
         # From the count of ticks: a sum of steps would drift.
         return self._run(dials, (int(state["ticks"]) + 1) * self.scenario.tick_s)
 
     def _run(self, dials: int, to: float) -> NDArray[np.void]:
         kernel.step(
-            dials, to, self._state, self._rules, self._calls, self._due, self._queue, self._agents, self._events,
+            dials, to, self.state, self._rules, self.calls, self._due, self._queue, self._agents, self._events,
             self._keys, self._tables, self._lists, self._odds, self._sights, self._outages, self._staff, self._waits,
             self._minutes,
         )  # fmt: skip
-        return self._events[: self._state["events"][0]]
+        return self._events[: self.state["events"][0]]
 
     def result(self, decide_us: F8) -> DayResult:
         """Return what came of the day, given the cost of each decision."""
-        state = {name: self._state[name][0].item() for name in kernel.STATE.names or ()}
+        state = {name: self.state[name][0].item() for name in kernel.STATE.names or ()}
         answered = state["connected"] + state["abandoned"]
         window = np.lib.stride_tricks.sliding_window_view(self._minutes, min(30, self._minutes.shape[1]), axis=1)
         met, lost = window.sum(axis=2)
