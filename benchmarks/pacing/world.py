@@ -11,6 +11,7 @@ from benchmarks.pacing import forecasts, kernel
 from benchmarks.pacing.laws import F8, Law
 from benchmarks.pacing.policy import Policy
 from benchmarks.pacing.scenarios import Scenario
+from domain.errors import Broken
 from simulation.chance import Purpose, mix
 
 #: Leads whose forecasts a policy sees ahead.
@@ -108,8 +109,8 @@ class Day:
         """Let arrays hold this many calls in flight, and all that can happen to them in a tick."""
         self.calls, self._queue = _longer(self.calls, size), _longer(self._queue, size)
         self._due = np.zeros(size, dtype=np.int64)
-        # A call: outcome, connected or abandoned, talk, wrap-up; an agent: comes, goes, ends talk and wrap-up.
-        self._events = np.zeros(8 * size + 4 * len(self._agents) + 64, dtype=kernel.EVENT)
+        # A call: outcome, connected or abandoned, talk, wrap-up; an agent: ends talk and wrap-up, comes and goes.
+        self._events = np.zeros(8 * size + (2 + len(self._staff)) * len(self._agents), dtype=kernel.EVENT)
         self._ringing_s, self._shown, self._detecting_s = np.zeros(size), np.zeros(size), np.zeros(size)
 
     @property
@@ -156,6 +157,8 @@ class Day:
 
     def step(self, dials: int) -> NDArray[np.void]:
         """Dial, go on to the next tick, and return what happened up to it, in time order, as `kernel.EVENT`."""
+        if dials < 0:
+            raise Broken(f"{self.scenario.name} at {self.at} s: a policy may dial 0 calls or more, not {dials}")
         state = self.state[0]
         if self.scenario.max_lines is not None:
             used = int(state["ringing"] + state["queue"] + state["talking"])
