@@ -214,10 +214,12 @@ class Price:
 
     def __init__(self, *, limit: float, theta: float | None, agents: int, day_s: float, hard: bool) -> None:
         self._limit, self._fixed, self._agents, self._day_s, self._hard = limit, theta, agents, day_s, hard
+        self._expected = max(100.0, agents * day_s / 130.0)
         #: Per answer on the logarithm: slow where a day has many answers.
-        expected = max(100.0, agents * day_s / 130.0)
-        self._step = min(0.10, max(0.03, 60.0 / expected))
+        self._step = min(0.20, max(0.06, 120.0 / self._expected))
         self._theta = limit
+        #: How much of the threshold a hard limit leaves now.
+        self._brake = 1.0
         self.answers = 0
         self.abandoned = 0
 
@@ -229,12 +231,17 @@ class Price:
         self.answers += 1
         self.abandoned += abandoned
         remaining = self._remaining(at)
-        balance = self._limit * self.answers - self.abandoned
         if self._hard:
-            target = (self._limit * remaining + balance - self._reserve()) / max(remaining, 20.0)
+            # Four calls are held in hand till late, so that the brake is seldom needed.
+            balance = self._limit * self.answers - self.abandoned - self._reserve() - min(4.0, 0.01 * remaining)
+            target = (self._limit + balance / max(20.0, min(800.0, remaining))) * self._brake
         else:
-            # Late in the day what is left of the budget is not all spent, what is overspent is all won back.
-            target = 0.97 * self._limit + balance / max(remaining, 30.0)
+            # Late in the day what is left of the budget is not all spent; what is overspent is won back twice as fast.
+            aim = 0.97 * self._limit
+            balance = aim * self.answers - self.abandoned
+            target = aim + balance / (
+                max(remaining, 0.07 * self._expected) if balance > 0.0 else max(0.5 * remaining, 30.0)
+            )
         target = min(1.6 * self._limit, max(0.0, target))
         self._theta *= exp(self._step * (target - abandoned))
         self._theta = min(6.0 * self._limit, max(0.05 * self._limit, self._theta))
@@ -248,12 +255,12 @@ class Price:
             return self._fixed
         if not self._hard:
             return self._theta
-        ahead = self._remaining(at)
-        credit = min(0.5 * ahead, 150.0)
+        credit = min(0.5 * self._remaining(at), 150.0)
         loss = self._limit * answers_in_flight
         reserve = self._reserve() + waiting + loss + sqrt(loss)
         room = self._limit * (self.answers + credit) - self.abandoned - reserve
-        return self._theta * min(1.0, max(0.0, room) / 1.5)
+        self._brake = min(1.0, max(0.0, room) / 1.5)
+        return self._theta * self._brake
 
 
 class MarginalPacer:
