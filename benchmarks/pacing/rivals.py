@@ -1,6 +1,7 @@
 """The rivals, written afresh from their public behaviour (docs/pacing.md names the sources).
 
-Each has one knob that trades abandonment for occupancy, so that all can be compared at equal abandonment.
+Each has one knob that trades abandonment for occupancy, so that all can be compared at equal abandonment
+(`knobs` lists its values).
 """
 
 from collections import deque
@@ -91,18 +92,26 @@ class VicidialLike(Deaf):
         Count free agents alone instead of free and talking ones.
     limit : float
         Drops per human answer above which the level is cut: the knob.
+    max_level : float
+        Where the level stops: the other knob, as its operators use it.
     ends_at_s : float, s
         When the latest calling hour, 21:00, is reached.
     """
 
-    max_level: Final = 3.0
     intensity: Final = 0.0
     level_difference: Final = 0.0
 
     def __init__(
-        self, mode: VicidialMode, *, ready_only: bool, limit: float = 0.03, ends_at_s: float = 28800.0
+        self,
+        mode: VicidialMode,
+        *,
+        ready_only: bool,
+        limit: float = 0.03,
+        max_level: float = 3.0,
+        ends_at_s: float = 28800.0,
     ) -> None:
-        self.mode, self.ready_only, self.limit, self.ends_at_s = mode, ready_only, limit, ends_at_s
+        self.mode, self.ready_only, self.ends_at_s = mode, ready_only, ends_at_s
+        self.limit, self.max_level = limit, max_level
         self.level = 1.0
         self._ready: deque[int] = deque(maxlen=15)
         self._waiting: deque[int] = deque(maxlen=15)
@@ -323,9 +332,9 @@ class PiRatio(Deaf):
         On the logarithm of the ratio: per unit of the recent error, and per unit of error and answer.
     """
 
-    def __init__(self, limit: float = 0.03, *, kp: float = 2.0, ki: float = 0.15, memory: float = 100.0) -> None:
+    def __init__(self, limit: float = 0.03, *, kp: float = 3.0, ki: float = 0.1, memory: float = 100.0) -> None:
         self.limit, self.kp, self.ki, self.memory = limit, kp, ki, memory
-        self._recent, self._integral = limit, log(2.0)
+        self._recent, self._integral = limit, log(1.5)
 
     @property
     def ratio(self) -> float:
