@@ -368,8 +368,13 @@ class _Node:
         heard = {call_id: call.heard for call_id, call in translator.calls.items()}
         log.info("switch_link_up", node=self.name, restarted=restarted)
         self._deliver(LinkUp(at_us=self._now_us(), node=self.name))
+        translator.asking = True
+        translator.unheard.clear()
         snapshot = await resync.ask(self.link, self._heard_until_s)
         await asyncio.sleep(_EVENTS_LATE_S)
+        for ending in snapshot.endings:
+            if ending.call_id in translator.unheard:
+                translator.drop(ending.call_id)
         self._adopt_calls(snapshot, heard)
         self._adopt_phones(snapshot)
         self._queues = snapshot.queues
@@ -395,6 +400,7 @@ class _Node:
         self._deliver(
             Resynced(at_us=self._now_us(), node=self.name, calls=tuple(calls.values()), ended=ended, agents=agents)
         )
+        translator.end_unheard()
         for call_id, call in list(translator.calls.items()):
             if call.place == "message" and heard.get(call_id, 0) == call.heard:
                 self._deliver(Abandoned(at_us=self._now_us(), call_id=call_id, how="message"))
@@ -408,7 +414,7 @@ class _Node:
             if call_id in translator.ended:
                 continue
             call = translator.calls.setdefault(call_id, Call())
-            if call.heard != heard.get(call_id, 0):
+            if call.heard != heard.get(call_id, 0) and call_id not in translator.unheard:
                 continue
             if channel.place == "detecting":
                 # Told as news: only an answer leads the engine to wait for the detection's word.
@@ -419,7 +425,7 @@ class _Node:
                 call.ready = channel.sits
                 call.orders_until_us = None
         for call_id, call in list(translator.calls.items()):
-            if call_id not in alive:
+            if call_id not in alive and call_id not in translator.unheard:
                 if call.half_told:
                     translator.settle(call_id)
                 else:

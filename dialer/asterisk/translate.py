@@ -135,6 +135,9 @@ class Translator:
         self.ringing_phones: dict[str, str] = {}
         #: Set by a Shutdown event: what ends from now on, the switch ended.
         self.stopping = False
+        #: While a resync asks: answered calls of which the end alone was heard. What came before it, the resync tells.
+        self.asking = False
+        self.unheard: dict[str, Call] = {}
         self._ours = re.compile(rf"{re.escape(stream)}-\d+").fullmatch
         self._tell = tell
         self._now_us = now_us
@@ -303,6 +306,9 @@ class Translator:
             return
         call.hangup = message
         if message.get("ChannelState") == UP:
+            if self.asking and not call.answered:
+                self.unheard[call_id] = call
+                return
             self.answer(call_id, call)
         if call.answered or call.failed or message.get("Cause", "0") != "0":
             self._end(call_id, call)
@@ -319,6 +325,17 @@ class Translator:
         call = self.call(call_id)
         if call is not None:
             self._end(call_id, call)
+
+    def end_unheard(self) -> None:
+        """Conclude the calls whose end came while a resync asked; those that the switch's memory told have gone."""
+        self.asking = False
+        for call_id, call in self.unheard.items():
+            if self.calls.get(call_id) is call:
+                self.answer(call_id, call)
+                self._end(call_id, call)
+            else:
+                self.ended[call_id] = None
+        self.unheard.clear()
 
     def settle(self, call_id: str) -> None:
         """Conclude an end of which only half was told."""

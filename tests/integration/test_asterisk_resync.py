@@ -1,4 +1,7 @@
-"""Resync against a scripted manager: what is heard while asking wins over what was seen; refusals are told."""
+"""Resync against a scripted manager: what is heard while asking wins over what was seen; refusals are told.
+
+Over 500 lines: one scripted manager with its lists and its memory serves every story of a link that comes up.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -154,13 +157,47 @@ def test_what_is_heard_while_asking_wins() -> None:
             server.agents = [("Agents", [("Agent", "1002"), ("Status", "AGENT_IDLE"), ("LoggedInTime", 1)])]
             async with started(server) as (_, events):
                 resynced = last(events)
-                assert resynced.calls == (
-                    LiveCall(call_id="floor-2", state="talking", agent="1001"),
-                    LiveCall(call_id="floor-3", state="up"),
-                )
+                assert {call.call_id: call for call in resynced.calls} == {
+                    "floor-1": LiveCall(call_id="floor-1", state="up"),
+                    "floor-2": LiveCall(call_id="floor-2", state="talking", agent="1001"),
+                    "floor-3": LiveCall(call_id="floor-3", state="up"),
+                }
                 assert resynced.agents == ()
-                before = events[: events.index(resynced)]
-                assert [type(event) for event in before] == [LinkUp, Answered, Ended, Answered, Connected]
+                at = events.index(resynced)
+                assert [type(event) for event in events[:at]] == [LinkUp, Answered, Connected]
+                # Only his end was heard: what he did before it, the lists told.
+                assert [type(event) for event in events[at + 1 :]] == [Ended]
+
+    run(test())
+
+
+def test_who_hung_up_while_asking_is_remembered_with_his_agent() -> None:
+    async def test() -> None:
+        async with Server() as server:
+
+            def recall(session: Session, action: dict[str, str]) -> None:
+                if not server.memory:
+                    server.memory = {f"/{action['Family']}/floor-1": "connected,1006,16,1"}
+                server.recall(session, action)
+
+            def meanwhile(session: Session) -> None:
+                server.meanwhile = lambda session: None
+                for number in (1, 2):
+                    gone = ("Uniqueid", f"floor-{number}"), ("ChannelState", 6), ("Cause", 16)
+                    session.send(event("Hangup", *gone))
+
+            server.handlers["DBGetTree"] = recall
+            server.meanwhile = meanwhile
+            # The second talks when the lists are made, and is gone before the memory is read out.
+            server.channels = [channel("floor-2", 6, "CADENCIA_STATE=connected", "CADENCIA_AGENT=1002", bridge="b1")]
+            async with started(server, open_calls=lambda node: {"floor-1", "floor-2"}) as (_, events):
+                resynced = last(events)
+                assert resynced.ended == (
+                    EndedCall(call_id="floor-1", answer_class=AnswerClass.connected, agent="1006"),
+                )
+                assert resynced.calls == (LiveCall(call_id="floor-2", state="talking", agent="1002"),)
+                told = [event for event in events if isinstance(event, Answered | Ended)]
+                assert [(type(event), event.call_id) for event in told] == [(Ended, "floor-2")]
 
     run(test())
 
@@ -181,8 +218,8 @@ def test_events_may_come_a_little_after_the_lists() -> None:
             server.handlers["DBGetTree"] = recall
             async with started(server, memory_h=0.0) as (_, events):
                 assert len(recalled) == 3
-                assert [type(event) for event in events] == [LinkUp, Answered, Ended, Resynced]
-                assert last(events).calls == ()
+                assert [type(event) for event in events] == [LinkUp, Resynced, Ended]
+                assert last(events).calls == (LiveCall(call_id="floor-1", state="up"),)
 
     run(test())
 
