@@ -1,4 +1,7 @@
-"""A portfolio file on both databases: what lands, what does not, and that it may come every day."""
+"""A portfolio file on both databases: what lands, what does not, and that it may come every day.
+
+Over 500 lines: every story starts from the same file and the same two ledgers.
+"""
 
 import gzip
 import signal
