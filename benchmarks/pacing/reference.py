@@ -21,7 +21,7 @@ from benchmarks.pacing.rule import (
     freed_tables,
     still_live,
 )
-from benchmarks.pacing.scenarios import Scenario
+from benchmarks.pacing.scenarios import Scenario, Stretch
 
 #: Laws are computed afresh so often.
 _REFRESH_S: Final = 10.0
@@ -193,12 +193,17 @@ class TrueLaws:
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
+        self._stretch: Stretch | None = None
         self.refresh(0.0, np.empty(0), np.empty(0))
 
     def ready(self) -> bool:
         return True
 
     def refresh(self, at: float, talking_s: F8, wrapping_s: F8) -> None:
+        stretch = self._scenario.stretch(at)
+        if stretch is self._stretch and (self._scenario.machine_detection or not stretch.wave):
+            return
+        self._stretch = stretch
         self.live = self._scenario.live_ring_survival(_RING_EDGES, at)
         self.rest = self._scenario.rest_ring_survival(_RING_EDGES, at)
         self.talk = self._scenario.talk_survival(_GRID, at)
