@@ -346,7 +346,7 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
             call.clock_us = max(call.answered_us, state.at_us - AFTER_GREETING_MS * 1000)
         pacer = state.pacers.get(call.campaign)
         if pacer is not None and call.answer_class is None:
-            pacer.observe_outcome("live", (call.answered_us - call.dialled_us) / 1e6, call.p_answer)
+            pacer.observe_outcome("live", (call.answered_us - call.dialled_us) / 1e6, call.p_answer, at=state.shift_s())
     if fact.phase is Phase.talking:
         call.connected_us = call.connected_us or state.at_us
     elif fact.phase is Phase.waiting and was is Phase.connecting:
@@ -431,11 +431,15 @@ def _call_classed(state: State, fact: facts.CallClassed) -> None:
         case AnswerClass.machine:
             tally.machine += 1
             if pacer is not None:
-                pacer.observe_outcome("machine", (call.answered_us - call.dialled_us) / 1e6, call.p_answer)
+                pacer.observe_outcome(
+                    "machine", (call.answered_us - call.dialled_us) / 1e6, call.p_answer, at=state.shift_s()
+                )
         case AnswerClass.cut:
             tally.cut += 1
             if pacer is not None:
-                pacer.observe_outcome("machine", (call.answered_us - call.dialled_us) / 1e6, call.p_answer)
+                pacer.observe_outcome(
+                    "machine", (call.answered_us - call.dialled_us) / 1e6, call.p_answer, at=state.shift_s()
+                )
                 pacer.observe_abandoned("detection")
         case AnswerClass.lost:
             tally.lost += 1
@@ -484,7 +488,7 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
         tally.promises += 1
     paced = _PACED.get(fact.disposition)
     if paced is not None and not call.answered_us and (pacer := state.pacers.get(fact.campaign)) is not None:
-        pacer.observe_outcome(paced, (state.at_us - call.dialled_us) / 1e6, call.p_answer)
+        pacer.observe_outcome(paced, (state.at_us - call.dialled_us) / 1e6, call.p_answer, at=state.shift_s())
 
 
 # ---- agents

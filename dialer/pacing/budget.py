@@ -1,0 +1,63 @@
+"""How much risk the next call may carry, so that abandonment stays under every limit.
+
+Counts decide, not a rate measured over some minutes: the room left in each window says what share of the answers to
+come may be abandoned. Where a limit is hard, one call per free agent is dialled before the room is used up.
+"""
+
+from math import exp, inf
+from typing import NamedTuple
+
+import msgspec
+
+from dialer.pacing.settings import Limit, PacingSettings
+
+#: Risk of one more call that keeps the share of abandoned answers at a limit, as a multiple of that limit: by
+#: experiment, for large teams, and the more for a team of one.
+_RISK, _RISK_SMALL = 0.9, 0.63
+#: Answers are abandoned so far below a limit on average.
+_AIM = 0.98
+#: How strongly an abandoned call too many lowers the risk.
+_GAIN = 0.02
+_GAIN_MOST = 1.2
+#: Answers that always seem still to come: what is left late in the day is not spent at once.
+_REST = 30.0
+#: Hard limits: share and number of the answers to come that may be counted on.
+_COUNTED_ON, _COUNTED_ON_MOST = 0.5, 150.0
+
+
+class Risk(NamedTuple):
+    """What a decision may risk."""
+
+    #: Chance, tolerated, that a further call meets nobody if it is answered.
+    theta: float
+    #: Abandoned calls left under the tightest limit.
+    budget_left: float
+    #: Abandoned calls left under the tightest hard limit, counting on answers to come; infinite without one.
+    headroom: float
+
+
+class Budget(msgspec.Struct):
+    answered: int = 0
+    abandoned: int = 0
+
+    def risk(self, settings: PacingSettings, at: float, staff: int, waiting: int) -> Risk:
+        """Return the risk allowed at `at` seconds into the shift."""
+        to_come = (self.answered + 5.0) / (at + 300.0) * max(0.0, settings.day_s - at)
+        day = Limit(name="shift", share=settings.abandon_limit, hard=settings.hard)
+        risk = _RISK + _RISK_SMALL / max(1, staff)
+        theta, budget_left, headroom = inf, inf, inf
+        for limit in (day, *settings.limits):
+            answered, abandoned = limit.answered_before + self.answered, limit.abandoned_before + self.abandoned
+            budget_left = min(budget_left, limit.share * (answered + 1) - abandoned)
+            aim = _AIM * limit.share
+            balance = aim * answered - abandoned
+            # An overdrawn window is paid back by the answers to come, and what is left is spent on them.
+            share = aim + balance / (to_come + _REST)
+            share = max(0.0, min(2.0 * aim, share))
+            swing = max(-_GAIN_MOST, min(_GAIN_MOST, _GAIN * balance))
+            theta = min(theta, risk * share * exp(swing))
+            if limit.hard:
+                counted_on = min(_COUNTED_ON * to_come, _COUNTED_ON_MOST + 5.0 * staff)
+                reserve = 1.0 + waiting
+                headroom = min(headroom, limit.share * (answered + counted_on) - abandoned - reserve)
+        return Risk(theta, budget_left, headroom)

@@ -1,0 +1,453 @@
+"""The arithmetic of one decision, on arrays (decision 0015; the mathematics is in docs/pacing.md).
+
+Every function is at module level and compiled once into a cache on disk. Time runs over a fixed grid: rings in bins
+of half a second, spells of agents in bins of equal ratio around their scale, so that one table serves short and long
+talks.
+"""
+
+from math import erf, exp, log, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+#: Rings: bins of half a second up to 64 s.
+RING_BINS = 128
+RING_BIN_S = 0.5
+#: Spells: bin 0 is [0, 1/32) of the scale, then five bins to each doubling up to 32 scales; the last is open.
+SPELL_BINS = 52
+_SPELL_LOW = 1.0 / 32.0
+_SPELL_PER_OCTAVE = 5.0
+#: Tables of agents: seconds ahead (columns, one apart), ages (rows: every other edge of the bins).
+HORIZONS = 32
+AGES = SPELL_BINS // 2
+#: Times at which an answer may come that a decision looks at: midpoints of equal shares of all answers.
+MOMENTS = 8
+#: Terms up to which the distribution is exact, whatever the size of the team.
+EXACT_TERMS = 400
+
+_LN2 = log(2.0)
+_SQRT2 = sqrt(2.0)
+_SQRT2PI = 2.5066282746310002
+
+
+#: Lower edges of the bins of spells, in scales.
+EDGES = np.concatenate((np.zeros(1), _SPELL_LOW * 2.0 ** (np.arange(SPELL_BINS - 1) / _SPELL_PER_OCTAVE)))
+
+
+@njit(cache=True)
+def spell_bin(ratio: float) -> int:
+    """Return the bin of a duration given as a multiple of its scale."""
+    if ratio < _SPELL_LOW:
+        return 0
+    return min(1 + int(_SPELL_PER_OCTAVE * log(ratio / _SPELL_LOW) / _LN2), SPELL_BINS - 1)
+
+
+@njit(cache=True)
+def _cumulative_hazard(counts: Floats, out: Floats) -> None:
+    """Fill `out[b]` with the cumulative hazard at the lower edge of bin b; the last bin goes on with `out[-1]` a scale.
+
+    Parameters
+    ----------
+    counts : float64 array, shape (SPELL_BINS,)
+    out : float64 array, shape (SPELL_BINS + 1,)
+    """
+    left = 0.0
+    for b in range(SPELL_BINS):
+        left += counts[b]
+    total = left
+    out[0] = 0.0
+    for b in range(SPELL_BINS - 1):
+        left -= counts[b]
+        out[b + 1] = -log(max(left, 1e-9) / total)
+    # The open bin: as fast as the four bins before it.
+    width = EDGES[SPELL_BINS - 1] - EDGES[SPELL_BINS - 5]
+    out[SPELL_BINS] = max((out[SPELL_BINS - 1] - out[SPELL_BINS - 5]) / width, 1e-3)
+
+
+@njit(cache=True)
+def _hazard_until(hazard: Floats, ratio: float) -> float:
+    """Return the cumulative hazard at a duration given in scales: linear within a bin."""
+    b = spell_bin(ratio)
+    if b == SPELL_BINS - 1:
+        return float(hazard[b] + hazard[SPELL_BINS] * (ratio - EDGES[b]))
+    return float(hazard[b] + (hazard[b + 1] - hazard[b]) * (ratio - EDGES[b]) / (EDGES[b + 1] - EDGES[b]))
+
+
+@njit(cache=True)
+def _survivals(hazard: Floats, scale_s: float, age_s: float, out: Floats) -> None:
+    """Fill `out[h]` with the chance that a spell of this age goes on for h seconds more, for h = 0, 1, ..."""
+    b = spell_bin(age_s / scale_s)
+    start = _hazard_until(hazard, age_s / scale_s)
+    for h in range(out.size):
+        ratio = (age_s + h) / scale_s
+        while b < SPELL_BINS - 1 and ratio >= EDGES[b + 1]:
+            b += 1
+        if b == SPELL_BINS - 1:
+            until = hazard[b] + hazard[SPELL_BINS] * (ratio - EDGES[b])
+        else:
+            until = hazard[b] + (hazard[b + 1] - hazard[b]) * (ratio - EDGES[b]) / (EDGES[b + 1] - EDGES[b])
+        out[h] = exp(start - until)
+
+
+@njit(cache=True)
+def _fill(
+    talk: Floats, talk_scale_s: float, wrap: Floats, wrap_scale_s: float, talking: Floats, wrapping: Floats
+) -> None:
+    """Fill the chances that a busy agent will be free, by age (rows) and seconds ahead (columns).
+
+    `talking[i, h]` is for an agent who has talked for `EDGES[2 * i] * talk_scale_s`: talk and wrap-up must end.
+    """
+    alive = np.empty(HORIZONS)
+    done = np.empty(HORIZONS)
+    _survivals(wrap, wrap_scale_s, 0.0, alive)
+    # A talk ends half a second before the end of its second on average.
+    for h in range(HORIZONS - 1):
+        done[h] = 1.0 - 0.5 * (alive[h] + alive[h + 1])
+    for i in range(AGES):
+        _survivals(talk, talk_scale_s, EDGES[2 * i] * talk_scale_s, alive)
+        talking[i, 0] = 0.0
+        for h in range(1, HORIZONS):
+            total = 0.0
+            for t in range(1, h + 1):
+                total += (alive[t - 1] - alive[t]) * done[h - t]
+            talking[i, h] = total
+        _survivals(wrap, wrap_scale_s, EDGES[2 * i] * wrap_scale_s, alive)
+        for h in range(HORIZONS):
+            wrapping[i, h] = 1.0 - alive[h]
+
+
+@njit(cache=True)
+def _freed_by(table: Floats, age_s: float, scale_s: float, ahead_s: float) -> float:
+    """Return a chance of a table, linear between its rows and columns."""
+    ratio = age_s / scale_s
+    row = min(spell_bin(ratio) // 2, AGES - 2)
+    share = min(1.0, (ratio - EDGES[2 * row]) / (EDGES[2 * row + 2] - EDGES[2 * row]))
+    column = min(int(ahead_s), HORIZONS - 2)
+    part = min(1.0, ahead_s - column)
+    early = table[row, column] + part * (table[row, column + 1] - table[row, column])
+    late = table[row + 1, column] + part * (table[row + 1, column + 1] - table[row + 1, column])
+    return float(early + share * (late - early))
+
+
+@njit(cache=True)
+def _survival(counts: Floats, out: Floats) -> None:
+    """Fill `out[b]` with the share of rings still going at the lower edge of bin b."""
+    total = 0.0
+    for b in range(RING_BINS):
+        total += counts[b]
+    left = total
+    for b in range(RING_BINS):
+        out[b] = left / total
+        left -= counts[b]
+    out[RING_BINS] = 0.0
+
+
+@njit(cache=True)
+def _at(survival: Floats, ring_s: float) -> float:
+    """Return the share of rings still going after some seconds: linear within a bin."""
+    place = ring_s / RING_BIN_S
+    if place >= RING_BINS:
+        return 0.0
+    b = int(place)
+    return float(survival[b] + (place - b) * (survival[b + 1] - survival[b]))
+
+
+@njit(cache=True)
+def _moments(survival: Floats, out: Floats) -> None:
+    """Fill `out` with the times of the midpoints of equal shares of the answers."""
+    b = 0
+    for j in range(MOMENTS):
+        level = 1.0 - (j + 0.5) / MOMENTS
+        while b < RING_BINS - 1 and survival[b + 1] > level:
+            b += 1
+        drop = survival[b] - survival[b + 1]
+        out[j] = RING_BIN_S * (b + (survival[b] - level) / drop if drop > 0.0 else b)
+
+
+@njit(cache=True)
+def _below(mean: float, variance: float, third: float) -> float:
+    """Return P(N <= 0) of a count with these cumulants: normal, corrected for the skew and for being a count."""
+    if variance < 1e-9:
+        return 1.0 if mean < 0.5 else 0.0
+    spread = sqrt(variance)
+    x = (0.5 - mean) / spread
+    normal = 0.5 * (1.0 + erf(x / _SQRT2))
+    skew = third / (variance * spread)
+    skewed = normal - skew * (x * x - 1.0) * exp(-0.5 * x * x) / (6.0 * _SQRT2PI)
+    # The correction must not turn the order of two floors round: it is used where it is small.
+    return min(1.0, max(0.25 * normal, min(4.0 * normal, skewed)))
+
+
+@njit(cache=True)
+def _add(spread: Floats, size: int, p: float) -> None:
+    """Add one more chance to the distribution of a sum, in place."""
+    q = 1.0 - p
+    spread[size + 1] = spread[size] * p
+    for k in range(size, 0, -1):
+        spread[k] = spread[k] * q + spread[k - 1] * p
+    spread[0] *= q
+
+
+@njit(cache=True)
+def _tail(spread: Floats, size: int, most: int) -> float:
+    """Return P(sum <= most)."""
+    if most >= size:
+        return 1.0
+    total = 0.0
+    for k in range(most + 1):
+        total += spread[k]
+    return min(1.0, total)
+
+
+class Laws(NamedTuple):
+    """What is believed of calls and agents."""
+
+    #: Answers by people, and all other outcomes, by bins of seconds since the dial.
+    live: Floats
+    rest: Floats
+    #: Chance that a call is answered by a person, and the outcomes behind it.
+    p: float
+    resolved: float
+    #: Chance that a call in machine detection is a person.
+    p_detected: float
+    #: Chances to be free again, shape (AGES, HORIZONS), with the scales of their ages: see `tables`.
+    talking: Floats
+    talk_scale_s: float
+    wrapping: Floats
+    wrap_scale_s: float
+    finishing: Floats
+    finish_scale_s: float
+
+
+class Floor(NamedTuple):
+    """What is seen at a tick."""
+
+    free: int
+    waiting: int
+    #: Ages in seconds.
+    talking_s: Floats
+    wrapping_s: Floats
+    finishing_s: Floats
+    ringing_s: Floats
+    detecting: int
+    #: Chance of each ringing call and of each next lead; empty: the rate for all.
+    q_ringing: Floats
+    q_next: Floats
+    #: Shape (k, 2): seconds ahead, and share of the team that leaves then.
+    leaving: Floats
+
+
+class Bounds(NamedTuple):
+    """What a decision must keep to."""
+
+    #: Chance, tolerated, that a further call meets nobody if it is answered.
+    theta: float
+    #: Abandoned calls that a hard limit still allows; infinite without one.
+    headroom: float
+    #: How much earlier a weak lead is dialled than a strong one.
+    kappa: float
+    #: Calls that lines allow.
+    room: int
+    patience_s: float
+    #: Whether to convolve rather than approximate.
+    exact: bool
+
+
+#: What stopped a decision.
+BY_RISK, BY_ROOM = 1, 2
+
+
+@njit(cache=True)
+def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, float, float]:
+    """Return how many calls to place, and what was seen.
+
+    A further call answered at moment u_j meets nobody when N_j <= 0, with N_j = free - waiting + agents freed until
+    u_j + patience - other calls answered until u_j. Calls are added while the mean of P(N_j <= 0) over the moments is
+    at most `theta`; a lead whose own chance is q instead of p is judged against theta * (1 + kappa * (p / q - 1)).
+
+    Returns
+    -------
+    dials : int
+    stopped : int
+        BY_RISK or BY_ROOM.
+    expected_free, expected_answers : float
+        Until half of the answers to further calls have come.
+    risk : float
+        Of the next call.
+    """
+    p = laws.p
+    free, waiting, ringing_s = floor.free, floor.waiting, floor.ringing_s
+    n_detecting, p_detected = floor.detecting, laws.p_detected
+    people = np.empty(RING_BINS + 1)
+    others = np.empty(RING_BINS + 1)
+    _survival(laws.live, people)
+    _survival(laws.rest, others)
+    moments = np.empty(MOMENTS)
+    _moments(people, moments)
+    n_ringing = ringing_s.size
+    own = floor.q_ringing.size == n_ringing and n_ringing > 0
+    # Calls that already ring longer than most others' outcomes take are likelier to be people: while few outcomes are
+    # known the rate is too low without them. Only upwards: one more call in flight must never invite a further one.
+    if not own and n_ringing:
+        surplus = 0.0
+        for i in range(n_ringing):
+            s_live = _at(people, ringing_s[i])
+            s_rest = _at(others, ringing_s[i])
+            below = p * s_live + (1.0 - p) * s_rest
+            if below > 1e-12:
+                surplus += max(0.0, p * s_live / below - p)
+        p = min(0.99, p + surplus / laws.resolved)
+    # Chances by moment: answered[i, j], freed[i, j].
+    answered = np.empty((n_ringing, MOMENTS))
+    for i in range(n_ringing):
+        q = floor.q_ringing[i] if own else p
+        age = ringing_s[i]
+        s_live = _at(people, age)
+        below = q * s_live + (1.0 - q) * _at(others, age)
+        for j in range(MOMENTS):
+            if below > 1e-9:
+                answered[i, j] = q * (s_live - _at(people, age + moments[j])) / below
+            else:
+                answered[i, j] = 0.0
+    n_talking, n_wrapping, n_finishing = floor.talking_s.size, floor.wrapping_s.size, floor.finishing_s.size
+    n_busy = n_talking + n_wrapping + n_finishing
+    freed = np.empty((n_busy, MOMENTS))
+    for j in range(MOMENTS):
+        ahead = moments[j] + bounds.patience_s
+        for i in range(n_talking):
+            freed[i, j] = _freed_by(laws.talking, floor.talking_s[i], laws.talk_scale_s, ahead)
+        for i in range(n_wrapping):
+            freed[n_talking + i, j] = _freed_by(laws.wrapping, floor.wrapping_s[i], laws.wrap_scale_s, ahead)
+        for i in range(n_finishing):
+            later = _freed_by(laws.finishing, floor.finishing_s[i], laws.finish_scale_s, ahead)
+            freed[n_talking + n_wrapping + i, j] = later
+    base = np.empty(MOMENTS)
+    for j in range(MOMENTS):
+        gone = 0.0
+        for k in range(floor.leaving.shape[0]):
+            if floor.leaving[k, 0] <= moments[j] + bounds.patience_s:
+                gone += floor.leaving[k, 1]
+        stays = max(0.0, 1.0 - gone)
+        base[j] = np.floor(free * stays + 1e-9) - waiting
+        if gone > 0.0:
+            for i in range(n_busy):
+                freed[i, j] *= stays
+    # The distribution of N_j: exact for small teams, else by three cumulants.
+    n_terms = n_busy + n_ringing + n_detecting
+    exact = bounds.exact and n_terms <= EXACT_TERMS
+    width = n_terms + bounds.room + 2 if exact else 1
+    spread = np.zeros((MOMENTS, width))
+    size = n_terms
+    mean = np.empty(MOMENTS)
+    variance = np.empty(MOMENTS)
+    third = np.empty(MOMENTS)
+    risk = 0.0
+    loss = 0.0
+    for j in range(MOMENTS):
+        m, v, t = base[j], 0.0, 0.0
+        for i in range(n_busy):
+            f = freed[i, j]
+            w = f * (1.0 - f)
+            m += f
+            v += w
+            t += w * (1.0 - 2.0 * f)
+        for i in range(n_ringing):
+            a = answered[i, j]
+            w = a * (1.0 - a)
+            m -= a
+            v += w
+            t -= w * (1.0 - 2.0 * a)
+        w = p_detected * (1.0 - p_detected)
+        m -= n_detecting * p_detected
+        v += n_detecting * w
+        t -= n_detecting * w * (1.0 - 2.0 * p_detected)
+        mean[j], variance[j], third[j] = m, v, t
+        if exact:
+            line = spread[j]
+            line[0] = 1.0
+            n = 0
+            for i in range(n_busy):
+                _add(line, n, freed[i, j])
+                n += 1
+            for i in range(n_ringing):
+                _add(line, n, 1.0 - answered[i, j])
+                n += 1
+            for _ in range(n_detecting):
+                _add(line, n, 1.0 - p_detected)
+                n += 1
+            least = n_ringing + n_detecting - int(base[j])
+            risk += _tail(line, size, least)
+            short = 0.0
+            for k in range(min(least, size + 1)):
+                short += (least - k) * line[k]
+            loss = max(loss, short)
+        else:
+            risk += _below(m, v, t)
+            if v > 1e-9:
+                s = sqrt(v)
+                z = m / s
+                loss = max(loss, s * exp(-0.5 * z * z) / _SQRT2PI - m * 0.5 * (1.0 - erf(z / _SQRT2)))
+            else:
+                loss = max(loss, -m)
+    risk /= MOMENTS
+    middle = MOMENTS // 2
+    in_flight = waiting + n_detecting * p_detected
+    for i in range(n_ringing):
+        in_flight += answered[i, middle]
+    expected_free = float(free)
+    for i in range(n_busy):
+        expected_free += freed[i, middle]
+    theta = bounds.theta * min(1.0, max(0.0, bounds.headroom - loss - 1.3 * sqrt(loss)))
+    dials = 0
+    stopped = BY_RISK
+
+    while True:
+        if dials >= bounds.room:
+            stopped = BY_ROOM
+            break
+        q = floor.q_next[dials] if dials < floor.q_next.size else p
+        if risk > theta * (1.0 + bounds.kappa * (p / q - 1.0)) or theta <= 0.0:
+            break
+        dials += 1
+        risk = 0.0
+        for j in range(MOMENTS):
+            a = q * (j + 0.5) / MOMENTS
+            if exact:
+                _add(spread[j], size, 1.0 - a)
+                risk += _tail(spread[j], size + 1, n_ringing + n_detecting + dials - int(base[j]))
+            else:
+                w = a * (1.0 - a)
+                mean[j] -= a
+                variance[j] += w
+                third[j] -= w * (1.0 - 2.0 * a)
+                risk += _below(mean[j], variance[j], third[j])
+        risk /= MOMENTS
+        size += 1
+    return dials, stopped, expected_free, in_flight, risk
+
+
+@njit(cache=True)
+def believed(forecasts: Floats, p: float, offset: float, slope: float, middle: float, belief: float) -> Floats:
+    """Return forecasts set right by what came of earlier ones (see `rates.Forecasts`)."""
+    base = log(p / (1.0 - p)) + offset
+    out = np.empty(forecasts.size)
+    for i in range(forecasts.size):
+        f = min(0.999, max(0.001, forecasts[i]))
+        x = base + slope * (log(f / (1.0 - f)) - middle)
+        out[i] = belief / (1.0 + exp(-x)) + (1.0 - belief) * p
+    return out
+
+
+@njit(cache=True)
+def tables(
+    talk: Floats, talk_scale_s: float, wrap: Floats, wrap_scale_s: float, talking: Floats, wrapping: Floats
+) -> None:
+    """Fill the tables of agents from the shapes and scales of their spells."""
+    talk_hazard = np.empty(SPELL_BINS + 1)
+    wrap_hazard = np.empty(SPELL_BINS + 1)
+    _cumulative_hazard(talk, talk_hazard)
+    _cumulative_hazard(wrap, wrap_hazard)
+    _fill(talk_hazard, talk_scale_s, wrap_hazard, wrap_scale_s, talking, wrapping)

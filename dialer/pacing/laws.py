@@ -1,0 +1,110 @@
+"""Laws learned from outcomes: how long it rings, how long agents talk and wrap up.
+
+Each starts from a weak prior, so that there is a law before there is evidence, and forgets slowly.
+"""
+
+from math import exp, log
+
+import msgspec
+import numpy as np
+
+from dialer.pacing import kernel
+from dialer.pacing.kernel import Floats
+
+#: Outcomes after which an old one weighs 1/e.
+_RING_MEMORY = 3000.0
+_SHAPE_MEMORY = 2000.0
+#: Weight of the priors, in outcomes.
+_RING_PRIOR = 10.0
+_SHAPE_PRIOR = 12.0
+#: Memories of the scale: a change of list shows in the shortest, steady work is known best by the longest.
+_SCALE_MEMORIES = (25.0, 150.0, 1000.0)
+#: Chance that the best memory changes, by outcome.
+_SHARE = 0.01
+_SCALE_PRIOR = 2.0
+#: An answer is spread over neighbouring bins: people do not answer on half seconds.
+_SMOOTH = (1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9)
+
+
+def _live_prior() -> Floats:
+    """Return answers by people: gamma, mean 12 s, deviation 5 s (answers cluster at 6-10 s and 18-22 s of ringing)."""
+    at_s = (np.arange(kernel.RING_BINS) + 0.5) * kernel.RING_BIN_S
+    density = at_s**4.76 * np.exp(-at_s / 2.0833)
+    return np.asarray(_RING_PRIOR * density / density.sum())
+
+
+def _rest_prior() -> Floats:
+    """Return all other outcomes: half machines, that answer as people do, else busy at once or rung out at 25 s."""
+    counts = 0.5 * _live_prior()
+    counts[2:6] += 0.15 * _RING_PRIOR / 4
+    counts[50] += 0.35 * _RING_PRIOR
+    return np.asarray(counts)
+
+
+class Rings(msgspec.Struct):
+    """Answers by people and all other outcomes by seconds since the dial."""
+
+    live: Floats = msgspec.field(default_factory=_live_prior)
+    rest: Floats = msgspec.field(default_factory=_rest_prior)
+
+    def add(self, is_live: bool, ring_s: float) -> None:
+        """Take one outcome."""
+        place = min(kernel.RING_BINS - 1, max(0, int(ring_s / kernel.RING_BIN_S)))
+        if not is_live:
+            self.rest *= 1.0 - 1.0 / _RING_MEMORY
+            self.rest[place] += 1.0
+            return
+        self.live *= 1.0 - 1.0 / _RING_MEMORY
+        for offset, part in enumerate(_SMOOTH, start=-2):
+            self.live[min(kernel.RING_BINS - 1, max(0, place + offset))] += part
+
+
+def _shape_prior() -> Floats:
+    """Return an exponential law around its scale, the exponential of its mean logarithm."""
+    edges = np.append(kernel.EDGES, np.inf)
+    mean = exp(0.5772156649)
+    return np.asarray(_SHAPE_PRIOR * -np.diff(np.exp(-edges / mean)))
+
+
+class Spells(msgspec.Struct):
+    """How long talks or wrap-ups last: a shape with a long memory, and a scale that follows what happens now.
+
+    The scale is the exponential of the mean logarithm, which heavy tails leave in peace. Several memories of it run
+    side by side; each is believed as it has foretold (fixed share: Herbster & Warmuth, Machine Learning 32, 1998).
+    """
+
+    prior_s: float
+    shape: Floats = msgspec.field(default_factory=_shape_prior)
+    n: int = 0
+    #: Per memory: outcomes held, mean logarithm over the prior's, belief.
+    held: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_SCALE_MEMORIES))
+    means: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_SCALE_MEMORIES))
+    beliefs: list[float] = msgspec.field(default_factory=lambda: [1.0 / len(_SCALE_MEMORIES)] * len(_SCALE_MEMORIES))
+    #: Variance of a logarithm around its forecast.
+    variance: float = 1.0
+
+    def scale_s(self) -> float:
+        """Return the scale."""
+        return self.prior_s * exp(sum(b * m for b, m in zip(self.beliefs, self.means, strict=True)))
+
+    def add(self, duration_s: float) -> None:
+        """Take one finished spell."""
+        scale_s = self.scale_s()
+        place = kernel.spell_bin(max(duration_s, 0.05) / scale_s)
+        self.shape *= 1.0 - 1.0 / _SHAPE_MEMORY
+        for offset, part in ((-1, 0.25), (0, 0.5), (1, 0.25)):
+            self.shape[min(kernel.SPELL_BINS - 1, max(0, place + offset))] += part
+        self.n += 1
+        x = log(max(duration_s, 0.05) / self.prior_s)
+        forecast = log(scale_s / self.prior_s)
+        self.variance += (min(9.0, (x - forecast) ** 2) - self.variance) / min(self.n + 10.0, 300.0)
+        total = 0.0
+        for k, memory in enumerate(_SCALE_MEMORIES):
+            spread = self.variance * (1.0 + 1.0 / (self.held[k] + _SCALE_PRIOR))
+            off = min(9.0 * spread, (x - self.means[k]) ** 2)
+            self.beliefs[k] *= exp(-0.5 * off / spread) / spread**0.5
+            total += self.beliefs[k]
+            self.held[k] = self.held[k] * (1.0 - 1.0 / memory) + 1.0
+            self.means[k] += (x - self.means[k]) / (self.held[k] + _SCALE_PRIOR)
+        share = _SHARE / len(_SCALE_MEMORIES)
+        self.beliefs = [(1.0 - _SHARE) * b / total + share for b in self.beliefs]

@@ -1,0 +1,352 @@
+"""The face of pacing: what happened goes in, a number of calls comes out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+
+import msgspec
+import numpy as np
+
+from dialer.pacing import kernel
+from dialer.pacing.budget import Budget
+from dialer.pacing.kernel import Floats
+from dialer.pacing.laws import Rings, Spells
+from dialer.pacing.rates import AnswerRate, Forecasts
+from dialer.pacing.settings import PacingSettings
+
+#: Every reason that a decision can give.
+REASONS = (
+    "predicted",
+    "enough_ringing",
+    "budget",
+    "cold_start",
+    "lines",
+    "calls_per_second",
+    "trunk_failing",
+    "shift_end",
+    "no_agents",
+)
+#: Outcomes and talks seen before prediction starts; until then one call is dialled per free agent.
+_COLD_OUTCOMES, _COLD_TALKS = 20, 3
+#: Standard errors by which the answer rate is taken too high: too many answers harm people, too few idle agents.
+_CAUTION = 1.0
+#: Teams up to this size are convolved exactly.
+_EXACT_STAFF = 45
+_MOST = 1000
+#: A weak lead is dialled earlier and a strong one kept longer: for all teams, and more for a team of one.
+_TASTE, _TASTE_SMALL = 0.2, 0.9
+#: A trunk is taken for dead at these odds, and probed at growing intervals.
+_DEAD_ODDS = log(1e5)
+_PROBE_FIRST_S, _PROBE_MOST_S = 2.0, 60.0
+#: Leavers so far ahead matter to the calls of now.
+_AHEAD_S = 60.0
+_EMPTY = np.empty(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A number of calls, the binding reason, and the figures behind it."""
+
+    dials: int
+    #: One of `REASONS`.
+    reason: str
+    #: Agents free now and freed, and calls answered, until half of the new calls' answers have come.
+    expected_free: float
+    expected_answers: float
+    #: Abandoned calls left under the tightest limit.
+    budget_left: float
+    #: Chance that one more call, if answered, would meet nobody; and the chance that is tolerated.
+    risk: float = 0.0
+    tolerated: float = 0.0
+    #: Chance that a call is answered by a person.
+    p_answer: float = 0.0
+
+
+class _Trunk(msgspec.Struct):
+    """Whether calls fail as only a dead trunk lets them fail."""
+
+    #: Evidence for a dead trunk, log odds, never below 0.
+    score: float = 0.0
+    #: Failures since the last call that did not fail, not yet taken for outcomes.
+    held: list[float] = []
+    dead: bool = False
+    probes: int = 0
+    failed_at: float = 0.0
+    failed: float = 1.0
+    seen: float = 20.0
+
+
+class _Memory(msgspec.Struct):
+    """All that was learned."""
+
+    rings: Rings
+    rate: AnswerRate
+    forecasts: Forecasts
+    talk: Spells
+    wrap: Spells
+    finish: Spells
+    budget: Budget
+    trunk: _Trunk
+    #: Persons and machines among answers, for calls in detection.
+    live: float = 2.0
+    machine: float = 2.0
+    staff: int = 0
+
+
+def _encode(array: object) -> bytes:
+    assert isinstance(array, np.ndarray)
+    return array.tobytes()
+
+
+def _decode(kind: type, blob: bytes) -> object:
+    return np.frombuffer(blob, dtype=np.float64).copy()
+
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_encode)
+_DECODER = msgspec.msgpack.Decoder(_Memory, dec_hook=_decode)
+
+
+class Pacer:
+    """Learns from outcomes and decides the number of calls to place.
+
+    Parameters
+    ----------
+    settings : PacingSettings
+    """
+
+    def __init__(self, settings: PacingSettings) -> None:
+        self.settings = settings
+        #: Of the last decision. Not part of what was learned: a record that is folded decides nothing.
+        self._at = 0.0
+        self._memory = _Memory(
+            rings=Rings(),
+            rate=AnswerRate(),
+            forecasts=Forecasts(),
+            talk=Spells(prior_s=60.0),
+            wrap=Spells(prior_s=12.0),
+            finish=Spells(prior_s=10.0),
+            budget=Budget(),
+            trunk=_Trunk(held=[]),
+            staff=settings.agents,
+        )
+        shape = (kernel.AGES, kernel.HORIZONS)
+        self._talking, self._wrapping, self._finishing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._tabled = (-1, -1, -1)
+
+    # ---- learning
+
+    def observe_outcome(
+        self, kind: str, ring_s: float, p_answer: float | None = None, *, at: float | None = None
+    ) -> None:
+        """Take how a call ended.
+
+        Parameters
+        ----------
+        kind : str
+            `live`, `machine`, `busy`, `no_answer` or `failed`.
+        ring_s : float, s
+            From the dial to the outcome.
+        p_answer : float in [0, 1], optional
+            The forecast that the call had.
+        at : float, s, optional
+            When, since the start of the shift; without it the last decision's time.
+        """
+        memory = self._memory
+        trunk = memory.trunk
+        if kind == "failed":
+            trunk.failed_at = self._at if at is None else at
+            trunk.score = min(3.0 * _DEAD_ODDS, trunk.score + log(0.9 * trunk.seen / trunk.failed))
+            if trunk.dead:
+                trunk.probes += 1
+                return
+            trunk.held.append(ring_s)
+            if trunk.score >= _DEAD_ODDS:
+                # These failures tell about the trunk and not about the people.
+                trunk.dead, trunk.probes = True, 0
+                trunk.held.clear()
+            return
+        trunk.score = 0.0
+        trunk.dead = False
+        for held_s in trunk.held:
+            self._learn("failed", held_s, None)
+        trunk.failed += len(trunk.held)
+        trunk.seen += len(trunk.held) + 1
+        trunk.held.clear()
+        self._learn(kind, ring_s, p_answer)
+
+    def _learn(self, kind: str, ring_s: float, p_answer: float | None) -> None:
+        memory = self._memory
+        is_live = kind == "live"
+        if p_answer is not None:
+            memory.forecasts.add(is_live, p_answer, memory.rate.value()[0])
+        memory.rate.add(is_live)
+        memory.rings.add(is_live, ring_s)
+        if is_live:
+            memory.live += 1.0
+        elif kind == "machine":
+            memory.machine += 1.0
+
+    def observe_connected(self, wait_s: float) -> None:
+        """Take that a person met an agent after a wait."""
+        self._memory.budget.answered += 1
+
+    def observe_abandoned(self, kind: str = "no_agent") -> None:
+        """Take that a person met nobody: `no_agent`, `lost` in the switch, or cut by `detection`."""
+        if kind in self.settings.counted:
+            self._memory.budget.answered += 1
+            self._memory.budget.abandoned += 1
+
+    def observe_talk(self, duration_s: float) -> None:
+        """Take the length of a conversation."""
+        self._memory.talk.add(duration_s)
+
+    def observe_wrap(self, duration_s: float) -> None:
+        """Take the length of a wrap-up."""
+        self._memory.wrap.add(duration_s)
+
+    def observe_finish(self, duration_s: float) -> None:
+        """Take how long an agent still talked after the signal that the talk was about to end."""
+        self._memory.finish.add(duration_s)
+
+    def observe_staff(self, agents: int) -> None:
+        """Take how many agents work for this campaign now."""
+        self._memory.staff = agents
+
+    # ---- deciding
+
+    def decide(
+        self,
+        at: float,
+        free: int,
+        waiting: int,
+        talking_s: Sequence[float] | Floats,
+        wrapping_s: Sequence[float] | Floats,
+        ringing_s: Sequence[float] | Floats,
+        p_answer: Sequence[float] | Floats | None = None,
+        p_next: Sequence[float] | Floats | None = None,
+        detecting_s: Sequence[float] | Floats | None = None,
+        *,
+        finishing_s: Sequence[float] | Floats | None = None,
+    ) -> Decision:
+        memory, settings = self._memory, self.settings
+        self._at = at
+        talking, wrapping, ringing = _array(talking_s), _array(wrapping_s), _array(ringing_s)
+        finishing = _EMPTY if finishing_s is None else _array(finishing_s)
+        n_detecting = 0 if detecting_s is None else len(detecting_s)
+        in_flight = ringing.size + waiting + n_detecting
+        one_each = max(0, free - in_flight)
+        room, full = _MOST, "lines"
+        if settings.max_lines is not None:
+            room = min(room, settings.max_lines - in_flight - talking.size - finishing.size)
+        if settings.calls_per_second is not None:
+            per_tick = max(1, round(settings.calls_per_second * settings.tick_s))
+            if per_tick < room:
+                room, full = per_tick, "calls_per_second"
+        room = max(0, room)
+        allowed = memory.budget.risk(settings, at, memory.staff, waiting)
+        rate, error, resolved = memory.rate.value()
+        p = min(0.99, rate + _CAUTION * error)
+
+        def answer(dials: int, reason: str, free_soon: float, answers: float, risk: float = 0.0) -> Decision:
+            if dials > room:
+                dials, reason = room, full
+            return Decision(dials, reason, free_soon, answers, allowed.budget_left, risk, allowed.theta, rate)
+
+        n_staff = free + talking.size + wrapping.size + finishing.size
+        if memory.trunk.dead:
+            wait_s = min(_PROBE_MOST_S, _PROBE_FIRST_S * 2.0 ** min(memory.trunk.probes, 10))
+            probe = free > 0 and not ringing.size and at - memory.trunk.failed_at >= wait_s
+            return answer(int(probe), "trunk_failing", float(free), float(in_flight))
+        if not n_staff:
+            return answer(0, "no_agents", 0.0, float(in_flight))
+        if memory.rate.n < _COLD_OUTCOMES or memory.talk.n < _COLD_TALKS:
+            return answer(one_each, "cold_start", float(free), float(in_flight))
+        self._table(finishing.size > 0)
+        leaving = self._leaving(at, n_staff)
+        forecasts = memory.forecasts
+        told = (forecasts.offset, forecasts.slope, forecasts.mean, forecasts.belief)
+        laws = kernel.Laws(
+            live=memory.rings.live,
+            rest=memory.rings.rest,
+            p=p,
+            resolved=resolved,
+            p_detected=memory.live / (memory.live + memory.machine),
+            talking=self._talking,
+            talk_scale_s=memory.talk.scale_s(),
+            wrapping=self._wrapping,
+            wrap_scale_s=memory.wrap.scale_s(),
+            finishing=self._finishing,
+            finish_scale_s=memory.finish.scale_s(),
+        )
+        floor = kernel.Floor(
+            free=free,
+            waiting=waiting,
+            talking_s=talking,
+            wrapping_s=wrapping,
+            finishing_s=finishing,
+            ringing_s=ringing,
+            detecting=n_detecting,
+            q_ringing=_EMPTY if p_answer is None else kernel.believed(_array(p_answer), p, *told),
+            q_next=_EMPTY if p_next is None else kernel.believed(_array(p_next), p, *told),
+            leaving=leaving,
+        )
+        bounds = kernel.Bounds(
+            theta=allowed.theta,
+            headroom=allowed.headroom,
+            kappa=_TASTE + _TASTE_SMALL / max(3, memory.staff),
+            room=room,
+            patience_s=settings.patience_s,
+            exact=memory.staff <= _EXACT_STAFF,
+        )
+        dials, stopped, free_soon, answers, risk = kernel.decide(laws, floor, bounds)
+        if dials < one_each and not leaving.size:
+            dials, reason = one_each, "budget"
+        elif stopped == kernel.BY_ROOM:
+            reason = full
+        elif dials:
+            reason = "predicted"
+        elif leaving.size:
+            reason = "shift_end"
+        else:
+            reason = "budget" if allowed.headroom <= 0.0 else "enough_ringing"
+        return answer(dials, reason, free_soon, answers, risk)
+
+    def _table(self, finishing: bool) -> None:
+        """Bring the tables of agents up to what was learned."""
+        memory = self._memory
+        version = (memory.talk.n, memory.wrap.n, memory.finish.n if finishing else -1)
+        if version == self._tabled:
+            return
+        self._tabled = version
+        wrap = (memory.wrap.shape, memory.wrap.scale_s())
+        kernel.tables(memory.talk.shape, memory.talk.scale_s(), *wrap, self._talking, self._wrapping)
+        if finishing:
+            kernel.tables(memory.finish.shape, memory.finish.scale_s(), *wrap, self._finishing, self._wrapping)
+
+    def _leaving(self, at: float, n_staff: int) -> Floats:
+        """Return when which share of the team leaves soon."""
+        plan, day_s = self.settings.staff_plan, self.settings.day_s
+        rows = [(when - at, -more / n_staff) for when, more in plan if more < 0 and at < when < at + _AHEAD_S]
+        if day_s - at < _AHEAD_S:
+            rows.append((day_s - at, 1.0))
+        return np.array(rows) if rows else _NOBODY
+
+    # ---- memory
+
+    def state(self) -> bytes:
+        """Return all that was learned."""
+        return _ENCODER.encode(self._memory)
+
+    @classmethod
+    def restore(cls, settings: PacingSettings, blob: bytes) -> "Pacer":
+        """Return a pacer that decides as the one whose `state` this is."""
+        pacer = cls(settings)
+        pacer._memory = _DECODER.decode(blob)
+        return pacer
+
+
+_NOBODY = np.empty((0, 2))
+
+
+def _array(values: Sequence[float] | Floats) -> Floats:
+    return np.asarray(values, dtype=np.float64)

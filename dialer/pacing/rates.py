@@ -1,0 +1,108 @@
+"""How likely the next call is to be answered by a person."""
+
+from math import exp, log, sqrt
+
+import msgspec
+
+#: Memories in outcomes; see `Spells`.
+_MEMORIES = (60.0, 240.0, 960.0, 4000.0, 20000.0)
+_SHARE = 0.002
+_PRIOR_LIVE, _PRIOR_N = 1.0, 4.0
+#: Forecast filter: deviation by which offset and slope wander from one outcome to the next, and their first deviations.
+_WANDER = (0.01, 0.004)
+_FIRST = (0.2, 0.5)
+#: Chance that the better of (rate alone, forecast) changes, by outcome.
+_FORECAST_SHARE = 0.002
+_LOGIT_MEMORY = 300.0
+
+
+def _logit(p: float) -> float:
+    p = min(0.999, max(0.001, p))
+    return log(p / (1.0 - p))
+
+
+def _expit(x: float) -> float:
+    return 1.0 / (1.0 + exp(-x))
+
+
+class AnswerRate(msgspec.Struct):
+    """Share of calls answered by a person, over several memories, each believed as it has foretold."""
+
+    live: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_MEMORIES))
+    seen: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_MEMORIES))
+    beliefs: list[float] = msgspec.field(default_factory=lambda: [1.0 / len(_MEMORIES)] * len(_MEMORIES))
+    n: int = 0
+
+    def add(self, is_live: bool) -> None:
+        """Take one outcome."""
+        total = 0.0
+        beliefs = self.beliefs
+        for k, memory in enumerate(_MEMORIES):
+            p = (self.live[k] + _PRIOR_LIVE) / (self.seen[k] + _PRIOR_N)
+            beliefs[k] *= p if is_live else 1.0 - p
+            total += beliefs[k]
+            keep = 1.0 - 1.0 / memory
+            self.live[k] = self.live[k] * keep + is_live
+            self.seen[k] = self.seen[k] * keep + 1.0
+        scale, share = (1.0 - _SHARE) / total, _SHARE / len(_MEMORIES)
+        self.beliefs = [b * scale + share for b in beliefs]
+        self.n += 1
+
+    def value(self) -> tuple[float, float, float]:
+        """Return the rate, its standard error, and the outcomes behind it."""
+        rates = [(live + _PRIOR_LIVE) / (seen + _PRIOR_N) for live, seen in zip(self.live, self.seen, strict=True)]
+        p = sum(b * rate for b, rate in zip(self.beliefs, rates, strict=True))
+        variance = sum(
+            b * (rate * (1.0 - rate) / (seen + _PRIOR_N) + (rate - p) ** 2)
+            for b, rate, seen in zip(self.beliefs, rates, self.seen, strict=True)
+        )
+        return p, sqrt(variance), p * (1.0 - p) / variance
+
+
+class Forecasts(msgspec.Struct):
+    """Forecasts given with calls, set right by what came of them.
+
+    logit q = logit p + offset + slope * (logit forecast - its mean), offset and slope followed by a Kalman filter (one
+    Newton step of the logistic likelihood); then mixed with the plain rate as each has foretold, which shuts out a
+    forecast that tells nothing.
+    """
+
+    offset: float = 0.0
+    slope: float = 0.7
+    #: Covariance of the two.
+    c_oo: float = _FIRST[0] ** 2
+    c_os: float = 0.0
+    c_ss: float = _FIRST[1] ** 2
+    #: Running mean of the forecasts' logits.
+    mean: float = 0.0
+    n: float = 0.0
+    #: Belief in the forecast against the rate alone.
+    belief: float = 0.5
+
+    def add(self, is_live: bool, forecast: float, p: float) -> None:
+        """Take the outcome of a call that had a forecast, beside the plain rate held before."""
+        x = _logit(forecast)
+        if not self.n:
+            self.mean = x
+        d = x - self.mean
+        q = _expit(_logit(p) + self.offset + self.slope * d)
+        told, plain = (q, p) if is_live else (1.0 - q, 1.0 - p)
+        belief = self.belief * told
+        belief /= belief + (1.0 - self.belief) * plain
+        self.belief = (1.0 - _FORECAST_SHARE) * belief + 0.5 * _FORECAST_SHARE
+        # Predict, then correct by the innovation of this outcome.
+        self.c_oo += _WANDER[0] ** 2
+        self.c_ss += _WANDER[1] ** 2
+        weight = max(q * (1.0 - q), 1e-3)
+        h_o, h_s = self.c_oo + self.c_os * d, self.c_os + self.c_ss * d
+        gain = weight / (1.0 + weight * (h_o + d * h_s))
+        step = (is_live - q) / weight
+        self.offset += gain * h_o * step
+        self.slope = min(3.0, max(0.0, self.slope + gain * h_s * step))
+        self.c_oo, self.c_os, self.c_ss = (
+            self.c_oo - gain * h_o * h_o,
+            self.c_os - gain * h_o * h_s,
+            self.c_ss - gain * h_s * h_s,
+        )
+        self.n = min(self.n + 1.0, _LOGIT_MEMORY)
+        self.mean += d / self.n
