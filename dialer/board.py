@@ -12,6 +12,8 @@ class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
     campaign: str | None
     call_id: str | None
     calls_today: int
+    #: Has said that the conversation is about to end.
+    finishing: bool = False
 
 
 class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +31,9 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     machine: int
     cut: int
     lost: int
-    #: Abandoned / answered by a person (connected + abandoned), None before the first.
+    #: Answered by a person, and abandoned, as the campaign counts them; their rate, None before the first.
+    people: int
+    counted_abandoned: int
     abandon_rate: float | None
     #: Answered by a person / attempts no longer unanswered, None before the first.
     answer_rate: float | None
@@ -44,12 +48,18 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     detecting: int
     waiting: int
     talking: int
-    #: Last pacing decision.
+    #: The pacing decision of the last tick (`domain.facts.PacingDecided`).
     pacing_reason: str
     pacing_dials: int
+    free: int
+    busy: int
+    finishing: int
     expected_free: float
     expected_answers: float
     budget_left: float
+    risk: float
+    tolerated: float
+    p_answer: float
     #: Leads: callable now, parked until later, held for an agent, closed, and the next that returns.
     ready: int
     parked: int

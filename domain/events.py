@@ -45,6 +45,25 @@ class LeadsLoaded(Event, frozen=True, kw_only=True):
     people: tuple[Dossier, ...] = ()
 
 
+class DayCount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Answered calls of one campaign on one calendar day of the floor."""
+
+    #: ISO date.
+    day: str
+    #: People who met an agent.
+    connected: int = 0
+    abandoned: int = 0
+    cut: int = 0
+    lost: int = 0
+
+
+class PastCounted(Event, frozen=True, kw_only=True):
+    """What the ledger holds of a campaign's days before this one, for limits over several days."""
+
+    campaign: str
+    days: tuple[DayCount, ...]
+
+
 class PersonChanged(Event, frozen=True, kw_only=True):
     """Somebody else wrote about a person of this floor (payment, stop, import, other channel)."""
 
@@ -215,6 +234,8 @@ class SignedIn(Event, frozen=True, kw_only=True):
     #: The engine calls the agent's phone; otherwise the agent dials the feature code.
     call_me: bool = True
     node: str = "main"
+    #: When the agent's shift ends, where it is known.
+    until_us: int | None = None
 
 
 class SignedOut(Event, frozen=True, kw_only=True):
@@ -257,6 +278,13 @@ class HangUpAsked(Event, frozen=True, kw_only=True):
     agent: str
 
 
+class Finishing(Event, frozen=True, kw_only=True):
+    """The agent says that the conversation is about to end, or takes it back."""
+
+    agent: str
+    about_to: bool = True
+
+
 class Disposed(Event, frozen=True, kw_only=True):
     """The agent records how the conversation ended; amounts and dates are validated by `dialer.desk`."""
 
@@ -278,6 +306,7 @@ AnyEvent = (
     FloorOpened
     | RulesChanged
     | LeadsLoaded
+    | PastCounted
     | PersonChanged
     | Tick
     | CampaignOrdered
@@ -309,5 +338,6 @@ AnyEvent = (
     | LeadAccepted
     | LeadSkipped
     | HangUpAsked
+    | Finishing
     | Disposed
 )

@@ -15,14 +15,24 @@ class PacingDecided(Fact, frozen=True, kw_only=True):
 
     campaign: str
     dials: int
-    #: One word of a closed set: enough_ringing, budget, no_leads, lines, cold_start, link_down, …
+    #: What bound it: one of `dialer.pacing.REASONS`, or of the engine's own in `dialer.engine.dialling.OWN_REASONS`.
     reason: str
     free: int
+    #: Agents free now and soon, and answers, until half of the answers to new calls have come.
     expected_free: float
     expected_answers: float
+    #: Abandoned calls left under the tightest limit.
     budget_left: float
     ringing: int
     waiting: int
+    #: Agents who talk or wrap up and will be free then; of them, those who said that they are about to finish.
+    busy: int = 0
+    finishing: int = 0
+    #: Chance that one more call, if answered, would meet nobody; and the chance that is tolerated.
+    risk: float = 0.0
+    tolerated: float = 0.0
+    #: Chance that a call is answered by a person.
+    p_answer: float = 0.0
 
 
 class Judged(Fact, frozen=True, kw_only=True):

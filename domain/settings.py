@@ -61,6 +61,25 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     max_days_due: int | None = None
 
 
+class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A legal window of abandonment besides the shift."""
+
+    #: Calendar days of the floor, the one at hand included.
+    days: int
+    #: Abandoned calls per call answered by a person that may not be exceeded over the window.
+    share: float
+    #: Dial one call per free agent rather than risk to exceed it.
+    hard: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.days} days"
+
+
+#: Answered calls that may count as abandoned: nobody came in time, lost in the switch, cut by detection in error.
+COUNTABLE = ("no_agent", "lost", "detection")
+
+
 class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One campaign; `config/campaign.toml` explains every key to its operator."""
 
@@ -71,6 +90,12 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     ratio: float = 1.5
     #: Abandoned calls per call answered by a person that may not be exceeded.
     abandon_limit: float = 0.03
+    #: Dial one call per free agent rather than risk to exceed `abandon_limit` on a single shift.
+    hard: bool = False
+    #: Further legal windows; the tightest binds.
+    limits: tuple[Window, ...] = ()
+    #: What counts as abandoned, of `COUNTABLE`.
+    counted: tuple[str, ...] = ("no_agent",)
     #: Answered people may wait this long for an agent.
     patience_s: float = 2.0
     #: Where the patience starts: `answer` or `greeting_end` (after machine detection).
@@ -136,6 +161,23 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             value = getattr(self, field)
             if value not in allowed:
                 raise BadInput(f"{where}: {field} must be one of {', '.join(allowed)}, was {value!r}; correct it")
+        if "no_agent" not in self.counted or any(kind not in COUNTABLE for kind in self.counted):
+            raise BadInput(
+                f"{where}: counted must hold no_agent and may hold {', '.join(COUNTABLE[1:])}, "
+                f"was {', '.join(self.counted) or 'empty'}; correct it"
+            )
+        for number, window in enumerate(self.limits):
+            if not 2 <= window.days <= 366:
+                raise BadInput(
+                    f"{where}: limits.{number}.days must be in [2, 366], was {window.days}; "
+                    "for a single shift set abandon_limit and hard"
+                )
+            if not 0.0 < window.share <= 0.999:
+                raise BadInput(
+                    f"{where}: limits.{number}.share must be in (0, 0.999], was {window.share!r}; write 0.03 for 3 %"
+                )
+            if any(other.days == window.days for other in self.limits[:number]):
+                raise BadInput(f"{where}: limits has two windows of {window.days} days; keep one")
         for key in self.retry:
             if key not in DEFAULT_RETRY:
                 raise BadInput(f"{where}: retry.{key} is no disposition; use one of {', '.join(sorted(DEFAULT_RETRY))}")

@@ -32,6 +32,7 @@ def board(state: State) -> Board:
                 campaign=agent.allotted,
                 call_id=agent.call_id,
                 calls_today=agent.calls_today,
+                finishing=bool(agent.finishing_us),
             )
             for agent in state.agents.values()
         ),
@@ -41,8 +42,10 @@ def board(state: State) -> Board:
 
 
 def _campaign(state: State, campaign: Campaign, phases: dict[Phase, int]) -> CampaignRow:
-    tally, pacing, places = campaign.tally, campaign.pacing, campaign.places
+    tally, places = campaign.tally, campaign.places
+    pacing = state.seen.get(campaign.name, campaign.pacing)
     live = tally.people
+    people, abandoned = campaign.abandonment()
     # Of the attempts whose answer is known by now.
     told = tally.attempts - phases.get(Phase.originating, 0) - phases.get(Phase.ringing, 0)
     waits = sorted(tally.waits_us)
@@ -61,7 +64,7 @@ def _campaign(state: State, campaign: Campaign, phases: dict[Phase, int]) -> Cam
         machine=tally.machine,
         cut=tally.cut,
         lost=tally.lost,
-        abandon_rate=tally.abandoned / live if live else None,
+        abandon_rate=abandoned / people if people else None,
         answer_rate=live / told if told else None,
         wait_ms=tally.wait_us / tally.connected / 1e3 if tally.connected else None,
         wait_p95_ms=waits[min(len(waits) - 1, int(0.95 * len(waits)))] / 1e3 if waits else None,
@@ -76,6 +79,14 @@ def _campaign(state: State, campaign: Campaign, phases: dict[Phase, int]) -> Cam
         expected_free=pacing.expected_free if pacing else 0.0,
         expected_answers=pacing.expected_answers if pacing else 0.0,
         budget_left=pacing.budget_left if pacing else 0.0,
+        free=pacing.free if pacing else 0,
+        busy=pacing.busy if pacing else 0,
+        finishing=pacing.finishing if pacing else 0,
+        risk=pacing.risk if pacing else 0.0,
+        tolerated=pacing.tolerated if pacing else 0.0,
+        p_answer=pacing.p_answer if pacing else 0.0,
+        people=people,
+        counted_abandoned=abandoned,
         ready=places.get(READY, 0) + places.get(BUSY, 0),
         parked=places.get(PARKED, 0),
         held=places.get(HELD, 0),

@@ -1,12 +1,13 @@
 """Decisions at ticks: who works for which campaign, how many lines, which leads, and whether the gate lets them."""
 
 from heapq import heappop, heappush
+from itertools import islice
 from math import ceil
 
 from dialer.engine import agents, calls, leads
 from dialer.engine.allotment import allot, stock
 from dialer.engine.flight import Flight, flights
-from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState
+from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
 from domain.calls import AgentState, CampaignState, Mode, Phase
@@ -25,9 +26,10 @@ from domain.settings import CampaignSettings
 
 #: Leads judged for one campaign at one tick, so that a list that the law has closed does not stop the clock.
 JUDGED_PER_TICK = 200
-#: After this many attempts in a row that failed in the network, one call at a time probes the trunk.
-FAILURES_BACK_OFF = 10
-PROBE_US = 5 * SECOND
+#: Leads ahead whose forecasts pacing sees, besides one for each free agent.
+LOOK_AHEAD = 24
+#: Reasons of a decision besides those of `dialer.pacing`.
+OWN_REASONS = ("link_down", "commit_lag", "preview", "one_per_free_agent", "ratio", "no_leads")
 #: An owned call-back goes to anybody when its owner has been away this long after the hour.
 OWNER_WAIT_US = 30 * MINUTE
 #: Purpose of a call that the debtor asked for.
@@ -78,75 +80,88 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     settings = state.campaign_settings(campaign.name)
     n_free = sum(1 for name in state.ready if state.agents[name].allotted == campaign.name)
     covered = flight.covered
-    room = min(
-        (settings.max_lines or state.settings.max_lines) - flight.lines,
-        state.settings.max_lines - lines,
-        max(1, round(settings.calls_per_second * state.settings.tick_s)),
+    room = min((settings.max_lines or state.settings.max_lines) - flight.lines, state.settings.max_lines - lines)
+    full = "lines"
+    if (allowed := int(state.calls_allowed(campaign) + 1e-9)) < room:
+        room, full = allowed, "calls_per_second"
+    decision = state.pacers[campaign.name].decide(
+        state.shift_s(),
+        n_free,
+        flight.waiting,
+        flight.talking_s,
+        flight.wrapping_s,
+        flight.ringing_s,
+        p_answer=flight.p_answer if flight.forecast and flight.p_answer else None,
+        p_next=_forecasts(state, campaign, n_free, room),
+        detecting_s=flight.detecting_s,
+        finishing_s=flight.finishing_s or None,
     )
-    wanted, expected_free, expected_answers, budget_left = 0, float(n_free), float(covered), 0.0
+    wanted, reason, budget_left = decision.dials, decision.reason, decision.budget_left
+    # Pacing alone tells a dead trunk, in every mode; what else it says is for predictive dialling.
     if blocked:
-        reason = blocked
-    elif campaign.failures >= FAILURES_BACK_OFF:
-        reason = "trunk_failing"
-        if step.at_us - campaign.last_dial_us >= PROBE_US and not flight.ringing_s:
-            wanted = min(1, n_free)
-    elif campaign.mode is Mode.preview:
-        reason = "preview"
-    elif campaign.mode is Mode.progressive:
-        wanted, reason = n_free - covered, "one_per_free_agent"
-    elif campaign.mode is Mode.power:
-        wanted, reason, budget_left = _power(campaign, n_free, covered)
-    else:
-        decision = state.pacers[campaign.name].decide(
-            state.shift_s(),
-            n_free,
-            flight.waiting,
-            flight.talking_s,
-            flight.wrapping_s,
-            flight.ringing_s,
-            p_answer=flight.p_answer if flight.forecast and flight.p_answer else None,
-            detecting_s=flight.detecting_s,
-        )
-        wanted, reason, budget_left = decision.dials, decision.reason, decision.budget_left
-        expected_free, expected_answers = decision.expected_free, decision.expected_answers
+        wanted, reason = 0, blocked
+    elif reason != "trunk_failing":
+        match campaign.mode:
+            case Mode.preview:
+                wanted, reason = 0, "preview"
+            case Mode.progressive:
+                wanted, reason = n_free - covered, "one_per_free_agent"
+            case Mode.power:
+                wanted, reason, budget_left = _power(campaign, n_free, covered)
     placed = 0
     if campaign.mode is not Mode.preview and not blocked:
         # Leads that need an agent of their own need certainty: one is free whom no call in flight may take.
-        claims = covered if campaign.mode is not Mode.predictive else ceil(min(expected_answers, covered))
-        held = _dial_held(step, campaign, settings, min(n_free - claims, room))
+        claims = covered if campaign.mode is not Mode.predictive else ceil(min(decision.expected_answers, covered))
+        most_held = min(n_free - claims, room, wanted if reason == "trunk_failing" else room)
+        held = _dial_held(step, campaign, settings, most_held)
         spare, room = n_free - claims - held, room - held
-        if campaign.mode is Mode.progressive:
+        if campaign.mode is Mode.progressive or reason == "trunk_failing":
             wanted -= held
         if wanted > room:
-            wanted, reason = room, "lines"
+            wanted, reason = room, full
         ready = _dial_ready(step, campaign, settings, wanted, spare)
         if ready < wanted and not stock(campaign):
             reason = "no_leads"
         placed = held + ready
-    before = campaign.pacing
-    if placed or before is None or before.reason != reason:
-        step.emit(
-            PacingDecided(
-                campaign=campaign.name,
-                dials=placed,
-                reason=reason,
-                free=n_free,
-                expected_free=round(expected_free, 3),
-                expected_answers=round(expected_answers, 3),
-                budget_left=round(budget_left, 3),
-                ringing=len(flight.ringing_s),
-                waiting=flight.waiting + len(flight.detecting_s),
-            ),
-            campaign.name,
-        )
+    fact = PacingDecided(
+        campaign=campaign.name,
+        dials=placed,
+        reason=reason,
+        free=n_free,
+        expected_free=round(decision.expected_free, 3),
+        expected_answers=round(decision.expected_answers, 3),
+        budget_left=round(budget_left, 3),
+        ringing=len(flight.ringing_s),
+        waiting=flight.waiting + len(flight.detecting_s),
+        busy=len(flight.talking_s) + len(flight.wrapping_s) + len(flight.finishing_s),
+        finishing=len(flight.finishing_s),
+        risk=round(decision.risk, 5),
+        tolerated=round(decision.tolerated, 5),
+        p_answer=round(decision.p_answer, 5),
+    )
+    state.seen[campaign.name] = fact
+    if placed or campaign.pacing is None or campaign.pacing.reason != reason:
+        step.emit(fact, campaign.name)
     return placed
+
+
+def _forecasts(state: State, campaign: Campaign, n_free: int, room: int) -> list[float] | None:
+    """Return the chances of the next leads, as far as each has one; None: the next has none."""
+    found: list[float] = []
+    for lead in islice(state.next_leads(campaign), max(0, min(room, n_free + LOOK_AHEAD))):
+        phones = state.people[lead.person].phones
+        chance = phones[lead.phone_index % len(phones)].p_answer if phones else None
+        if chance is None:
+            break
+        found.append(chance)
+    return found or None
 
 
 def _power(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float]:
     """Lines by a fixed ratio, falling back to one per agent where the day's abandonment leaves no room for one more."""
-    tally = campaign.tally
-    budget_left = campaign.abandon_limit * (tally.people + 1) - tally.abandoned
-    if budget_left < 1.0 and tally.abandoned:
+    people, abandoned = campaign.abandonment()
+    budget_left = campaign.abandon_limit * (people + 1) - abandoned
+    if budget_left < 1.0 and abandoned:
         return free - covered, "budget", budget_left
     return int(free * campaign.ratio) - covered, "ratio", budget_left
 
@@ -427,11 +442,11 @@ def _settle(step: Step, campaign: Campaign, lines: int) -> None:
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.stopped, why="drained"), campaign.name)
     elif campaign.state is CampaignState.running and campaign.leads and not left and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
-    tally = campaign.tally
-    over = tally.abandoned > campaign.abandon_limit * tally.people
-    _alarm(step, "abandonment", campaign.name, over)
-    _alarm(step, "trunk_failing", campaign.name, campaign.failures >= FAILURES_BACK_OFF)
+    people, abandoned = campaign.abandonment()
+    _alarm(step, "abandonment", campaign.name, abandoned > campaign.abandon_limit * people)
     running = campaign.state is CampaignState.running
+    failing = running and campaign.pacing is not None and campaign.pacing.reason == "trunk_failing"
+    _alarm(step, "trunk_failing", campaign.name, failing)
     _alarm(step, "no_leads", campaign.name, running and bool(campaign.leads) and not stock(campaign))
 
 

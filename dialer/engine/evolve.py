@@ -10,12 +10,26 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from dialer.engine.state import BUSY, CLOSED, HELD, PARKED, READY, Agent, Call, Campaign, LeadState, State, Tally
+from dialer.engine.state import (
+    BUSY,
+    CLOSED,
+    HELD,
+    PARKED,
+    READY,
+    WORKING,
+    Agent,
+    Call,
+    Campaign,
+    LeadState,
+    State,
+    Tally,
+)
 from dialer.engine.transitions import ALLOWED
+from dialer.pacing import Pacer
 from domain import events, facts, orders
 from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Disposition, Phase
 from domain.errors import Broken
-from domain.instants import MINUTE, SECOND, to_datetime
+from domain.instants import MINUTE, SECOND, from_datetime, to_datetime
 from domain.people import ContactEvent, Dossier, PastContact, consents_after, stops_after, with_consents
 from domain.settings import AFTER_GREETING_MS
 
@@ -68,18 +82,19 @@ def _floor_opened(state: State, event: events.FloorOpened) -> None:
     for campaign in state.campaigns.values():
         if campaign.name not in names:
             campaign.state = CampaignState.stopped
-    if not state.opened:
-        state.opened = True
-        state.shift_us = event.at_us
-    _roll_day(state, event.at_us)
+    state.opened = True
+    if not _roll_day(state, event.at_us):
+        _set_shift_end(state, event.at_us)
     for settings in event.settings.campaigns:
-        state.pacers.setdefault(settings.name, state.new_pacer(settings.name))
+        if settings.name not in state.pacers:
+            state.pacers[settings.name] = Pacer(state.pacing_settings(settings.name))
+    _retune(state)
 
 
-def _roll_day(state: State, at_us: int) -> None:
-    """Start the counts of a new calendar day of the floor, once."""
+def _roll_day(state: State, at_us: int) -> bool:
+    """Start the counts of a new calendar day of the floor, once; return whether it did."""
     if at_us < state.midnight_us:
-        return
+        return False
     local = to_datetime(at_us, state.settings.zone)
     tomorrow = (local + timedelta(days=1)).date()
     # The zone decides where the next date begins; search from its noon so that a missing midnight does no harm.
@@ -90,17 +105,42 @@ def _roll_day(state: State, at_us: int) -> None:
             high = middle
         else:
             low = middle
-    first = state.midnight_us == 0
+    past_day, state.day = state.day, local.date().isoformat()
     state.midnight_us = high // SECOND * SECOND
-    if first:
-        return
-    state.shift_us = at_us
+    # Who opens before the first hour gets ready: the shift begins with the hour.
+    state.shift_us = max(at_us, _hour_us(state, at_us, state.settings.first_hour))
+    _set_shift_end(state, at_us)
     for campaign in state.campaigns.values():
+        if past_day:
+            longest = max((window.days for window in campaign.settings.limits), default=1)
+            past = [*campaign.past, campaign.tally.day(past_day)]
+            campaign.past = past[max(0, len(past) - longest + 1) :]
         campaign.tally = Tally()
         if campaign.name in state.pacers:
-            state.pacers[campaign.name] = state.new_pacer(campaign.name)
+            state.pacers[campaign.name] = Pacer(state.pacing_settings(campaign.name))
     for agent in state.agents.values():
         agent.calls_today = 0
+    return True
+
+
+def _hour_us(state: State, at_us: int, hour: int) -> int:
+    """Return the instant of an hour of the floor's day at hand, midnight at the latest."""
+    if hour >= 24:
+        return state.midnight_us
+    local = to_datetime(at_us, state.settings.zone)
+    return from_datetime(local.replace(hour=hour, minute=0, second=0, microsecond=0))
+
+
+def _set_shift_end(state: State, at_us: int) -> None:
+    """Expect everybody to leave at the end of the floor's calendar; who works later, at midnight."""
+    settings = state.settings
+    end_us = min(state.midnight_us, _hour_us(state, at_us, settings.first_hour + settings.slots))
+    state.shift_end_us = end_us if end_us > at_us else state.midnight_us
+
+
+def _retune(state: State) -> None:
+    for name in state.pacers:
+        state.retune(name)
 
 
 def _rules_changed(state: State, event: events.RulesChanged) -> None:
@@ -125,6 +165,13 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
         entry = LeadState(person=lead.person, rank=lead.rank, debts=lead.debts, owner=lead.owner)
         campaign.leads[lead.person] = entry
         state.place(campaign, entry, READY)
+
+
+def _past_counted(state: State, event: events.PastCounted) -> None:
+    campaign = state.campaigns.get(event.campaign)
+    if campaign is not None:
+        campaign.past = sorted((one for one in event.days if one.day < state.day), key=lambda one: one.day)
+        state.retune(event.campaign)
 
 
 def _person_changed(state: State, event: events.PersonChanged) -> None:
@@ -156,7 +203,9 @@ def _tick(state: State, event: events.Tick) -> None:
     state.sweeping = event.at_us - state.swept_us >= _SWEEP_US
     if state.sweeping:
         state.swept_us = event.at_us
-    _roll_day(state, event.at_us)
+    if not _roll_day(state, event.at_us) and event.at_us >= state.shift_end_us:
+        _set_shift_end(state, event.at_us)
+        _retune(state)
     horizon = event.at_us - _DIAL_WINDOW_US
     for campaign in state.campaigns.values():
         while (lead := state.head(campaign, campaign.parked)) is not None and lead.at_us <= event.at_us:
@@ -175,9 +224,7 @@ def _limit_set(state: State, event: events.LimitSet) -> None:
     campaign = state.campaigns.get(event.campaign)
     if campaign is not None:
         campaign.abandon_limit = event.abandon_limit
-        state.pacers[event.campaign].settings = replace(
-            state.pacers[event.campaign].settings, abandon_limit=event.abandon_limit
-        )
+        state.retune(event.campaign)
 
 
 def _mode_set(state: State, event: events.ModeSet) -> None:
@@ -268,7 +315,7 @@ def _reserve(state: State, order: orders.Reserve) -> None:
     state.phone_call[order.phone] = order.call_id
     campaign = state.campaigns[order.campaign]
     state.place(campaign, campaign.leads[order.person], BUSY)
-    campaign.last_dial_us = state.at_us
+    campaign.credit, campaign.credit_us = state.calls_allowed(campaign) - 1.0, state.at_us
     _note(state, call, ContactEvent.dialed)
 
 
@@ -454,7 +501,8 @@ _PACED = {
     Disposition.cancelled: "no_answer",
     Disposition.rejected: "no_answer",
     Disposition.unknown: "no_answer",
-    Disposition.not_in_service: "failed",
+    # The far network answered for a number that does not exist: the trunk is well.
+    Disposition.not_in_service: "busy",
     Disposition.network_fail: "failed",
 }
 
@@ -479,7 +527,6 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
         state.versions[key] = state.versions.get(key, 0) + 1
     tally = campaign.tally
     tally.finished += 1
-    campaign.failures = campaign.failures + 1 if fact.disposition is Disposition.network_fail else 0
     if fact.disposition is Disposition.machine and call.answer_class is AnswerClass.connected:
         tally.heard_machines += 1
     if fact.disposition in RIGHT_PARTY:
@@ -499,9 +546,11 @@ def _signed_in(state: State, event: events.SignedIn) -> None:
     if agent is None:
         agent = state.agents[event.agent] = Agent(agent=event.agent, node=event.node, since_us=state.at_us)
     agent.then = "signed_in"
-    agent.campaigns, agent.call_me = event.campaigns, event.call_me
+    agent.campaigns, agent.call_me, agent.until_us = event.campaigns, event.call_me, event.until_us
     if not agent.phone_up:
         agent.node = event.node
+    if agent.allotted is not None:
+        state.retune(agent.allotted)
 
 
 def _agent_moved(state: State, event: events.AgentMoved) -> None:
@@ -542,6 +591,12 @@ def _signed_out(state: State, event: events.SignedOut) -> None:
         agent.then = "leave"
 
 
+def _finishing(state: State, event: events.Finishing) -> None:
+    agent = state.agents.get(event.agent)
+    if agent is not None and agent.state is AgentState.talking:
+        agent.finishing_us = (agent.finishing_us or state.at_us) if event.about_to else 0
+
+
 def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
     agent = state.agents[fact.agent]
     was, since_us = agent.state, agent.since_us
@@ -555,6 +610,10 @@ def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
         state.pacers[agent.allotted].observe_wrap((state.at_us - since_us) / 1e6)
     if was is AgentState.previewing:
         agent.preview = None
+    if agent.finishing_us and (fact.state is not AgentState.talking or fact.call_id != agent.call_id):
+        if agent.allotted in state.pacers:
+            state.pacers[agent.allotted].observe_finish((state.at_us - agent.finishing_us) / 1e6)
+        agent.finishing_us = 0
     if fact.state is AgentState.talking and was is not AgentState.talking:
         agent.calls_today += 1
     if not (was is fact.state is AgentState.ready):
@@ -562,6 +621,8 @@ def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
     agent.state, agent.reason, agent.call_id = fact.state, fact.reason, fact.call_id
     if fact.state is AgentState.ready:
         state.ready[agent.agent] = None
+    if agent.allotted is not None and (was in WORKING) != (fact.state in WORKING):
+        state.retune(agent.allotted)
 
 
 def _agent_allotted(state: State, fact: facts.AgentAllotted) -> None:
@@ -569,8 +630,7 @@ def _agent_allotted(state: State, fact: facts.AgentAllotted) -> None:
     touched = [name for name in (agent.allotted, fact.campaign) if name is not None]
     agent.allotted = fact.campaign
     for name in touched:
-        if name in state.pacers:
-            state.pacers[name].observe_staff(sum(1 for a in state.agents.values() if a.allotted == name))
+        state.retune(name)
 
 
 # ---- the switch
@@ -598,6 +658,7 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     events.FloorOpened: _floor_opened,
     events.RulesChanged: _rules_changed,
     events.LeadsLoaded: _leads_loaded,
+    events.PastCounted: _past_counted,
     events.PersonChanged: _person_changed,
     events.Tick: _tick,
     events.LimitSet: _limit_set,
@@ -617,6 +678,7 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     events.PhoneDown: _phone_down,
     events.MadeReady: _made_ready,
     events.PauseAsked: _pause_asked,
+    events.Finishing: _finishing,
     facts.PacingDecided: _pacing_decided,
     facts.LeadScheduled: _lead_scheduled,
     facts.LeadHeld: _lead_held,

@@ -7,7 +7,17 @@ from domain.calls import AgentState, Phase
 class Flight:
     """One campaign's lines and busy agents; calls with an agent of their own count as lines only."""
 
-    __slots__ = ("detecting_s", "forecast", "lines", "p_answer", "ringing_s", "talking_s", "waiting", "wrapping_s")
+    __slots__ = (
+        "detecting_s",
+        "finishing_s",
+        "forecast",
+        "lines",
+        "p_answer",
+        "ringing_s",
+        "talking_s",
+        "waiting",
+        "wrapping_s",
+    )
 
     def __init__(self) -> None:
         self.lines = 0
@@ -18,8 +28,9 @@ class Flight:
         self.detecting_s: list[float] = []
         #: Answered people without an agent.
         self.waiting = 0
-        #: Seconds so far, per agent who will be ready afterwards.
+        #: Seconds so far, per agent who will be ready afterwards; of those about to finish, since they said so.
         self.talking_s: list[float] = []
+        self.finishing_s: list[float] = []
         self.wrapping_s: list[float] = []
 
     @property
@@ -54,7 +65,9 @@ def flights(state: State) -> dict[str, Flight]:
     for agent in state.agents.values():
         if agent.allotted is None or agent.then != "ready":
             continue
-        if agent.state is AgentState.talking:
+        if agent.state is AgentState.talking and agent.finishing_us:
+            found[agent.allotted].finishing_s.append((at_us - agent.finishing_us) / 1e6)
+        elif agent.state is AgentState.talking:
             found[agent.allotted].talking_s.append((at_us - agent.since_us) / 1e6)
         elif agent.state is AgentState.wrapup:
             found[agent.allotted].wrapping_s.append((at_us - agent.since_us) / 1e6)

@@ -22,6 +22,8 @@ class _Head(msgspec.Struct, array_like=True):
     rehearsed: bool
     shift_us: int
     midnight_us: int
+    shift_end_us: int
+    day: str
     swept_us: int
     tokens: int
     campaigns: dict[str, Campaign]
@@ -35,7 +37,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 #: Changes with every change of what stands in `_Head` or below it.
-_FORM = 3
+_FORM = 4
 #: Dossiers encoded at once.
 _SLICE = 500
 
@@ -58,6 +60,8 @@ def take(state: State) -> Image:
         rehearsed=state.rehearsed,
         shift_us=state.shift_us,
         midnight_us=state.midnight_us,
+        shift_end_us=state.shift_end_us,
+        day=state.day,
         swept_us=state.swept_us,
         tokens=state.tokens,
         campaigns=state.campaigns,
@@ -111,7 +115,10 @@ def thaw(blob: bytes) -> State:
     if image.version != _FORM:
         raise Broken(f"snapshot has form {image.version}, this code reads {_FORM}; fold the journal instead")
     state = State()
-    for field in ("seq", "at_us", "settings", "rules", "rehearsed", "shift_us", "midnight_us", "swept_us", "tokens"):
+    for field in (
+        *("seq", "at_us", "settings", "rules", "rehearsed", "swept_us", "tokens"),
+        *("shift_us", "midnight_us", "shift_end_us", "day"),
+    ):
         setattr(state, field, getattr(image, field))
     state.opened = True
     state.campaigns, state.agents, state.calls = image.campaigns, image.agents, image.calls
@@ -122,6 +129,5 @@ def thaw(blob: bytes) -> State:
         state.person_call[call.person] = call.call_id
         state.phone_call[call.phone] = call.call_id
     for name, pacer in image.pacers.items():
-        fresh = state.new_pacer(name)
-        state.pacers[name] = Pacer.restore(fresh.settings, pacer)
+        state.pacers[name] = Pacer.restore(state.pacing_settings(name), pacer)
     return state

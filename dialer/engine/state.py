@@ -1,18 +1,24 @@
 """The engine's state: what a fold of the journal leaves in memory. Only `dialer.engine.evolve` changes it."""
 
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from heapq import heappop, heappush
 
 import msgspec
 
-from dialer.pacing import Pacer, PacingSettings
+from dialer.pacing import Limit, Pacer, PacingSettings
 from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
-from domain.events import Disposed
+from domain.events import DayCount, Disposed
 from domain.facts import PacingDecided
 from domain.people import Dossier
-from domain.settings import CampaignSettings, FloorSettings
+from domain.settings import CampaignSettings, FloorSettings, Window
 
 #: A lead's place: callable now, waiting for an instant, waiting for an agent of its own, in a call or preview, gone.
 READY, PARKED, HELD, BUSY, CLOSED = "ready", "parked", "held", "busy", "closed"
+#: States of agents who work: they have a call or may be given one.
+WORKING = frozenset(
+    {AgentState.ready, AgentState.reserved, AgentState.previewing, AgentState.talking, AgentState.wrapup}
+)
 
 
 class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -75,6 +81,10 @@ class Agent(msgspec.Struct, kw_only=True, omit_defaults=True):
     #: Campaign and person on a preview screen.
     preview: tuple[str, int] | None = None
     calls_today: int = 0
+    #: End of the shift, where it is known.
+    until_us: int | None = None
+    #: Since when the conversation at hand is about to end, by the agent's word; 0: it is not.
+    finishing_us: int = 0
 
 
 class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -121,6 +131,27 @@ class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Calls answered by a person, as far as known."""
         return self.connected - self.heard_machines + self.abandoned
 
+    def day(self, day: str) -> DayCount:
+        """Return what a further window has to know of this day."""
+        return DayCount(
+            day=day,
+            connected=self.connected - self.heard_machines,
+            abandoned=self.abandoned,
+            cut=self.cut,
+            lost=self.lost,
+        )
+
+
+def against(days: Iterable[DayCount], counted: tuple[str, ...]) -> tuple[int, int]:
+    """Return (answered by a person, of those abandoned) as a campaign counts them."""
+    connected = abandoned = 0
+    for one in days:
+        connected += one.connected
+        abandoned += one.abandoned
+        abandoned += one.lost if "lost" in counted else 0
+        abandoned += one.cut if "detection" in counted else 0
+    return connected + abandoned, abandoned
+
 
 class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     name: str
@@ -139,14 +170,20 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     places: dict[str, int] = {}
     tally: Tally
     pacing: PacingDecided | None = None
-    #: Consecutive attempts that failed in the network, and when the last was dialled.
-    failures: int = 0
-    last_dial_us: int = 0
+    #: Days before this one, oldest first, as far as a limit looks back.
+    past: list[DayCount] = []
+    #: Calls that might be placed at once at an instant, by `calls_per_second`.
+    credit: float = 0.0
+    credit_us: int = 0
     trunk_turn: int = 0
     #: The list last loaded, the instant of its first chunk, and how many chunks of it are in.
     plan: str = ""
     plan_us: int = 0
     plan_chunks: int = 0
+
+    def abandonment(self) -> tuple[int, int]:
+        """Return (answered by a person, of those abandoned) today, as this campaign counts them."""
+        return against((self.tally.day(""),), self.settings.counted)
 
 
 class State:
@@ -162,6 +199,10 @@ class State:
         #: First instant of the shift and of the next calendar day of the floor.
         self.shift_us = 0
         self.midnight_us = 0
+        #: When everybody is expected to leave: the end of the floor's calendar, after it midnight.
+        self.shift_end_us = 0
+        #: ISO date of the floor.
+        self.day = ""
         self.commit_lag_us = 0
         #: When forgotten calls were last looked for, and whether the tick at hand looks.
         self.swept_us = 0
@@ -181,6 +222,8 @@ class State:
         self.nodes: dict[str, bool] = {}
         self.alarms: dict[str, int] = {}
         self.pacers: dict[str, Pacer] = {}
+        #: What was last seen of each campaign at a tick. For the board alone: not folded, not in snapshots.
+        self.seen: dict[str, PacingDecided] = {}
 
     # ---- reading
 
@@ -189,7 +232,7 @@ class State:
 
     def shift_s(self) -> float:
         """Seconds since the start of the shift, the pacer's clock."""
-        return (self.at_us - self.shift_us) / 1e6
+        return max(0, self.at_us - self.shift_us) / 1e6
 
     def serves(self, agent: Agent, campaign: str) -> bool:
         return not agent.campaigns or campaign in agent.campaigns
@@ -223,17 +266,73 @@ class State:
             heappop(heap)
         return None
 
+    def next_leads(self, campaign: Campaign) -> Iterator[LeadState]:
+        """Yield the callable leads in the order in which they will be dialled, without sorting the heap."""
+        heap = campaign.ready
+        paths = [(heap[0], 0)] if heap else []
+        while paths:
+            (_, token, person), index = heappop(paths)
+            lead = campaign.leads[person]
+            if lead.token == token:
+                yield lead
+            for child in (2 * index + 1, 2 * index + 2):
+                if child < len(heap):
+                    heappush(paths, (heap[child], child))
+
     # ---- pacing
 
-    def new_pacer(self, name: str) -> Pacer:
+    def calls_allowed(self, campaign: Campaign) -> float:
+        """Return how many calls `calls_per_second` allows now; a tick's worth at most, and one at least in time."""
+        rate = campaign.settings.calls_per_second
+        saved = campaign.credit + rate * (self.at_us - campaign.credit_us) / 1e6
+        return min(saved, max(1.0, rate * self.settings.tick_s))
+
+    def pacing_settings(self, name: str) -> PacingSettings:
+        """Return what a campaign's pacer is to know now."""
         campaign = self.campaigns[name]
         settings = campaign.settings
-        return Pacer(
-            PacingSettings(
-                abandon_limit=campaign.abandon_limit,
-                patience_s=settings.patience_s,
-                tick_s=self.settings.tick_s,
-                agents=max(1, sum(1 for a in self.agents.values() if a.allotted == name)),
-                max_lines=settings.max_lines,
-            )
+        return PacingSettings(
+            abandon_limit=campaign.abandon_limit,
+            patience_s=settings.patience_s,
+            tick_s=self.settings.tick_s,
+            agents=max(1, self.staff(name)),
+            max_lines=min(settings.max_lines or self.settings.max_lines, self.settings.max_lines),
+            day_s=(self.shift_end_us - self.shift_us) / 1e6,
+            hard=settings.hard,
+            limits=tuple(self._limit(campaign, window) for window in settings.limits),
+            staff_plan=self._staff_plan(name),
+            counted=settings.counted,
+            calls_per_second=settings.calls_per_second,
         )
+
+    def staff(self, name: str) -> int:
+        """Return how many agents work for a campaign now."""
+        return sum(1 for agent in self.agents.values() if agent.allotted == name and agent.state in WORKING)
+
+    def _limit(self, campaign: Campaign, window: Window) -> Limit:
+        first = (date.fromisoformat(self.day) - timedelta(days=window.days - 1)).isoformat()
+        past = (one for one in campaign.past if one.day >= first)
+        answered, abandoned = against(past, campaign.settings.counted)
+        return Limit(
+            name=window.name,
+            share=window.share,
+            hard=window.hard,
+            answered_before=answered,
+            abandoned_before=abandoned,
+        )
+
+    def _staff_plan(self, name: str) -> tuple[tuple[float, int], ...]:
+        """Return when which of a campaign's agents leave, as far as known."""
+        ends = sorted(
+            agent.until_us
+            for agent in self.agents.values()
+            if agent.until_us is not None and agent.allotted == name and agent.state in WORKING
+        )
+        return tuple(((end_us - self.shift_us) / 1e6, -1) for end_us in ends)
+
+    def retune(self, name: str) -> None:
+        """Tell a campaign's pacer what has changed around it."""
+        pacer = self.pacers.get(name)
+        if pacer is not None:
+            pacer.settings = self.pacing_settings(name)
+            pacer.observe_staff(self.staff(name))
