@@ -18,7 +18,7 @@ from time import monotonic
 import msgspec
 
 from benchmarks.pacing.policy import Policy
-from benchmarks.pacing.scenarios import SCENARIOS, Scenario
+from benchmarks.pacing.scenarios import MARKOV, SCENARIOS, Scenario
 from benchmarks.pacing.world import DayResult, run_day
 
 DEVELOPMENT_SEEDS = range(1000)
@@ -28,13 +28,15 @@ CACHE = Path("~/.cache/cadencia/pacing").expanduser()
 #: Makes the policy of a name, with a value of its knob, for a scenario. A function of a module: workers import it.
 Makes = Callable[[str, float | None, Scenario], Policy]
 
+_KNOWN = SCENARIOS | MARKOV
+
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One day to run."""
 
     policy: str
     knob: float | None = None
-    #: Name in `SCENARIOS`.
+    #: Name in `SCENARIOS` or `MARKOV`.
     scenario: str
     seed: int
 
@@ -89,7 +91,7 @@ def run_days(
 
 
 def _key(cell: Cell, version: str) -> str:
-    told = msgspec.json.encode((cell, version, _world_version(), SCENARIOS[cell.scenario]))
+    told = msgspec.json.encode((cell, version, _world_version(), _KNOWN[cell.scenario]))
     return blake2b(told, digest_size=12).hexdigest()
 
 
@@ -135,7 +137,7 @@ _warm: set[str] = set()
 
 
 def _work(cell: Cell, make: Makes) -> DayResult:
-    scenario = SCENARIOS[cell.scenario]
+    scenario = _KNOWN[cell.scenario]
     if cell.policy not in _warm:
         # Compilation is not the cost of a decision.
         run_day(make(cell.policy, cell.knob, scenario), msgspec.structs.replace(scenario, day_s=120.0), 0)

@@ -217,3 +217,26 @@ def _all() -> list[Scenario]:
 
 #: Every day of the bench by its name.
 SCENARIOS: dict[str, Scenario] = {scenario.name: scenario for scenario in _all()}
+
+
+def _markov(agents: int) -> Scenario:
+    """Return a day of the model that `optimum` solves: no ring-out, no patience, nothing but exponential laws."""
+    ring = Law(family="exponential", mean_s=12.0)
+    return Scenario(
+        name=f"markov_n{agents}",
+        agents=agents,
+        day_s=8.0 * HOUR,
+        # What is not answered by a person ends like a machine: its ring is as long.
+        stretches=(Stretch(machine=1.0, busy=0.0, no_answer=0.0, invalid=0.0),),
+        talk=Law(family="exponential", mean_s=95.0),
+        wrap=Law(family="uniform", mean_s=1e-6, cv=0.1),
+        person_ring=ring,
+        machine_ring=ring,
+        patience_s=0.0,
+        # The model decides at once.
+        tick_s=0.25,
+    )
+
+
+#: Days whose best pacing is known exactly.
+MARKOV: dict[str, Scenario] = {scenario.name: scenario for scenario in map(_markov, (3, 5, 10))}
