@@ -30,11 +30,14 @@ def login(
     dials_in: Annotated[
         bool, typer.Option("--dials-in", help="The agent calls the feature code, instead of being called.")
     ] = False,
+    until: Annotated[
+        str | None, typer.Option(help="When their shift ends, where known: 2026-11-18T18:00:00+01:00.")
+    ] = None,
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Sign agents in; their phones ring and stay off-hook for the shift."""
-    fields = {"campaigns": campaign or [], "call_me": not dials_in, "node": node}
+    fields = {"campaigns": campaign or [], "call_me": not dials_in, "node": node, "until": until}
     _each(folder, agents, "sign_in", as_json, "signed in", **fields)
 
 
@@ -71,6 +74,18 @@ def move(
     """Give agents other campaigns."""
     answer = ask(folder, "move", agents=agents, campaigns=campaign or [])
     tell(answer, as_json, lambda: f"{', '.join(agents)}: now on {', '.join(campaign or []) or 'every campaign'}.")
+
+
+@app.command()
+def finishing(
+    agents: Agents,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="The conversation goes on after all.")] = False,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Agents are about to end their conversation: the next call may be dialled for them a little earlier."""
+    word = "not finishing after all" if withdraw else "about to finish"
+    _each(folder, agents, "finishing", as_json, word, about_to=not withdraw)
 
 
 @app.command()

@@ -39,6 +39,9 @@ REASONS = {
     "preview": "agents ask for each call",
     "no_leads": "nobody callable now",
     "lines": "every line is taken",
+    "calls_per_second": "as fast as calls may be placed",
+    "shift_end": "answers would find the shift over",
+    "no_agents": "nobody is there to take a call",
     "link_down": "switch away: dialling nothing",
     "commit_lag": "record late: dialling nothing",
     "trunk_failing": "calls fail in the network: one probe at a time",
@@ -234,7 +237,7 @@ def _abandonment(row: CampaignRow, width: int) -> Text:
         ("abandoned  ", "dim"), (_percent(rate, 1), f"bold {colour}"), f" of {_percent(row.abandon_limit, 1)} "
     )
     line.append_text(Text.assemble(*_meter(used, 16 if width >= 64 else 8, colour)))
-    line.append(f" {row.abandoned} of {row.abandoned + row.connected:,} people today")
+    line.append(f" {row.counted_abandoned} of {row.people:,} people today")
     return line
 
 
@@ -243,11 +246,17 @@ def _pacing(row: CampaignRow, width: int) -> Text:
         return Text.assemble(("pacing     ", "dim"), (f"{row.state}: dialling nothing", "yellow"))
     why = REASONS.get(row.pacing_reason, row.pacing_reason.replace("_", " "))
     line = Text.assemble(("pacing     ", "dim"), (f"+{row.pacing_dials}", "bold"), f" {why}")
-    expects = (
-        f"   expects {row.expected_free:.1f} free, {row.expected_answers:.1f} answers, budget {row.budget_left:.1f}"
-    )
-    if line.cell_len + len(expects) <= width:
-        line.append(expects, style="dim")
+    # As many of the figures behind it as fit, the plainest first.
+    for figures in (
+        f"   {row.free} free, {row.expected_free:.1f} soon, {row.expected_answers:.1f} answers",
+        f", budget {row.budget_left:.1f}",
+        f", risk {_percent(row.risk, 1)} of {_percent(row.tolerated, 1)}" if row.tolerated else "",
+        f", {_percent(row.p_answer)} answer" if row.p_answer else "",
+        f", {row.finishing} finishing" if row.finishing else "",
+    ):
+        if line.cell_len + len(figures) > width:
+            break
+        line.append(figures, style="dim")
     return line
 
 
@@ -304,6 +313,7 @@ def _grid_rows(board: Board, width: int) -> int:
 def _agent(row: AgentRow, board: Board) -> Text:
     since_s = max(board.at_us - row.since_us, 0) // SECOND
     word = row.reason if row.state == "paused" and row.reason else WORDS.get(row.state, row.state)
+    word = "ending" if row.finishing else word
     return Text.assemble(
         " ", ("■ ", COLOURS.get(row.state, "bright_black")), (f"{row.agent:<9.9} ", "bold"),
         f"{word:<8.8} {since_s // 60:>3}:{since_s % 60:02} ", (f"{row.campaign or '':<5.5}{row.calls_today:>4}", "dim"),

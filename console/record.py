@@ -37,9 +37,9 @@ def why(
     from console import settings, why_view
     from console import why as asking
     from console.running import instant
+    from console.why_pacing import why_pacing
     from domain.errors import BadInput
     from domain.instants import SECOND
-    from ledger import queries
     from ledger.store import open_ledger
 
     if (account is None) == (pacing is None):
@@ -49,15 +49,17 @@ def why(
     ledger = open_ledger(loaded.ledger_url)
     try:
         if pacing is not None:
-            with ledger.reading() as connection:
-                decisions = queries.pacing_around(
-                    connection,
-                    loaded.floor.stream,
-                    instant(pacing),
-                    campaign=campaign,
-                    within_us=round(within * SECOND),
-                )
-            tell(decisions, as_json, lambda: why_view.pacing(decisions, zone))
+            if campaign is not None:
+                loaded.floor.campaign(campaign)
+            decided = why_pacing(
+                ledger,
+                loaded.floor.stream,
+                [one.name for one in loaded.floor.campaigns],
+                instant(pacing),
+                named=campaign,
+                within_us=round(within * SECOND),
+            )
+            tell(decided, as_json, lambda: why_view.pacing(decided, zone))
             return
         assert account is not None
         found = asking.why(ledger, loaded, account, creditor, instant(at) if at is not None else None)

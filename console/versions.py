@@ -11,7 +11,6 @@ from console import __version__
 _DECIDING = (
     "domain/**/*.py",
     "compliance/**/*.py",
-    "dialer/pacing.py",
     "dialer/pacing/**/*.py",
     "dialer/engine/**/*.py",
 )

@@ -1,6 +1,6 @@
 """The answers of `why` for people."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -11,9 +11,9 @@ from rich.text import Text
 from compliance.gate import Gate
 from console.board_view import REASONS
 from console.why import OnCampaign, OnPhone, Why
+from console.why_pacing import WhyPacing
 from domain.instants import to_datetime
 from domain.money import amount_text
-from ledger.queries import Pacing
 
 _PLACES = {"ready": "green", "busy": "green", "parked": "yellow", "held": "yellow"}
 
@@ -119,15 +119,39 @@ def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:
     yield table
 
 
-def pacing(found: Sequence[Pacing], zone: str) -> RenderableType:
-    """Return pacing decisions, oldest first."""
+def pacing(found: WhyPacing, zone: str) -> RenderableType:
+    """Return the decisions in force, each in words, and those around the instant, oldest first."""
+    if not found.in_force and not found.around:
+        return Text("No pacing decision is on record until that instant.")
+    parts: list[RenderableType] = [Text(f"{to_datetime(found.at_us, zone):%a %d %b %Y %H:%M:%S} {zone}", style="bold")]
+    parts += [
+        Panel(Text("\n".join(one.said)), title=escape(one.decision.campaign), title_align="left")
+        for one in found.in_force
+    ]
     table = Table(
-        box=None, pad_edge=False, caption="soon: agents expected free; answers: expected", caption_justify="left"
+        box=None,
+        pad_edge=False,
+        caption="soon: agents expected free; answers: expected; risk: that one more call meets nobody, of what is "
+        "tolerated; p: answered by a person",
+        caption_justify="left",
     )
-    for title in ("when", "campaign", "calls", "why", "free", "soon", "answers", "budget", "rings", "waits"):
+    for title in (
+        "when",
+        "campaign",
+        "calls",
+        "why",
+        "free",
+        "soon",
+        "answers",
+        "budget",
+        "risk",
+        "p",
+        "rings",
+        "waits",
+    ):
         words = title in ("when", "campaign", "why")
         table.add_column(title, justify="left" if words else "right", no_wrap=title != "why")
-    for one in found:
+    for one in found.around:
         fact = one.decision
         table.add_row(
             f"{to_datetime(one.at_us, zone):%H:%M:%S.%f}"[:-3],
@@ -138,7 +162,9 @@ def pacing(found: Sequence[Pacing], zone: str) -> RenderableType:
             f"{fact.expected_free:.1f}",
             f"{fact.expected_answers:.1f}",
             f"{fact.budget_left:.1f}",
+            f"{100 * fact.risk:.1f}/{100 * fact.tolerated:.1f} %",
+            f"{fact.p_answer:.0%}",
             str(fact.ringing),
             str(fact.waiting),
         )
-    return table if found else Text("No pacing decision is on record near that instant.")
+    return Group(*parts, table) if found.around else Group(*parts)

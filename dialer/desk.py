@@ -22,6 +22,7 @@ from domain.events import (
     AnyEvent,
     CampaignOrdered,
     Disposed,
+    Finishing,
     HangUpAsked,
     LeadAccepted,
     LeadAsked,
@@ -59,6 +60,8 @@ class SignIn(Command, frozen=True, kw_only=True, tag="sign_in"):
     call_me: bool = True
     #: None: the floor's first.
     node: str | None = None
+    #: When the shift ends, where it is known: ISO 8601 with offset.
+    until: str | None = None
 
 
 class SignOut(Command, frozen=True, kw_only=True, tag="sign_out"):
@@ -91,6 +94,13 @@ class Skip(Command, frozen=True, kw_only=True, tag="skip"):
 
 class HangUpCall(Command, frozen=True, kw_only=True, tag="hang_up"):
     agent: str
+
+
+class SayFinishing(Command, frozen=True, kw_only=True, tag="finishing"):
+    """The conversation at hand is about to end, or is not after all; it is forgotten with the conversation."""
+
+    agent: str
+    about_to: bool = True
 
 
 class Dispose(Command, frozen=True, kw_only=True, tag="dispose"):
@@ -135,7 +145,20 @@ class Move(Command, frozen=True, kw_only=True, tag="move"):
 
 
 DeskCommand = (
-    SignIn | SignOut | Ready | Pause | Ask | Accept | Skip | HangUpCall | Dispose | Steer | Limit | SetMode | Move
+    SignIn
+    | SignOut
+    | Ready
+    | Pause
+    | Ask
+    | Accept
+    | Skip
+    | HangUpCall
+    | SayFinishing
+    | Dispose
+    | Steer
+    | Limit
+    | SetMode
+    | Move
 )
 
 
@@ -162,6 +185,7 @@ class Desk:
             Accept: self._accept,
             Skip: self._skip,
             HangUpCall: self._hang_up,
+            SayFinishing: self._finishing,
             Dispose: self._dispose,
             Steer: self._steer,
             Limit: self._limit,
@@ -187,12 +211,34 @@ class Desk:
         node = command.node or nodes[0]
         if node not in nodes:
             raise BadInput(f"sign_in: no switch node {node!r}; use one of {_listed(nodes)}")
+        until_us = None if command.until is None else self._later("sign_in: until", command.until, at_us)
         agent = self._state.agents.get(command.agent)
-        if agent is not None and agent.state is not AgentState.offline and agent.campaigns == command.campaigns:
+        if (
+            agent is not None
+            and agent.state is not AgentState.offline
+            and (agent.campaigns, agent.until_us) == (command.campaigns, until_us)
+        ):
             return ()
         return (
-            SignedIn(at_us=at_us, agent=command.agent, campaigns=command.campaigns, call_me=command.call_me, node=node),
+            SignedIn(
+                at_us=at_us,
+                agent=command.agent,
+                campaigns=command.campaigns,
+                call_me=command.call_me,
+                node=node,
+                until_us=until_us,
+            ),
         )
+
+    def _later(self, what: str, text: str, at_us: int) -> int:
+        """Return the instant of a text, which must be to come."""
+        try:
+            instant_us = parse(text)
+        except ValueError as error:
+            raise BadInput(f"{what}: {error}; correct it") from None
+        if instant_us <= at_us:
+            raise BadInput(f"{what} {text} is past; it is {iso(at_us)} now")
+        return instant_us
 
     def _sign_out(self, command: SignOut, at_us: int) -> tuple[AnyEvent, ...]:
         agent = self._state.agents.get(command.agent)
@@ -238,6 +284,14 @@ class Desk:
         if agent.state is not AgentState.talking:
             return ()
         return (HangUpAsked(at_us=at_us, agent=command.agent),)
+
+    def _finishing(self, command: SayFinishing, at_us: int) -> tuple[AnyEvent, ...]:
+        agent = self._agent(command.agent, "finishing")
+        if agent.state is not AgentState.talking:
+            raise BadInput(f"finishing: agent {agent.agent} is {agent.state}; it is said while talking")
+        if bool(agent.finishing_us) == command.about_to:
+            return ()
+        return (Finishing(at_us=at_us, agent=command.agent, about_to=command.about_to),)
 
     def _dispose(self, command: Dispose, at_us: int) -> tuple[AnyEvent, ...]:
         agent = self._agent(command.agent, "dispose")
@@ -331,12 +385,7 @@ class Desk:
             return None
         if command.call_back_at is None:
             raise BadInput("dispose: call_back needs call_back_at, e.g. 2026-11-18T16:30:00+01:00; ask the debtor when")
-        try:
-            instant_us = parse(command.call_back_at)
-        except ValueError as error:
-            raise BadInput(f"dispose: call_back_at: {error}; correct it") from None
-        if instant_us <= at_us:
-            raise BadInput(f"dispose: call_back_at {command.call_back_at} is past; it is {iso(at_us)} now")
+        instant_us = self._later("dispose: call_back_at", command.call_back_at, at_us)
         # Judged as the call-back will be: with the consent that asking for it gives.
         given = consents_after(Disposition.call_back, at_us)
         dossier = with_consents(self._state.people[call.person], given)

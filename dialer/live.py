@@ -34,6 +34,7 @@ from dialer.measures import Measures
 from dialer.reader import Lists, Reader
 from dialer.recovery import Records, Snapshots, recover
 from dialer.screens import Screens
+from dialer.warming import warm_pacing
 from domain.calls import CampaignState
 from domain.errors import BadInput, Broken, LedgerStalled, SwitchLost
 from domain.events import AnyEvent, CampaignOrdered, FloorOpened, NotSent, Tick
@@ -287,6 +288,7 @@ class Floor:
             self._commits.seq = engine.seq
             self._start(leaving, self._commits.run())
             self._start(leaving, self._lease.keep(lookups))
+            await lookups.call(warm_pacing)
             reader = Reader(self._ledger, lookups, engine, self._commits, self.accept, self._clock)
             await reader.open()
             if self._socket_path is not None:

@@ -1,8 +1,8 @@
 """What a floor reads from the ledger while it runs: the day's lists, and what others wrote about its people."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, timedelta
 from typing import Protocol
 
 import structlog
@@ -13,10 +13,11 @@ from dialer.commits import Commits
 from dialer.engine import Engine
 from dialer.lookups import Lookups
 from dialer.recovery import settle
+from dialer.warming import warm_gate
 from domain.errors import LedgerStalled
-from domain.events import AnyEvent, LeadsLoaded, PersonChanged
+from domain.events import AnyEvent, DayCount, LeadsLoaded, PastCounted, PersonChanged
 from domain.instants import SECOND, to_datetime
-from domain.people import Dossier, Phone
+from domain.people import Dossier
 from domain.settings import CampaignSettings, FloorSettings
 
 #: How often the ledger is asked what others wrote, at most.
@@ -35,6 +36,7 @@ class Lists(Protocol):
     def changes(self, after: int, stream: str | None = None) -> tuple[int, list[int]]: ...
     def change_cursor(self) -> int: ...
     def dossiers(self, persons: Sequence[int]) -> list[Dossier]: ...
+    def day_counts(self, campaign: str, first: date, until: date, zone: str) -> list[DayCount]: ...
 
 
 class Reader:
@@ -63,12 +65,22 @@ class Reader:
     async def load_day(self, settings: FloorSettings) -> None:
         """Load every campaign's list of this calendar day of the floor, as far as the record does not hold it."""
         for campaign in settings.campaigns:
+            await self._count_past(settings, campaign)
             now_us, held = self._clock.now_us(), self._engine.state.campaigns[campaign.name]
             of_today = _day(held.plan_us, settings.zone) == _day(now_us, settings.zone)
             if held.plan and of_today:
                 await self._load(campaign.name, held.plan)
             else:
                 await self.load_new(settings, campaign)
+
+    async def _count_past(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
+        """Tell the engine how the days before this one went, where a limit looks back at them."""
+        if not campaign.limits:
+            return
+        today = _day(self._clock.now_us(), settings.zone)
+        first = today - timedelta(days=max(window.days for window in campaign.limits) - 1)
+        days = await self._lookups.insist("past", self._ledger.day_counts, campaign.name, first, today, settings.zone)
+        self._accept(PastCounted(at_us=self._clock.now_us(), campaign=campaign.name, days=tuple(days)))
 
     async def load_new(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
         """Make a campaign's list anew and load it; who is on the list already stays where he stands."""
@@ -90,7 +102,7 @@ class Reader:
             if chunk is None:
                 break
             if campaign.plan != plan or chunk.chunk >= campaign.plan_chunks:
-                await self._lookups.call(warm, self._engine, name, chunk.people)
+                await self._lookups.call(warm_gate, self._engine, name, chunk.people)
                 self._accept(replace(chunk, at_us=self._clock.now_us()))
                 settle()
                 await self._commits.until(self._engine.seq)
@@ -106,7 +118,7 @@ class Reader:
             self._cursor = await self._lookups.insist("news", self._ledger.change_cursor)
         for campaign in state.settings.campaigns:
             people = [state.people[person] for person in state.campaigns[campaign.name].leads]
-            await self._lookups.call(warm, self._engine, campaign.name, people)
+            await self._lookups.call(warm_gate, self._engine, campaign.name, people)
 
     async def hear(self, tick_s: float) -> None:
         """Tell the engine what others write, for ever; first what they wrote while no engine ran."""
@@ -131,29 +143,6 @@ class Reader:
         """Return whether a dossier tells of something that the record does not hold."""
         versions = self._engine.state.versions
         return any(cap.version != versions.get(cap.key) for cap in dossier.keys)
-
-
-def warm(engine: Engine, campaign: str, people: Iterable[Dossier]) -> None:
-    """Let the gate judge one person of each kind, off the loop.
-
-    What it works out when first asked for, calendars of holidays above all, takes up to seconds, in which no caller
-    would get an agent.
-    """
-    settings = engine.state.campaign_settings(campaign)
-    kinds: dict[object, tuple[Dossier, Phone]] = {}
-    for dossier in people:
-        for phone in dossier.phones:
-            kind = (dossier.country, dossier.region, dossier.address_zones, phone.country, phone.line_type, phone.zones)
-            kinds.setdefault(kind, (dossier, phone))
-    for dossier, phone in kinds.values():
-        engine.gate.judge(
-            dossier,
-            at_us=engine.state.at_us,
-            phone=phone,
-            debts=(),
-            actor=settings.actor,
-            purpose=settings.purpose,
-        )
 
 
 def _day(at_us: int, zone: str) -> date:

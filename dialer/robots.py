@@ -33,6 +33,9 @@ class Habits(msgspec.Struct, frozen=True, kw_only=True):
     #: Share of conversations after which a robot takes a break, and its length.
     p_break: float = 0.02
     break_s: float = 30.0
+    #: Share of conversations whose end a robot announces, so long after they began, where they still last then.
+    p_announce: float = 0.0
+    announce_after_s: float = 20.0
     #: Shares of the outcomes; the rest is `no_promise`.
     p_promise: float = 0.25
     p_plan: float = 0.05
@@ -114,6 +117,7 @@ class Robots:
         self._seed = seed
         self._campaigns = campaigns
         self._real_s = real_s
+        self._announcing: set[asyncio.Task[None]] = set()
         #: Outcomes recorded by the engine's leave, by disposition.
         self.recorded: Counter[str] = Counter()
         #: Outcomes and requests that the engine refused, by its words.
@@ -170,8 +174,17 @@ class Robots:
                 await self._ask(client, "ready", agent=agent)
             case AgentState.previewing:
                 await self._ask(client, "accept", agent=agent)
+            case AgentState.talking if chance(self._seed, "announce", stand["call_id"]) < habits.p_announce:
+                task = asyncio.create_task(self._announce(client, agent))
+                self._announcing.add(task)
+                task.add_done_callback(self._announcing.discard)
             case AgentState.wrapup:
                 await self._wrap_up(client, agent, stand, debts)
+
+    async def _announce(self, client: Client, agent: str) -> None:
+        await asyncio.sleep(self._real_s(self._habits.announce_after_s))
+        with suppress(BadInput, ConnectionError):  # the conversation was over before, or the engine has gone
+            await client.ask("finishing", agent=agent)
 
     async def _wrap_up(
         self, client: Client, agent: str, stand: dict[str, Any], debts: dict[str, list[dict[str, Any]]]

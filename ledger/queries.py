@@ -1,12 +1,16 @@
 """What `why`, `report`, `metrics` and `stock` ask of the record. Every function takes a connection and only reads."""
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, false, func, select
 
+from domain.calls import AnswerClass, Disposition
+from domain.events import DayCount
 from domain.facts import PacingDecided
+from domain.instants import DAY, MINUTE, from_datetime, to_datetime
 from domain.people import Verdict
 from domain.records import Record, decode
 from ledger.database import streamed
@@ -239,6 +243,57 @@ def pacing_around(
         for seq, when_us, decision in found
         if campaign is None or decision.campaign == campaign
     ]
+
+
+def pacing_at(connection: Connection, stream: str, campaign: str, at_us: int) -> Pacing | None:
+    """Return the decision of a campaign that was in force at an instant: its last until then."""
+    query = (
+        select(journal.c.seq, journal.c.at_us, journal.c.payload)
+        .where(
+            journal.c.stream == stream,
+            journal.c.campaign == campaign,
+            journal.c.kind == PacingDecided.__name__,
+            journal.c.seq < seq_at(connection, stream, at_us + 1),
+        )
+        .order_by(journal.c.seq.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    decision: Any = decode(row.payload)
+    return Pacing(seq=row.seq, at_us=row.at_us, decision=decision)
+
+
+#: Answered calls are added up by quarters of an hour, of which every zone's days are made.
+_QUARTER_US = 15 * MINUTE
+
+
+def day_counts(connection: Connection, campaign: str, first: date, until: date, zone: str) -> list[DayCount]:
+    """Return a campaign's answered calls by calendar day of a zone, from one day until before another."""
+    around = [from_datetime(datetime(day.year, day.month, day.day, tzinfo=UTC)) for day in (first, until)]
+    quarter = attempt.c.answered_us // _QUARTER_US
+    heard_machine = (attempt.c.answer_class == AnswerClass.connected) & (outcome.c.disposition == Disposition.machine)
+    query = (
+        select(func.min(attempt.c.answered_us).label("at_us"), attempt.c.answer_class, func.count().label("calls"))
+        .select_from(attempt.outerjoin(outcome, outcome.c.call_id == attempt.c.call_id))
+        .where(
+            attempt.c.campaign == campaign,
+            attempt.c.reserved_us >= around[0] - DAY,
+            attempt.c.reserved_us < around[1] + DAY,
+            attempt.c.answered_us.is_not(None),
+            attempt.c.answer_class.is_not(None),
+            ~func.coalesce(heard_machine, false()),
+        )
+        .group_by(quarter, attempt.c.answer_class)
+    )
+    counts: dict[date, dict[str, int]] = {}
+    for row in connection.execute(query):
+        day = to_datetime(row.at_us, zone).date()
+        if first <= day < until and row.answer_class != AnswerClass.machine:
+            of_day = counts.setdefault(day, {})
+            of_day[row.answer_class] = of_day.get(row.answer_class, 0) + row.calls
+    return [DayCount(day=day.isoformat(), **counts[day]) for day in sorted(counts)]
 
 
 # ---- the floor

@@ -7,12 +7,13 @@ import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import date
 from typing import Self
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from domain.events import LeadsLoaded, Reserved, Stale
+from domain.events import DayCount, LeadsLoaded, Reserved, Stale
 from domain.orders import Reserve
 from domain.people import Dossier
 from domain.records import Row
@@ -207,6 +208,11 @@ class SqlLedger:
     def plan_events(self, plan: str, campaign: str, at_us: int) -> Iterator[LeadsLoaded]:
         """Yield a stored plan as inputs of the engine, in chunks."""
         return plans.plan_events(self._database, plan, campaign, at_us)
+
+    def day_counts(self, campaign: str, first: date, until: date, zone: str) -> list[DayCount]:
+        """Return a campaign's answered calls by calendar day of a zone, from one day until before another."""
+        with self._database.reading() as connection:
+            return queries.day_counts(connection, campaign, first, until, zone)
 
     # ---- a floor's engine
 

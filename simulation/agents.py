@@ -13,6 +13,7 @@ from domain.calls import AgentState
 from domain.events import (
     AnyEvent,
     Disposed,
+    Finishing,
     HangUpAsked,
     LeadAccepted,
     LeadAsked,
@@ -47,6 +48,9 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     wrap_other_s: tuple[float, float] = (5.0, 0.5)
     #: The outcome is recorded while still talking.
     p_early: float = 0.05
+    #: The end of a conversation is announced at the desk, so long before it comes: median and spread.
+    p_announce: float = 0.0
+    announce_s: tuple[float, float] = (8.0, 0.5)
     #: Nothing is recorded in time: the wrap-up takes for ever.
     p_forget: float = 0.005
     #: Work between breaks: mean of an exponential; length of a break: median and spread.
@@ -167,6 +171,7 @@ class Staff(Listener):
                 campaigns=chair.campaigns,
                 call_me=chair.call_me,
                 node=chair.node,
+                until_us=chair.ends_us,
             )
         )
         if not chair.call_me:
@@ -228,8 +233,17 @@ class Staff(Listener):
         robot.call_id, robot.meeting, robot.recorded = call_id, meeting, False
         if self._u(Purpose.early, robot, robot.n_calls) < self.temper.p_early:
             self._later(meeting.talk_us * 9 // 10, self._record, (robot, call_id))
+        temper = self.temper
+        if temper.p_announce and self._u(Purpose.announce, robot, robot.n_calls) < temper.p_announce:
+            before_s = lognormal(self._u(Purpose.announce_before, robot, robot.n_calls), *temper.announce_s)
+            self._later(max(0, meeting.talk_us - self._us(before_s)), self._announce, (robot, call_id))
         if not meeting.person_ends:
             self._later(meeting.talk_us, self._hang_up, (robot, call_id))
+
+    def _announce(self, talk: tuple[Robot, str]) -> None:
+        robot, call_id = talk
+        if robot.call_id == call_id:
+            self._desk(Finishing(at_us=self._now, agent=robot.chair.agent))
 
     def _hang_up(self, talk: tuple[Robot, str]) -> None:
         robot, call_id = talk

@@ -50,6 +50,8 @@ class Purpose:
     drop: Final = 38
     preview: Final = 39
     skip: Final = 40
+    announce: Final = 41
+    announce_before: Final = 42
 
     #: One more than the greatest number.
     end: Final = 64

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from heapq import heappop, heappush
+from math import ceil
 
 import msgspec
 
@@ -285,7 +286,7 @@ class State:
         """Return how many calls `calls_per_second` allows now; a tick's worth at most, and one at least in time."""
         rate = campaign.settings.calls_per_second
         saved = campaign.credit + rate * (self.at_us - campaign.credit_us) / 1e6
-        return min(saved, max(1.0, rate * self.settings.tick_s))
+        return min(saved, float(max(1, ceil(rate * self.settings.tick_s))))
 
     def pacing_settings(self, name: str) -> PacingSettings:
         """Return what a campaign's pacer is to know now."""

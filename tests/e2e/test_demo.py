@@ -102,7 +102,10 @@ def test_it_says_why(demo: tuple[Path, list[dict[str, Any]]]) -> None:
     assert then["place"] == "ready"
     assert then["before"] is not None
     pacing = answered(folder, "why", "--pacing", iso(reserved_us), "--within", "60")
-    assert attempt["campaign"] in {one["decision"]["campaign"] for one in pacing}
+    assert attempt["campaign"] in {one["decision"]["campaign"] for one in pacing["around"]}
+    (in_force,) = [one for one in pacing["in_force"] if one["decision"]["campaign"] == attempt["campaign"]]
+    assert in_force["at_us"] <= reserved_us
+    assert "placed" in in_force["said"][0]
     # For people, too.
     assert account in cadencia(folder, "why", account).stdout
 

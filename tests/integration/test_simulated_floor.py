@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
-from domain.calls import Mode
+from domain.calls import AgentState, Mode
 from domain.events import (
     Connected,
     Disposed,
     Ended,
+    Finishing,
     HangUpAsked,
     LeadAccepted,
     LeadAsked,
@@ -19,7 +20,7 @@ from domain.events import (
     Reserved,
     Resynced,
 )
-from domain.facts import AgentShifted, AttemptClosed, CallClassed
+from domain.facts import AgentShifted, AttemptClosed, CallClassed, PacingDecided
 from domain.orders import Originate, Reserve, ShowLead
 from domain.records import Row
 from simulation.agents import Temper
@@ -179,3 +180,15 @@ def test_engine_finds_its_way_after_a_cut_link_and_a_restarted_switch() -> None:
     assert [call_id for call_id, at_us in sent.items() if at_us > 1_040_000_000]
     # Old calls are all closed.
     assert all(closed[call_id] for call_id, at_us in sent.items() if at_us < 1_000_000_000)
+
+
+def test_robots_announce_that_they_are_about_to_finish() -> None:
+    floor, ledger = simulated(mode=Mode.predictive, temper=Temper(p_announce=1.0))
+    floor.go()
+    rows = rows_of(ledger)
+    said = [row.record for row in rows if isinstance(row.record, Finishing)]
+    assert len(said) > 10
+    assert any(row.record.finishing for row in rows if isinstance(row.record, PacingDecided))
+    # No word outlives its conversation.
+    for agent in floor.engine.state.agents.values():
+        assert not agent.finishing_us or agent.state is AgentState.talking

@@ -1,9 +1,11 @@
 """What the reports and `why` get to read."""
 
+from datetime import timedelta
+
 from domain.calls import Disposition
-from domain.events import Disposed
+from domain.events import DayCount, Disposed
 from domain.facts import Judged, PacingDecided
-from domain.instants import HOUR, MINUTE, SECOND
+from domain.instants import HOUR, MINUTE, SECOND, to_datetime
 from domain.people import Dossier, Verdict
 from ledger import queries
 from ledger.schema import attempt
@@ -84,7 +86,7 @@ def test_pacing_around_an_instant(ledger: SqlLedger) -> None:
             ringing=2,
             waiting=0,
         )
-        ledger.append(scribe.rows(decision))
+        ledger.append(scribe.rows(decision, campaign=decision.campaign))
     with ledger.reading() as connection:
         around = NOW + 20 * SECOND  # row 2 + n, at n + 2 seconds
         found = queries.pacing_around(connection, "floor", around, within_us=2 * SECOND)
@@ -92,8 +94,38 @@ def test_pacing_around_an_instant(ledger: SqlLedger) -> None:
         found = queries.pacing_around(connection, "floor", around, campaign="autumn", within_us=2 * SECOND)
         assert [one.decision.dials for one in found] == [17, 19]
         assert queries.pacing_around(connection, "floor", NOW + HOUR, within_us=MINUTE) == []
+        # In force is the campaign's last decision until then, however long ago.
+        for campaign, at_us, dials in (("spring", around, 18), ("autumn", around, 17), ("spring", NOW + HOUR, 48)):
+            in_force = queries.pacing_at(connection, "floor", campaign, at_us)
+            assert in_force is not None
+            assert in_force.decision.dials == dials
+        assert queries.pacing_at(connection, "floor", "spring", NOW + SECOND) is None
         assert queries.pacing_around(connection, "nowhere", around, within_us=MINUTE) == []
         assert [queries.seq_at(connection, "floor", NOW + i * SECOND) for i in (-5, 1, 2, 51, 52)] == [1, 1, 3, 52, 53]
+
+
+def test_answered_calls_by_the_days_of_a_zone(ledger: SqlLedger) -> None:
+    settle(ledger, PEOPLE)
+    scribe = Scribe()
+    ledger.append(scribe.opened())
+    no_promise, machine = Disposition.no_promise, Disposition.machine
+    # An hour before midnight in Madrid, an hour after it, and the day after that.
+    for hour, one, disposition in (
+        (22, PEOPLE[0], no_promise),
+        (23, PEOPLE[1], no_promise),
+        (24, PEOPLE[0], machine),
+        (47, PEOPLE[2], no_promise),
+    ):
+        scribe.at_us = NOW // (24 * HOUR) * 24 * HOUR + hour * HOUR
+        (fresh,) = ledger.dossiers([one.person])
+        call(ledger, scribe, fresh, disposition, debt=None)
+    (first, until) = (to_datetime(NOW, "Europe/Madrid").date() + timedelta(days=days) for days in (0, 2))
+    assert ledger.day_counts("spring", first, until, "Europe/Madrid") == [
+        DayCount(day=first.isoformat(), connected=1),
+        # What an agent heard as a machine is no person.
+        DayCount(day=(first + timedelta(days=1)).isoformat(), connected=1),
+    ]
+    assert ledger.day_counts("autumn", first, until, "Europe/Madrid") == []
 
 
 def test_history_as_it_was_known(ledger: SqlLedger) -> None:

@@ -16,11 +16,11 @@ from dialer.live import Hooks
 from dialer.robots import Habits
 from domain.calls import Mode
 from domain.errors import BadInput, Broken
-from domain.events import FloorOpened, LeadsLoaded, PersonChanged
+from domain.events import FloorOpened, LeadsLoaded, PastCounted, PersonChanged
 from domain.facts import AttemptClosed, CallClassed, LeadClosed
 from domain.instants import HOUR, to_datetime
 from domain.orders import Originate
-from domain.settings import CampaignSettings
+from domain.settings import CampaignSettings, Window
 from ledger.reservations import announce, bump
 from ledger.schema import debt
 from ledger.store import SqlLedger, open_ledger
@@ -222,6 +222,21 @@ async def test_a_new_day_brings_a_new_list(ledger: SqlLedger, tmp_path: Path) ->
     assert len({event.plan for event in loaded}) == len(loaded)
     # Each list belongs to a day of its own, by the floor's calendar.
     days = [to_datetime(event.at_us, settings().zone).date() for event in loaded]
+    assert len(set(days)) == len(days)
+
+
+async def test_a_limit_over_days_counts_those_before_again_on_each_day(ledger: SqlLedger, tmp_path: Path) -> None:
+    fill(ledger, 5)
+    clock = RehearsedClock(START_US, speed=4 * 3600)
+    campaign = replace(CAMPAIGN, limits=(Window(days=30, share=0.03),))
+    async with exchange(tmp_path) as (_, path):
+        floor_settings = settings(campaign, tick_s=300.0)
+        one = floor(ledger, Line(path), tmp_path, clock=clock, run=(), settings=floor_settings)
+        async with running(one):
+            await until(lambda: len(records(ledger, PastCounted)) > 1)
+            (limit,) = one._engine.state.pacers["es"].settings.limits
+    assert limit.name == "30 days"
+    days = [to_datetime(event.at_us, floor_settings.zone).date() for event in records(ledger, PastCounted)]
     assert len(set(days)) == len(days)
 
 

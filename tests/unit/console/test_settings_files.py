@@ -46,6 +46,9 @@ def complaint(folder: Path) -> str:
             "caller_ids.ES.0 must be text in quotes, was 34; correct it",
         ),
         ("[retry.busy]\nlimit = 1.5", "retry.busy.limit must be a whole number, was 1.5; correct it"),
+        ("[[limits]]\ndays = 30\nshare = 3", "limits.0.share must be in (0, 0.999], was 3.0; write 0.03 for 3 %"),
+        ("[[limits]]\ndays = 30", "limits.0.share is missing; add it"),
+        ("counted = ['lost']", "counted must hold no_agent and may hold lost, detection, was lost; correct it"),
         ("[retry.busy]\nafter_mins = 3", "retry.busy.after_mins is no setting; did you mean after_min?"),
         ("x =", "is not TOML: Invalid value (at line 2, column 4); correct that line"),
     ],
@@ -129,7 +132,7 @@ def test_the_campaign_template_explains_every_key_with_its_default() -> None:
     assert set(data) == {field.name for field in msgspec.structs.fields(CampaignSettings)}
     assert set(data["selection"]) == {field.name for field in msgspec.structs.fields(Selection)}
     loaded, default = msgspec.convert(data, CampaignSettings), CampaignSettings(name="sample")
-    examples = {"max_lines", "caller_ids", "selection", "retry"}
+    examples = {"max_lines", "caller_ids", "selection", "retry", "limits"}
     for field in set(data) - examples:
         assert getattr(loaded, field) == getattr(default, field), field
     for disposition, retry in loaded.retry.items():

@@ -15,6 +15,7 @@ from domain.events import (
     AgentMoved,
     CampaignOrdered,
     Disposed,
+    Finishing,
     FloorOpened,
     HangUpAsked,
     LeadAccepted,
@@ -107,6 +108,13 @@ def order(do: str, *, on: Desk | None = None, **fields: Any) -> tuple[Any, ...]:
             {"campaigns": ["co"], "call_me": False, "node": "south"},
             SignedIn(at_us=NOW_US, agent="a1", campaigns=("co",), call_me=False, node="south"),
         ),
+        (
+            "ready",
+            "sign_in",
+            {"until": "2099-01-01T18:00:00+01:00"},
+            SignedIn(at_us=NOW_US, agent="a1", node="north", until_us=parse("2099-01-01T17:00:00Z")),
+        ),
+        ("talking", "finishing", {}, Finishing(at_us=NOW_US, agent="a1")),
         ("ready", "sign_out", {}, SignedOut(at_us=NOW_US, agent="a1")),
         ("paused", "ready", {}, MadeReady(at_us=NOW_US, agent="a1")),
         ("talking", "ready", {}, MadeReady(at_us=NOW_US, agent="a1")),
@@ -129,6 +137,7 @@ def test_agents_orders_become_events(state: str, do: str, fields: dict[str, Any]
         ("ready", "ready", {}),
         ("paused", "pause", {"reason": "lunch"}),
         ("ready", "hang_up", {}),
+        ("talking", "finishing", {"about_to": False}),
     ],
 )
 def test_what_would_change_nothing_is_no_event(state: str, do: str, fields: dict[str, Any]) -> None:
@@ -170,7 +179,10 @@ def test_supervisors_orders_become_events(do: str, fields: dict[str, Any], event
     [
         ("offline", "sign_in", {"campaigns": ["mx"]}, "es, co"),
         ("offline", "sign_in", {"node": "west"}, "north, south"),
+        ("offline", "sign_in", {"until": "2020-01-01T18:00:00Z"}, "is past"),
+        ("offline", "sign_in", {"until": "18:00"}, "sign_in: until: "),
         ("offline", "ready", {}, "sign in first"),
+        ("wrapup", "finishing", {}, "it is said while talking"),
         ("wrapup", "ready", {}, "record it with dispose"),
         ("ready", "pause", {"reason": "tired"}, "break, lunch, training, back_office, technical"),
         ("talking", "ask", {}, "become ready first"),

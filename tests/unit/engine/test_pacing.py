@@ -1,0 +1,302 @@
+"""What the engine tells its pacers, what it takes from them, and what it records of their decisions."""
+
+import msgspec
+import pytest
+
+from dialer.engine import Engine, dialling
+from dialer.engine.snapshot import freeze
+from dialer.pacing import REASONS, Limit
+from domain import events
+from domain.calls import AgentState, Cause, Disposition, Mode
+from domain.errors import BadInput
+from domain.events import DayCount
+from domain.facts import PacingDecided
+from domain.instants import parse
+from domain.orders import Originate
+from domain.people import Lead
+from domain.settings import CampaignSettings, Window
+from tests.unit.engine.floor import SECOND, START_US, Floor, OpenGate, of, person
+
+HOUR_S = 3600.0
+#: 12 slots from 9 in Madrid end at 21:00, 20:00 UTC in winter.
+END_US = parse("2026-11-18T20:00:00Z")
+
+
+def predictive(**changes: object) -> CampaignSettings:
+    return CampaignSettings(name="c", mode=Mode.predictive, **changes)  # type: ignore[arg-type]
+
+
+def pacer_of(floor: Floor):
+    return floor.engine.state.pacers["c"].settings
+
+
+def at(floor: Floor, text: str) -> None:
+    floor.at_us = parse(text)
+    floor.hear(events.Tick)
+
+
+# ---- what pacers are told
+
+
+def test_the_shift_is_as_long_as_the_floors_calendar_has_hours_left():
+    floor = Floor(predictive(), zone="Europe/Madrid")
+    at(floor, "2026-11-19T08:30:00Z")  # the next day: 9:30 in Madrid
+    assert pacer_of(floor).day_s == pytest.approx(11.5 * HOUR_S)
+    at(floor, "2026-11-20T06:00:00Z")  # 7:00: the shift begins at 9
+    assert floor.engine.state.shift_s() == 0.0
+    assert pacer_of(floor).day_s == pytest.approx(12 * HOUR_S)
+    at(floor, "2026-11-20T20:00:00Z")  # 21:00, and people still work
+    assert pacer_of(floor).day_s == pytest.approx(15 * HOUR_S)
+
+
+def test_nobody_is_dialled_ahead_when_the_shift_is_about_to_end():
+    floor = Floor(predictive(), people=400, zone="Europe/Madrid")
+    at(floor, "2026-11-19T19:30:00Z")
+    floor.agent(*(str(1000 + i) for i in range(8)))
+    learn(floor)
+    at(floor, "2026-11-19T19:59:57Z")
+    assert floor.dial() == []
+    assert floor.engine.state.seen["c"].reason == "shift_end"
+
+
+def test_agents_who_said_when_they_leave_are_in_the_plan_of_the_staff():
+    floor = Floor(predictive())
+    floor.agent("1001", "1002", until_us=START_US + 600 * SECOND)
+    floor.agent("1003")
+    floor.tick()
+    shift_us = floor.engine.state.shift_us
+    assert pacer_of(floor).staff_plan == (((START_US + 600 * SECOND - shift_us) / 1e6, -1),) * 2
+    floor.hear(events.SignedOut, agent="1002")
+    assert len(pacer_of(floor).staff_plan) == 1
+
+
+def test_limits_count_the_days_before_in_the_campaigns_own_way():
+    windows = (Window(days=30, share=0.03, hard=True), Window(days=2, share=0.05))
+    floor = Floor(predictive(limits=windows, counted=("no_agent", "lost")))
+    today = floor.engine.state.day
+    days = (
+        DayCount(day="2026-10-01", connected=9, abandoned=9),
+        DayCount(day="2026-11-01", connected=100, abandoned=2, lost=1, cut=5),
+        DayCount(day="2026-11-17", connected=50, abandoned=1),
+        DayCount(day=today, connected=7, abandoned=7),
+    )
+    assert today == "2026-11-18"
+    floor.hear(events.PastCounted, campaign="c", days=days)
+    assert pacer_of(floor).limits == (
+        Limit(name="30 days", share=0.03, hard=True, answered_before=154, abandoned_before=4),
+        Limit(name="2 days", share=0.05, answered_before=51, abandoned_before=1),
+    )
+
+
+def test_a_day_that_ends_enters_the_windows():
+    floor = Floor(predictive(limits=(Window(days=2, share=0.03),)), people=20)
+    floor.agent("1001")
+    (call,) = floor.dial()
+    floor.talk(call.call_id, "1001")
+    floor.tick(86_400)
+    (limit,) = pacer_of(floor).limits
+    assert (limit.answered_before, limit.abandoned_before) == (1, 0)
+    floor.tick(86_400)
+    (limit,) = pacer_of(floor).limits
+    assert (limit.answered_before, limit.abandoned_before) == (0, 0)
+
+
+def test_changed_settings_and_limits_reach_a_pacer_that_has_learned():
+    floor = Floor(predictive())
+    floor.hear(events.LimitSet, campaign="c", abandon_limit=0.01)
+    assert pacer_of(floor).abandon_limit == 0.01
+    campaigns = (predictive(hard=True, calls_per_second=5.0),)
+    floor.hear(
+        events.FloorOpened, settings=msgspec.structs.replace(floor.settings, campaigns=campaigns), rules="", versions={}
+    )
+    assert pacer_of(floor).hard
+    assert pacer_of(floor).calls_per_second == 5.0
+    assert pacer_of(floor).abandon_limit == 0.01
+
+
+def test_staff_is_who_works_and_not_who_once_signed_in():
+    floor = Floor(predictive())
+    floor.agent("1001", "1002", "1003")
+    floor.tick()
+    floor.hear(events.SignedOut, agent="1002")
+    floor.hear(events.PauseAsked, agent="1003", reason="break")
+    assert floor.engine.state.staff("c") == 1
+    assert pacer_of(floor).agents == 1
+
+
+def test_the_next_leads_forecasts_come_in_the_order_of_the_list():
+    floor = Floor(predictive(), people=0)
+    chances = {1: 0.4, 2: 0.1, 3: 0.3, 4: 0.2, 5: None, 6: 0.5}
+    dossiers = []
+    for number, chance in chances.items():
+        dossier = person(number)
+        phone = msgspec.structs.replace(dossier.phones[0], p_answer=chance)
+        dossiers.append(msgspec.structs.replace(dossier, phones=(phone,)))
+    ranks = {1: 30, 2: 10, 3: 50, 4: 20, 5: 60, 6: 70}
+    floor.hear(
+        events.LeadsLoaded,
+        campaign="c",
+        plan="q",
+        chunk=0,
+        sha256="",
+        leads=tuple(Lead(person=n, rank=ranks[n], debts=(n * 100,)) for n in chances),
+        people=tuple(dossiers),
+    )
+    state = floor.engine.state
+    campaign = state.campaigns["c"]
+    assert [lead.person for lead in state.next_leads(campaign)] == [2, 4, 1, 3, 5, 6]
+    # As far as known without a gap, and no more than lines allow.
+    assert dialling._forecasts(state, campaign, 3, 100) == [0.1, 0.2, 0.4, 0.3]
+    assert dialling._forecasts(state, campaign, 3, 2) == [0.1, 0.2]
+    # One that has left its place in the heap is not among them.
+    floor.agent("1001")
+    floor.dial()
+    assert [lead.person for lead in state.next_leads(campaign)] == [4, 1, 3, 5, 6]
+
+
+# ---- how fast
+
+
+@pytest.mark.parametrize(("rate", "most"), [(4.0, [2, 2, 2]), (0.5, [1, 0, 0]), (3.0, [2, 1, 2])])
+def test_calls_per_second_hold_over_ticks(rate, most):
+    floor = Floor(CampaignSettings(name="c", calls_per_second=rate), people=40)
+    floor.agent(*(str(1000 + i) for i in range(20)))
+    assert [len(floor.dial()) for _ in most] == most
+    assert floor.engine.state.seen["c"].reason == "calls_per_second"
+
+
+# ---- a dead trunk, in every mode
+
+
+@pytest.mark.parametrize("mode", [Mode.progressive, Mode.power, Mode.predictive])
+def test_a_dead_trunk_is_told_by_pacing_alone_and_told_to_the_operator(mode):
+    floor = Floor(CampaignSettings(name="c", mode=mode), people=300)
+    floor.agent(*(str(1000 + i) for i in range(6)))
+    placed = 0
+    for _ in range(120):
+        for call in floor.dial():
+            placed += 1
+            floor.hear(events.Ended, call_id=call.call_id, cause=Cause.congestion)
+    assert placed < 40
+    assert floor.engine.state.seen["c"].reason == "trunk_failing"
+    assert "trunk_failing|c" in floor.engine.state.alarms
+    # A busy line is an answer of the far network: the trunk is well.
+    while not (calls := floor.dial()):
+        pass
+    floor.hear(events.Ended, call_id=calls[0].call_id, cause=Cause.busy)
+    assert len(floor.dial()) > 1
+    assert "trunk_failing|c" not in floor.engine.state.alarms
+
+
+def test_numbers_that_do_not_exist_are_no_dead_trunk():
+    floor = Floor(people=300)
+    floor.agent("1001", "1002")
+    for _ in range(40):
+        for call in floor.dial():
+            floor.hear(events.Ended, call_id=call.call_id, cause=Cause.not_in_service)
+    assert floor.engine.state.seen["c"].reason == "one_per_free_agent"
+
+
+# ---- about to finish
+
+
+def test_an_agent_about_to_finish_is_told_to_pacing_until_the_conversation_ends():
+    floor = Floor(predictive())
+    floor.agent("1001")
+    (call,) = floor.dial()
+    floor.talk(call.call_id, "1001")
+    agent = floor.engine.state.agents["1001"]
+    floor.after(30)
+    floor.hear(events.Finishing, agent="1001")
+    floor.tick(3)
+    assert (floor.engine.state.seen["c"].busy, floor.engine.state.seen["c"].finishing) == (1, 1)
+    # Said twice: the first word counts; taken back: nothing is learned.
+    floor.hear(events.Finishing, agent="1001")
+    assert floor.at_us - agent.finishing_us == 3 * SECOND
+    floor.hear(events.Finishing, agent="1001", about_to=False)
+    assert agent.finishing_us == 0
+    floor.hear(events.Finishing, agent="1001")
+    floor.after(5)
+    learned = floor.engine.state.pacers["c"].state()
+    floor.hear(events.Ended, call_id=call.call_id, cause=Cause.normal)
+    assert agent.state is AgentState.wrapup
+    assert agent.finishing_us == 0
+    assert floor.engine.state.pacers["c"].state() != learned
+    # Nobody talks: nothing to finish.
+    floor.hear(events.Finishing, agent="1001")
+    assert agent.finishing_us == 0
+
+
+# ---- decisions on record
+
+
+def test_decisions_are_recorded_when_something_is_dialled_or_the_reason_changes():
+    floor = Floor(predictive(), people=50)
+    floor.agent("1001", "1002")
+    floor.dial()
+    for _ in range(20):
+        floor.tick()
+    decided = of([row.record for row in floor.rows], PacingDecided)
+    assert [(one.reason, one.dials) for one in decided] == [("cold_start", 2)]
+
+
+def test_a_decision_carries_the_figures_behind_it_in_every_mode():
+    for mode in (Mode.predictive, Mode.progressive):
+        floor = Floor(CampaignSettings(name="c", mode=mode), people=600)
+        floor.agent(*(str(1000 + i) for i in range(10)))
+        learn(floor)
+        floor.dial()
+        seen = floor.engine.state.seen["c"]
+        assert seen.reason in (*REASONS, *dialling.OWN_REASONS)
+        assert 0.0 < seen.p_answer < 1.0
+        assert seen.tolerated > 0.0
+        assert seen.budget_left > 0.0
+        assert floor.engine.board().campaigns[0].p_answer == seen.p_answer
+
+
+def test_what_pacing_learned_and_was_told_outlives_a_crash_from_rows_and_from_a_snapshot():
+    floor = Floor(predictive(limits=(Window(days=30, share=0.03),)), people=300)
+    floor.hear(events.PastCounted, campaign="c", days=(DayCount(day="2026-11-10", connected=90, abandoned=2),))
+    floor.agent(*(str(1000 + i) for i in range(5)), until_us=START_US + 7200 * SECOND)
+    learn(floor, rounds=10)
+    folded = Engine(OpenGate())
+    for row in floor.rows:
+        folded.fold(row)
+    restored = Engine.restore(floor.engine.snapshot(), OpenGate())
+    for other in (folded, restored):
+        assert freeze(other.state) == freeze(floor.engine.state)
+        assert other.state.pacers["c"].settings == pacer_of(floor)
+
+
+# ---- settings
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"counted": ("lost",)}, "counted must hold no_agent"),
+        ({"counted": ("no_agent", "machine")}, "counted must hold no_agent and may hold lost, detection"),
+        ({"limits": (Window(days=1, share=0.03),)}, r"limits.0.days must be in \[2, 366\], was 1"),
+        ({"limits": (Window(days=30, share=3.0),)}, "limits.0.share must be in"),
+        ({"limits": (Window(days=30, share=0.03), Window(days=30, share=0.02))}, "two windows of 30 days"),
+    ],
+)
+def test_limits_that_cannot_be_are_refused(changes, said):
+    with pytest.raises(BadInput, match=said):
+        predictive(**changes)
+
+
+def learn(floor: Floor, rounds: int = 40) -> None:
+    """Let a quarter of some hundred calls be answered."""
+    for _ in range(rounds):
+        calls = of(floor.tick(), Originate)
+        floor.after(8)
+        for i, call in enumerate(calls):
+            if i % 4 == 0 and floor.engine.state.ready:
+                agent = next(iter(floor.engine.state.ready))
+                floor.talk(call.call_id, agent)
+                floor.after(1)
+                floor.hear(events.Ended, call_id=call.call_id, cause=Cause.normal)
+                floor.hear(events.Disposed, agent=agent, call_id=call.call_id, disposition=Disposition.no_promise)
+            else:
+                floor.hear(events.Ended, call_id=call.call_id, cause=Cause.no_answer)
