@@ -15,14 +15,18 @@ from dialer.pacing.settings import Limit, PacingSettings
 #: experiment, for large teams, and the more for a team of one.
 _RISK, _RISK_SMALL = 0.9, 0.63
 #: Answers are abandoned so far below a limit on average.
-_AIM = 0.98
+_AIM, _AIM_HARD = 0.98, 0.995
+#: What is left at the end of a shift under a hard limit: people are abandoned in clumps.
+_RESERVE, _RESERVE_BY_AGENT, _RESERVE_MOST = 0.3, 1.0 / 12.0, 2.0
+#: What is left late is spent at most so many times as fast.
+_MOST, _MOST_HARD = 2.0, 1.5
 #: How strongly an abandoned call too many lowers the risk.
 _GAIN = 0.02
 _GAIN_MOST = 1.2
 #: Answers that always seem still to come: what is left late in the day is not spent at once.
 _REST = 30.0
 #: Hard limits: share and number of the answers to come that may be counted on.
-_COUNTED_ON, _COUNTED_ON_MOST = 0.5, 150.0
+_COUNTED_ON, _COUNTED_ON_MOST = 0.25, 150.0
 
 
 class Risk(NamedTuple):
@@ -40,24 +44,33 @@ class Budget(msgspec.Struct):
     answered: int = 0
     abandoned: int = 0
 
-    def risk(self, settings: PacingSettings, at: float, staff: int, waiting: int) -> Risk:
-        """Return the risk allowed at `at` seconds into the shift."""
-        to_come = (self.answered + 5.0) / (at + 300.0) * max(0.0, settings.day_s - at)
+    def risk(self, settings: PacingSettings, to_come: float, staff: int, waiting: int) -> Risk:
+        """Return the risk allowed now.
+
+        Parameters
+        ----------
+        to_come : float
+            Answers expected in the rest of the shift.
+        staff : int
+            Agents who work for the campaign.
+        waiting : int
+            Answered people without an agent.
+        """
         day = Limit(name="shift", share=settings.abandon_limit, hard=settings.hard)
         risk = _RISK + _RISK_SMALL / max(1, staff)
+        reserve = min(_RESERVE_MOST, _RESERVE + _RESERVE_BY_AGENT * staff)
         theta, budget_left, headroom = inf, inf, inf
         for limit in (day, *settings.limits):
             answered, abandoned = limit.answered_before + self.answered, limit.abandoned_before + self.abandoned
             budget_left = min(budget_left, limit.share * (answered + 1) - abandoned)
-            aim = _AIM * limit.share
-            balance = aim * answered - abandoned
+            aim = (_AIM_HARD if limit.hard else _AIM) * limit.share
+            balance = aim * answered - abandoned - (reserve if limit.hard else 0.0)
             # An overdrawn window is paid back by the answers to come, and what is left is spent on them.
             share = aim + balance / (to_come + _REST)
-            share = max(0.0, min(2.0 * aim, share))
+            share = max(0.0, min((_MOST_HARD if limit.hard else _MOST) * aim, share))
             swing = max(-_GAIN_MOST, min(_GAIN_MOST, _GAIN * balance))
             theta = min(theta, risk * share * exp(swing))
             if limit.hard:
                 counted_on = min(_COUNTED_ON * to_come, _COUNTED_ON_MOST + 5.0 * staff)
-                reserve = 1.0 + waiting
-                headroom = min(headroom, limit.share * (answered + counted_on) - abandoned - reserve)
+                headroom = min(headroom, limit.share * (answered + counted_on) - abandoned - 1.0 - waiting)
         return Risk(theta, budget_left, headroom)

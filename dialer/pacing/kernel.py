@@ -25,6 +25,8 @@ HORIZONS = 32
 AGES = SPELL_BINS // 2
 #: Times at which an answer may come that a decision looks at: midpoints of equal shares of all answers.
 MOMENTS = 8
+#: Corrections nearer to one than this are left out.
+_NEARLY = 0.98
 #: Terms up to which the distribution is exact, whatever the size of the team.
 EXACT_TERMS = 400
 
@@ -133,6 +135,15 @@ def _freed_by(table: Floats, age_s: float, scale_s: float, ahead_s: float) -> fl
 
 
 @njit(cache=True)
+def _slowed(ages_s: Floats, scale_s: float, hazard: Floats, finished: float) -> float:
+    """Return by what a law learned from finished spells alone is too quick, given those that still last."""
+    lived = 0.0
+    for age in ages_s:
+        lived += _hazard_until(hazard, age / scale_s)
+    return finished / (finished + lived)
+
+
+@njit(cache=True)
 def _survival(counts: Floats, out: Floats) -> None:
     """Fill `out[b]` with the share of rings still going at the lower edge of bin b."""
     total = 0.0
@@ -220,6 +231,11 @@ class Laws(NamedTuple):
     wrap_scale_s: float
     finishing: Floats
     finish_scale_s: float
+    #: Cumulative hazards of talk and wrap-up by bins, with the finished spells behind them.
+    talk_hazard: Floats
+    talks: float
+    wrap_hazard: Floats
+    wraps: float
 
 
 class Floor(NamedTuple):
@@ -247,6 +263,8 @@ class Bounds(NamedTuple):
     theta: float
     #: Abandoned calls that a hard limit still allows; infinite without one.
     headroom: float
+    #: Headroom under which the risk falls.
+    braking: float
     #: How much earlier a weak lead is dialled than a strong one.
     kappa: float
     #: Calls that lines allow.
@@ -324,6 +342,17 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
         for i in range(n_finishing):
             later = _freed_by(laws.finishing, floor.finishing_s[i], laws.finish_scale_s, ahead)
             freed[n_talking + n_wrapping + i, j] = later
+    # Spells that still last are evidence too: finished ones alone make a young shift look quick.
+    slower = _slowed(floor.talking_s, laws.talk_scale_s, laws.talk_hazard, laws.talks)
+    if slower < _NEARLY:
+        for i in range(n_talking):
+            for j in range(MOMENTS):
+                freed[i, j] = 1.0 - (1.0 - freed[i, j]) ** slower
+    slower = _slowed(floor.wrapping_s, laws.wrap_scale_s, laws.wrap_hazard, laws.wraps)
+    if slower < _NEARLY:
+        for i in range(n_talking, n_talking + n_wrapping):
+            for j in range(MOMENTS):
+                freed[i, j] = 1.0 - (1.0 - freed[i, j]) ** slower
     base = np.empty(MOMENTS)
     for j in range(MOMENTS):
         gone = 0.0
@@ -400,7 +429,7 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
     expected_free = float(free)
     for i in range(n_busy):
         expected_free += freed[i, middle]
-    theta = bounds.theta * min(1.0, max(0.0, bounds.headroom - loss - 1.3 * sqrt(loss)))
+    theta = bounds.theta * min(1.0, max(0.0, bounds.headroom - loss - 1.3 * sqrt(loss)) / bounds.braking)
     dials = 0
     stopped = BY_RISK
 
@@ -443,11 +472,16 @@ def believed(forecasts: Floats, p: float, offset: float, slope: float, middle: f
 
 @njit(cache=True)
 def tables(
-    talk: Floats, talk_scale_s: float, wrap: Floats, wrap_scale_s: float, talking: Floats, wrapping: Floats
+    talk: Floats,
+    talk_scale_s: float,
+    talk_hazard: Floats,
+    wrap: Floats,
+    wrap_scale_s: float,
+    wrap_hazard: Floats,
+    talking: Floats,
+    wrapping: Floats,
 ) -> None:
-    """Fill the tables of agents from the shapes and scales of their spells."""
-    talk_hazard = np.empty(SPELL_BINS + 1)
-    wrap_hazard = np.empty(SPELL_BINS + 1)
+    """Fill hazards and tables of agents from the shapes and scales of their spells."""
     _cumulative_hazard(talk, talk_hazard)
     _cumulative_hazard(wrap, wrap_hazard)
     _fill(talk_hazard, talk_scale_s, wrap_hazard, wrap_scale_s, talking, wrapping)

@@ -87,6 +87,10 @@ class Spells(msgspec.Struct):
         """Return the scale."""
         return self.prior_s * exp(sum(b * m for b, m in zip(self.beliefs, self.means, strict=True)))
 
+    def evidence(self) -> float:
+        """Return the weight of finished spells in the law, the prior's with them."""
+        return float(self.shape.sum())
+
     def add(self, duration_s: float) -> None:
         """Take one finished spell."""
         scale_s = self.scale_s()

@@ -30,6 +30,8 @@ REASONS = (
 _COLD_OUTCOMES, _COLD_TALKS = 20, 3
 #: Standard errors by which the answer rate is taken too high: too many answers harm people, too few idle agents.
 _CAUTION = 1.0
+#: Headroom of a hard limit under which the risk falls: small teams lose one caller at a time, large ones several.
+_BRAKING, _BRAKING_STAFF = 0.3, 20.0
 #: Teams up to this size are convolved exactly.
 _EXACT_STAFF = 45
 _MOST = 1000
@@ -38,6 +40,8 @@ _TASTE, _TASTE_SMALL = 0.2, 0.9
 #: A trunk is taken for dead at these odds, and probed at growing intervals.
 _DEAD_ODDS = log(1e5)
 _PROBE_FIRST_S, _PROBE_MOST_S = 2.0, 60.0
+#: Share of their time that agents will spend on answers, and talks that tell how long each takes.
+_OCCUPANCY, _SERVICE_MEMORY = 0.8, 300
 #: Leavers so far ahead matter to the calls of now.
 _AHEAD_S = 60.0
 _EMPTY = np.empty(0)
@@ -87,6 +91,9 @@ class _Memory(msgspec.Struct):
     finish: Spells
     budget: Budget
     trunk: _Trunk
+    #: Means, for the answers to come.
+    talk_s: float = 120.0
+    wrap_s: float = 20.0
     #: Persons and machines among answers, for calls in detection.
     live: float = 2.0
     machine: float = 2.0
@@ -131,6 +138,7 @@ class Pacer:
         )
         shape = (kernel.AGES, kernel.HORIZONS)
         self._talking, self._wrapping, self._finishing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self._talk_hazard, self._wrap_hazard = np.zeros(kernel.SPELL_BINS + 1), np.zeros(kernel.SPELL_BINS + 1)
         self._tabled = (-1, -1, -1)
 
     # ---- learning
@@ -179,7 +187,7 @@ class Pacer:
         is_live = kind == "live"
         if p_answer is not None:
             memory.forecasts.add(is_live, p_answer, memory.rate.value()[0])
-        memory.rate.add(is_live)
+        memory.rate.add(is_live, memory.staff)
         memory.rings.add(is_live, ring_s)
         if is_live:
             memory.live += 1.0
@@ -198,11 +206,15 @@ class Pacer:
 
     def observe_talk(self, duration_s: float) -> None:
         """Take the length of a conversation."""
-        self._memory.talk.add(duration_s)
+        memory = self._memory
+        memory.talk.add(duration_s)
+        memory.talk_s += (duration_s - memory.talk_s) / min(memory.talk.n, _SERVICE_MEMORY)
 
     def observe_wrap(self, duration_s: float) -> None:
         """Take the length of a wrap-up."""
-        self._memory.wrap.add(duration_s)
+        memory = self._memory
+        memory.wrap.add(duration_s)
+        memory.wrap_s += (duration_s - memory.wrap_s) / min(memory.wrap.n, _SERVICE_MEMORY)
 
     def observe_finish(self, duration_s: float) -> None:
         """Take how long an agent still talked after the signal that the talk was about to end."""
@@ -243,7 +255,8 @@ class Pacer:
             if per_tick < room:
                 room, full = per_tick, "calls_per_second"
         room = max(0, room)
-        allowed = memory.budget.risk(settings, at, memory.staff, waiting)
+        n_staff = free + talking.size + wrapping.size + finishing.size
+        allowed = memory.budget.risk(settings, self._to_come(at, n_staff), memory.staff, waiting)
         rate, error, resolved = memory.rate.value()
         p = min(0.99, rate + _CAUTION * error)
 
@@ -252,14 +265,13 @@ class Pacer:
                 dials, reason = room, full
             return Decision(dials, reason, free_soon, answers, allowed.budget_left, risk, allowed.theta, rate)
 
-        n_staff = free + talking.size + wrapping.size + finishing.size
         if memory.trunk.dead:
             wait_s = min(_PROBE_MOST_S, _PROBE_FIRST_S * 2.0 ** min(memory.trunk.probes, 10))
             probe = free > 0 and not ringing.size and at - memory.trunk.failed_at >= wait_s
             return answer(int(probe), "trunk_failing", float(free), float(in_flight))
         if not n_staff:
             return answer(0, "no_agents", 0.0, float(in_flight))
-        if memory.rate.n < _COLD_OUTCOMES or memory.talk.n < _COLD_TALKS:
+        if memory.rate.n < max(_COLD_OUTCOMES, memory.staff) or memory.talk.n < _COLD_TALKS:
             return answer(one_each, "cold_start", float(free), float(in_flight))
         self._table(finishing.size > 0)
         leaving = self._leaving(at, n_staff)
@@ -277,6 +289,10 @@ class Pacer:
             wrap_scale_s=memory.wrap.scale_s(),
             finishing=self._finishing,
             finish_scale_s=memory.finish.scale_s(),
+            talk_hazard=self._talk_hazard,
+            talks=memory.talk.evidence(),
+            wrap_hazard=self._wrap_hazard,
+            wraps=memory.wrap.evidence(),
         )
         floor = kernel.Floor(
             free=free,
@@ -293,6 +309,7 @@ class Pacer:
         bounds = kernel.Bounds(
             theta=allowed.theta,
             headroom=allowed.headroom,
+            braking=min(1.0, max(_BRAKING, memory.staff / _BRAKING_STAFF)),
             kappa=_TASTE + _TASTE_SMALL / max(3, memory.staff),
             room=room,
             patience_s=settings.patience_s,
@@ -318,10 +335,22 @@ class Pacer:
         if version == self._tabled:
             return
         self._tabled = version
-        wrap = (memory.wrap.shape, memory.wrap.scale_s())
-        kernel.tables(memory.talk.shape, memory.talk.scale_s(), *wrap, self._talking, self._wrapping)
+        wrap = (memory.wrap.shape, memory.wrap.scale_s(), self._wrap_hazard)
         if finishing:
-            kernel.tables(memory.finish.shape, memory.finish.scale_s(), *wrap, self._finishing, self._wrapping)
+            finish = (memory.finish.shape, memory.finish.scale_s(), self._talk_hazard)
+            kernel.tables(*finish, *wrap, self._finishing, self._wrapping)
+        talk = (memory.talk.shape, memory.talk.scale_s(), self._talk_hazard)
+        kernel.tables(*talk, *wrap, self._talking, self._wrapping)
+
+    def _to_come(self, at: float, n_staff: int) -> float:
+        """Return how many answers agents will still take in the shift."""
+        settings, memory = self.settings, self._memory
+        left_s = max(0.0, settings.day_s - at)
+        agent_s = n_staff * left_s
+        for when, more in settings.staff_plan:
+            if at < when < settings.day_s:
+                agent_s += more * (settings.day_s - when)
+        return max(0.0, agent_s) * _OCCUPANCY / max(1.0, memory.talk_s + memory.wrap_s)
 
     def _leaving(self, at: float, n_staff: int) -> Floats:
         """Return when which share of the team leaves soon."""

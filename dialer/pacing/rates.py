@@ -4,7 +4,10 @@ from math import exp, log, sqrt
 
 import msgspec
 
-#: Memories in outcomes; see `Spells`.
+#: Memories in outcomes, for teams up to `_TEAM` agents and longer for larger ones; see `Spells`. What is dialled at
+#: once ends in a wave: people first, then those who ring out. A memory shorter than the wave would take its tide for
+#: news.
+_TEAM = 10.0
 _MEMORIES = (60.0, 240.0, 960.0, 4000.0, 20000.0)
 _SHARE = 0.002
 _PRIOR_LIVE, _PRIOR_N = 1.0, 4.0
@@ -33,18 +36,20 @@ class AnswerRate(msgspec.Struct):
     beliefs: list[float] = msgspec.field(default_factory=lambda: [1.0 / len(_MEMORIES)] * len(_MEMORIES))
     n: int = 0
 
-    def add(self, is_live: bool) -> None:
-        """Take one outcome."""
+    def add(self, is_live: bool, staff: int) -> None:
+        """Take one outcome of a team's calls."""
+        longer = max(1.0, staff / _TEAM)
         total = 0.0
         beliefs = self.beliefs
         for k, memory in enumerate(_MEMORIES):
             p = (self.live[k] + _PRIOR_LIVE) / (self.seen[k] + _PRIOR_N)
             beliefs[k] *= p if is_live else 1.0 - p
             total += beliefs[k]
-            keep = 1.0 - 1.0 / memory
+            keep = 1.0 - 1.0 / (memory * longer)
             self.live[k] = self.live[k] * keep + is_live
             self.seen[k] = self.seen[k] * keep + 1.0
-        scale, share = (1.0 - _SHARE) / total, _SHARE / len(_MEMORIES)
+        share = _SHARE / longer
+        scale, share = (1.0 - share) / total, share / len(_MEMORIES)
         self.beliefs = [b * scale + share for b in beliefs]
         self.n += 1
 

@@ -1,0 +1,199 @@
+"""What pacing does when something changes, and what it says about it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+
+from dialer.pacing import Limit, Pacer, PacingSettings
+
+REST = (("machine", 17.0), ("no_answer", 25.0), ("busy", 2.0), ("machine", 15.0), ("no_answer", 25.0), ("failed", 1.0))
+
+
+def taught(pacer: Pacer, answers: int = 120, *, every: int = 4, talk_s: float = 75.0) -> Pacer:
+    """Let a pacer see a steady list: one person in `every` calls."""
+    rng = np.random.default_rng(7)
+    for _ in range(answers):
+        pacer.observe_outcome("live", float(rng.normal(12.0, 3.0)))
+        for _ in range(every - 1):
+            pacer.observe_outcome(*REST[int(rng.integers(len(REST)))])
+        pacer.observe_connected(0.0)
+        pacer.observe_talk(float(rng.exponential(talk_s)))
+        pacer.observe_wrap(float(rng.exponential(20.0)))
+    return pacer
+
+
+def busy(n: int, mean_s: float = 75.0) -> list[float]:
+    return [mean_s * (i + 0.5) / n for i in range(n)]
+
+
+def test_progressive_while_evidence_is_thin() -> None:
+    pacer = Pacer(PacingSettings(agents=5))
+    decision = pacer.decide(10.0, 3, 0, busy(2), [], [4.0])
+    assert (decision.dials, decision.reason) == (2, "cold_start")
+
+
+def test_predictive_dials_ahead_of_agents() -> None:
+    pacer = taught(Pacer(PacingSettings(agents=20)))
+    decision = pacer.decide(3000.0, 1, 0, busy(15), busy(4, 20.0), [])
+    assert decision.reason == "predicted"
+    assert decision.dials >= 3  # one agent is free
+    assert decision.expected_free > 3.0
+    assert 0.0 < decision.tolerated < 0.1
+
+
+def test_it_reacts_in_a_tick_when_agents_go() -> None:
+    pacer = taught(Pacer(PacingSettings(agents=20)))
+    ringing = [2.0 * i for i in range(4)]
+    assert pacer.decide(3000.0, 5, 0, busy(15), busy(2, 20.0), ringing).dials > 0
+    decision = pacer.decide(3000.5, 1, 0, busy(3), [], ringing)
+    assert (decision.dials, decision.reason) == (0, "enough_ringing")
+    gone = pacer.decide(3001.0, 0, 0, [], [], ringing)
+    assert (gone.dials, gone.reason) == (0, "no_agents")
+
+
+def test_a_dead_trunk_is_probed_and_not_dialled_into() -> None:
+    pacer = taught(Pacer(PacingSettings(agents=20)))
+    for second in range(12):
+        pacer.observe_outcome("failed", 0.3, at=3000.0 + 0.1 * second)
+    rate = pacer.decide(3001.6, 12, 0, [], [], []).p_answer
+    assert pacer.decide(3001.6, 12, 0, [], [], []).reason == "trunk_failing"
+    probes = 0
+    at = 3001.6
+    while at < 3600.0:
+        decision = pacer.decide(at, 12, 0, [], [], [])
+        assert decision.dials <= 1
+        if decision.dials:
+            probes += 1
+            pacer.observe_outcome("failed", 0.3, at=at)
+        at += 0.5
+    assert 5 < probes < 20
+    # While a probe rings, there is no second one; its answer opens the trunk again, and failures taught nothing.
+    assert pacer.decide(3700.0, 12, 0, [], [], [1.0]).dials == 0
+    pacer.observe_outcome("no_answer", 25.0, at=3725.0)
+    again = pacer.decide(3725.5, 12, 0, [], [], [])
+    assert again.dials >= 12
+    assert again.p_answer == pytest.approx(rate, rel=0.02)
+
+
+def test_failures_that_are_invalid_numbers_stop_nobody() -> None:
+    pacer = Pacer(PacingSettings(agents=20))
+    for _ in range(400):
+        for kind in ("failed", "failed", "no_answer", "failed", "live"):
+            pacer.observe_outcome(kind, 5.0, at=1.0)
+        pacer.observe_talk(60.0)
+        pacer.observe_wrap(10.0)
+    assert pacer.decide(3000.0, 5, 0, busy(15), [], []).reason == "predicted"
+
+
+def test_no_call_whose_answer_would_find_nobody() -> None:
+    pacer = taught(Pacer(PacingSettings(agents=20, day_s=28_800.0)))
+    seen = (5, 0, busy(12), busy(3, 20.0), [])
+    assert pacer.decide(28_700.0, *seen).dials > 0
+    last = pacer.decide(28_790.0, *seen)
+    assert (last.dials, last.reason) == (0, "shift_end")
+    planned = taught(Pacer(PacingSettings(agents=20, staff_plan=((10_000.0, -18),))))
+    assert planned.decide(9_800.0, *seen).dials > planned.decide(9_995.0, *seen).dials
+
+
+def abandon(pacer: Pacer, n: int) -> None:
+    for _ in range(n):
+        pacer.observe_abandoned()
+
+
+def test_risk_falls_with_the_room_left() -> None:
+    def dials(lost: int) -> Iterable[int]:
+        pacer = taught(Pacer(PacingSettings(agents=20)), 300)
+        abandon(pacer, lost)
+        return [pacer.decide(27_000.0, 2, 0, busy(14), busy(3, 20.0), [3.0] * k).dials for k in range(12)]
+
+    spent = [sum(dials(lost)) for lost in (0, 6, 9, 12)]
+    assert spent == sorted(spent, reverse=True)
+    assert spent[0] > spent[-1]
+
+
+def test_a_hard_limit_dials_one_each_before_it_is_passed() -> None:
+    soft, hard = (taught(Pacer(PacingSettings(agents=20, hard=h)), 300) for h in (False, True))
+    for pacer in (soft, hard):
+        abandon(pacer, 10)
+    seen = (28_600.0, 2, 0, busy(14), busy(3, 20.0), [])
+    assert soft.decide(*seen).dials > 2
+    decision = hard.decide(*seen)
+    assert (decision.dials, decision.reason) == (2, "budget")
+
+
+def test_the_tightest_window_binds() -> None:
+    full = Limit(name="30 days", share=0.03, hard=True, answered_before=60_000, abandoned_before=1_900)
+    pacer = taught(Pacer(PacingSettings(agents=20, limits=(full,))))
+    decision = pacer.decide(3000.0, 2, 0, busy(14), busy(3, 20.0), [])
+    assert (decision.dials, decision.reason) == (2, "budget")
+    assert decision.budget_left < 0.0
+
+
+def test_only_configured_kinds_count() -> None:
+    plain = taught(Pacer(PacingSettings(agents=20)))
+    strict = taught(Pacer(PacingSettings(agents=20, counted=("no_agent", "lost", "detection"))))
+    for pacer in (plain, strict):
+        pacer.observe_abandoned("lost")
+        pacer.observe_abandoned("detection")
+    seen = (3000.0, 2, 0, busy(14), busy(3, 20.0), [])
+    assert strict.decide(*seen).budget_left < plain.decide(*seen).budget_left - 1.5
+
+
+def test_forecasts_move_the_decision_and_useless_ones_are_shut_out() -> None:
+    rng = np.random.default_rng(3)
+
+    def pacer(informed: bool) -> Pacer:
+        one = Pacer(PacingSettings(agents=5))
+        for _ in range(1500):
+            p = float(rng.beta(0.6, 1.8))
+            shown = p if informed else float(rng.beta(0.6, 1.8))
+            one.observe_outcome("live" if rng.random() < p else "no_answer", 12.0, min(0.99, max(0.01, shown)))
+        for _ in range(60):
+            one.observe_talk(float(rng.exponential(75.0)))
+            one.observe_wrap(float(rng.exponential(20.0)))
+        return one
+
+    seen = (3000.0, 0, 0, busy(3), [8.0, 30.0])
+    good, useless = pacer(True), pacer(False)
+    weak = good.decide(*seen, [], p_next=[0.02] * 20).dials
+    strong = good.decide(*seen, [], p_next=[0.9] * 20).dials
+    assert weak > strong
+    assert useless.decide(*seen, [], p_next=[0.02] * 20).dials == useless.decide(*seen, []).dials
+
+
+def test_an_agent_about_to_finish_is_counted_on() -> None:
+    pacer = taught(Pacer(PacingSettings(agents=5)), talk_s=200.0)
+    for _ in range(60):
+        pacer.observe_finish(4.0)
+        pacer.observe_wrap(2.0)
+    talking = [60.0, 90.0, 150.0, 20.0, 200.0]
+    plain = pacer.decide(3000.0, 0, 0, talking, [], [])
+    told = pacer.decide(3000.0, 0, 0, talking[2:], [], [], finishing_s=[1.0, 2.0])
+    assert told.dials > plain.dials
+    assert told.expected_free > plain.expected_free
+
+
+def test_lines_and_calls_per_second_bind() -> None:
+    lines = taught(Pacer(PacingSettings(agents=20, max_lines=16)))
+    decision = lines.decide(3000.0, 4, 0, busy(14), busy(2, 20.0), [1.0])
+    assert (decision.dials, decision.reason) == (1, "lines")
+    slow = taught(Pacer(PacingSettings(agents=20, calls_per_second=4.0)))
+    decision = slow.decide(3000.0, 6, 0, busy(12), busy(2, 20.0), [])
+    assert (decision.dials, decision.reason) == (2, "calls_per_second")
+
+
+def test_a_young_shift_does_not_take_short_talks_for_all_talks() -> None:
+    """Everybody began at once and the first to finish were quick: those who still talk say that talks are longer."""
+    pacer = Pacer(PacingSettings(agents=300))
+    rng = np.random.default_rng(1)
+    for _ in range(600):
+        pacer.observe_outcome(*REST[int(rng.integers(len(REST)))])
+    for _ in range(20):
+        pacer.observe_outcome("live", 12.0)
+        pacer.observe_connected(0.0)
+        pacer.observe_talk(float(rng.uniform(2.0, 20.0)))
+        pacer.observe_wrap(10.0)
+    decision = pacer.decide(40.0, 0, 0, [20.0 + 0.05 * i for i in range(280)], [], [])
+    # The quick ones alone would promise most of the 280 within the next quarter of a minute.
+    assert decision.expected_free < 90.0
