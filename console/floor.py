@@ -110,6 +110,11 @@ def telephone(settings: Settings, campaigns: Sequence[str], start_us: int | None
 
 def lab(settings: Settings, campaigns: Sequence[str], directory: Path, start_us: int) -> Wiring:
     """Wire a floor on the lab that runs in a folder, by a clock that starts at a given instant."""
+    return _on_asterisk(on_lab(settings, directory), campaigns, RehearsedClock(start_us), loopback=True)
+
+
+def on_lab(settings: Settings, directory: Path, user: str | None = None) -> Settings:
+    """Return settings whose one node is the lab that runs in a folder, with its engine's AMI user or another."""
     state = find(directory)
     if state is None:
         raise BadInput(f"lab: none runs in {directory}; start it with `cadencia lab start`")
@@ -121,11 +126,10 @@ def lab(settings: Settings, campaigns: Sequence[str], directory: Path, start_us:
         )
     variable = "CADENCIA_LAB_SECRET"
     os.environ[variable] = state.ami_secret
-    node = NodeSettings(host=state.address, port=state.ami_port, user=state.ami_user, secret_variable=variable)
-    settings = msgspec.structs.replace(
+    node = NodeSettings(host=state.address, port=state.ami_port, user=user or state.ami_user, secret_variable=variable)
+    return msgspec.structs.replace(
         settings, nodes={"lab": node}, floor=msgspec.structs.replace(settings.floor, nodes=("lab",))
     )
-    return _on_asterisk(settings, campaigns, RehearsedClock(start_us), loopback=True)
 
 
 def _on_asterisk(settings: Settings, campaigns: Sequence[str], clock: Clock, *, loopback: bool) -> Wiring:

@@ -47,6 +47,13 @@ def run(
     agents: Annotated[int, typer.Option(help="Robot agents of a rehearsal, where none are on record.")] = 20,
     seed: Annotated[int, typer.Option(help="Of a rehearsal's chance.")] = 1,
     node: Annotated[list[str] | None, typer.Option(help="Only these switch nodes; repeat for several.")] = None,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Dial nothing: advise beside another dialer, fed by its events.")
+    ] = False,
+    events: Annotated[
+        str | None,
+        typer.Option(help="With --shadow: a file of that dialer's events, - for the standard input; else AMI's."),
+    ] = None,
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -59,6 +66,16 @@ def run(
     from domain.errors import BadInput
 
     loaded = settings.load(folder)
+    if shadow:
+        from console import shadowing
+
+        if rehearsal or start:
+            raise BadInput("run: --shadow follows a real dialer by its own clock; leave --rehearsal and --start out")
+        chosen = floor.on_lab(loaded, folder / "lab", "observer") if lab else _only(loaded, node)
+        shadowing.follow(chosen, campaigns, events, hours=hours, as_json=as_json)
+        return
+    if events is not None:
+        raise BadInput("run: --events feeds a shadow; give --shadow too")
     if rehearsal and lab:
         raise BadInput("run: --rehearsal and --lab exclude each other; choose one")
     if speed != 1.0 and not rehearsal:
