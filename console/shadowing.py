@@ -50,7 +50,7 @@ def follow(
 
 
 def _told(summary: Summary) -> dict[str, Any]:
-    told = msgspec.to_builtins(summary)
+    told: dict[str, Any] = msgspec.to_builtins(summary)
     for side in ("theirs", "theirs_compared", "ours"):
         found: Side = getattr(summary, side)
         told[side] |= {"abandon_rate": found.abandon_rate, "occupancy": found.occupancy}

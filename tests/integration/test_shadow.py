@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from console import settings, shadowing
+from console.main import app
 from dialer.asterisk.client import AmiServer
 from dialer.asterisk.overhear import Overhearing, listen
 from dialer.shadow import words
@@ -25,7 +27,8 @@ ES = CampaignSettings(name="es", trunks=("carrier",))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    subprocess.run([sys.executable, "-m", "console.main", "init", str(tmp_path)], check=True, capture_output=True)
+    (tmp_path / "cadencia.toml").write_text("")
+    (tmp_path / "campaigns").mkdir()
     (tmp_path / "campaigns" / "es.toml").write_text('name = "es"\nmode = "predictive"\n')
     return tmp_path
 
@@ -53,23 +56,25 @@ def told(hours: float = 0.2) -> list[dict[str, object]]:
     return sorted(lines, key=lambda line: line["at"])  # type: ignore[arg-type,return-value]
 
 
-def shadow(folder: Path, *words: str, text: str | None = None) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "console.main", "run", "es", "--shadow", *words, "--folder", str(folder)]
-    return subprocess.run(command, capture_output=True, text=True, input=text, check=False)
+def follow(folder: Path, events: str | None) -> None:
+    shadowing.follow(settings.load(folder), ["es"], events, hours=None, as_json=True)
 
 
-def test_a_day_in_a_file_and_through_a_pipe_gives_the_same_advice_and_a_comparison(folder: Path) -> None:
+def test_a_day_in_a_file_and_through_a_pipe_gives_the_same_advice_and_a_comparison(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = "".join(json.dumps(line) + "\n" for line in told())
     (folder / "day.jsonl").write_text(text)
     before = sorted(path.name for path in folder.rglob("*"))
-    filed, piped = shadow(folder, "--events", str(folder / "day.jsonl")), shadow(folder, "--events", "-", text=text)
-    assert filed.returncode == piped.returncode == 0, filed.stderr + piped.stderr
-    assert filed.stdout == piped.stdout
-    *advice, last = map(json.loads, filed.stdout.splitlines())
+    follow(folder, str(folder / "day.jsonl"))
+    filed = capsys.readouterr().out
+    command = [sys.executable, "-m", "console.main", "run", "es", "--shadow", "--events", "-", "--folder", str(folder)]
+    piped = subprocess.run(command, capture_output=True, text=True, input=text, check=False)
+    assert (piped.returncode, piped.stdout) == (0, filed), piped.stderr
+    *advice, last = map(json.loads, filed.splitlines())
     assert {line["campaign"] for line in advice} == {"es"}
-    assert sum(line["placed"] for line in advice) == sum(line["event"] == "dialled" for line in told()) - last_tick(
-        advice
-    )
+    dialled = sum(line["event"] == "dialled" for line in told())
+    assert sum(line["placed"] for line in advice) == dialled - last_tick(advice)
     (summary,) = last["summary"]
     assert summary["theirs"]["abandoned"] == 0
     assert summary["ours"]["dialled"] > 0
@@ -87,12 +92,16 @@ def last_tick(advice: list[dict[str, float]]) -> int:
 
 def test_what_cannot_be_followed_is_told(folder: Path) -> None:
     (folder / "bad.jsonl").write_text('{"event":"answered","at":1795075200,"call":"1"}\n{"event":"rang"}\n')
-    done = shadow(folder, "--events", str(folder / "bad.jsonl"))
-    assert done.returncode == 2
-    assert "bad.jsonl:2: is no event" in done.stderr
-    assert "--start" in shadow(folder, "--rehearsal").stderr
-    assert "[nodes.NAME]" in shadow(folder).stderr
-    assert "cannot be read" in shadow(folder, "--events", str(folder / "none")).stderr
+    for events, says in (
+        (str(folder / "bad.jsonl"), "bad.jsonl:2: is no event"),
+        (str(folder / "none"), "cannot be read"),
+        (None, r"no \[nodes.NAME\]"),
+    ):
+        with pytest.raises(BadInput, match=says):
+            follow(folder, events)
+    for options in (["--shadow", "--rehearsal"], ["--events", "-"]):
+        with pytest.raises(BadInput, match="--shadow"):
+            app(["run", "es", *options, "--folder", str(folder)], standalone_mode=False)
 
 
 # ---- AMI
