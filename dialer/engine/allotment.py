@@ -5,6 +5,8 @@ from dialer.engine.step import Step
 from domain.calls import AgentState, CampaignState
 from domain.facts import AgentAllotted
 
+_SOON_FREE = frozenset({AgentState.talking, AgentState.wrapup})
+
 
 def allot(step: Step) -> None:
     """Share the agents who can take calls among the running campaigns by weight, moving as few as possible."""
@@ -17,49 +19,45 @@ def allot(step: Step) -> None:
     if not open_names:
         return
     present = [a for a in state.agents.values() if a.state not in (AgentState.offline, AgentState.away)]
-    have = dict.fromkeys(open_names, 0)
+    weights = {name: state.campaign_settings(name).weight for name in open_names}
+    #: How many agents each campaign has below its share.
+    short = {name: len(present) * weight / sum(weights.values()) for name, weight in weights.items()}
     for agent in present:
-        if agent.allotted in have:
-            have[agent.allotted] += 1
+        if agent.allotted in short:
+            short[agent.allotted] -= 1
     for agent in present:
-        if agent.allotted in have and state.serves(agent, agent.allotted):
-            continue
-        _move_agent(step, agent, _neediest(step, agent, open_names, have, len(present)), have)
-    if len(open_names) < 2:
-        return
-    for agent in present:
-        # An idle agent moves when another campaign is a whole agent further below its share.
-        if agent.state is AgentState.ready and agent.allotted is not None:
-            target = _neediest(step, agent, open_names, have, len(present))
-            if target is not None and target != agent.allotted:
-                gap = _want(step, target, open_names, len(present)) - have[target]
-                surplus = have[agent.allotted] - _want(step, agent.allotted, open_names, len(present))
-                if gap >= 1.0 - 1e-9 or (gap > 0.5 and surplus > 0.5):
-                    _move_agent(step, agent, target, have)
+        if agent.allotted not in short or not state.serves(agent, agent.allotted):
+            _move_agent(step, agent, _shortest(step, agent, short), short)
+    # Idle agents move first; those soon free are shared as well, so that each campaign dials ahead for its own.
+    movable = [a for a in present if a.state is AgentState.ready]
+    movable += [a for a in present if a.state in _SOON_FREE and a.then == "ready"]
+    moved = len(open_names) > 1
+    while moved:
+        moved = False
+        for agent in movable:
+            target = _shortest(step, agent, short)
+            # Each move makes the shares truer, so moves end.
+            if target is not None and agent.allotted is not None and short[target] - short[agent.allotted] > 1.0 + 1e-9:
+                _move_agent(step, agent, target, short)
+                moved = True
 
 
-def _want(step: Step, name: str, open_names: list[str], n_agents: int) -> float:
-    weights = {each: step.state.campaign_settings(each).weight for each in open_names}
-    return n_agents * weights[name] / sum(weights.values())
-
-
-def _neediest(step: Step, agent: Agent, open_names: list[str], have: dict[str, int], n_agents: int) -> str | None:
-    best, best_gap = None, float("-inf")
-    for name in open_names:
-        if step.state.serves(agent, name):
-            gap = _want(step, name, open_names, n_agents) - have[name]
-            if gap > best_gap + 1e-9:
-                best, best_gap = name, gap
+def _shortest(step: Step, agent: Agent, short: dict[str, float]) -> str | None:
+    """Return the campaign that an agent serves and that is furthest below its share."""
+    best, most = None, float("-inf")
+    for name, by in short.items():
+        if by > most + 1e-9 and step.state.serves(agent, name):
+            best, most = name, by
     return best
 
 
-def _move_agent(step: Step, agent: Agent, target: str | None, have: dict[str, int]) -> None:
+def _move_agent(step: Step, agent: Agent, target: str | None, short: dict[str, float]) -> None:
     if agent.allotted == target:
         return
-    if agent.allotted in have:
-        have[agent.allotted] -= 1
+    if agent.allotted in short:
+        short[agent.allotted] += 1
     if target is not None:
-        have[target] += 1
+        short[target] -= 1
     step.emit(AgentAllotted(agent=agent.agent, campaign=target), target)
 
 

@@ -529,6 +529,8 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
     tally.finished += 1
     if fact.disposition is Disposition.machine and call.answer_class is AnswerClass.connected:
         tally.heard_machines += 1
+        if (pacer := state.pacers.get(fact.campaign)) is not None:
+            pacer.observe_heard_machine()
     if fact.disposition in RIGHT_PARTY:
         tally.right_party += 1
     if fact.disposition in (Disposition.promise, Disposition.plan):
@@ -606,16 +608,18 @@ def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
             tally = state.campaigns[agent.allotted].tally
             tally.idle_us += state.at_us - since_us
             tally.idle_n += 1
-    elif was is AgentState.wrapup and agent.allotted in state.pacers:
-        state.pacers[agent.allotted].observe_wrap((state.at_us - since_us) / 1e6)
+    elif was is AgentState.wrapup and agent.serving in state.pacers:
+        state.pacers[agent.serving].observe_wrap((state.at_us - since_us) / 1e6)
     if was is AgentState.previewing:
         agent.preview = None
     if agent.finishing_us and (fact.state is not AgentState.talking or fact.call_id != agent.call_id):
-        if agent.allotted in state.pacers:
-            state.pacers[agent.allotted].observe_finish((state.at_us - agent.finishing_us) / 1e6)
+        if agent.serving in state.pacers:
+            state.pacers[agent.serving].observe_finish((state.at_us - agent.finishing_us) / 1e6)
         agent.finishing_us = 0
-    if fact.state is AgentState.talking and was is not AgentState.talking:
-        agent.calls_today += 1
+    if fact.state is AgentState.talking:
+        call = state.calls.get(fact.call_id or "")
+        agent.serving = call.campaign if call is not None else None
+        agent.calls_today += was is not AgentState.talking
     if not (was is fact.state is AgentState.ready):
         agent.since_us = state.at_us
     agent.state, agent.reason, agent.call_id = fact.state, fact.reason, fact.call_id

@@ -84,6 +84,8 @@ class Agent(msgspec.Struct, kw_only=True, omit_defaults=True):
     calls_today: int = 0
     #: End of the shift, where it is known.
     until_us: int | None = None
+    #: Campaign of the conversation at hand or being wrapped up; `allotted` is the one worked for next.
+    serving: str | None = None
     #: Since when the conversation at hand is about to end, by the agent's word; 0: it is not.
     finishing_us: int = 0
 

@@ -3,20 +3,26 @@ in-memory compare-and-bump; every record is watched."""
 
 from collections import Counter
 
+from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from dialer.engine import Engine
+from dialer.engine.allotment import allot
+from dialer.engine.evolve import evolve
+from dialer.engine.flight import flights
 from dialer.engine.snapshot import freeze
+from dialer.engine.state import Agent, State
+from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
 from domain import events
-from domain.calls import AGENT_DISPOSITIONS, AgentState, AnswerClass, Cause, Mode, Phase
+from domain.calls import AGENT_DISPOSITIONS, AgentState, AnswerClass, CampaignState, Cause, Mode, Phase
 from domain.facts import AttemptClosed, CallClassed, CallMoved
 from domain.orders import Connect, Originate, Reserve
 from domain.people import CapKey, Debt, Dossier, Lead, Phone, Verdict
 from domain.records import Row, decode, encode
-from domain.settings import CampaignSettings, FloorSettings
+from domain.settings import CampaignSettings, FloorSettings, Window
 
 SECOND = 1_000_000
 START_US = 1_795_000_000 * SECOND
@@ -103,6 +109,8 @@ class Floor(RuleBasedStateMachine):
                 detect_machines=detect,
                 clock_starts="greeting_end" if detect else "answer",
                 unsure="cut" if shared else "person",
+                limits=(Window(days=30, share=0.03, hard=shared),) if detect else (),
+                calls_per_second=4.0 if shared else 30.0,
             )
             for name, mode in zip(("uno", "dos"), modes, strict=True)
         )
@@ -265,7 +273,7 @@ class Floor(RuleBasedStateMachine):
             case "out":
                 self.hear(events.SignedOut, agent=name)
             case "in":
-                self.hear(events.SignedIn, agent=name)
+                self.hear(events.SignedIn, agent=name, campaigns=self.engine.state.agents[name].campaigns)
             case "down":
                 self.hear(events.PhoneDown, agent=name)
             case "up":
@@ -278,6 +286,25 @@ class Floor(RuleBasedStateMachine):
                 self.hear(events.LeadSkipped, agent=name)
             case "end":
                 self.hear(events.HangUpAsked, agent=name)
+
+    @rule(data=st.data(), about_to=st.booleans())
+    def says_finishing(self, data, about_to):
+        self.hear(events.Finishing, agent=data.draw(st.sampled_from(self.names)), about_to=about_to)
+
+    @rule(data=st.data(), names=st.sampled_from([(), ("uno",), ("dos",)]))
+    def supervisor_moves(self, data, names):
+        self.hear(events.AgentMoved, agent=data.draw(st.sampled_from(self.names)), campaigns=names)
+
+    @rule(data=st.data(), minutes=st.integers(1, 60))
+    def shift_ends_at(self, data, minutes):
+        agent = self.engine.state.agents[data.draw(st.sampled_from(self.names))]
+        until_us = self.at_us + minutes * 60 * SECOND
+        self.hear(events.SignedIn, agent=agent.agent, campaigns=agent.campaigns, until_us=until_us)
+
+    @rule(name=st.sampled_from(["uno", "dos"]), connected=st.integers(0, 500), abandoned=st.integers(0, 20))
+    def ledger_counts(self, name, connected, abandoned):
+        day = events.DayCount(day="2026-11-10", connected=connected, abandoned=abandoned)
+        self.hear(events.PastCounted, campaign=name, days=(day,))
 
     @rule(data=st.data(), paid=st.booleans())
     def somebody_writes(self, data, paid):
@@ -382,8 +409,67 @@ class Floor(RuleBasedStateMachine):
         for call in state.calls.values():
             if call.pinned and call.phase in (Phase.originating, Phase.ringing) and not call.hangup_why:
                 assert state.agents[call.agent].call_id == call.call_id, "a pinned call without its agent"
+        # Pacing: each pacer knows what there is to know, and sees no agent whom another sees.
+        for name, pacer in state.pacers.items():
+            assert pacer.settings == state.pacing_settings(name)
+        found = flights(state)
+        for name, flight in found.items():
+            theirs = [a for a in state.agents.values() if a.allotted == name and a.then == "ready"]
+            busy = flight.talking_s + flight.wrapping_s + flight.finishing_s
+            assert len(busy) == sum(a.state in (AgentState.talking, AgentState.wrapup) for a in theirs)
+            assert len(flight.finishing_s) == sum(bool(a.finishing_us) for a in theirs)
+            assert all(age_s >= 0.0 for age_s in busy + flight.ringing_s + flight.detecting_s)
+        for agent in state.agents.values():
+            assert not agent.finishing_us or agent.state is AgentState.talking
         for campaign in state.campaigns.values():
             assert sum(campaign.places.values()) == len(campaign.leads), "a lead is lost"
+
+
+@given(
+    weights=st.lists(st.sampled_from([0.5, 1.0, 3.0]), min_size=1, max_size=4),
+    staff=st.lists(
+        st.tuples(
+            st.sampled_from(list(AgentState)),
+            st.integers(-1, 3),
+            st.sets(st.integers(0, 3), max_size=2),
+            st.sampled_from(["ready", "ready", "break"]),
+        ),
+        max_size=12,
+    ),
+)
+def test_shares_add_up_and_are_as_true_as_whole_agents_allow(weights, staff):
+    names = [f"c{number}" for number in range(len(weights))]
+    state = State()
+    campaigns = tuple(CampaignSettings(name=name, weight=weight) for name, weight in zip(names, weights, strict=True))
+    settings = FloorSettings(campaigns=campaigns)
+    evolve(state, events.FloorOpened(at_us=START_US, settings=settings, rules="", versions={}))
+    for campaign in state.campaigns.values():
+        campaign.state, campaign.places = CampaignState.running, {"ready": 1}
+    for number, (at_work, on, serves, then) in enumerate(staff):
+        served = tuple(names[index] for index in sorted(serves) if index < len(names))
+        on_name = names[on] if 0 <= on < len(names) else None
+        agent = Agent(agent=str(number), node="main", state=at_work, allotted=on_name, campaigns=served, then=then)
+        state.agents[agent.agent] = agent
+        if at_work is AgentState.ready:
+            state.ready[agent.agent] = None
+    step = Step(state, PatternGate())
+    allot(step)
+    present = [a for a in state.agents.values() if a.state not in (AgentState.offline, AgentState.away)]
+    have = Counter(agent.allotted for agent in present)
+    assert sum(have.values()) == len(present)
+    want = {name: len(present) * weight / sum(weights) for name, weight in zip(names, weights, strict=True)}
+    for agent in present:
+        assert agent.allotted is not None
+        assert state.serves(agent, agent.allotted)
+        soon_free = agent.state in (AgentState.talking, AgentState.wrapup) and agent.then == "ready"
+        if agent.state is AgentState.ready or soon_free:
+            for other in names:
+                if state.serves(agent, other):
+                    # Nobody would make the shares truer by going elsewhere.
+                    assert want[other] - have[other] + have[agent.allotted] - want[agent.allotted] <= 1.0 + 1e-6
+    n_rows = len(step.rows)
+    allot(step)
+    assert len(step.rows) == n_rows, "agents go to and fro"
 
 
 Floor.TestCase.settings = profile(max_examples=200, stateful_step_count=80, deadline=None)

@@ -153,3 +153,30 @@ def test_one_person_is_never_in_two_calls_of_two_campaigns():
     floor.agent("1001", "1002")
     assert len(floor.dial()) == 1
     assert floor.dial() == []
+
+
+def test_agents_who_talk_are_shared_too_so_that_a_campaign_that_starts_dials_ahead_for_its_own():
+    floor = Floor(CampaignSettings(name="a"), CampaignSettings(name="b"), people=60)
+    floor.hear(events.CampaignOrdered, campaign="b", verb="pause")
+    floor.agent(*(str(1000 + i) for i in range(6)))
+    for call, agent in zip(floor.dial(), list(floor.engine.state.ready), strict=True):
+        floor.talk(call.call_id, agent)
+    floor.hear(events.CampaignOrdered, campaign="b", verb="run")
+    floor.tick()
+    seen = floor.engine.state.seen
+    assert (seen["a"].busy, seen["b"].busy) == (3, 3)
+    # What they learn of a conversation and its wrap-up is of the campaign that had it.
+    learned = {name: pacer.state() for name, pacer in floor.engine.state.pacers.items()}
+    for agent in list(floor.engine.state.agents.values()):
+        floor.after(40)
+        call_id = agent.call_id
+        floor.hear(events.Ended, call_id=call_id, cause=Cause.normal)
+        floor.after(5)
+        floor.hear(events.Disposed, agent=agent.agent, call_id=call_id, disposition=Disposition.no_promise)
+    assert floor.engine.state.pacers["a"].state() != learned["a"]
+    assert floor.engine.state.pacers["b"].state() == learned["b"]
+    # Settled: nobody moves to and fro.
+    before = {agent.agent: agent.allotted for agent in floor.engine.state.agents.values()}
+    for _ in range(5):
+        floor.tick(0.1)
+    assert {agent.agent: agent.allotted for agent in floor.engine.state.agents.values()} == before
