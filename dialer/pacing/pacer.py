@@ -198,6 +198,10 @@ class Pacer:
         """Take that a person met an agent after a wait."""
         self._memory.budget.answered += 1
 
+    def observe_heard_machine(self) -> None:
+        """Take that an answer which met an agent was a machine's, as the agent says: the limit is on answers by people."""
+        self._memory.budget.answered -= 1
+
     def observe_abandoned(self, kind: str = "no_agent") -> None:
         """Take that a person met nobody: `no_agent`, `lost` in the switch, or cut by `detection`."""
         if kind in self.settings.counted:

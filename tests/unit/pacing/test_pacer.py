@@ -140,6 +140,14 @@ def test_only_configured_kinds_count() -> None:
     assert strict.decide(*seen).budget_left < plain.decide(*seen).budget_left - 1.5
 
 
+def test_machines_that_agents_heard_are_in_no_denominator() -> None:
+    plain, heard = (taught(Pacer(PacingSettings(agents=20)), 300) for _ in range(2))
+    for _ in range(200):
+        heard.observe_heard_machine()
+    seen = (3000.0, 2, 0, busy(14), busy(3, 20.0), [])
+    assert heard.decide(*seen).budget_left == pytest.approx(plain.decide(*seen).budget_left - 0.03 * 200)
+
+
 def test_forecasts_move_the_decision_and_useless_ones_are_shut_out() -> None:
     rng = np.random.default_rng(3)
 
