@@ -51,14 +51,7 @@ def why(
         if pacing is not None:
             if campaign is not None:
                 loaded.floor.campaign(campaign)
-            decided = why_pacing(
-                ledger,
-                loaded.floor.stream,
-                [one.name for one in loaded.floor.campaigns],
-                instant(pacing),
-                named=campaign,
-                within_us=round(within * SECOND),
-            )
+            decided = why_pacing(ledger, loaded, instant(pacing), named=campaign, within_us=round(within * SECOND))
             tell(decided, as_json, lambda: why_view.pacing(decided, zone))
             return
         assert account is not None

@@ -1,8 +1,14 @@
-"""Why so many calls were placed: the decision in force at an instant, in words and figures."""
+"""Why so many calls were placed: the decision in force at an instant, in words, with what was seen at that instant."""
 
 import msgspec
 
+from compliance.gate import Gate
 from console.board_view import REASONS
+from console.settings import Settings
+from console.why import folded
+from dialer.engine.dialling import figures, paced
+from dialer.engine.flight import flights
+from dialer.engine.state import State
 from domain.facts import PacingDecided
 from domain.instants import SECOND
 from ledger import queries
@@ -10,12 +16,14 @@ from ledger.store import SqlLedger
 
 
 class InForce(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign's last decision until an instant."""
+    """A campaign's last decision until an instant, and the floor as its pacer saw it then."""
 
     seq: int
     at_us: int
     decision: PacingDecided
-    #: The decision in sentences.
+    #: The same at the instant asked about: nothing was dialled and the reason stood since.
+    seen: PacingDecided
+    #: Both in sentences.
     said: list[str]
 
 
@@ -27,55 +35,47 @@ class WhyPacing(msgspec.Struct, frozen=True, kw_only=True):
     around: list[queries.Pacing]
 
 
-def why_pacing(
-    ledger: SqlLedger, stream: str, campaigns: list[str], at_us: int, *, named: str | None, within_us: int
-) -> WhyPacing:
+def why_pacing(ledger: SqlLedger, settings: Settings, at_us: int, *, named: str | None, within_us: int) -> WhyPacing:
     """Return what was decided at an instant and around it, for one campaign or all."""
+    stream = settings.floor.stream
     with ledger.reading() as connection:
         around = queries.pacing_around(connection, stream, at_us, campaign=named, within_us=within_us)
-        names = (
-            [named]
-            if named is not None
-            else list(dict.fromkeys([*campaigns, *(one.decision.campaign for one in around)]))
-        )
+    state = folded(ledger, stream, Gate.load(settings.rules), at_us)
+    names = [named] if named is not None else list(state.campaigns)
+    with ledger.reading() as connection:
         found = [queries.pacing_at(connection, stream, name, at_us) for name in names]
     return WhyPacing(
-        at_us=at_us,
-        in_force=[
-            InForce(
-                seq=one.seq, at_us=one.at_us, decision=one.decision, said=sentences(one.decision, at_us - one.at_us)
-            )
-            for one in found
-            if one is not None
-        ],
-        around=around,
+        at_us=at_us, in_force=[_in_force(state, one, at_us) for one in found if one is not None], around=around
     )
 
 
-def _in_force(found: queries.Pacing, at_us: int) -> InForce:
-    said = sentences(found.decision, at_us - found.at_us)
-    return InForce(seq=found.seq, at_us=found.at_us, decision=found.decision, said=said)
+def _in_force(state: State, found: queries.Pacing, at_us: int) -> InForce:
+    name = found.decision.campaign
+    flight = flights(state)[name]
+    n_free, decision = paced(state, state.campaigns[name], flight, state.settings.max_lines)
+    seen = figures(name, 0, found.decision.reason, n_free, flight, decision)
+    said = sentences(found.decision, seen, at_us - found.at_us)
+    return InForce(seq=found.seq, at_us=found.at_us, decision=found.decision, seen=seen, said=said)
 
 
-def sentences(fact: PacingDecided, since_us: int) -> list[str]:
-    """Say a decision; `since_us` is how long before the instant asked about it was made."""
-    placed = f"{_count(fact.dials, 'call')} placed" if fact.dials else "no call placed"
+def sentences(decided: PacingDecided, seen: PacingDecided, since_us: int) -> list[str]:
+    """Say a decision that was made so long before the instant asked about, and what was seen then."""
+    placed = f"{_count(decided.dials, 'call')} placed" if decided.dials else "no call placed"
     when = f", {since_us / SECOND:.1f} s before; nothing was dialled and the reason stood since" if since_us else ""
-    said = [f"{placed}: {REASONS.get(fact.reason, fact.reason.replace('_', ' '))}{when}."]
-    busy = f" of {_count(fact.busy, 'busy agent')}" if fact.busy else ""
-    finishing = f", {fact.finishing} of them about to finish" if fact.finishing else ""
+    said = [f"{placed}: {REASONS.get(decided.reason, decided.reason.replace('_', ' '))}{when}."]
+    finishing = f", {seen.finishing} of them about to finish" if seen.finishing else ""
     said.append(
-        f"{_count(fact.free, 'agent')} free, {fact.expected_free:.1f} expected soon{busy}{finishing}; "
-        f"{_count(fact.ringing, 'call')} ringing and {fact.waiting} answered without an agent: "
-        f"{fact.expected_answers:.1f} answers expected until then."
+        f"{_count(seen.free, 'agent')} free, {_count(seen.busy, 'agent')} busy{finishing}: "
+        f"{seen.expected_free:.1f} expected free soon; {_count(seen.ringing, 'call')} ringing, {seen.waiting} answered "
+        f"without an agent: {seen.expected_answers:.1f} answers expected until then."
     )
-    if fact.tolerated:
+    if seen.risk:
         said.append(
-            f"One more call, if answered, would meet nobody with {fact.risk:.2%}; {fact.tolerated:.2%} is tolerated: "
-            f"{fact.budget_left:.1f} abandoned calls are left under the tightest limit."
+            f"One more call, if answered, would meet nobody with {seen.risk:.2%}; {seen.tolerated:.2%} is tolerated: "
+            f"{seen.budget_left:.1f} abandoned calls are left under the tightest limit."
         )
-    if fact.p_answer:
-        said.append(f"A call is answered by a person with {fact.p_answer:.1%}, by what was seen so far.")
+    if seen.p_answer:
+        said.append(f"A call is answered by a person with {seen.p_answer:.1%}, by what was seen so far.")
     return said
 
 

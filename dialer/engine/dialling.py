@@ -1,5 +1,6 @@
 """Decisions at ticks: who works for which campaign, how many lines, which leads, and whether the gate lets them."""
 
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import islice
 from math import ceil
@@ -10,6 +11,7 @@ from dialer.engine.flight import Flight, flights
 from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
+from dialer.pacing import Decision
 from domain.calls import AgentState, CampaignState, Mode, Phase
 from domain.facts import (
     AlarmCleared,
@@ -78,24 +80,12 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     """Place a campaign's calls of this tick and return how many."""
     state = step.state
     settings = state.campaign_settings(campaign.name)
-    n_free = sum(1 for name in state.ready if state.agents[name].allotted == campaign.name)
     covered = flight.covered
     room = min((settings.max_lines or state.settings.max_lines) - flight.lines, state.settings.max_lines - lines)
     full = "lines"
     if (allowed := int(state.calls_allowed(campaign) + 1e-9)) < room:
         room, full = allowed, "calls_per_second"
-    decision = state.pacers[campaign.name].decide(
-        state.shift_s(),
-        n_free,
-        flight.waiting,
-        flight.talking_s,
-        flight.wrapping_s,
-        flight.ringing_s,
-        p_answer=flight.p_answer if flight.forecast and flight.p_answer else None,
-        p_next=_forecasts(state, campaign, n_free, room),
-        detecting_s=flight.detecting_s,
-        finishing_s=flight.finishing_s or None,
-    )
+    n_free, decision = paced(state, campaign, flight, room)
     wanted, reason, budget_left = decision.dials, decision.reason, decision.budget_left
     # Pacing alone tells a dead trunk, in every mode; what else it says is for predictive dialling.
     if blocked:
@@ -123,14 +113,41 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
         if ready < wanted and not stock(campaign):
             reason = "no_leads"
         placed = held + ready
-    fact = PacingDecided(
-        campaign=campaign.name,
-        dials=placed,
+    fact = figures(campaign.name, placed, reason, n_free, flight, replace(decision, budget_left=budget_left))
+    state.seen[campaign.name] = fact
+    if placed or campaign.pacing is None or campaign.pacing.reason != reason:
+        step.emit(fact, campaign.name)
+    return placed
+
+
+def paced(state: State, campaign: Campaign, flight: Flight, room: int) -> tuple[int, Decision]:
+    """Return a campaign's free agents, and what its pacer says with room for so many calls; nothing is changed."""
+    n_free = sum(1 for name in state.ready if state.agents[name].allotted == campaign.name)
+    decision = state.pacers[campaign.name].decide(
+        state.shift_s(),
+        n_free,
+        flight.waiting,
+        flight.talking_s,
+        flight.wrapping_s,
+        flight.ringing_s,
+        p_answer=flight.p_answer if flight.forecast and flight.p_answer else None,
+        p_next=_forecasts(state, campaign, n_free, room),
+        detecting_s=flight.detecting_s,
+        finishing_s=flight.finishing_s or None,
+    )
+    return n_free, decision
+
+
+def figures(name: str, dials: int, reason: str, n_free: int, flight: Flight, decision: Decision) -> PacingDecided:
+    """Return a decision with what was seen as it is recorded."""
+    return PacingDecided(
+        campaign=name,
+        dials=dials,
         reason=reason,
         free=n_free,
         expected_free=round(decision.expected_free, 3),
         expected_answers=round(decision.expected_answers, 3),
-        budget_left=round(budget_left, 3),
+        budget_left=round(decision.budget_left, 3),
         ringing=len(flight.ringing_s),
         waiting=flight.waiting + len(flight.detecting_s),
         busy=len(flight.talking_s) + len(flight.wrapping_s) + len(flight.finishing_s),
@@ -139,10 +156,6 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
         tolerated=round(decision.tolerated, 5),
         p_answer=round(decision.p_answer, 5),
     )
-    state.seen[campaign.name] = fact
-    if placed or campaign.pacing is None or campaign.pacing.reason != reason:
-        step.emit(fact, campaign.name)
-    return placed
 
 
 def _forecasts(state: State, campaign: Campaign, n_free: int, room: int) -> list[float] | None:

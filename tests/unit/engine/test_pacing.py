@@ -154,6 +154,20 @@ def test_the_next_leads_forecasts_come_in_the_order_of_the_list():
     assert [lead.person for lead in state.next_leads(campaign)] == [4, 1, 3, 5, 6]
 
 
+def test_a_machine_that_an_agent_heard_is_no_person_to_the_limit():
+    left = []
+    for disposition in (Disposition.no_promise, Disposition.machine):
+        floor = Floor(predictive(abandon_limit=0.5))
+        floor.agent("1001")
+        (call,) = floor.dial()
+        floor.talk(call.call_id, "1001")
+        floor.hear(events.Ended, call_id=call.call_id, cause=Cause.normal)
+        floor.hear(events.Disposed, agent="1001", call_id=call.call_id, disposition=disposition)
+        floor.tick()
+        left.append(floor.engine.state.seen["c"].budget_left)
+    assert left[0] - left[1] == pytest.approx(0.5)
+
+
 # ---- how fast
 
 
