@@ -24,6 +24,27 @@ def printer() -> "Console":
     return Console(highlight=False)
 
 
+def check_number(option: str, value: float, *, least: float, most: float = 1e9, above: bool = False) -> None:
+    """Refuse an option's number that is out of its range, or none.
+
+    Parameters
+    ----------
+    above
+        The number must lie above `least`.
+
+    Raises
+    ------
+    BadInput
+        Naming the option, what it must be and what was found.
+    """
+    from domain.errors import BadInput
+
+    if not (least < value if above else least <= value) or not value <= most:
+        words = f"above {least:g}" if above else f"{least:g} or more"
+        upper = f" and at most {most:g}" if most < 1e9 else ""
+        raise BadInput(f"{option} must be {words}{upper}, was {value:g}; correct it")
+
+
 def tell(answer: Any, as_json: bool, shown: "Callable[[], RenderableType]") -> None:
     """Print an answer: the record as JSON, or what `shown` makes of it for people."""
     if as_json:

@@ -1,6 +1,5 @@
 """The demonstration: a sample portfolio, its campaigns and its robots, in a folder that is made anew each time."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,9 @@ from sqlalchemy import select
 from console import folder, settings
 from console.floor import START_US
 from console.portfolio import bring_in
-from console.rehearsals import robot_agents
+from console.rehearsals import claim, robot_agents
 from console.roster import put
 from console.settings import Settings
-from domain.errors import BadInput
 from ledger.schema import attempt, debt
 from ledger.store import open_ledger
 from simulation.sample import write_sample
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from console.shift import Shift
     from ledger.portfolio import ImportReport
 
-#: Marks a folder that may be thrown away.
-_MARK = ".cadencia-demo"
 #: What its campaigns set, beyond the template.
 CAMPAIGNS: dict[str, dict[str, Any]] = {
     "es": {
@@ -57,14 +53,10 @@ def prepare(
     Raises
     ------
     BadInput
-        When the folder exists and was not made by a demonstration.
+        When the folder exists and was not made by a demonstration, or one runs there.
     """
-    if directory.exists():
-        if not (directory / _MARK).exists() and any(directory.iterdir()):
-            raise BadInput(f"demo: {directory} exists and is no demonstration's; remove it, or name another folder")
-        shutil.rmtree(directory)
+    claim(directory)
     folder.make_folder(directory, tuple(CAMPAIGNS))
-    (directory / _MARK).touch()
     for name, values in CAMPAIGNS.items():
         _edit(directory / settings.CAMPAIGNS / f"{name}.toml", values)
     loaded = settings.load(directory)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console.command_line import HERE, AsJson, Folder, note, tell
+from console.command_line import HERE, AsJson, Folder, check_number, note, tell
 
 app = typer.Typer()
 
@@ -21,8 +21,15 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a working folder: settings, campaigns, rules, ledger. What is already there stays as it is."""
-    made = make_folder(directory, tuple(campaign or ("sample",)))
     from console import settings
+    from domain.errors import BadInput
+
+    try:
+        made = make_folder(directory, tuple(campaign or ("sample",)))
+    except OSError as error:
+        raise BadInput(
+            f"init: {error.filename or directory} cannot be made ({error.strerror}); name a folder that you may write"
+        ) from None
     from ledger.store import open_ledger
 
     loaded = settings.load(directory)
@@ -115,6 +122,10 @@ def demo(
     from console.reports import write_page
     from console.running import dial
 
+    check_number("demo: --debtors", debtors, least=1, most=5_000_000)
+    check_number("demo: --agents", agents, least=1, most=10_000)
+    check_number("demo: --speed", speed, least=0, most=1000, above=True)
+    check_number("demo: --hours", hours, least=0, above=True)
     with progress(quiet=as_json) as report:
         loaded, found = making.prepare(directory, debtors=debtors, agents=agents, seed=seed, report=report)
     names = [campaign.name for campaign in loaded.floor.campaigns]

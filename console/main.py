@@ -54,7 +54,7 @@ def main() -> None:
     # Machines differ in their time zone data; contact hours may not (the pinned package alone decides).
     reset_tzpath(to=[])
     try:
-        app()
+        app(prog_name="cadencia")
     except BadInput as error:
         _complain(error, 2)
     except (SwitchLost, LedgerStalled) as error:

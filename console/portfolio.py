@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.command_line import HERE, AsJson, Folder, tell
+from console.command_line import HERE, AsJson, Folder, check_number, tell
 
 if TYPE_CHECKING:
     from console.settings import Settings
@@ -46,6 +46,8 @@ def import_file(
     """Bring accounts in: new, changed, withdrawn. Repeatable; the same file twice changes nothing."""
     from console import settings
 
+    if max_rejects is not None:
+        check_number("import: --max-rejects", max_rejects, least=0, most=1)
     loaded = settings.load(folder)
     form = _form(decimal_mark=decimal, date_order=dates, country=country, zone=zone or loaded.floor.zone)
     with opened(loaded) as ledger, progress(quiet=as_json) as report:

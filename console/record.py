@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.command_line import HERE, AsJson, Folder, printer, tell
+from console.command_line import HERE, AsJson, Folder, check_number, printer, tell
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -44,6 +44,7 @@ def why(
 
     if (account is None) == (pacing is None):
         raise BadInput("why: name an account, or an instant with --pacing; one of the two")
+    check_number("why: --within", within, least=0)
     loaded = settings.load(folder)
     zone = loaded.floor.zone
     ledger = open_ledger(loaded.ledger_url)
@@ -127,7 +128,10 @@ def replay(
     ledger = open_ledger(loaded.ledger_url)
     try:
         if name not in ledger.streams():
-            raise BadInput(f"replay: nothing of stream {name!r} is on record; there are: {ledger.streams()}")
+            raise BadInput(
+                f"replay: nothing of stream {name!r} is on record; there are: "
+                f"{', '.join(ledger.streams()) or 'none: nothing has run in this folder'}"
+            )
         rows = ledger.read(name)
         found = decide_again(rows if as_json else _counted(rows), Gate.load(loaded.rules), follow=follow)
     finally:

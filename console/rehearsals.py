@@ -1,7 +1,10 @@
 """A rehearsal never touches the real record: it runs on a copy of the folder, which is a working folder of its own."""
 
+import fcntl
+import os
 import shutil
 from datetime import timedelta
+from pathlib import Path
 
 import tomlkit
 from sqlalchemy import insert, select
@@ -9,6 +12,7 @@ from sqlalchemy import insert, select
 from console import settings as files
 from console.roster import agents
 from console.settings import Settings
+from domain.errors import BadInput
 from domain.instants import DAY, from_datetime, to_datetime
 from ledger.queries import Agent
 from ledger.schema import metadata
@@ -23,6 +27,74 @@ _LEFT_BEHIND = frozenset(
     }
 )  # fmt: skip
 _CHUNK = 5_000
+#: Marks a folder that was made for a trial and may be thrown away; who has it locked is using the folder.
+MARK = ".cadencia-trial"
+#: The marks that this process has locked, until it ends.
+_OURS: dict[Path, int] = {}
+
+
+def claim(folder: Path, *marks: str) -> None:
+    """Empty a folder of trials for this process, which has it until it ends; make it where it is missing.
+
+    Parameters
+    ----------
+    marks
+        Further names of files by which such a folder is known.
+
+    Raises
+    ------
+    BadInput
+        When a trial runs there, or the folder is no trial's, or cannot be made.
+    """
+    try:
+        made = not folder.exists() or not any(folder.iterdir())
+        if not made and not any((folder / mark).exists() for mark in (MARK, *marks)):
+            raise BadInput(f"{folder}: exists and was not made by a rehearsal or demonstration; remove it, or move it")
+        folder.mkdir(parents=True, exist_ok=True)
+        _lock(folder)
+        for inside in folder.iterdir():
+            if inside.name == MARK:
+                continue
+            shutil.rmtree(inside) if inside.is_dir() and not inside.is_symlink() else inside.unlink()
+    except OSError as error:
+        raise BadInput(f"{folder}: cannot be made anew ({error.strerror}: {error.filename}); see to it") from None
+
+
+def _lock(folder: Path) -> None:
+    """Lock the folder's mark for as long as this process lives, and see that no engine runs there."""
+    key = folder.resolve() / MARK
+    if key not in _OURS:
+        mark = os.open(key, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not _flocked(mark):
+            os.close(mark)
+            raise _in_use(folder)
+        _OURS[key] = mark
+    engine = Path(files.SOCKET).with_suffix(".lock")
+    # A trial in the folder's own copy would go with it.
+    for lock in (folder / engine, folder / COPY / engine, folder / COPY / MARK):
+        if not lock.exists():
+            continue
+        held = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if not _flocked(held):
+                raise _in_use(folder)
+        finally:
+            os.close(held)
+
+
+def _flocked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _in_use(folder: Path) -> BadInput:
+    return BadInput(
+        f"{folder}: a rehearsal, a trial in the lab or a demonstration runs there, and a new one would replace it; see "
+        f"`cadencia status --folder {folder}`, end it with `cadencia stop --folder {folder}`, or use another folder"
+    )
 
 
 def copy_folder(original: Settings) -> Settings:
@@ -32,11 +104,14 @@ def copy_folder(original: Settings) -> Settings:
     -------
     Settings
         Of the copy; its ledger is an SQLite file.
+
+    Raises
+    ------
+    BadInput
+        When the last one runs still.
     """
     folder = original.folder / COPY
-    if (folder / files.SETTINGS_FILE).exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    claim(folder, files.SETTINGS_FILE)
     for part in (files.CAMPAIGNS, files.RULES):
         shutil.copytree(original.folder / part, folder / part)
     text = tomlkit.parse((original.folder / files.SETTINGS_FILE).read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.command_line import HERE, AsJson, Folder, note, printer, tell
+from console.command_line import HERE, AsJson, Folder, check_number, note, printer, tell
 
 if TYPE_CHECKING:
     from console.floor import Wiring
@@ -65,7 +65,13 @@ def run(
     from console.rehearsals import start_us as coming
     from domain.errors import BadInput
 
+    check_number("run: --speed", speed, least=0, most=1000, above=True)
+    check_number("run: --agents", agents, least=1, most=10_000)
+    if hours is not None:
+        check_number("run: --hours", hours, least=0, above=True)
     loaded = settings.load(folder)
+    for name in campaigns:
+        loaded.floor.campaign(name)
     if shadow:
         from console import shadowing
 
@@ -245,6 +251,7 @@ def stop(
     if campaign is not None:
         _steer(folder, "stop", campaign, as_json, "stopped")
         return
+    check_number("stop: --within", within, least=0, most=3600)
     answer = ask(folder, "end", within_s=within)
     tell(answer, as_json, lambda: f"The engine ends when its calls are over, within {within:g} s.")
 
@@ -262,6 +269,7 @@ def limit(
     as_json: AsJson = False,
 ) -> None:
     """Change the limit of abandoned calls of a running campaign."""
+    check_number("limit: SHARE", share, least=0, most=0.999)
     answer = ask(folder, "limit", campaign=campaign, abandon_limit=share)
     tell(answer, as_json, lambda: f"{campaign}: at most {share * 100:g} % abandoned from now on.")
 
@@ -275,6 +283,8 @@ def mode(
     as_json: AsJson = False,
 ) -> None:
     """Change how a running campaign dials."""
+    if ratio is not None:
+        check_number("mode: --ratio", ratio, least=1, most=10)
     answer = ask(folder, "mode", campaign=campaign, mode=to, ratio=ratio)
     tell(answer, as_json, lambda: f"{campaign}: {to}{f' ×{ratio:g}' if ratio else ''} from now on.")
 

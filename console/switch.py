@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from console.command_line import HERE, AsJson, Folder, note, tell
+from console.command_line import HERE, AsJson, Folder, check_number, note, tell
 
 if TYPE_CHECKING:
     from console.settings import Settings
@@ -29,6 +29,7 @@ def start(
     from console import settings
     from dialer.asterisk.lab import Lab
 
+    check_number("lab start: --agents", agents, least=1, most=1000)
     loaded = settings.load(folder)
     state = Lab(
         folder / LAB,

@@ -218,7 +218,7 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     def __post_init__(self) -> None:
         names = [campaign.name for campaign in self.campaigns]
         if len(set(names)) != len(names):
-            raise BadInput(f"floor {self.stream!r}: two campaigns share a name in {names}; rename one")
+            raise BadInput(f"floor {self.stream!r}: two campaigns share a name in {', '.join(names)}; rename one")
         if not self.stream or not all(c.isascii() and (c.isalnum() or c == "_") for c in self.stream):
             raise BadInput(f"floor: stream {self.stream!r} may hold letters, digits and underscores only; rename it")
         for reason in self.pause_reasons:
@@ -235,4 +235,5 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         for campaign in self.campaigns:
             if campaign.name == name:
                 return campaign
-        raise BadInput(f"floor {self.stream!r}: no campaign {name!r}; there are {[c.name for c in self.campaigns]}")
+        known = ", ".join(c.name for c in self.campaigns) or "none"
+        raise BadInput(f"floor {self.stream!r}: no campaign {name!r}; use one of: {known}")

@@ -107,7 +107,8 @@ def fetch(version: int = 22, cache: Path | None = None, say: Callable[[str], Non
         When this machine has no apt, no Debian source or key, or the mirror cannot be reached.
     """
     if version not in SUITES:
-        raise BadInput(f"lab: there is no Asterisk {version} to unpack; ask for one of {sorted(SUITES)}")
+        known = " or ".join(str(major) for major in sorted(SUITES))
+        raise BadInput(f"lab: there is no Asterisk {version} to unpack; ask for {known}")
     cache = cache or cache_folder()
     prefix = cache / f"asterisk-{version}"
     wanted = f"layout {LAYOUT}, {SUITES[version]}: {' '.join(PACKAGES)}"

@@ -210,9 +210,8 @@ def _check(rule: str, where: str, value: str) -> None:
 
 def _validate(plan: AsteriskPlan) -> None:
     if plan.version not in VERSIONS:
-        raise BadInput(
-            f"asterisk: version must be one of {VERSIONS}, was {plan.version}; give the server's major version"
-        )
+        known = ", ".join(str(major) for major in VERSIONS)
+        raise BadInput(f"asterisk: version must be one of {known}, was {plan.version}; give the server's major version")
     _check("name", "ami_user", plan.ami_user)
     _check("environment", "ami_secret_env", plan.ami_secret_env)
     _check("login_code", "login_code", plan.login_code)

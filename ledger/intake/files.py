@@ -90,6 +90,11 @@ def open_table(path: Path) -> Table:
         raise BadInput(f"{path}: cannot be read: {error.strerror}; check the name and its permissions") from error
     if start == b"PAR1":
         return Table(path, _parquet_header(path), None, False, size)
+    if path.suffix.lower() in (".parquet", ".pq"):
+        raise BadInput(
+            f"{path}: is called Parquet and does not begin like it (PAR1), but with {start!r}; write or fetch it "
+            "again, or give a CSV file a name that ends in .csv"
+        )
     gzipped = start[:2] == b"\x1f\x8b"
     if gzipped:
         try:

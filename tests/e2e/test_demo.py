@@ -175,7 +175,7 @@ def test_a_folder_that_is_no_demonstrations_is_left_alone(tmp_path: Path) -> Non
     (tmp_path / "mine" / "notes.txt").write_text("keep", encoding="utf-8")
     done = CliRunner().invoke(app, ["demo", str(tmp_path / "mine")])
     assert isinstance(done.exception, BadInput)
-    assert "is no demonstration's" in str(done.exception)
+    assert "made by a rehearsal or demonstration" in str(done.exception)
     assert (tmp_path / "mine" / "notes.txt").read_text("utf-8") == "keep"
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import typer.main
+from typer.testing import CliRunner
 
 from console.main import app
+from domain.errors import BadInput
 
 #: What takes a second or more to import; no help may wait for it.
 HEAVY = ("numpy", "numba", "pyarrow", "sqlalchemy", "simpy", "phonenumbers", "holidays", "asterisk", "structlog")
@@ -69,3 +71,38 @@ def test_an_error_is_json_where_asked(tmp_path: Path) -> None:
     told = json.loads(done.stderr)
     assert told["error"] == "BadInput"
     assert "cadencia run" in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("run es --rehearsal --speed nan", "--speed must be above 0 and at most 1000, was nan"),
+        ("run es --rehearsal --speed 0", "--speed must be above 0"),
+        ("run es --rehearsal --speed -1", "--speed must be above 0"),
+        ("run es --rehearsal --agents -3", "--agents must be 1 or more"),
+        ("run es --hours -1", "--hours must be above 0"),
+        ("run es --hours nan", "--hours must be above 0, was nan"),
+        ("import file.csv --max-rejects 2", "--max-rejects must be 0 or more and at most 1, was 2"),
+        ("demo d --debtors 0", "--debtors must be 1 or more"),
+        ("lab start --agents 0", "--agents must be 1 or more"),
+        ("why --pacing 2026-11-18T16:05:00Z --within nan", "--within must be 0 or more"),
+        ("stop --within -1", "--within must be 0 or more"),
+        ("limit es nan", "SHARE must be 0 or more"),
+        ("init /proc/x", "name a folder that you may write"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_by_their_option(words: str, says: str) -> None:
+    done = CliRunner().invoke(app, words.split())
+    assert isinstance(done.exception, BadInput)
+    assert says in str(done.exception)
+
+
+def test_a_file_is_no_folder_to_make(tmp_path: Path) -> None:
+    (tmp_path / "cadencia.toml").touch()
+    done = CliRunner().invoke(app, ["init", str(tmp_path / "cadencia.toml")])
+    assert isinstance(done.exception, BadInput)
+    assert "cadencia.toml cannot be made" in str(done.exception)
+
+
+def test_help_calls_the_command_by_its_name() -> None:
+    assert "Usage: cadencia " in cadencia("--help").stdout
