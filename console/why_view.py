@@ -131,40 +131,25 @@ def pacing(found: WhyPacing, zone: str) -> RenderableType:
     table = Table(
         box=None,
         pad_edge=False,
-        caption="soon: agents expected free; answers: expected; risk: that one more call meets nobody, of what is "
-        "tolerated; p: answered by a person",
+        caption="free: agents now → expected soon; risk: that one more call meets nobody / tolerated; p: answered by a "
+        "person; rings: calls ringing + answered without an agent",
         caption_justify="left",
     )
-    for title in (
-        "when",
-        "campaign",
-        "calls",
-        "why",
-        "free",
-        "soon",
-        "answers",
-        "budget",
-        "risk",
-        "p",
-        "rings",
-        "waits",
-    ):
+    for title in ("when", "campaign", "calls", "why", "free", "answers", "budget", "risk", "p", "rings"):
         words = title in ("when", "campaign", "why")
-        table.add_column(title, justify="left" if words else "right", no_wrap=title != "why")
+        table.add_column(title, justify="left" if words else "right", no_wrap=title != "why", min_width=len(title))
     for one in found.around:
         fact = one.decision
         table.add_row(
-            f"{to_datetime(one.at_us, zone):%H:%M:%S.%f}"[:-3],
+            f"{to_datetime(one.at_us, zone):%H:%M:%S.%f}"[:-5],
             fact.campaign,
             f"+{fact.dials}",
             fact.reason.replace("_", " "),
-            str(fact.free),
-            f"{fact.expected_free:.1f}",
+            f"{fact.free}→{fact.expected_free:.1f}",
             f"{fact.expected_answers:.1f}",
             f"{fact.budget_left:.1f}",
-            f"{100 * fact.risk:.1f}/{100 * fact.tolerated:.1f} %",
+            f"{100 * fact.risk:.1f}/{100 * fact.tolerated:.1f}%",
             f"{fact.p_answer:.0%}",
-            str(fact.ringing),
-            str(fact.waiting),
+            f"{fact.ringing}+{fact.waiting}" if fact.waiting else f"{fact.ringing}",
         )
     return Group(*parts, table) if found.around else Group(*parts)
