@@ -1,5 +1,6 @@
 """The desk from the command line: who the agents are, and what they and their supervisors do."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +18,39 @@ Campaigns = Annotated[
 ]
 
 
-def _each(folder: Path, agents: list[str], do: str, as_json: bool, word: str, **fields: Any) -> None:
-    answers = {agent: ask(folder, do, agent=agent, **fields) for agent in agents}
-    tell(answers, as_json, lambda: f"{', '.join(agents)}: {word}.")
+def _each(
+    folder: Path, agents: list[str], do: str, as_json: bool, said: Callable[[dict[str, Any]], str], **fields: Any
+) -> None:
+    """Give each agent the same command, and tell of each what came of it; status 2 when any was refused."""
+    from console.settings import SOCKET
+    from domain.errors import BadInput
+
+    answers: dict[str, dict[str, Any]] = {}
+    for agent in agents:
+        try:
+            answers[agent] = ask(folder, do, agent=agent, **fields)
+        except BadInput as error:
+            if len(agents) == 1 or not (folder / SOCKET).exists():
+                raise
+            answers[agent] = {"error": str(error)}
+
+    def shown() -> str:
+        from rich.markup import escape
+
+        lines: dict[str, list[str]] = {}
+        for agent, answer in answers.items():
+            word = f"[red]{escape(answer['error'])}[/]" if "error" in answer else escape(said(answer.get("stand", {})))
+            lines.setdefault(word, []).append(agent)
+        return "\n".join(f"{', '.join(names)}: {word}" for word, names in lines.items())
+
+    tell(answers, as_json, shown)
+    if any("error" in answer for answer in answers.values()):
+        raise typer.Exit(2)
+
+
+def _busy(stand: dict[str, Any]) -> bool:
+    """Tell whether something is at hand that comes first: a call, its wrap-up, a lead on the screen."""
+    return stand.get("state") in ("reserved", "talking", "wrapup")
 
 
 @app.command()
@@ -38,19 +69,40 @@ def login(
 ) -> None:
     """Sign agents in; their phones ring and stay off-hook for the shift."""
     fields = {"campaigns": campaign or [], "call_me": not dials_in, "node": node, "until": until}
-    _each(folder, agents, "sign_in", as_json, "signed in", **fields)
+
+    def said(stand: dict[str, Any]) -> str:
+        if stand.get("state") == "away":
+            whose = "dials the feature code" if dials_in else "is answered"
+            return f"signed in; next, when the phone {whose}: cadencia agents ready NAME"
+        if stand.get("state") == "paused":
+            return "signed in and on pause; next: cadencia agents ready NAME"
+        return f"signed in ({stand.get('state', 'on the floor')})"
+
+    _each(folder, agents, "sign_in", as_json, said, **fields)
 
 
 @app.command()
 def logout(agents: Agents, folder: Folder = HERE, as_json: AsJson = False) -> None:
     """Sign agents out, after the call at hand."""
-    _each(folder, agents, "sign_out", as_json, "signed out")
+    _each(
+        folder,
+        agents,
+        "sign_out",
+        as_json,
+        lambda stand: "leaves after the call at hand and its wrap-up" if _busy(stand) else "signed out",
+    )
 
 
 @app.command()
 def ready(agents: Agents, folder: Folder = HERE, as_json: AsJson = False) -> None:
     """Agents are ready for calls."""
-    _each(folder, agents, "ready", as_json, "ready")
+
+    def said(stand: dict[str, Any]) -> str:
+        if _busy(stand):
+            return "ready after the call at hand" if stand["state"] != "reserved" else "ready: a call is on its way"
+        return "ready as soon as the phone is off-hook" if stand.get("state") == "away" else "ready"
+
+    _each(folder, agents, "ready", as_json, said)
 
 
 @app.command()
@@ -61,7 +113,13 @@ def pause(
     as_json: AsJson = False,
 ) -> None:
     """Agents pause; a call at hand and its wrap-up come first."""
-    _each(folder, agents, "pause", as_json, f"on pause ({reason})", reason=reason)
+
+    def said(stand: dict[str, Any]) -> str:
+        if _busy(stand):
+            return f"will pause ({reason}) after the call at hand and its wrap-up"
+        return f"on pause ({reason})"
+
+    _each(folder, agents, "pause", as_json, said, reason=reason)
 
 
 @app.command()
@@ -85,7 +143,7 @@ def finishing(
 ) -> None:
     """Agents are about to end their conversation: the next call may be dialled for them a little earlier."""
     word = "not finishing after all" if withdraw else "about to finish"
-    _each(folder, agents, "finishing", as_json, word, about_to=not withdraw)
+    _each(folder, agents, "finishing", as_json, lambda _: word, about_to=not withdraw)
 
 
 @app.command()

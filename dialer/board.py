@@ -70,6 +70,10 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     right_party: int
 
 
+#: Agents who can be given a call, now or when what they do is over.
+_AT_WORK = ("ready", "reserved", "previewing", "talking", "wrapup")
+
+
 class Board(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
     stream: str
@@ -84,3 +88,20 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     campaigns: tuple[CampaignRow, ...]
     #: (kind, subject, since_us)
     alarms: tuple[tuple[str, str, int], ...]
+
+
+def nobody_ready(board: Board) -> tuple[str, str, int] | None:
+    """Return the alarm that a campaign has callable leads and no agent is there to talk to them, with what to do."""
+    if any(agent.state in _AT_WORK for agent in board.agents):
+        return None
+    if not any(campaign.state == "running" and campaign.ready for campaign in board.campaigns):
+        return None
+    paused = next((agent.agent for agent in board.agents if agent.state == "paused"), None)
+    away = next((agent.agent for agent in board.agents if agent.state == "away"), None)
+    if paused is not None:
+        todo = f"(cadencia agents ready {paused})"
+    elif away is not None:
+        todo = f"(the phone of {away} is on-hook)"
+    else:
+        todo = "(cadencia agents login NAME, then agents ready NAME)"
+    return "no_agent_is_ready", todo, max((agent.since_us for agent in board.agents), default=board.at_us)

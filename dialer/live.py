@@ -22,7 +22,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from dialer.board import Board
+from dialer.board import Board, nobody_ready
 from dialer.clocks import Clock
 from dialer.commits import Commits, Committed, Numbers
 from dialer.control import Behind, Server
@@ -153,6 +153,8 @@ class Floor:
         board, lag_us = self._engine.board(), self._commits.lag_us()
         stalled = {**self._lookups.troubles, **({"commit": self._commits.trouble} if self._commits.trouble else {})}
         own = tuple((f"ledger_{job}", why, board.at_us) for job, why in stalled.items())
+        if (idle := nobody_ready(board)) is not None:
+            own = (*own, idle)
         return replace(board, alarms=(*board.alarms, *own), commit_lag_us=lag_us)
 
     def status(self) -> dict[str, Any]:
@@ -427,7 +429,9 @@ class Floor:
                 self.accept(event)
             if not self._alive:
                 raise Broken("the engine has stopped; see its log, and start it again")
-            return {"durable": await self._flush(ANSWER_WITHIN_S)}
+            durable = await self._flush(ANSWER_WITHIN_S)
+            stand = self._stand(getattr(command, "agent", ""))
+            return {"durable": durable} if stand is None else {"durable": durable, "stand": stand}
 
         async def load(campaign: str) -> dict[str, Any]:
             await reader.load_new(self._settings, self._settings.campaign(campaign))

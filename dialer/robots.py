@@ -23,6 +23,8 @@ from domain.instants import to_datetime
 #: Pause between two tries to find the engine.
 _AGAIN_S = 0.2
 _PAUSE_REASON = "break"
+#: Why the engine itself pauses an agent; every other reason is somebody's word, and that robot waits for another.
+_OF_THE_ENGINE = frozenset({"signed_in", "preview_expired", "busy", "gone", "no_answer"})
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +119,8 @@ class Robots:
         self._seed = seed
         self._campaigns = campaigns
         self._real_s = real_s
+        #: Who takes a break of their own.
+        self._on_break: set[str] = set()
         self._announcing: set[asyncio.Task[None]] = set()
         #: Outcomes recorded by the engine's leave, by disposition.
         self.recorded: Counter[str] = Counter()
@@ -169,9 +173,12 @@ class Robots:
                 await self._ask(client, "sign_in", agent=agent, campaigns=self._campaigns)
                 await self._ask(client, "ready", agent=agent)
             case AgentState.paused:
-                if stand["reason"] == _PAUSE_REASON:
+                if stand["reason"] == _PAUSE_REASON and agent in self._on_break:
                     await asyncio.sleep(self._real_s(habits.break_s))
+                elif stand["reason"] not in _OF_THE_ENGINE:
+                    return
                 await self._ask(client, "ready", agent=agent)
+                self._on_break.discard(agent)
             case AgentState.previewing:
                 await self._ask(client, "accept", agent=agent)
             case AgentState.talking if chance(self._seed, "announce", stand["call_id"]) < habits.p_announce:
@@ -193,6 +200,7 @@ class Robots:
         low_s, high_s = habits.wrapup_s
         await asyncio.sleep(self._real_s(low_s + chance(self._seed, "wrapup", call_id) * (high_s - low_s)))
         if chance(self._seed, "break", call_id) < habits.p_break:
+            self._on_break.add(agent)
             await self._ask(client, "pause", agent=agent, reason=_PAUSE_REASON)
         said = outcome(habits, self._seed, call_id, debts.get(call_id, []), stand["since_us"])
         if await self._ask(client, "dispose", agent=agent, call_id=call_id, **said):

@@ -34,6 +34,9 @@ from simulation.world import World
 
 #: What agents' screens are made of.
 Shown = AgentShifted | ShowLead | Reserve | AttemptClosed
+#: Why the engine itself pauses an agent; every other reason is somebody's word.
+_OF_THE_ENGINE = frozenset({"signed_in", "preview_expired", "busy", "gone", "no_answer"})
+_BREAK = "break"
 
 
 class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,6 +93,7 @@ class Robot:
         "call_id",
         "chair",
         "entity",
+        "held",
         "meeting",
         "n_breaks",
         "n_calls",
@@ -111,6 +115,8 @@ class Robot:
         self.recorded = False
         self.resting = False
         self.wants_break = False
+        #: Paused by a supervisor, until made ready by one.
+        self.held = False
         self.n_calls = 0
         self.n_breaks = 0
         self.n_previews = 0
@@ -190,8 +196,11 @@ class Staff(Listener):
     def _want_break(self, robot: Robot) -> None:
         if not robot.at_work:
             return
+        if robot.held:
+            self._plan_break(robot)
+            return
         robot.wants_break = True
-        self._desk(PauseAsked(at_us=self._now, agent=robot.chair.agent, reason="break"))
+        self._desk(PauseAsked(at_us=self._now, agent=robot.chair.agent, reason=_BREAK))
         if robot.call_id is None:
             self._rest(robot)
 
@@ -207,7 +216,7 @@ class Staff(Listener):
         self._make_ready(robot)
 
     def _make_ready(self, robot: Robot) -> None:
-        if robot.at_work and not robot.resting and robot.call_id is None:
+        if robot.at_work and not robot.resting and not robot.held and robot.call_id is None:
             self._desk(MadeReady(at_us=self._now, agent=robot.chair.agent))
 
     # ---- the phone
@@ -322,9 +331,16 @@ class Staff(Listener):
         if fact.state is AgentState.offline:
             # Signed out, by the robot itself or by a supervisor.
             robot.at_work = False
+        if fact.state in (AgentState.offline, AgentState.ready):
+            robot.held = False
         if fact.state is AgentState.ready and robot.chair.previews:
             self._later(SECOND, self._ask, (robot, robot.turn))
-        elif fact.state is AgentState.paused and not robot.resting and not robot.wants_break:
+        if fact.state is not AgentState.paused:
+            return
+        on_break = robot.resting or robot.wants_break
+        if fact.reason not in _OF_THE_ENGINE:
+            robot.held = robot.held or fact.reason != _BREAK or not on_break
+        elif not on_break:
             # The engine paused the agent, e.g. after an unaccepted call.
             self._later(self._us(self.temper.settle_s), self._make_ready, robot)
 

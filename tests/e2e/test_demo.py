@@ -229,6 +229,17 @@ def test_a_running_floor_takes_commands(rehearsal: tuple[Path, "subprocess.Popen
     assert campaigns()["co"]["state"] == "running"
     answered(folder, "agents", "move", "agent01", "--campaign", "es")
     answered(folder, "agents", "pause", "agent02", "--reason", "lunch")
+    until(lambda: "agent02" in standing("lunch"))
+    # No robot undoes what a supervisor says; one refusal of several keeps nobody else from it.
+    begun_us = answered(folder, "status")["board"]["at_us"]
+    until(lambda: answered(folder, "status")["board"]["at_us"] > begun_us + 60_000_000)
+    assert "agent02" in standing("lunch")
+    several = cadencia(folder, "agents", "pause", "nobody", "agent02", "--reason", "training")
+    assert several.exit_code == 2
+    assert "nobody: pause: agent nobody is not signed in" in " ".join(several.stdout.split())
+    assert "agent02: on pause (training)" in several.stdout
+    answered(folder, "agents", "ready", "agent02")
+    until(lambda: "agent02" not in standing("paused") | standing("training"))
     assert "nap" in refusal(folder, "agents", "pause", "agent02", "--reason", "nap")
     assert "agents add" in refusal(folder, "agents", "login", "zzz")
     assert "[nodes.NAME]" in refusal(folder, "run", "es")

@@ -125,7 +125,7 @@ def serve(loop: Loop, event: AnyEvent) -> None:
     if isinstance(event, SignedIn):
         loop.switch.send(RingAgent(agent=event.agent, node="main"))
     elif isinstance(event, PhoneUp):
-        loop.switch.see(AgentShifted(agent=event.agent, state=AgentState.paused))
+        loop.switch.see(AgentShifted(agent=event.agent, state=AgentState.paused, reason="signed_in"))
     elif isinstance(event, Answered):
         time.sleep(0.03)  # slow in real time: 9 s of the floor's at this speed
         loop.switch.send(Connect(call_id=event.call_id, agent="a0", node="main"))

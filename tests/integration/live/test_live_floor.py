@@ -1,9 +1,10 @@
 """The live loop on a real ledger and gate, and an exchange that knows the truth: whole days, restarts, endings."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from msgspec.structs import replace
@@ -40,6 +41,8 @@ from tests.integration.live.scene import (
     up,
 )
 from tests.integration.live.telephone import Line
+
+T = TypeVar("T")
 
 HABITS = Habits(wrapup_s=(0.01, 0.05), break_s=0.2)
 
@@ -411,3 +414,37 @@ async def test_an_agent_learns_of_the_call_also_when_the_lookup_fails(ledger: Sq
         assert push is not None
         assert push["screen"] == {}
         assert not task.done()
+
+
+async def test_a_pause_during_a_call_is_told_as_to_come_and_nobody_ready_is_an_alarm(
+    ledger: SqlLedger, tmp_path: Path
+) -> None:
+    fill(ledger, 20)
+    async with (
+        exchange(tmp_path, pace_s=0.3) as (_, path),
+        running(floor(ledger, Line(path), tmp_path)),
+        connected(tmp_path) as desk,
+    ):
+
+        async def state() -> str:
+            (agent,) = (await desk.ask("status"))["board"]["agents"]
+            return str(agent["state"])
+
+        async def alarms() -> dict[str, str]:
+            return {kind: what for kind, what, _ in (await desk.ask("status"))["board"]["alarms"]}
+
+        await reached(alarms, lambda found: "agents login" in found.get("no_agent_is_ready", ""))
+        await desk.ask("sign_in", agent="a1")
+        await reached(alarms, lambda found: "agents ready a1" in found.get("no_agent_is_ready", ""))
+        told = await desk.ask("ready", agent="a1")
+        assert told["stand"]["state"] in ("ready", "reserved")
+        await reached(state, lambda found: found == "talking")
+        assert "no_agent_is_ready" not in await alarms()
+        told = await desk.ask("pause", agent="a1", reason="lunch")
+        assert told["stand"]["state"] in ("talking", "wrapup")
+
+
+async def reached(look: Callable[[], Awaitable[T]], true: Callable[[T], bool], within_s: float = 20.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not true(await look()):
+            await asyncio.sleep(0.01)
