@@ -18,11 +18,11 @@ import msgspec
 
 from benchmarks.pacing import cost, questions, report, runs, table
 from benchmarks.pacing.days import CACHE
-from benchmarks.pacing.scenarios import MARKOV, SCENARIOS
+from benchmarks.pacing.scenarios import MARKOV
 from domain.errors import BadInput
 
 _DAYS = 12
-_QUICK = ("shift_end", "n300")
+_QUICK = ("shift_end",)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -46,16 +46,14 @@ def _asked(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pacing", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="few and short days: that it works, not how well")
     parser.add_argument("--days", type=int, default=_DAYS, help="days of a cell of the comparison")
-    parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="scenarios; of models and forecasts the team, e.g. n3"
-    )
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="what concerns these scenarios alone")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where finished days are kept")
     parser.add_argument("--out", type=Path, help="where the report is written")
     parser.add_argument("--processes", type=int, help="how many to use")
     asked = parser.parse_args(words)
-    unknown = set(asked.only or ()) - (SCENARIOS | MARKOV).keys()
-    if unknown:
-        parser.error(f"--only: no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS | MARKOV)}")
+    known = (*runs.WATCHED, *MARKOV)
+    if unknown := [name for name in asked.only or () if name not in known]:
+        parser.error(f"--only: no scenario {', '.join(unknown)}; there are {', '.join(known)}")
     if asked.days < 1:
         parser.error(f"--days must be at least 1, was {asked.days}")
     if asked.out is None and not asked.quick and not asked.only:
@@ -97,10 +95,10 @@ def _quick(bench: runs.Bench) -> report.Findings:
         command="python -m benchmarks.pacing --quick",
         cost=cost.measure(teams=("n3",), repeats=1, starts=1, decisions=100),
         compared=table.compare(bench, _QUICK, sizes, rivals),
-        watched=questions.watch(bench, _QUICK[:1], sizes),
+        watched=questions.watch(bench, _QUICK, sizes),
         foretold=questions.foretell(bench, ("n5",), (80,), (), sizes),
         models=questions.model(bench, (10,), sizes),
-        curves=questions.trace(bench, ("shift_end",), sizes, rivals),
+        curves=questions.trace(bench, _QUICK, sizes, rivals),
     )
 
 

@@ -62,7 +62,7 @@ def curves(found: Sequence[Curve], file: Path) -> None:
             panel.axvline(3.0, color="#999999", linewidth=0.8, linestyle=":")
             panel.set(title=scenario, xlim=(-0.2, 8.0), xlabel="abandonment, %")
         panels[0].set_ylabel("occupancy, %")
-        panels[-1].legend(loc="lower right", fontsize=7)
+        panels[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
         _save(figure, file)
 
 
@@ -106,5 +106,6 @@ def scenarios(rows: Sequence[Compared], file: Path) -> None:
         panel.plot([], [], ".", color=_COLOURS["ratio"], label="other rivals")
         panel.set_yticks(range(len(rows)), [row.scenario for row in reversed(rows)])
         panel.set(xlabel="occupancy at 3 % abandonment, %")
-        panel.legend(loc="lower left", fontsize=7)
+        panel.set_ylim(-0.6, len(rows) - 0.4)
+        panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, fontsize=7)
         _save(figure, file)

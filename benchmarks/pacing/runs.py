@@ -54,9 +54,9 @@ def sizes(days: int) -> Sizes:
     return Sizes(
         days=days,
         around=max(2, days // 4),
-        rivals=max(1, days // 3),
+        rivals=max(1, days // 4),
         hard=max(1, days * 42 // 12),
-        foretold_small=days * 3 // 2,
+        foretold_small=days * 5 // 4,
         foretold=days,
         curve=max(1, days // 6),
         model_agent_hours=80 * days,

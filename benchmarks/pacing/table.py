@@ -24,9 +24,11 @@ FORMS: Final[dict[str, tuple[str, ...]]] = {
     "issabel": ("issabel",),
     "impact": ("impact",),
 }
+#: Forms whose knob does what that of another does, and is tuned as that one.
+_ALIKE: Final[dict[str, str]] = {"vicidial_hard": "vicidial_average", "vicidial_tapered": "vicidial_average"}
 FIXED: Final = (1.5, 2.0, 3.0)
 #: Rivals that come so near to the core are run on as many days.
-_NEAR: Final = 0.04
+_NEAR: Final = 0.025
 #: Of so many knobs every other one is tried first.
 _MANY: Final = 12
 
@@ -116,6 +118,7 @@ def _tune(
         (form, name): [Want(form, name, knob, 1, development=True) for knob in order[:: 2 if len(order) > _MANY else 1]]
         for rival in rivals
         for form in FORMS[rival]
+        if form not in _ALIKE
         for order in [boldness(form)]
         for name in scenarios
     }
@@ -123,10 +126,10 @@ def _tune(
     found = {}
     for rival in rivals:
         for name in scenarios:
-            form = max(FORMS[rival], key=lambda form: _reached(bench, tried[form, name]))
+            days = {form: tried[_ALIKE.get(form, form), name] for form in FORMS[rival]}
+            form = max(days, key=lambda form: _reached(bench, days[form]))
             order = boldness(form)
-            best = max(tried[form, name], key=lambda want: _kept(bench, want))
-            place = order.index(best.knob)
+            place = order.index(max(days[form], key=lambda want: _kept(bench, want)).knob)
             found[form, name] = [Want(form, name, knob, sizes.rivals) for knob in order[max(0, place - 1) : place + 2]]
     return found
 

@@ -233,7 +233,7 @@ def test_a_figure_is_met_or_not_and_surely_or_not(found: Estimate, wanted: float
     assert report._met(found, wanted, least=least) == word
 
 
-def test_a_rival_ahead_of_the_core_is_told_first() -> None:
+def test_a_rival_ahead_of_the_core_is_told_first(tmp_path: Path) -> None:
     core_days = days(0.03, 0.80, n=4, spread=0.01)
 
     def rival(occupancy: float) -> table.Rival:
@@ -267,7 +267,11 @@ def test_a_rival_ahead_of_the_core_is_told_first() -> None:
         "no",
     )
     assert asked["idle time against the learned reference"][2].startswith("0.952")
-    assert "ratio 81.0" in report.text(found)
+    text = report.write(found, tmp_path)
+    assert "**2 of 3 figures are met.**" in text
+    assert "ratio 81.0" in text
+    assert "## Predictive gain" in text
+    assert (tmp_path / "pacing" / "gain.svg").exists()
 
 
 def test_a_plot_drawn_again_has_the_same_bytes(tmp_path: Path) -> None:
@@ -297,8 +301,8 @@ def test_the_quick_bench_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ):
         assert f"{heading}" in " ".join(line for line in text.splitlines() if line.startswith("## "))
     assert "nan" not in text
-    assert {plot.stem for plot in (tmp_path / "out" / "pacing").iterdir()} == {"curves", "gain", "scenarios"}
-    assert all(f"](pacing/{name}.svg)" in text for name in ("curves", "gain", "scenarios"))
+    assert {plot.name for plot in (tmp_path / "out" / "pacing").iterdir()} == {"curves.svg", "scenarios.svg"}
+    assert all(f"](pacing/{name}.svg)" in text for name in ("curves", "scenarios"))
 
 
 def test_an_unknown_scenario_is_named(capsys: pytest.CaptureFixture[str]) -> None:
