@@ -13,11 +13,13 @@ from compliance.gate import Gate
 from console.settings import Settings
 from dialer.engine import Engine
 from dialer.engine.state import READY, Campaign, LeadState, State
+from domain.calls import Phase
 from domain.errors import BadInput, Broken
 from domain.instants import to_datetime
 from domain.people import Debt, Dossier, Stop, Verdict
 from domain.settings import CampaignSettings
 from ledger import queries
+from ledger.people import dossiers
 from ledger.schema import attempt
 from ledger.store import SqlLedger
 
@@ -26,9 +28,9 @@ LAST = 20
 
 
 class OnPhone(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gate says of one number of the person."""
+    """What the gate says of one number of the person, or of the person where no number is on record."""
 
-    phone: int
+    phone: int | None
     line_type: str
     zones: tuple[str, ...]
     verdict: Verdict
@@ -67,8 +69,11 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
     debts: tuple[Debt, ...]
     stops: tuple[Stop, ...]
     campaigns: list[OnCampaign]
+    #: As they stood at the instant.
     attempts: list[queries.Attempt]
     denials: list[queries.Denial]
+    #: Of those attempts, what became later of the ones that were open at the instant.
+    later: list[queries.Attempt] = []
 
 
 def folded(ledger: SqlLedger, stream: str, gate: Gate, at_us: int | None) -> State:
@@ -102,7 +107,7 @@ def why(ledger: SqlLedger, settings: Settings, account: str, creditor: str | Non
     gate = Gate.load(settings.rules)
     state = folded(ledger, settings.floor.stream, gate, at_us)
     now_us = at_us if at_us is not None else present_us(state)
-    return [_answer(ledger, settings, gate, state, found, now_us) for found in accounts]
+    return [_answer(ledger, settings, gate, state, found, now_us, past=at_us is not None) for found in accounts]
 
 
 def present_us(state: State) -> int:
@@ -112,11 +117,19 @@ def present_us(state: State) -> int:
     return state.at_us if state.rehearsed else max(state.at_us, time.time_ns() // 1000)
 
 
-def _answer(ledger: SqlLedger, settings: Settings, gate: Gate, state: State, found: queries.Account, at_us: int) -> Why:
-    # What was written after the floor's last row is in the ledger alone.
-    dossier = state.people.get(found.person) if at_us < state.at_us else None
-    dossier = dossier or ledger.dossiers([found.person])[0]
+def _answer(
+    ledger: SqlLedger,
+    settings: Settings,
+    gate: Gate,
+    state: State,
+    found: queries.Account,
+    at_us: int,
+    *,
+    past: bool,
+) -> Why:
     with ledger.reading() as connection:
+        # Of the ledger, which knows everybody; no word in it that was learned later than the instant asked about.
+        (dossier,) = dossiers(connection, [found.person], known_us=at_us if past else None)
         attempts = list(queries.attempts(connection, attempt.c.person == found.person, attempt.c.reserved_us <= at_us))
         denials = queries.denials(connection, found.person, until_us=at_us)
     return Why(
@@ -130,8 +143,42 @@ def _answer(ledger: SqlLedger, settings: Settings, gate: Gate, state: State, fou
             _on_campaign(settings, campaign, gate, state, dossier, found, at_us)
             for campaign in settings.floor.campaigns
         ],
-        attempts=attempts[-LAST:],
+        attempts=[_as_of(one, at_us) for one in attempts[-LAST:]],
         denials=denials[-LAST:],
+        later=[one for one in attempts[-LAST:] if _closed_us(one) > at_us],
+    )
+
+
+def _closed_us(one: queries.Attempt) -> int:
+    """Return when an attempt was over, its wrap-up included."""
+    last_us = one.ended_us or one.talking_us or one.answered_us or one.ringing_us or one.originated_us
+    return (last_us or one.reserved_us) + (one.wrap_us or 0)
+
+
+#: The phase an attempt is in once something has happened, the last first.
+_PHASES = (
+    ("ended_us", Phase.wrapping),
+    ("talking_us", Phase.talking),
+    ("answered_us", Phase.waiting),
+    ("ringing_us", Phase.ringing),
+    ("originated_us", Phase.originating),
+)
+_KNOWN_AT_THE_END = (
+    "answer_class", "class_why", "disposition", "event", "ring_us", "talk_us", "wrap_us", "q850", "sip", "wait_us",
+)  # fmt: skip
+
+
+def _as_of(one: queries.Attempt, at_us: int) -> queries.Attempt:
+    """Return an attempt with nothing that happened after an instant."""
+    if _closed_us(one) <= at_us:
+        return one
+    until = {name: value if (value := getattr(one, name)) and value <= at_us else None for name, _ in _PHASES}
+    return msgspec.structs.replace(
+        one,
+        **until,
+        **dict.fromkeys(_KNOWN_AT_THE_END),
+        agent=one.agent if until["talking_us"] else None,
+        phase=next((phase for name, phase in _PHASES if until[name]), Phase.reserving),
     )
 
 
@@ -148,24 +195,25 @@ def _on_campaign(
     lead = running.leads.get(dossier.person) if running is not None else None
     mode = running.mode if running is not None else campaign.mode
     word = running.state if running is not None else "never run"
-    if running is None or lead is None:
-        said = _why_not_listed(campaign, dossier, found, at_us, settings.floor.zone)
-        return OnCampaign(campaign=campaign.name, state=word, mode=mode, place="not_listed", said=said)
-    pacing = running.pacing.reason if running.pacing is not None else ""
+    debts = lead.debts if lead is not None else (found.debt,)
     phones = [
         OnPhone(
-            phone=phone.phone,
-            line_type=phone.line_type,
-            zones=phone.zones,
+            phone=phone.phone if phone is not None else None,
+            line_type=phone.line_type if phone is not None else "",
+            zones=phone.zones if phone is not None else (),
             verdict=gate.judge(
-                dossier, at_us=at_us, phone=phone, debts=lead.debts, actor=campaign.actor, purpose=campaign.purpose
+                dossier, at_us=at_us, phone=phone, debts=debts, actor=campaign.actor, purpose=campaign.purpose
             ),
             rules=gate.explain(
-                dossier, at_us=at_us, phone=phone, debts=lead.debts, actor=campaign.actor, purpose=campaign.purpose
+                dossier, at_us=at_us, phone=phone, debts=debts, actor=campaign.actor, purpose=campaign.purpose
             ),
         )
-        for phone in dossier.phones
+        for phone in dossier.phones or (None,)
     ]
+    if running is None or lead is None:
+        said = _why_not_listed(campaign, running, dossier, found, at_us, settings.floor.zone)
+        return OnCampaign(campaign=campaign.name, state=word, mode=mode, place="not_listed", said=said, phones=phones)
+    pacing = running.pacing.reason if running.pacing is not None else ""
     before, first = _before(running, lead)
     open_debts = [debt.debt for debt in dossier.debts if debt.debt in lead.debts and debt.state == "open"]
     said = _said(state, running, lead, phones, before, settings.floor.zone)
@@ -217,18 +265,25 @@ def _said(
     if lead.place == "held":
         whom = lead.call_back or lead.owner
         return f"waits for {f'agent {whom}' if whom else 'an agent to be reserved'}: must not find nobody"
-    if phones and not any(phone.verdict.allowed for phone in phones):
+    if phones[0].phone is None:
+        return "has no usable number"
+    if not any(phone.verdict.allowed for phone in phones):
         rules = ", ".join(sorted({str(phone.verdict.rule) for phone in phones}))
         return f"callable by the list, but every number is denied by {rules}"
-    if not phones:
-        return "has no usable number"
     if campaign.state != "running":
         return f"callable, but the campaign is {campaign.state}"
     place = "next in line" if not before else f"{before:,} callable leads rank before it"
     return f"callable: {place}"
 
 
-def _why_not_listed(campaign: CampaignSettings, dossier: Dossier, found: queries.Account, at_us: int, zone: str) -> str:
+def _why_not_listed(
+    campaign: CampaignSettings,
+    running: Campaign | None,
+    dossier: Dossier,
+    found: queries.Account,
+    at_us: int,
+    zone: str,
+) -> str:
     """Name the first word of the selection that leaves the account out."""
     debt = next((one for one in dossier.debts if one.debt == found.debt), None)
     chosen, today = campaign.selection, to_datetime(at_us, zone).date()
@@ -251,4 +306,6 @@ def _why_not_listed(campaign: CampaignSettings, dossier: Dossier, found: queries
         return f"not on its list: due for {days} days, selection.max_days_due is {chosen.max_days_due}"
     if not dossier.phones:
         return "not on its list: no number is on record"
+    if running is None:
+        return "not on its list yet: it fits, and the campaign had not run at that time"
     return "not on its list: the list was not loaded at that time, or the account was imported after it"

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +15,7 @@ from console.why import OnCampaign, OnPhone, Why
 from console.why_pacing import WhyPacing
 from domain.instants import to_datetime
 from domain.money import amount_text
+from ledger.queries import Attempt
 
 _PLACES = {"ready": "green", "busy": "green", "parked": "yellow", "held": "yellow"}
 
@@ -23,7 +25,7 @@ def answer(found: Why, gate: Gate, zone: str) -> RenderableType:
     when = f"{to_datetime(found.at_us, zone):%a %d %b %Y %H:%M:%S} {zone}"
     head = Text.assemble((found.account, "bold"), f" · {found.creditor} · person {found.person} · {when}")
     parts: list[RenderableType] = [head, _debts(found), *_stops(found, zone)]
-    parts += [_campaign(one, gate, zone) for one in found.campaigns]
+    parts += _campaigns(found, gate, zone)
     parts += _attempts(found, zone)
     return Group(*parts)
 
@@ -44,9 +46,21 @@ def _stops(found: Why, zone: str) -> Iterable[Text]:
         yield Text(f"  stop: {stop.kind.replace('_', ' ')}{scope}{until}", style="red")
 
 
+def _campaigns(found: Why, gate: Gate, zone: str) -> Iterable[RenderableType]:
+    """Yield each campaign; what the gate says for one that does not list the account, only where none has said it."""
+    listed = [one for one in found.campaigns if one.place != "not_listed"]
+    told = [one.phones for one in listed]
+    for one in found.campaigns:
+        if one in listed:
+            yield _campaign(one, gate, zone)
+            continue
+        yield Text(f"  {one.campaign}: {one.said}", style="dim")
+        if not listed and one.phones not in told:
+            told.append(one.phones)
+            yield Padding(Group(*[_phone(phone, gate, zone) for phone in one.phones]), (0, 0, 0, 2))
+
+
 def _campaign(one: OnCampaign, gate: Gate, zone: str) -> RenderableType:
-    if one.place == "not_listed":
-        return Text(f"  {one.campaign}: {one.said}", style="dim")
     colour = _PLACES.get(one.place, "bright_black")
     said = Text(one.said, style=f"bold {colour}")
     if one.place == "ready" and one.before:
@@ -61,9 +75,8 @@ def _campaign(one: OnCampaign, gate: Gate, zone: str) -> RenderableType:
 
 def _phone(phone: OnPhone, gate: Gate, zone: str) -> RenderableType:
     verdict = phone.verdict
-    head = Text.assemble(
-        (f"number {phone.phone}", "bold"), f" {phone.line_type}, {verdict.local_time} for the debtor: "
-    )
+    which = f"number {phone.phone}" if phone.phone is not None else "no number on record"
+    head = Text.assemble((which, "bold"), f" {phone.line_type}".rstrip(), f", {verdict.local_time} for the debtor: ")
     if verdict.allowed:
         until = f" until {to_datetime(verdict.valid_until_us, zone):%a %d %b %H:%M}" if verdict.valid_until_us else ""
         head.append(f"allowed{until}", style="green")
@@ -94,15 +107,7 @@ def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:
     for title in ("when", "campaign", "number", "what"):
         table.add_column(title)
     lines = [
-        (
-            one.reserved_us,
-            one.campaign,
-            one.phone,
-            f"{one.disposition or one.phase}"
-            + (f", agent {one.agent}" if one.agent else "")
-            + (f", talked {one.talk_us / 1e6:.0f} s" if one.talk_us else "")
-            + f"  [dim]{one.call_id}, rules {one.rules}[/]",
-        )
+        (one.reserved_us, one.campaign, one.phone, f"{_attempt(one)}  [dim]{one.call_id}, rules {one.rules}[/]")
         for one in found.attempts
     ]
     lines += [
@@ -117,6 +122,16 @@ def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:
     for at_us, campaign, phone, what in sorted(lines):
         table.add_row(f"{to_datetime(at_us, zone):%a %d %b %H:%M:%S}", campaign, str(phone), what)
     yield table
+    for one in found.later:
+        yield Text.from_markup(f"[dim]Later than the instant asked about: {one.call_id} became {_attempt(one)}.[/]")
+
+
+def _attempt(one: Attempt) -> str:
+    return (
+        f"{one.disposition or one.phase}"
+        + (f", agent {one.agent}" if one.agent else "")
+        + (f", talked {one.talk_us / 1e6:.0f} s" if one.talk_us else "")
+    )
 
 
 def pacing(found: WhyPacing, zone: str) -> RenderableType:

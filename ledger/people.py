@@ -5,12 +5,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, case, func, insert, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, case, func, insert, or_, select, text
 
 from domain.instants import DAY
 from domain.people import CapKey, Consent, ContactEvent, Debt, Dossier, PastContact, Phone, Stop, StopKind
 from ledger.reservations import BATCH, batches, upsert, versions
-from ledger.schema import cap_key, consent, creditor, debt, history, household, person, person_phone, phone, stop
+from ledger.schema import (
+    balance_history,
+    cap_key,
+    consent,
+    creditor,
+    debt,
+    history,
+    household,
+    person,
+    person_phone,
+    phone,
+    stop,
+)
 
 #: Contact law looks back 30 days; some more, for zones and for days that are longer than 24 hours.
 LOOK_BACK_US = 32 * DAY
@@ -31,22 +43,27 @@ def from_ids(column: str) -> tuple[int, ...]:
     return tuple(map(int, column.split(","))) if column else ()
 
 
-def dossiers(connection: Connection, persons: Sequence[int], at_us: int | None = None) -> list[Dossier]:
+def dossiers(
+    connection: Connection, persons: Sequence[int], at_us: int | None = None, *, known_us: int | None = None
+) -> list[Dossier]:
     """Return what is on record about people, in the order asked; who is not on record is left out.
 
     Parameters
     ----------
     at_us : int or None
         The history starts `LOOK_BACK_US` before this instant; None: with the first contact on record.
+    known_us : int or None
+        Debts, stops, consents and history as they were known at this instant; None: as they are. Numbers and address
+        are always those of now: the record does not keep their past.
     """
     found: dict[int, Dossier] = {}
     for batch in batches(dict.fromkeys(persons), BATCH // 2):
-        for dossier in _batch(connection, batch, at_us):
+        for dossier in _batch(connection, batch, at_us, known_us):
             found[dossier.person] = dossier
     return [found[one] for one in persons if one in found]
 
 
-def _batch(connection: Connection, persons: list[int], at_us: int | None) -> Iterable[Dossier]:
+def _batch(connection: Connection, persons: list[int], at_us: int | None, known_us: int | None) -> Iterable[Dossier]:
     people = connection.execute(
         select(
             person.c.id,
@@ -59,10 +76,12 @@ def _batch(connection: Connection, persons: list[int], at_us: int | None) -> Ite
         ).where(person.c.id.in_(persons))
     ).all()
     debts = _debts(connection, persons)
+    if known_us is not None:
+        debts = _debts_then(connection, debts, known_us)
     phones = _phones(connection, persons)
-    stops = _stops(connection, persons)
-    consents = _consents(connection, persons)
-    contacts = _contacts(connection, persons, at_us)
+    stops = _stops(connection, persons, known_us)
+    consents = _consents(connection, persons, known_us)
+    contacts = _contacts(connection, persons, at_us, known_us)
     keys = {row.id: sorted(_keys(row.id, row.household, phones[row.id])) for row in people}
     standing = versions(connection, {key for own in keys.values() for key in own})
     for row in people:
@@ -125,6 +144,32 @@ def _debts(connection: Connection, persons: list[int]) -> dict[int, list[Debt]]:
     return found
 
 
+def _debts_then(connection: Connection, debts: dict[int, list[Debt]], known_us: int) -> dict[int, list[Debt]]:
+    """Return the debts that were known at an instant, as they stood then."""
+    numbers = [one.debt for owed in debts.values() for one in owed]
+    #: None: not known yet. Debts that never came through an import have no past, and are as they are.
+    then: dict[int, tuple[int, str, str] | None] = {}
+    columns = balance_history.c
+    query = (
+        select(columns.debt, columns.known_us, columns.balance_minor, columns.currency, columns.state)
+        .where(columns.debt.in_(numbers))
+        .order_by(columns.known_us, columns.id)
+    )
+    for number, since_us, balance_minor, currency, state in connection.execute(query):
+        stood = (balance_minor, currency, state) if since_us <= known_us else None
+        then[number] = stood or then.get(number)
+    found: dict[int, list[Debt]] = defaultdict(list)
+    for one, owed in debts.items():
+        for debt_now in owed:
+            stood = then.get(debt_now.debt, (debt_now.balance_minor, debt_now.currency, debt_now.state))
+            if stood is not None:
+                balance_minor, currency, state = stood
+                found[one].append(
+                    msgspec.structs.replace(debt_now, balance_minor=balance_minor, currency=currency, state=state)
+                )
+    return found
+
+
 def _phones(connection: Connection, persons: list[int]) -> dict[int, list[Phone]]:
     query = (
         select(
@@ -155,10 +200,17 @@ def _phones(connection: Connection, persons: list[int]) -> dict[int, list[Phone]
     return found
 
 
-def _stops(connection: Connection, persons: list[int]) -> dict[int, list[Stop]]:
+def _stood(table: Table, ended: str, known_us: int | None) -> ColumnElement[bool]:
+    """Return what selects the rows of a table that stand now, or stood as known at an instant."""
+    if known_us is None:
+        return table.c[ended].is_(None)
+    return and_(table.c.known_us <= known_us, or_(table.c[ended].is_(None), table.c[ended] > known_us))
+
+
+def _stops(connection: Connection, persons: list[int], known_us: int | None) -> dict[int, list[Stop]]:
     query = (
         select(stop.c.person, stop.c.kind, stop.c.debt, stop.c.phone, stop.c.until_us)
-        .where(stop.c.person.in_(persons), stop.c.lifted_us.is_(None))
+        .where(stop.c.person.in_(persons), _stood(stop, "lifted_us", known_us))
         .order_by(stop.c.id)
     )
     found: dict[int, list[Stop]] = defaultdict(list)
@@ -167,10 +219,10 @@ def _stops(connection: Connection, persons: list[int]) -> dict[int, list[Stop]]:
     return found
 
 
-def _consents(connection: Connection, persons: list[int]) -> dict[int, list[Consent]]:
+def _consents(connection: Connection, persons: list[int], known_us: int | None) -> dict[int, list[Consent]]:
     query = (
         select(consent.c.person, consent.c.kind, consent.c.channel, consent.c.phone, consent.c.until_us)
-        .where(consent.c.person.in_(persons), consent.c.revoked_us.is_(None))
+        .where(consent.c.person.in_(persons), _stood(consent, "revoked_us", known_us))
         .order_by(consent.c.id)
     )
     found: dict[int, list[Consent]] = defaultdict(list)
@@ -179,7 +231,9 @@ def _consents(connection: Connection, persons: list[int]) -> dict[int, list[Cons
     return found
 
 
-def _contacts(connection: Connection, persons: list[int], at_us: int | None) -> dict[int, list[Row[Any]]]:
+def _contacts(
+    connection: Connection, persons: list[int], at_us: int | None, known_us: int | None
+) -> dict[int, list[Row[Any]]]:
     query: Select[Any] = select(
         history.c.person,
         history.c.event_us,
@@ -194,6 +248,8 @@ def _contacts(connection: Connection, persons: list[int], at_us: int | None) -> 
     ).where(history.c.person.in_(persons), history.c.channel.is_not(None))
     if at_us is not None:
         query = query.where(history.c.event_us >= at_us - LOOK_BACK_US)
+    if known_us is not None:
+        query = query.where(history.c.known_us <= known_us)
     found: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(query.order_by(history.c.event_us, history.c.id)):
         found[row.person].append(row)

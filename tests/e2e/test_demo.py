@@ -110,6 +110,28 @@ def test_it_says_why(demo: tuple[Path, list[dict[str, Any]]]) -> None:
     assert account in cadencia(folder, "why", account).stdout
 
 
+def test_why_at_an_instant_sets_apart_what_came_later(demo: tuple[Path, list[dict[str, Any]]]) -> None:
+    folder, _ = demo
+    ledger = open_ledger(f"sqlite:///{folder}/ledger.db")
+    with ledger.reading() as connection:
+        table = schema.attempt
+        query = choose(schema.debt.c.account, table.c.call_id, table.c.answered_us, schema.outcome.c.disposition)
+        query = query.join(table, table.c.person == schema.debt.c.person)
+        query = query.join(schema.outcome, schema.outcome.c.call_id == table.c.call_id)
+        found = connection.execute(query.where(table.c.talking_us.is_not(None), table.c.ended_us.is_not(None))).first()
+    ledger.close()
+    assert found is not None
+    (then,) = answered(folder, "why", found.account, "--at", iso(found.answered_us))
+    attempt = then["attempts"][-1]
+    assert (attempt["call_id"], attempt["disposition"], attempt["ended_us"], attempt["agent"]) == (
+        (found.call_id, None, None, None)
+    )
+    assert [(one["call_id"], one["disposition"]) for one in then["later"]] == [(found.call_id, found.disposition)]
+    assert f"{found.call_id} became {found.disposition}" in " ".join(
+        cadencia(folder, "why", found.account, "--at", iso(found.answered_us)).stdout.split()
+    )
+
+
 def first_dialled(folder: Path) -> tuple[str, int]:
     """Return the account of the first attempt, and when it was reserved."""
     ledger = open_ledger(f"sqlite:///{folder}/ledger.db")
