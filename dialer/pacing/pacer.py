@@ -11,7 +11,7 @@ from dialer.pacing import kernel
 from dialer.pacing.budget import Budget
 from dialer.pacing.kernel import Floats
 from dialer.pacing.laws import Rings, Spells
-from dialer.pacing.rates import AnswerRate, Forecasts
+from dialer.pacing.rates import AnswerRate, Forecasts, Progress
 from dialer.pacing.settings import PacingSettings
 
 #: Every reason that a decision can give.
@@ -72,7 +72,7 @@ class _Trunk(msgspec.Struct):
     #: Evidence for a dead trunk, log odds, never below 0.
     score: float = 0.0
     #: Failures since the last call that did not fail, not yet taken for outcomes.
-    held: list[float] = []
+    held: list[tuple[float, int | None]] = []
     dead: bool = False
     probes: int = 0
     failed_at: float = 0.0
@@ -86,6 +86,7 @@ class _Memory(msgspec.Struct):
     rings: Rings
     rate: AnswerRate
     forecasts: Forecasts
+    progress: Progress
     talk: Spells
     wrap: Spells
     finish: Spells
@@ -129,6 +130,7 @@ class Pacer:
             rings=Rings(),
             rate=AnswerRate(),
             forecasts=Forecasts(),
+            progress=Progress(),
             talk=Spells(prior_s=60.0),
             wrap=Spells(prior_s=12.0),
             finish=Spells(prior_s=10.0),
@@ -140,11 +142,28 @@ class Pacer:
         self._talking, self._wrapping, self._finishing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self._talk_hazard, self._wrap_hazard = np.zeros(kernel.SPELL_BINS + 1), np.zeros(kernel.SPELL_BINS + 1)
         self._tabled = (-1, -1, -1)
+        self._warm()
+
+    def _warm(self) -> None:
+        """Have every kernel loaded, or compiled where the cache is cold, before the first tick."""
+        self._table(finishing=True)
+        nobody = np.empty(0)
+        q = kernel.believed(nobody, 0.5, 0.0, 1.0, 0.0, 0.5)
+        floor = kernel.Floor(0, 0, nobody, nobody, nobody, nobody, 0, q, q, _NOBODY)
+        bounds = kernel.Bounds(0.0, 1.0, 1.0, 0.0, 0, self.settings.patience_s, True)
+        kernel.decide(self._laws(0.5, 1.0), floor, bounds)
+        self._tabled = (-1, -1, -1)
 
     # ---- learning
 
     def observe_outcome(
-        self, kind: str, ring_s: float, p_answer: float | None = None, *, at: float | None = None
+        self,
+        kind: str,
+        ring_s: float,
+        p_answer: float | None = None,
+        *,
+        at: float | None = None,
+        progress: int | None = None,
     ) -> None:
         """Take how a call ended.
 
@@ -158,6 +177,8 @@ class Pacer:
             The forecast that the call had.
         at : float, s, optional
             When, since the start of the shift; without it the last decision's time.
+        progress : int, optional
+            The last that the network had told before: 0 nothing, 1 ringing, 2 early media.
         """
         memory = self._memory
         trunk = memory.trunk
@@ -167,7 +188,7 @@ class Pacer:
             if trunk.dead:
                 trunk.probes += 1
                 return
-            trunk.held.append(ring_s)
+            trunk.held.append((ring_s, progress))
             if trunk.score >= _DEAD_ODDS:
                 # These failures tell about the trunk and not about the people.
                 trunk.dead, trunk.probes = True, 0
@@ -175,20 +196,22 @@ class Pacer:
             return
         trunk.score = 0.0
         trunk.dead = False
-        for held_s in trunk.held:
-            self._learn("failed", held_s, None)
+        for held_s, held_progress in trunk.held:
+            self._learn("failed", held_s, None, held_progress)
         trunk.failed += len(trunk.held)
         trunk.seen += len(trunk.held) + 1
         trunk.held.clear()
-        self._learn(kind, ring_s, p_answer)
+        self._learn(kind, ring_s, p_answer, progress)
 
-    def _learn(self, kind: str, ring_s: float, p_answer: float | None) -> None:
+    def _learn(self, kind: str, ring_s: float, p_answer: float | None, progress: int | None) -> None:
         memory = self._memory
         is_live = kind == "live"
         if p_answer is not None:
             memory.forecasts.add(is_live, p_answer, memory.rate.value()[0])
         memory.rate.add(is_live, memory.staff)
         memory.rings.add(is_live, ring_s)
+        if progress is not None:
+            memory.progress.add(is_live, progress)
         if is_live:
             memory.live += 1.0
         elif kind == "machine":
@@ -199,7 +222,7 @@ class Pacer:
         self._memory.budget.answered += 1
 
     def observe_heard_machine(self) -> None:
-        """Take that an answer which met an agent was a machine's, as the agent says: the limit is on answers by people."""
+        """Take that an answer was a machine's, as the agent who met it says: the limit is on answers by people."""
         self._memory.budget.answered -= 1
 
     def observe_abandoned(self, kind: str = "no_agent") -> None:
@@ -243,7 +266,30 @@ class Pacer:
         detecting_s: Sequence[float] | Floats | None = None,
         *,
         finishing_s: Sequence[float] | Floats | None = None,
+        progress: Sequence[int] | None = None,
     ) -> Decision:
+        """Return how many calls to place now.
+
+        Parameters
+        ----------
+        at : float, s
+            Since the start of the shift.
+        free, waiting : int
+            Agents free and not reserved; answered people without an agent.
+        talking_s, wrapping_s, ringing_s, detecting_s : sequences of float, s
+            Time spent so far per talking agent, wrapping agent, unanswered call, call in machine detection.
+        p_answer, p_next : sequences of float in [0, 1], optional
+            Forecasts per unanswered call, in the order of `ringing_s`, and of the next leads.
+        finishing_s : sequence of float, s, optional
+            Since the signal that the talk is about to end, per agent who gave one; these are not in `talking_s`.
+        progress : sequence of int, optional
+            The last that the network told of each unanswered call: 0 nothing, 1 ringing, 2 early media.
+
+        Returns
+        -------
+        Decision
+            `dials` is 0 or more and never above the lines.
+        """
         memory, settings = self._memory, self.settings
         self._at = at
         talking, wrapping, ringing = _array(talking_s), _array(wrapping_s), _array(ringing_s)
@@ -279,9 +325,43 @@ class Pacer:
             return answer(one_each, "cold_start", float(free), float(in_flight))
         self._table(finishing.size > 0)
         leaving = self._leaving(at, n_staff)
-        forecasts = memory.forecasts
-        told = (forecasts.offset, forecasts.slope, forecasts.mean, forecasts.belief)
-        laws = kernel.Laws(
+        floor = kernel.Floor(
+            free=free,
+            waiting=waiting,
+            talking_s=talking,
+            wrapping_s=wrapping,
+            finishing_s=finishing,
+            ringing_s=ringing,
+            detecting=n_detecting,
+            q_ringing=self._q_ringing(p, ringing.size, p_answer, progress),
+            q_next=_EMPTY if p_next is None else self._believed(p_next, p),
+            leaving=leaving,
+        )
+        bounds = kernel.Bounds(
+            theta=allowed.theta,
+            headroom=allowed.headroom,
+            braking=min(1.0, max(_BRAKING, memory.staff / _BRAKING_STAFF)),
+            kappa=_TASTE + _TASTE_SMALL / max(3, memory.staff),
+            room=room,
+            patience_s=settings.patience_s,
+            exact=memory.staff <= _EXACT_STAFF,
+        )
+        dials, stopped, free_soon, answers, risk = kernel.decide(self._laws(p, resolved), floor, bounds)
+        if dials < one_each and not leaving.size:
+            dials, reason = one_each, "budget"
+        elif stopped == kernel.BY_ROOM:
+            reason = full
+        elif dials:
+            reason = "predicted"
+        elif leaving.size:
+            reason = "shift_end"
+        else:
+            reason = "budget" if allowed.headroom <= 0.0 else "enough_ringing"
+        return answer(dials, reason, free_soon, answers, risk)
+
+    def _laws(self, p: float, resolved: float) -> kernel.Laws:
+        memory = self._memory
+        return kernel.Laws(
             live=memory.rings.live,
             rest=memory.rings.rest,
             p=p,
@@ -298,39 +378,6 @@ class Pacer:
             wrap_hazard=self._wrap_hazard,
             wraps=memory.wrap.evidence(),
         )
-        floor = kernel.Floor(
-            free=free,
-            waiting=waiting,
-            talking_s=talking,
-            wrapping_s=wrapping,
-            finishing_s=finishing,
-            ringing_s=ringing,
-            detecting=n_detecting,
-            q_ringing=_EMPTY if p_answer is None else kernel.believed(_array(p_answer), p, *told),
-            q_next=_EMPTY if p_next is None else kernel.believed(_array(p_next), p, *told),
-            leaving=leaving,
-        )
-        bounds = kernel.Bounds(
-            theta=allowed.theta,
-            headroom=allowed.headroom,
-            braking=min(1.0, max(_BRAKING, memory.staff / _BRAKING_STAFF)),
-            kappa=_TASTE + _TASTE_SMALL / max(3, memory.staff),
-            room=room,
-            patience_s=settings.patience_s,
-            exact=memory.staff <= _EXACT_STAFF,
-        )
-        dials, stopped, free_soon, answers, risk = kernel.decide(laws, floor, bounds)
-        if dials < one_each and not leaving.size:
-            dials, reason = one_each, "budget"
-        elif stopped == kernel.BY_ROOM:
-            reason = full
-        elif dials:
-            reason = "predicted"
-        elif leaving.size:
-            reason = "shift_end"
-        else:
-            reason = "budget" if allowed.headroom <= 0.0 else "enough_ringing"
-        return answer(dials, reason, free_soon, answers, risk)
 
     def _table(self, finishing: bool) -> None:
         """Bring the tables of agents up to what was learned."""
@@ -345,6 +392,23 @@ class Pacer:
             kernel.tables(*finish, *wrap, self._finishing, self._wrapping)
         talk = (memory.talk.shape, memory.talk.scale_s(), self._talk_hazard)
         kernel.tables(*talk, *wrap, self._talking, self._wrapping)
+
+    def _believed(self, forecasts: Sequence[float] | Floats, p: float) -> Floats:
+        """Return forecasts set right by what came of earlier ones."""
+        held = self._memory.forecasts
+        return kernel.believed(_array(forecasts), p, held.offset, held.slope, held.mean, held.belief)
+
+    def _q_ringing(
+        self, p: float, n: int, forecasts: Sequence[float] | Floats | None, progress: Sequence[int] | None
+    ) -> Floats:
+        """Return the chance that each ringing call is answered by a person; empty where nothing tells them apart."""
+        if forecasts is None and progress is None:
+            return _EMPTY
+        q = np.full(n, p) if forecasts is None else self._believed(forecasts, p)
+        if progress is not None:
+            odds = q / (1.0 - q) * np.asarray(self._memory.progress.factors())[np.asarray(progress, dtype=np.intp)]
+            q = odds / (1.0 + odds)
+        return q
 
     def _to_come(self, at: float, n_staff: int) -> float:
         """Return how many answers agents will still take in the shift."""
@@ -382,4 +446,5 @@ _NOBODY = np.empty((0, 2))
 
 
 def _array(values: Sequence[float] | Floats) -> Floats:
-    return np.asarray(values, dtype=np.float64)
+    """Return a copy of one layout, whatever is given: another would be compiled for anew."""
+    return np.array(values, dtype=np.float64)

@@ -17,6 +17,9 @@ _FIRST = (0.2, 0.5)
 #: Chance that the better of (rate alone, forecast) changes, by outcome.
 _FORECAST_SHARE = 0.002
 _LOGIT_MEMORY = 300.0
+#: Stages of a call before its outcome, and the weight of the prior that they tell nothing.
+N_STAGES = 3
+_STAGE_PRIOR = 30.0
 
 
 def _logit(p: float) -> float:
@@ -111,3 +114,25 @@ class Forecasts(msgspec.Struct):
         )
         self.n = min(self.n + 1.0, _LOGIT_MEMORY)
         self.mean += d / self.n
+
+
+class Progress(msgspec.Struct):
+    """What the network tells of a call before its outcome: nothing (0), that it rings (1), or early media (2).
+
+    A stage weighs the odds of an answer by how often people and how often all other outcomes came out of it. Calls of
+    which nothing is heard yet are left alone: young ones have not had the time.
+    """
+
+    live: list[float] = msgspec.field(default_factory=lambda: [_STAGE_PRIOR] * N_STAGES)
+    rest: list[float] = msgspec.field(default_factory=lambda: [_STAGE_PRIOR] * N_STAGES)
+
+    def add(self, is_live: bool, stage: int) -> None:
+        """Take an outcome, and the last that the network had told before it."""
+        counts = self.live if is_live else self.rest
+        counts[stage] += 1.0
+
+    def factors(self) -> list[float]:
+        """Return by what each stage multiplies the odds of an answer."""
+        live, rest = sum(self.live), sum(self.rest)
+        told = [(a / live) / (b / rest) for a, b in zip(self.live, self.rest, strict=True)]
+        return [1.0, *told[1:]]

@@ -182,6 +182,32 @@ def test_an_agent_about_to_finish_is_counted_on() -> None:
     assert told.expected_free > plain.expected_free
 
 
+def test_what_the_network_tells_early_is_learned() -> None:
+    pacer = taught(Pacer(PacingSettings(agents=5)))
+    plain = pacer.state()
+    for index in range(400):
+        # On this route early media is an announcement: nobody ever answers after it.
+        pacer.observe_outcome(*("live", 12.0) if index % 4 == 0 else ("no_answer", 25.0), progress=1)
+        pacer.observe_outcome("failed", 8.0, progress=2)
+        pacer.observe_outcome("no_answer", 20.0)
+    seen = (3000.0, 1, 0, busy(3), [5.0], [2.0, 3.0, 4.0])
+    heard = {stage: pacer.decide(*seen, progress=[stage] * 3).expected_answers for stage in (0, 1, 2)}
+    assert heard[2] < 0.5 * heard[0] < 0.6 * heard[1]
+    assert pacer.state() != plain
+
+
+def test_no_decision_compiles_anything_after_the_start() -> None:
+    from dialer.pacing import kernel
+
+    pacer = taught(Pacer(PacingSettings(agents=20)))
+    compiled = [kernel.decide, kernel.believed, kernel.tables, kernel.spell_bin]
+    before = [len(one.signatures) for one in compiled]
+    views = np.frombuffer(np.arange(40.0).tobytes())  # read-only
+    pacer.decide(100.0, np.int64(1), 0, views[::2], views, [], detecting_s=[1.0], finishing_s=views[:2])
+    pacer.decide(100.0, 1, 0, [], (), views[:3], p_answer=views[:3] / 50.0, p_next=views[:9] / 50.0, progress=[0, 1, 2])
+    assert [len(one.signatures) for one in compiled] == before
+
+
 def test_lines_and_calls_per_second_bind() -> None:
     lines = taught(Pacer(PacingSettings(agents=20, max_lines=16)))
     decision = lines.decide(3000.0, 4, 0, busy(14), busy(2, 20.0), [1.0])
