@@ -9,7 +9,7 @@ from console.command_line import HERE, AsJson, Folder, tell
 
 if TYPE_CHECKING:
     from console.shift import Shift
-    from ledger.metrics import Figure
+    from ledger.figures import Figure
 
 app = typer.Typer()
 
@@ -68,14 +68,14 @@ def metrics(
     if by not in GROUPS:
         raise BadInput(f"metrics: --by must be one of {', '.join(GROUPS)}, was {by!r}")
     loaded = settings.load(folder)
-    zone = loaded.floor.zone
+    zone, stream = loaded.floor.zone, loaded.floor.stream
     ledger = open_ledger(loaded.ledger_url)
     try:
         with ledger.reading() as connection:
-            from_us, to_us = window_of(connection, zone, since)
+            from_us, to_us = window_of(connection, stream, zone, since)
             if until is not None:
-                to_us = window_of(connection, zone, until)[1]
-            counted = count(connection, from_us, to_us, by=by, zone=zone, campaign=campaign)
+                to_us = window_of(connection, stream, zone, until)[1]
+            counted = count(connection, from_us, to_us, by=by, zone=zone, stream=stream, campaign=campaign)
     finally:
         ledger.close()
     found: dict[str, list[Figure]] = {name: figures(counts) for name, counts in counted.items()}

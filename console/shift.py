@@ -2,25 +2,44 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from domain.calls import AgentState, AnswerClass, Disposition
+from console.shift_close import Due, OpenCall, Remark, call_backs, exceptions, open_calls, promises
+from domain.calls import NEVER_DIALLED, AgentState, AnswerClass, Disposition
 from domain.errors import BadInput
-from domain.instants import DAY, HOUR, MINUTE, from_datetime, iso, to_datetime
+from domain.instants import MINUTE, from_datetime, iso, to_datetime
 from domain.settings import FloorSettings
-from ledger.metrics import Counts, Figure, agent_spans, attempt_rows, count, figures, quantile
-from ledger.schema import attempt, call_back, creditor, debt, denial, outcome, promise
+from ledger.attendance import Span, agent_spans, worked
+from ledger.figures import Figure
+from ledger.metrics import Counts, attempt_rows, count, figures, quantile
+from ledger.schema import attempt, denial, outcome
+from ledger.terms import Terms, in_force
 
 _BUCKETS = 48
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Something else came into force while the floor ran."""
+
+    at_local: str
+    #: mode, ratio or abandon_limit.
+    what: str
+    before: str
+    after: str
+    #: By an operator; otherwise the settings had changed when the floor was opened again.
+    by_hand: bool
+
+
 class CampaignLine(msgspec.Struct, frozen=True, kw_only=True):
     campaign: str
+    #: In force last, by the record.
     mode: str
     abandon_limit: float
+    changes: list[Change]
     figures: list[Figure]
 
 
@@ -30,11 +49,13 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     #: Local time of its start.
     at_local: str
     dials: int
-    connected: int
+    #: Answers by people who met an agent; machines that an agent heard are machines.
+    people: int
     abandoned: int
     machine: int
-    #: Abandoned / live since the start of the shift.
+    #: Abandoned / answered by people since the start of the shift, and the tightest limit then in force.
     abandon_rate_so_far: float | None
+    abandon_limit: float
     #: Mean number of agents by state.
     talking: float
     wrapup: float
@@ -56,17 +77,6 @@ class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
     occupancy: float | None
 
 
-class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """A call-back or a promise to look after."""
-
-    account: str
-    what: str
-    due: str
-    agent: str | None
-    amount_minor: int | None = None
-    currency: str | None = None
-
-
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
     stream: str
     zone: str
@@ -75,9 +85,12 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     from_local: str
     to_local: str
     attempts: int
+    #: Calls that met an agent, and of those, the ones where a machine had answered.
     connected: int
+    heard_machines: int
     right_party: int
     promises: int
+    plans: int
     promised_minor: dict[str, int]
     figures: list[Figure]
     campaigns: list[CampaignLine]
@@ -94,11 +107,13 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
     slices: list[Slice]
     call_backs: list[Due]
     promises_due: list[Due]
-    exceptions: list[str]
+    exceptions: list[Remark]
+    #: Attempts without a disposition.
+    open_calls: list[OpenCall]
 
 
-def window_of(connection: Connection, zone: str, day: str | None) -> tuple[int, int]:
-    """Return the local day asked for, or the last one with attempts, as instants.
+def window_of(connection: Connection, stream: str, zone: str, day: str | None) -> tuple[int, int]:
+    """Return the local day asked for, or the floor's last one with attempts, as instants.
 
     Raises
     ------
@@ -106,7 +121,7 @@ def window_of(connection: Connection, zone: str, day: str | None) -> tuple[int, 
         When the day cannot be read or nothing has been dialled yet.
     """
     if day is None:
-        last_us = connection.execute(select(func.max(attempt.c.reserved_us))).scalar()
+        last_us = connection.execute(select(func.max(attempt.c.reserved_us)).where(attempt.c.stream == stream)).scalar()
         if last_us is None:
             raise BadInput("report: no attempt is on record yet; run a campaign first (`cadencia run CAMPAIGN`)")
         local = to_datetime(last_us, zone).date()
@@ -123,19 +138,22 @@ def window_of(connection: Connection, zone: str, day: str | None) -> tuple[int, 
 
 def read_shift(connection: Connection, floor: FloorSettings, day: str | None = None) -> Shift:
     """Read one local day of a floor from the ledger."""
-    zone = floor.zone
-    from_us, to_us = window_of(connection, zone, day)
-    whole = count(connection, from_us, to_us, zone=zone)
-    if not whole or whole[next(iter(whole))].attempts == 0:
+    zone, stream = floor.zone, floor.stream
+    from_us, to_us = window_of(connection, stream, zone, day)
+
+    def counted(by: str) -> dict[str, Counts]:
+        return count(connection, from_us, to_us, by=by, zone=zone, stream=stream)
+
+    total = counted("none").get("all", Counts())
+    if total.attempts == 0:
         raise BadInput(f"report: nothing was dialled on {to_datetime(from_us, zone).date()} ({zone})")
-    total = whole["all"]
-    begin_us, end_us = _edges(connection, from_us, to_us)
-    # Nobody knows what agents did after the last thing on record.
-    total.agent_us = _agent_totals(connection, from_us, end_us)
-    limits = {campaign.name: (campaign.mode, campaign.abandon_limit) for campaign in floor.campaigns}
+    spans = list(agent_spans(connection, stream, from_us, to_us, zone))
+    begin_us, end_us = _edges(connection, stream, from_us, to_us, zone)
+    terms = {name: _within(steps, begin_us) for name, steps in in_force(connection, stream, from_us, to_us).items()}
     waits = total.waits_us
+    campaigns = counted("campaign")
     return Shift(
-        stream=floor.stream,
+        stream=stream,
         zone=zone,
         from_us=begin_us,
         to_us=end_us,
@@ -143,52 +161,68 @@ def read_shift(connection: Connection, floor: FloorSettings, day: str | None = N
         to_local=iso(end_us, zone)[:16].replace("T", " "),
         attempts=total.attempts,
         connected=total.of(AnswerClass.connected),
+        heard_machines=total.heard_machines,
         right_party=total.right_party,
         promises=total.promises,
+        plans=total.plans,
         promised_minor=total.promised_minor,
         figures=figures(total),
         campaigns=[
             CampaignLine(
                 campaign=name,
-                mode=str(limits.get(name, ("-", 0.03))[0]),
-                abandon_limit=limits.get(name, ("-", 0.03))[1],
+                mode=terms[name][-1].mode,
+                abandon_limit=terms[name][-1].abandon_limit,
+                changes=_changes(terms[name], zone),
                 figures=figures(counts),
             )
-            for name, counts in count(connection, from_us, to_us, by="campaign").items()
+            for name, counts in campaigns.items()
+            if name in terms
         ],
-        by_hour={
-            name[11:]: figures(counts)
-            for name, counts in count(connection, from_us, to_us, by="hour", zone=zone).items()
-        },
-        trunks={name: figures(counts) for name, counts in count(connection, from_us, to_us, by="trunk").items()},
-        agents=_agents(connection, from_us, end_us, count(connection, from_us, to_us, by="agent")),
+        by_hour={name[11:]: figures(counts) for name, counts in counted("hour").items()},
+        trunks={name: figures(counts) for name, counts in counted("trunk").items()},
+        agents=_agents(spans, counted("agent")),
         dispositions=dict(sorted(total.by_disposition.items(), key=lambda item: -item[1])),
         causes=dict(sorted(total.by_cause.items(), key=lambda item: -item[1])),
-        denials=_denials(connection, from_us, to_us),
+        denials=_denials(connection, stream, from_us, to_us),
         wait_ms={f"p{int(q * 100)}": _ms(quantile(waits, q)) for q in (0.5, 0.95, 0.99)},
         wait_histogram=_histogram(waits),
-        slices=_slices(connection, begin_us, end_us, zone),
-        call_backs=_call_backs(connection, end_us, zone),
-        promises_due=_promises(connection, end_us, zone),
-        exceptions=_exceptions(connection, from_us, to_us, total),
+        slices=_slices(connection, stream, spans, terms, begin_us, end_us, zone),
+        call_backs=call_backs(connection, stream, end_us, zone),
+        promises_due=promises(connection, stream, end_us, zone),
+        exceptions=exceptions(connection, stream, total),
+        open_calls=open_calls(connection, stream, from_us, to_us),
     )
 
 
-def _edges(connection: Connection, from_us: int, to_us: int) -> tuple[int, int]:
-    """Return when the shift's first attempt was reserved and its last thing happened."""
-    row = connection.execute(
-        select(func.min(attempt.c.reserved_us), func.max(outcome.c.at_us), func.max(attempt.c.reserved_us))
+def _edges(connection: Connection, stream: str, from_us: int, to_us: int, zone: str) -> tuple[int, int]:
+    """Return when the shift began and ended: with its first and last call, or with the time that agents worked."""
+    first_us, reserved_us, ended_us = connection.execute(
+        select(func.min(attempt.c.reserved_us), func.max(attempt.c.reserved_us), func.max(outcome.c.at_us))
         .select_from(attempt.outerjoin(outcome, outcome.c.call_id == attempt.c.call_id))
-        .where(attempt.c.reserved_us >= from_us, attempt.c.reserved_us < to_us)
+        .where(attempt.c.stream == stream, attempt.c.reserved_us >= from_us, attempt.c.reserved_us < to_us)
     ).one()
-    return int(row[0]), int(max(row[1] or 0, row[2]))
+    stretches = worked(connection, stream, from_us, to_us, zone)
+    begins = [first_us, *(start_us for start_us, _ in stretches)]
+    return min(begins), max(reserved_us, ended_us or 0, *(stop_us for _, stop_us in stretches))
 
 
-def _agent_totals(connection: Connection, from_us: int, to_us: int) -> dict[str, int]:
-    totals: dict[str, int] = {}
-    for _, state, _, start_us, end_us in agent_spans(connection, from_us, to_us):
-        totals[state] = totals.get(state, 0) + end_us - start_us
-    return totals
+def _within(steps: list[Terms], begin_us: int) -> list[Terms]:
+    """Return what was in force when the shift began, and what came after."""
+    first = max((index for index, step in enumerate(steps) if step.at_us <= begin_us), default=0)
+    return steps[first:]
+
+
+def _changes(steps: list[Terms], zone: str) -> list[Change]:
+    found = []
+    for before, after in pairwise(steps):
+        at_local = to_datetime(after.at_us, zone).strftime("%H:%M:%S")
+        for what, shown in (("mode", str), ("ratio", "{:g}".format), ("abandon_limit", "{:.2%}".format)):
+            old, new = getattr(before, what), getattr(after, what)
+            if old != new:
+                found.append(
+                    Change(at_local=at_local, what=what, before=shown(old), after=shown(new), by_hand=after.by_hand)
+                )
+    return found
 
 
 def _ms(value_us: float | None) -> float | None:
@@ -204,11 +238,11 @@ def _histogram(waits_us: Sequence[int]) -> list[tuple[int, int]]:
     return list(counts.items())
 
 
-def _agents(connection: Connection, from_us: int, to_us: int, counts: dict[str, Counts]) -> list[AgentLine]:
+def _agents(spans: Sequence[Span], counts: dict[str, Counts]) -> list[AgentLine]:
     times: dict[str, dict[str, int]] = {}
-    for agent, state, _, start_us, end_us in agent_spans(connection, from_us, to_us):
-        spent = times.setdefault(agent, {})
-        spent[state] = spent.get(state, 0) + end_us - start_us
+    for span in spans:
+        spent = times.setdefault(span.agent, {})
+        spent[span.state] = spent.get(span.state, 0) + span.to_us - span.from_us
     lines = []
     for agent, spent in sorted(times.items()):
         talking, wrapup = spent.get(AgentState.talking, 0), spent.get(AgentState.wrapup, 0)
@@ -232,54 +266,65 @@ def _agents(connection: Connection, from_us: int, to_us: int, counts: dict[str, 
     return lines
 
 
-def _denials(connection: Connection, from_us: int, to_us: int) -> dict[str, int]:
+def _denials(connection: Connection, stream: str, from_us: int, to_us: int) -> dict[str, int]:
     rows = connection.execute(
         select(denial.c.rule, func.count())
-        .where(denial.c.at_us >= from_us, denial.c.at_us < to_us)
+        .where(denial.c.stream == stream, denial.c.at_us >= from_us, denial.c.at_us < to_us)
         .group_by(denial.c.rule)
         .order_by(func.count().desc(), denial.c.rule)
     )
     return {str(rule): int(n) for rule, n in rows}
 
 
-def _slices(connection: Connection, begin_us: int, end_us: int, zone: str) -> list[Slice]:
+def _slices(
+    connection: Connection,
+    stream: str,
+    spans: Sequence[Span],
+    terms: dict[str, list[Terms]],
+    begin_us: int,
+    end_us: int,
+    zone: str,
+) -> list[Slice]:
     width_us = max(MINUTE, -(-(end_us - begin_us) // _BUCKETS // MINUTE) * MINUTE)
     n = max(1, -(-(end_us - begin_us + 1) // width_us))
-    dials, connected, abandoned, machine = ([0] * n for _ in range(4))
-    for row in attempt_rows(connection, begin_us, end_us + 1):
-        if row.disposition in (Disposition.not_sent, Disposition.stale):
+    dials, people, abandoned, machine = ([0] * n for _ in range(4))
+    for row in attempt_rows(connection, begin_us, end_us + 1, stream=stream):
+        if row.disposition in NEVER_DIALLED:
             continue
         dials[(row.reserved_us - begin_us) // width_us] += 1
         if row.answer_class is not None and row.answered_us is not None:
             at = min(n - 1, max(0, (row.answered_us - begin_us) // width_us))
-            connected[at] += row.answer_class == AnswerClass.connected
+            heard = row.answer_class == AnswerClass.connected and row.disposition == Disposition.machine
+            people[at] += row.answer_class == AnswerClass.connected and not heard
             abandoned[at] += row.answer_class == AnswerClass.abandoned
-            machine[at] += row.answer_class == AnswerClass.machine
+            machine[at] += heard or row.answer_class == AnswerClass.machine
     staffed = [dict.fromkeys(("talking", "wrapup", "ready", "paused"), 0) for _ in range(n)]
-    for _, state, _, start_us, stop_us in agent_spans(connection, begin_us, end_us):
-        word = "ready" if state in (AgentState.ready, AgentState.reserved, AgentState.previewing) else state
+    for span in spans:
+        word = "ready" if span.state in (AgentState.ready, AgentState.reserved, AgentState.previewing) else span.state
         if word not in staffed[0]:
             continue
-        first, last = (start_us - begin_us) // width_us, min(n - 1, (stop_us - begin_us) // width_us)
+        first, last = (span.from_us - begin_us) // width_us, min(n - 1, (span.to_us - begin_us) // width_us)
         for index in range(first, last + 1):
             low, high = begin_us + index * width_us, begin_us + (index + 1) * width_us
-            staffed[index][word] += max(0, min(stop_us, high) - max(start_us, low))
+            staffed[index][word] += max(0, min(span.to_us, high) - max(span.from_us, low))
     slices = []
     live_so_far = abandoned_so_far = 0
     for index in range(n):
+        start_us = begin_us + index * width_us
         abandoned_so_far += abandoned[index]
-        live_so_far += connected[index] + abandoned[index]
+        live_so_far += people[index] + abandoned[index]
         spent = staffed[index]
-        span_us = min(width_us, end_us - (begin_us + index * width_us)) or width_us
+        span_us = min(width_us, end_us - start_us) or width_us
         handling = spent["talking"] + spent["wrapup"]
         slices.append(
             Slice(
-                at_local=to_datetime(begin_us + index * width_us, zone).strftime("%H:%M"),
+                at_local=to_datetime(start_us, zone).strftime("%H:%M"),
                 dials=dials[index],
-                connected=connected[index],
+                people=people[index],
                 abandoned=abandoned[index],
                 machine=machine[index],
                 abandon_rate_so_far=abandoned_so_far / live_so_far if live_so_far else None,
+                abandon_limit=min(_at(steps, start_us + width_us).abandon_limit for steps in terms.values()),
                 talking=spent["talking"] / span_us,
                 wrapup=spent["wrapup"] / span_us,
                 ready=spent["ready"] / span_us,
@@ -290,82 +335,5 @@ def _slices(connection: Connection, begin_us: int, end_us: int, zone: str) -> li
     return slices
 
 
-# ---- the close of the day
-
-
-def _accounts(connection: Connection, people: list[int]) -> dict[int, str]:
-    """Return the creditor and account by which an operator knows a person."""
-    found: dict[int, str] = {}
-    for start in range(0, len(people), 500):
-        rows = connection.execute(
-            select(debt.c.person, creditor.c.name, debt.c.account)
-            .join(creditor, creditor.c.id == debt.c.creditor)
-            .where(debt.c.person.in_(people[start : start + 500]))
-            .order_by(debt.c.id.desc())
-        )
-        for person, name, account in rows:
-            found[person] = f"{name} {account}"
-    return found
-
-
-def _call_backs(connection: Connection, at_us: int, zone: str) -> list[Due]:
-    """Return the call-backs not yet made that fall due by the end of the following day, overdue ones first."""
-    rows = connection.execute(
-        select(call_back.c.person, call_back.c.due_us, call_back.c.agent)
-        .where(call_back.c.done_us.is_(None), call_back.c.due_us < at_us + 2 * DAY)
-        .order_by(call_back.c.due_us)
-    ).all()
-    names = _accounts(connection, [row.person for row in rows])
-    return [
-        Due(
-            account=names.get(row.person, str(row.person)),
-            what="overdue call-back" if row.due_us < at_us - HOUR else "call-back",
-            due=iso(row.due_us, zone)[:16].replace("T", " "),
-            agent=row.agent,
-        )
-        for row in rows
-    ]
-
-
-def _promises(connection: Connection, at_us: int, zone: str) -> list[Due]:
-    """Return the open promises that fall due by the end of the following day."""
-    tomorrow = (to_datetime(at_us, zone) + timedelta(days=1)).date().isoformat()
-    rows = connection.execute(
-        select(promise)
-        .where(promise.c.state == "open", promise.c.due_on <= tomorrow)
-        .order_by(promise.c.due_on, promise.c.id)
-    ).all()
-    names = _accounts(connection, [row.person for row in rows])
-    return [
-        Due(
-            account=names.get(row.person, str(row.person)),
-            what=row.kind,
-            due=row.due_on,
-            agent=row.agent,
-            amount_minor=row.amount_minor,
-            currency=row.currency,
-        )
-        for row in rows
-    ]
-
-
-def _exceptions(connection: Connection, from_us: int, to_us: int, total: Counts) -> list[str]:
-    """Return what somebody should look at before signing the day off."""
-    found = []
-    unended = connection.execute(
-        select(func.count())
-        .select_from(attempt.outerjoin(outcome, outcome.c.call_id == attempt.c.call_id))
-        .where(attempt.c.reserved_us >= from_us, attempt.c.reserved_us < to_us, outcome.c.call_id.is_(None))
-    ).scalar_one()
-    if unended:
-        found.append(f"{unended} attempts have no disposition yet")
-    for disposition, words in (
-        (Disposition.unknown, "attempts whose outcome the switch could not tell"),
-        (Disposition.lost, "answered calls lost in the switch"),
-        (Disposition.cut, "calls cut by machine detection where a person was suspected"),
-        (Disposition.unrecorded, "conversations without a recorded outcome"),
-    ):
-        n = total.by_disposition.get(disposition, 0)
-        if n:
-            found.append(f"{n} {words}")
-    return found
+def _at(steps: list[Terms], at_us: int) -> Terms:
+    return next((step for step in reversed(steps) if step.at_us < at_us), steps[0])

@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 
-from console.shift import AgentLine, CampaignLine, Due, Shift
-from console.shift_text import interval_text, money_text, value_text
-from ledger.metrics import DICTIONARY, Figure
+from console.shift import AgentLine, CampaignLine, Shift
+from console.shift_close import Due
+from console.shift_text import base_text, change_text, interval_text, money_text, rate_text, remark_lines, value_text
+from console.shift_words import disposition_word, due_word, formula, label, mode_word
+from ledger.figures import Figure
 
 _BLUE, _GREEN, _RED, _SAND, _GREY = "#2f5d8a", "#4f9d7c", "#b3402e", "#d9b36a", "#b8c2cc"
 
@@ -16,9 +18,9 @@ _WORDS = {
     "en": {
         "title": "Shift report",
         "attempts": "attempts",
-        "connected": "connected calls",
+        "connected": "people who met an agent ({machines} machines besides)",
         "right_party": "right-party contacts",
-        "promises": "promises and plans",
+        "promises": "promises; {plans} plans",
         "promised": "promised",
         "abandonment": "abandonment (limit {limit})",
         "occupancy": "occupancy",
@@ -27,7 +29,8 @@ _WORDS = {
         "over_day": "Calls over the shift",
         "over_day_note": "Attempts placed and answers by class, by start of interval, floor's time.",
         "rate": "Abandonment so far, against its limit",
-        "rate_note": "Abandoned / (connected + abandoned) since the start of the shift.",
+        "rate_note": "Abandoned / answered by people (met an agent + abandoned) since the start of the shift; "
+        "the tightest limit in force.",
         "staff": "Agents by state",
         "staff_note": "Mean number of agents; occupancy on the right-hand scale.",
         "waits": "Answer to agent",
@@ -43,23 +46,24 @@ _WORDS = {
         "call_backs": "Call-backs due",
         "promises_due": "Promises due",
         "exceptions": "Exceptions",
+        "changes": "Changes while it ran",
         "none": "none",
         "anybody": "anybody",
         "footer": "Every figure comes from the ledger; {rows} attempts counted. 95 % intervals: Wilson for shares, "
         "Poisson for counts per hour.",
         "columns": "metric|value|95 % interval|of|formula",
-        "campaign_columns": "campaign|mode|attempts|live answers|RPC|PTP|abandoned|limit",
+        "campaign_columns": "campaign|mode|attempts|live answers|RPC|PTP|abandoned|this day|24 hours|30 days|limit",
         "agent_columns": "agent|logged in|talk|wrap-up|ready|paused|occupancy|calls|RPC|promises",
         "due_columns": "account|what|due|agent|amount",
         "hour_columns": "hour|attempts|live answers|RPC|PTP|abandoned",
-        "series": "attempts|connected|abandoned|machine|limit|talk|wrap-up|ready|paused|occupancy|calls",
+        "series": "attempts|people|abandoned|machine|limit|talk|wrap-up|ready|paused|occupancy|calls",
     },
     "es": {
         "title": "Informe del turno",
         "attempts": "intentos",
-        "connected": "llamadas conectadas",
+        "connected": "personas atendidas (y {machines} máquinas)",
         "right_party": "contactos directos",
-        "promises": "promesas y planes",
+        "promises": "promesas; {plans} planes",
         "promised": "prometido",
         "abandonment": "abandono (límite {limit})",
         "occupancy": "ocupación",
@@ -68,7 +72,8 @@ _WORDS = {
         "over_day": "Llamadas durante el turno",
         "over_day_note": "Intentos y descuelgues por clase, por comienzo del intervalo, hora de la sala.",
         "rate": "Abandono acumulado frente a su límite",
-        "rate_note": "Abandonadas / (conectadas + abandonadas) desde el comienzo del turno.",
+        "rate_note": "Abandonadas / descuelgues de personas (atendidas + abandonadas) desde el comienzo del turno; "
+        "el límite más estricto en vigor.",
         "staff": "Agentes por estado",
         "staff_note": "Número medio de agentes; ocupación en la escala derecha.",
         "waits": "De descuelgue a agente",
@@ -84,16 +89,18 @@ _WORDS = {
         "call_backs": "Rellamadas pendientes",
         "promises_due": "Promesas que vencen",
         "exceptions": "Excepciones",
+        "changes": "Cambios durante el turno",
         "none": "ninguna",
         "anybody": "cualquiera",
         "footer": "Todas las cifras salen del registro; {rows} intentos contados. Intervalos del 95 %: Wilson para "
         "proporciones, Poisson para recuentos por hora.",
         "columns": "métrica|valor|intervalo del 95 %|de|fórmula",
-        "campaign_columns": "campaña|modo|intentos|descuelgues|directos|promesas|abandonadas|límite",
+        "campaign_columns": "campaña|modo|intentos|descuelgues de personas|directos|promesas|abandonadas|este día|"
+        "24 horas|30 días|límite",
         "agent_columns": "agente|conectado|conversación|cierre|disponible|pausa|ocupación|llamadas|directos|promesas",
         "due_columns": "cuenta|qué|vence|agente|importe",
-        "hour_columns": "hora|intentos|descuelgues|directos|promesas|abandonadas",
-        "series": "intentos|conectadas|abandonadas|máquina|límite|conversación|cierre|disponible|pausa|ocupación|"
+        "hour_columns": "hora|intentos|descuelgues de personas|directos|promesas|abandonadas",
+        "series": "intentos|personas|abandonadas|máquina|límite|conversación|cierre|disponible|pausa|ocupación|"
         "llamadas",
     },
 }
@@ -111,7 +118,7 @@ def page(shift: Shift, lang: str) -> str:
         "body": _body(shift, words, lang),
         "footer": words["footer"].format(rows=f"{shift.attempts:,}"),
         "echarts": (static / "vendor" / "echarts.common.min.js").read_text(encoding="utf-8"),
-        "plots": msgspec.json.encode(_plots(shift, words)).decode().replace("</", "<\\/"),
+        "plots": msgspec.json.encode(_plots(shift, words, lang)).decode().replace("</", "<\\/"),
     }
     # Split, not replaced one by one: a value may contain what looks like another placeholder.
     pieces = template.split("{{")
@@ -135,9 +142,17 @@ def _body(shift: Shift, words: dict[str, str], lang: str) -> str:
     p99 = shift.wait_ms["p99"]
     cards = [
         (f"{shift.attempts:,}", words["attempts"], ""),
-        (f"{shift.connected:,}", words["connected"], ""),
+        (
+            f"{shift.connected - shift.heard_machines:,}",
+            words["connected"].format(machines=f"{shift.heard_machines:,}"),
+            "",
+        ),
         (f"{shift.right_party:,}", words["right_party"], ""),
-        (f"{shift.promises:,}", f"{words['promises']}{': ' + money if money else ''}", ""),
+        (
+            f"{shift.promises:,}",
+            ", ".join(filter(None, (words["promises"].format(plans=f"{shift.plans:,}"), money))),
+            "",
+        ),
         (_value(named.get("occupancy")), words["occupancy"], ""),
         (_value(named.get("rpc_per_agent_hour")), words["rpc_hour"], ""),
         (
@@ -160,16 +175,18 @@ def _body(shift: Shift, words: dict[str, str], lang: str) -> str:
     html.append(_plot("funnel", words["funnel"], words["funnel_note"]))
     html.append(_plot("waits", words["waits"], words["waits_note"]))
     html.append("</div>")
-    html.append(_section(words["campaigns"], _campaigns(shift.campaigns, words)))
+    html.append(_section(words["campaigns"], _campaigns(shift.campaigns, words, lang)))
+    if changes := [change_text(one, line.campaign, lang) for line in shift.campaigns for one in line.changes]:
+        html.append(_section(words["changes"], _list(changes)))
     html.append(_section(words["dictionary"], _dictionary(shift.figures, words, lang)))
     html.append(_section(words["hours"], _hours(shift.by_hour, words)))
     html.append(_section(words["agents"], _agents(shift.agents, words)))
     denials = _table(["", ""], [[rule, f"{n:,}"] for rule, n in shift.denials.items()], {1})
     html.append(_section(words["denials"], denials if shift.denials else words["none"], words["denials_note"]))
-    html.append(_section(words["call_backs"], _due(shift.call_backs, words)))
-    html.append(_section(words["promises_due"], _due(shift.promises_due, words)))
-    listed = "".join(f"<li>{escape(line)}</li>" for line in shift.exceptions)
-    html.append(_section(words["exceptions"], f"<ul>{listed}</ul>" if listed else words["none"]))
+    html.append(_section(words["call_backs"], _due(shift.call_backs, words, lang)))
+    html.append(_section(words["promises_due"], _due(shift.promises_due, words, lang)))
+    remarks = remark_lines(shift, lang)
+    html.append(_section(words["exceptions"], _list(remarks) if remarks else words["none"]))
     return "\n".join(html)
 
 
@@ -197,35 +214,40 @@ def _table(columns: list[str], rows: list[list[str]], right: set[int]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _rate(figure: Figure) -> str:
-    return f"{value_text(figure)} ({figure.numerator:,.0f}/{figure.denominator:,.0f})"
+_IN = ' class="in"'
 
 
-def _campaigns(lines: list[CampaignLine], words: dict[str, str]) -> str:
+def _list(lines: list[str]) -> str:
+    """Return lines as a list; those that begin with a space belong to the one before."""
+    items = [f"<li{_IN if line.startswith(' ') else ''}>{escape(line.strip())}</li>" for line in lines]
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _campaigns(lines: list[CampaignLine], words: dict[str, str], lang: str) -> str:
     rows = []
     for line in lines:
         named = {figure.name: figure for figure in line.figures}
         rows.append(
             [
                 line.campaign,
-                line.mode,
+                mode_word(line.mode, lang),
                 f"{named['live_answer_rate'].denominator:,.0f}",
                 value_text(named["live_answer_rate"]),
                 value_text(named["rpc_rate"]),
                 value_text(named["ptp_rate"]),
-                _rate(named["abandon_us"]),
+                *(rate_text(named.get(name)) for name in ("abandon_us", "abandon_day", "abandon_24h", "abandon_30d")),
                 f"{line.abandon_limit:.1%}",
             ]
         )
-    return _table(words["campaign_columns"].split("|"), rows, set(range(2, 8)))
+    return _table(words["campaign_columns"].split("|"), rows, set(range(2, 11)))
 
 
 def _dictionary(found: list[Figure], words: dict[str, str], lang: str) -> str:
     rows = []
     for figure in found:
-        english, spanish, formula = DICTIONARY[figure.name]
-        base = f"{figure.numerator:,.0f} / {figure.denominator:,.0f}"
-        rows.append([spanish if lang == "es" else english, value_text(figure), interval_text(figure), base, formula])
+        rows.append(
+            [label(figure, lang), value_text(figure), interval_text(figure), base_text(figure), formula(figure, lang)]
+        )
     return _table(words["columns"].split("|"), rows, {1, 2, 3})
 
 
@@ -240,7 +262,7 @@ def _hours(by_hour: dict[str, list[Figure]], words: dict[str, str]) -> str:
                 value_text(named["live_answer_rate"]),
                 value_text(named["rpc_rate"]),
                 value_text(named["ptp_rate"]),
-                _rate(named["abandon_us"]),
+                rate_text(named["abandon_us"]),
             ]
         )
     return _table(words["hour_columns"].split("|"), rows, set(range(1, 6)))
@@ -267,23 +289,22 @@ def _clock(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
-def _due(lines: list[Due], words: dict[str, str]) -> str:
+def _due(lines: list[Due], words: dict[str, str], lang: str) -> str:
     if not lines:
         return words["none"]
     rows = []
     for line in lines:
         known = line.amount_minor is not None and line.currency is not None
         amount = money_text(line.amount_minor or 0, line.currency or "") if known else ""
-        rows.append([line.account, line.what, line.due, line.agent or words["anybody"], amount])
+        rows.append([line.account, due_word(line.what, lang), line.due, line.agent or words["anybody"], amount])
     return _table(words["due_columns"].split("|"), rows, {4})
 
 
-def _plots(shift: Shift, words: dict[str, str]) -> dict[str, Any]:
-    attempts, connected, abandoned, machine, limit, talk, wrap, ready, paused, occupancy, calls = words["series"].split(
+def _plots(shift: Shift, words: dict[str, str], lang: str) -> dict[str, Any]:
+    attempts, people, abandoned, machine, limit, talk, wrap, ready, paused, occupancy, calls = words["series"].split(
         "|"
     )
     at = [one.at_local for one in shift.slices]
-    limits = [line.abandon_limit for line in shift.campaigns]
 
     def bar(name: str, values: list[float], colour: str, stack: str | None = None) -> dict[str, Any]:
         return {"name": name, "type": "bar", "data": values, "stack": stack, "itemStyle": {"color": colour}}
@@ -300,7 +321,7 @@ def _plots(shift: Shift, words: dict[str, str]) -> dict[str, Any]:
             "yAxis": {"type": "value"},
             "series": [
                 line(attempts, [one.dials for one in shift.slices], _GREY, areaStyle={"color": "#eef1f4"}, z=1),
-                bar(connected, [one.connected for one in shift.slices], _BLUE, "answers"),
+                bar(people, [one.people for one in shift.slices], _BLUE, "answers"),
                 bar(machine, [one.machine for one in shift.slices], _SAND, "answers"),
                 bar(abandoned, [one.abandoned for one in shift.slices], _RED, "answers"),
             ],
@@ -310,7 +331,12 @@ def _plots(shift: Shift, words: dict[str, str]) -> dict[str, Any]:
             "yAxis": {"type": "value", "min": 0, "percent": 2},
             "series": [
                 line(abandoned, [one.abandon_rate_so_far for one in shift.slices], _RED),
-                line(limit, [min(limits, default=0.03)] * len(at), _GREY, lineStyle={"color": _GREY, "type": "dashed"}),
+                line(
+                    limit,
+                    [one.abandon_limit for one in shift.slices],
+                    _GREY,
+                    lineStyle={"color": _GREY, "type": "dashed"},
+                ),
             ],
         },
         "staff": {
@@ -330,7 +356,7 @@ def _plots(shift: Shift, words: dict[str, str]) -> dict[str, Any]:
         },
         "funnel": {
             "xAxis": {"type": "value"},
-            "yAxis": {"type": "category", "data": [name for name, _ in dispositions]},
+            "yAxis": {"type": "category", "data": [disposition_word(name, lang) for name, _ in dispositions]},
             "grid": {"left": 110, "right": 48, "top": 8, "bottom": 28},
             "legend": {"show": False},
             "series": [

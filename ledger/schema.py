@@ -462,6 +462,9 @@ stream = Table(
     Column("hash", LargeBinary(32), nullable=False),
 )
 
+#: Rows of the journal that tell under which terms a floor ran (`ledger.terms`): a handful a day among all its calls.
+TERMS = "kind IN ('FloorOpened', 'LeadsLoaded', 'LimitSet', 'ModeSet')"
+
 journal = Table(
     "journal",
     metadata,
@@ -472,6 +475,7 @@ journal = Table(
     Column("kind", Text, nullable=False),
     Column("payload", Text, nullable=False),
     Column("hash", LargeBinary(32), nullable=False),
+    Index("ix_journal_terms", "stream", "kind", "seq", sqlite_where=text(TERMS), postgresql_where=text(TERMS)),
     sqlite_with_rowid=False,
 )
 
