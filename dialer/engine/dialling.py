@@ -457,6 +457,9 @@ def _settle(step: Step, campaign: Campaign, lines: int) -> None:
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
     people, abandoned = campaign.abandonment()
     _alarm(step, "abandonment", campaign.name, abandoned > campaign.abandon_limit * people)
+    for window in step.state.pacers[campaign.name].settings.limits:
+        over = window.abandoned_before + abandoned > window.share * (window.answered_before + people)
+        _alarm(step, "abandonment", f"{campaign.name}, {window.name}", over)
     running = campaign.state is CampaignState.running
     failing = running and campaign.pacing is not None and campaign.pacing.reason == "trunk_failing"
     _alarm(step, "trunk_failing", campaign.name, failing)

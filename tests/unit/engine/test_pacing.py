@@ -101,6 +101,20 @@ def test_a_day_that_ends_enters_the_windows():
     assert (limit.answered_before, limit.abandoned_before) == (0, 0)
 
 
+def test_each_window_that_is_over_its_limit_is_an_alarm():
+    floor = Floor(predictive(limits=(Window(days=30, share=0.03), Window(days=7, share=0.03))))
+    days = (
+        DayCount(day="2026-10-30", connected=900, abandoned=40),
+        DayCount(day="2026-11-15", connected=99, abandoned=1),
+    )
+    floor.hear(events.PastCounted, campaign="c", days=days)
+    floor.tick()
+    assert [key for key in floor.engine.state.alarms if key.startswith("abandonment")] == ["abandonment|c, 30 days"]
+    floor.hear(events.PastCounted, campaign="c", days=days[1:])
+    floor.tick()
+    assert not any(key.startswith("abandonment") for key in floor.engine.state.alarms)
+
+
 def test_changed_settings_and_limits_reach_a_pacer_that_has_learned():
     floor = Floor(predictive())
     floor.hear(events.LimitSet, campaign="c", abandon_limit=0.01)
