@@ -152,7 +152,9 @@ def dispose(
     outcome: Annotated[str, typer.Argument(help="wrong_party, third_party, no_promise, promise, plan, dispute, …")],
     call: Annotated[str | None, typer.Option(help="Call id; without it, the call at hand.")] = None,
     debt: Annotated[int | None, typer.Option(help="Debt it is about, where there are several.")] = None,
-    amount: Annotated[int | None, typer.Option(help="Sum promised, in minor units (cents).")] = None,
+    amount: Annotated[
+        str | None, typer.Option(help="Sum promised, in the debt's currency: 150.50; of a plan, all instalments.")
+    ] = None,
     due: Annotated[str | None, typer.Option(help="Day of the payment, or of the first instalment: 2026-11-30.")] = None,
     instalments: Annotated[int | None, typer.Option(help="How many, for a plan.")] = None,
     call_back_at: Annotated[str | None, typer.Option(help="When to call back: 2026-11-19T10:00:00+01:00.")] = None,
@@ -168,7 +170,7 @@ def dispose(
         disposition=outcome,
         call_id=call,
         debt=debt,
-        amount_minor=amount,
+        amount=amount,
         due_on=due,
         instalments=instalments,
         call_back_at=call_back_at,

@@ -6,12 +6,14 @@ Rule 2: nothing personal passes here; people, calls and debts are ids.
 Agents sign in from their phone (a feature code: `call_me` false) or by being called.
 """
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
 import msgspec
 
+from dialer.desk_words import refusal
 from dialer.engine.dialling import REPLY
 from dialer.engine.state import Agent, Call, State
 from dialer.engine.step import Gate
@@ -35,11 +37,14 @@ from domain.events import (
     SignedOut,
 )
 from domain.instants import iso, parse, to_datetime
-from domain.money import amount_text
+from domain.money import EXPONENTS, amount_text
 from domain.people import Debt, consents_after, with_consents
 from domain.settings import CampaignSettings
 
 CAMPAIGN_VERBS = ("run", "pause", "drain", "stop")
+
+#: A sum as people write it; a sign that parts thousands would be taken for one that marks decimals.
+_SUM = re.compile(r"[0-9]{1,15}(?:[.,][0-9]{1,4})?", re.ASCII)
 
 #: Dispositions that name a sum and a day.
 _PROMISES = (Disposition.promise, Disposition.plan)
@@ -50,6 +55,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     #: The sender's own number for it, returned with the reply.
     id: int = 0
+    #: Of a refusal; None: the floor's.
+    language: str | None = None
 
 
 class SignIn(Command, frozen=True, kw_only=True, tag="sign_in"):
@@ -111,7 +118,8 @@ class Dispose(Command, frozen=True, kw_only=True, tag="dispose"):
     #: None: the only debt of the call.
     debt: int | None = None
     #: The sum promised; of a plan, the sum of all instalments.
-    amount_minor: int | None = None
+    #: In the debt's currency, as people write it: `150.50`.
+    amount: str | None = None
     #: ISO date of the payment, of a plan's first instalment.
     due_on: str | None = None
     instalments: int | None = None
@@ -176,6 +184,7 @@ class Desk:
     def __init__(self, state: State, gate: Gate) -> None:
         self._state = state
         self._gate = gate
+        self._language = "en"
         self._verbs: dict[type[Command], Callable[[Any, int], tuple[AnyEvent, ...]]] = {
             SignIn: self._sign_in,
             SignOut: self._sign_out,
@@ -201,7 +210,12 @@ class Desk:
         BadInput
             When it may not be done; the text is for the person who gave it.
         """
+        self._language = command.language or self._state.settings.language
         return self._verbs[type(command)](command, at_us)
+
+    def _no(self, key: str, **fields: Any) -> BadInput:
+        """Return a refusal in the language of the command at hand."""
+        return refusal(self._language, key, **fields)
 
     # ---- agents
 
@@ -210,8 +224,8 @@ class Desk:
         nodes = self._state.settings.nodes
         node = command.node or nodes[0]
         if node not in nodes:
-            raise BadInput(f"sign_in: no switch node {node!r}; use one of {_listed(nodes)}")
-        until_us = None if command.until is None else self._later("sign_in: until", command.until, at_us)
+            raise self._no("no node", node=node, known=_listed(nodes))
+        until_us = None if command.until is None else self._later("sign_in: --until", command.until, at_us)
         agent = self._state.agents.get(command.agent)
         if (
             agent is not None
@@ -234,10 +248,10 @@ class Desk:
         """Return the instant of a text, which must be to come."""
         try:
             instant_us = parse(text)
-        except ValueError as error:
-            raise BadInput(f"{what}: {error}; correct it") from None
+        except ValueError:
+            raise self._no("no instant", what=what, text=text) from None
         if instant_us <= at_us:
-            raise BadInput(f"{what} {text} is past; it is {iso(at_us)} now")
+            raise self._no("past", what=what, text=text, now=iso(at_us))
         return instant_us
 
     def _sign_out(self, command: SignOut, at_us: int) -> tuple[AnyEvent, ...]:
@@ -251,14 +265,14 @@ class Desk:
         if agent.state is AgentState.ready:
             return ()
         if agent.state is AgentState.wrapup:
-            raise BadInput(f"ready: call {agent.call_id} has no outcome yet; record it with dispose")
+            raise self._no("outcome first", call=agent.call_id)
         return (MadeReady(at_us=at_us, agent=command.agent),)
 
     def _pause(self, command: Pause, at_us: int) -> tuple[AnyEvent, ...]:
         agent = self._agent(command.agent, "pause")
         reasons = self._state.settings.pause_reasons
         if command.reason not in reasons:
-            raise BadInput(f"pause: no reason {command.reason!r}; use one of {_listed(reasons)}")
+            raise self._no("no reason", reason=command.reason, known=_listed(reasons))
         if agent.state is AgentState.paused and agent.reason == command.reason:
             return ()
         return (PauseAsked(at_us=at_us, agent=command.agent, reason=command.reason),)
@@ -266,7 +280,7 @@ class Desk:
     def _ask(self, command: Ask, at_us: int) -> tuple[AnyEvent, ...]:
         agent = self._agent(command.agent, "ask")
         if agent.state is not AgentState.ready:
-            raise BadInput(f"ask: agent {agent.agent} is {agent.state}; become ready first")
+            raise self._no("become ready", agent=agent.agent, state=agent.state)
         return (LeadAsked(at_us=at_us, agent=command.agent),)
 
     def _accept(self, command: Accept, at_us: int) -> tuple[AnyEvent, ...]:
@@ -276,7 +290,7 @@ class Desk:
     def _skip(self, command: Skip, at_us: int) -> tuple[AnyEvent, ...]:
         self._previewing(command.agent, "skip")
         if not command.reason.isidentifier():
-            raise BadInput(f"skip: reason {command.reason!r} is no code; use one word of letters and underscores")
+            raise self._no("no code", reason=command.reason)
         return (LeadSkipped(at_us=at_us, agent=command.agent, reason=command.reason),)
 
     def _hang_up(self, command: HangUpCall, at_us: int) -> tuple[AnyEvent, ...]:
@@ -288,7 +302,7 @@ class Desk:
     def _finishing(self, command: SayFinishing, at_us: int) -> tuple[AnyEvent, ...]:
         agent = self._agent(command.agent, "finishing")
         if agent.state is not AgentState.talking:
-            raise BadInput(f"finishing: agent {agent.agent} is {agent.state}; it is said while talking")
+            raise self._no("while talking", agent=agent.agent, state=agent.state)
         if bool(agent.finishing_us) == command.about_to:
             return ()
         return (Finishing(at_us=at_us, agent=command.agent, about_to=command.about_to),)
@@ -297,24 +311,20 @@ class Desk:
         agent = self._agent(command.agent, "dispose")
         call = self._call(agent, "dispose")
         if command.call_id not in (None, call.call_id):
-            raise BadInput(
-                f"dispose: agent {agent.agent} has call {call.call_id}, not {command.call_id}; "
-                "an outcome is recorded while the call or its wrap-up lasts"
-            )
+            raise self._no("another call", agent=agent.agent, call=call.call_id, given=command.call_id)
         if call.phase not in (Phase.talking, Phase.wrapping):
-            raise BadInput(f"dispose: call {call.call_id} is {call.phase}; wait until the debtor is on the line")
+            raise self._no("not on the line", call=call.call_id, phase=call.phase)
         if command.disposition not in AGENT_DISPOSITIONS:
-            raise BadInput(f"dispose: no disposition {command.disposition!r}; use one of {_listed(AGENT_DISPOSITIONS)}")
+            raise self._no("no disposition", given=command.disposition, known=_listed(AGENT_DISPOSITIONS))
         disposition = Disposition(command.disposition)
         debt = self._debt(command, call, needed=disposition in _PROMISES)
         campaign = self._state.campaign_settings(call.campaign)
+        amount_minor = None
         if disposition in _PROMISES:
             assert debt is not None
-            self._check_promise(command, disposition, debt, campaign, at_us)
-        elif command.amount_minor is not None or command.due_on is not None or command.instalments is not None:
-            raise BadInput(
-                f"dispose: {disposition} takes no amount, date or instalments; leave them out, or record a promise"
-            )
+            amount_minor = self._promised(command, disposition, debt, campaign, at_us)
+        elif command.amount is not None or command.due_on is not None or command.instalments is not None:
+            raise self._no("takes no promise", disposition=disposition)
         return (
             Disposed(
                 at_us=at_us,
@@ -322,7 +332,7 @@ class Desk:
                 call_id=call.call_id,
                 disposition=disposition,
                 debt=None if debt is None else debt.debt,
-                amount_minor=command.amount_minor,
+                amount_minor=amount_minor,
                 currency=debt.currency if debt is not None and disposition in _PROMISES else None,
                 due_on=command.due_on,
                 instalments=command.instalments,
@@ -340,52 +350,64 @@ class Desk:
                 return None
             if len(debts) == 1:
                 return next(iter(debts.values()))
-            raise BadInput(f"dispose: the call is about debts {_listed(call.debts)}; say which one with debt")
+            raise self._no("which debt", known=_listed(call.debts))
         if command.debt not in debts:
-            raise BadInput(f"dispose: call {call.call_id} is not about debt {command.debt}; use {_listed(call.debts)}")
+            raise self._no("other debt", call=call.call_id, debt=command.debt, known=_listed(call.debts))
         return debts[command.debt]
 
-    def _check_promise(
+    def _promised(
         self, command: Dispose, disposition: Disposition, debt: Debt, campaign: CampaignSettings, at_us: int
-    ) -> None:
+    ) -> int:
+        """Return the sum promised, in minor units, once the promise is one that may be made."""
         what = f"dispose: {disposition} on debt {debt.debt}"
-        if command.amount_minor is None or command.due_on is None:
-            raise BadInput(f"{what} needs amount_minor and due_on; ask the debtor for both")
+        if command.amount is None or command.due_on is None:
+            raise self._no("promise needs", what=what)
         if debt.state != "open":
-            raise BadInput(f"{what}: the debt is {debt.state}; record already_paid or no_promise")
+            raise self._no("debt closed", what=what, state=debt.state)
+        amount_minor = self._minor(what, command.amount, debt)
         # Up to the next minor unit: 10 % of 0.15 is 0.02, never 0.01.
         least = max(1, -(-debt.balance_minor * round(campaign.min_promise_share * 1_000_000) // 1_000_000))
-        if not least <= command.amount_minor <= debt.balance_minor:
+        if not least <= amount_minor <= debt.balance_minor:
             lowest, highest, was = (
-                amount_text(minor, debt.currency) for minor in (least, debt.balance_minor, command.amount_minor)
+                amount_text(minor, debt.currency) for minor in (least, debt.balance_minor, amount_minor)
             )
-            raise BadInput(
-                f"{what}: amount must be from {lowest} to the balance of {highest}, was {was}; agree on another"
-            )
+            raise self._no("amount range", what=what, least=lowest, most=highest, given=was)
         try:
             due = date.fromisoformat(command.due_on)
         except ValueError:
-            raise BadInput(f"{what}: due_on must be a date as 2026-11-30, was {command.due_on!r}; correct it") from None
+            raise self._no("no day", what=what, given=command.due_on) from None
         today = to_datetime(at_us, self._state.settings.zone).date()
         last = today + timedelta(days=campaign.max_promise_days)
         if not today <= due <= last:
-            raise BadInput(f"{what}: due_on must lie from {today} to {last}, was {due}; agree on another day")
+            raise self._no("day range", what=what, first=today, last=last, given=due)
         if disposition is Disposition.plan:
-            if command.instalments is None or not 2 <= command.instalments <= min(120, command.amount_minor):
-                raise BadInput(f"{what} needs 2 to 120 instalments, was {command.instalments}; correct it")
+            if command.instalments is None or not 2 <= command.instalments <= min(120, amount_minor):
+                raise self._no("plan needs", what=what, given=command.instalments)
         elif command.instalments is not None:
-            raise BadInput(f"{what} takes no instalments; leave them out, or record a plan")
+            raise self._no("no instalments", what=what)
+        return amount_minor
+
+    def _minor(self, what: str, text: str, debt: Debt) -> int:
+        """Return a sum in minor units, as an agent writes it: digits and at most one decimal point or comma."""
+        digits = EXPONENTS[debt.currency]
+        if not _SUM.fullmatch(text):
+            example = amount_text(debt.balance_minor, debt.currency).split()[0]
+            raise self._no("no amount", what=what, currency=debt.currency, example=example, given=text)
+        whole, _, part = text.replace(",", ".").partition(".")
+        if len(part) > digits:
+            raise self._no("decimals", what=what, currency=debt.currency, digits=digits, given=text)
+        return int(whole + part.ljust(digits, "0"))
 
     def _call_back(
         self, command: Dispose, disposition: Disposition, call: Call, campaign: CampaignSettings, at_us: int
     ) -> int | None:
         if disposition is not Disposition.call_back:
             if command.call_back_at is not None or command.own:
-                raise BadInput(f"dispose: {disposition} takes no call-back; leave call_back_at and own out")
+                raise self._no("takes no call-back", disposition=disposition)
             return None
         if command.call_back_at is None:
-            raise BadInput("dispose: call_back needs call_back_at, e.g. 2026-11-18T16:30:00+01:00; ask the debtor when")
-        instant_us = self._later("dispose: call_back_at", command.call_back_at, at_us)
+            raise self._no("call-back needs")
+        instant_us = self._later("dispose: --call-back-at", command.call_back_at, at_us)
         # Judged as the call-back will be: with the consent that asking for it gives.
         given = consents_after(Disposition.call_back, at_us)
         dossier = with_consents(self._state.people[call.person], given)
@@ -399,22 +421,17 @@ class Desk:
             live_agent_guaranteed=True,
         )
         if not verdict.allowed:
-            instead = (
-                f"the next allowed instant is {iso(verdict.next_allowed_at_us, (*verdict.zones, 'UTC')[0])}"
-                if verdict.next_allowed_at_us is not None
-                else "no later instant is allowed either"
-            )
-            raise BadInput(
-                f"dispose: rule {verdict.rule} allows no call at {command.call_back_at} "
-                f"({verdict.local_time} for the debtor); {instead}"
-            )
+            said = {"rule": verdict.rule, "given": command.call_back_at, "local": verdict.local_time}
+            if verdict.next_allowed_at_us is None:
+                raise self._no("never allowed", **said)
+            raise self._no("not allowed", **said, next=iso(verdict.next_allowed_at_us, (*verdict.zones, "UTC")[0]))
         return instant_us
 
     # ---- supervisors
 
     def _steer(self, command: Steer, at_us: int) -> tuple[AnyEvent, ...]:
         if command.verb not in CAMPAIGN_VERBS:
-            raise BadInput(f"campaign: no verb {command.verb!r}; use one of {_listed(CAMPAIGN_VERBS)}")
+            raise self._no("no verb", given=command.verb, known=_listed(CAMPAIGN_VERBS))
         if command.campaign is not None:
             self._check_campaigns((command.campaign,))
         names = [campaign.name for campaign in self._state.settings.campaigns]
@@ -427,17 +444,15 @@ class Desk:
     def _limit(self, command: Limit, at_us: int) -> tuple[AnyEvent, ...]:
         self._check_campaigns((command.campaign,))
         if not 0.0 <= command.abandon_limit <= 0.999:
-            raise BadInput(
-                f"limit: abandon_limit is a share in [0, 0.999], was {command.abandon_limit:g}; write 0.03 for 3 %"
-            )
+            raise self._no("limit range", given=command.abandon_limit)
         return (LimitSet(at_us=at_us, campaign=command.campaign, abandon_limit=command.abandon_limit),)
 
     def _mode(self, command: SetMode, at_us: int) -> tuple[AnyEvent, ...]:
         self._check_campaigns((command.campaign,))
         if command.mode not in tuple(Mode):
-            raise BadInput(f"mode: no mode {command.mode!r}; use one of {_listed(tuple(Mode))}")
+            raise self._no("no mode", given=command.mode, known=_listed(tuple(Mode)))
         if command.ratio is not None and not 1.0 <= command.ratio <= 10.0:
-            raise BadInput(f"mode: ratio must be in [1, 10], was {command.ratio:g}; correct it")
+            raise self._no("ratio range", given=command.ratio)
         return (ModeSet(at_us=at_us, campaign=command.campaign, mode=Mode(command.mode), ratio=command.ratio),)
 
     def _move(self, command: Move, at_us: int) -> tuple[AnyEvent, ...]:
@@ -451,28 +466,25 @@ class Desk:
     def _agent(self, name: str, what: str) -> Agent:
         agent = self._state.agents.get(name)
         if agent is None or agent.state is AgentState.offline:
-            raise BadInput(f"{what}: agent {name} is not signed in; sign in first")
+            raise self._no("not signed in", what=what, agent=name)
         return agent
 
     def _previewing(self, name: str, what: str) -> None:
         agent = self._agent(name, what)
         if agent.state is not AgentState.previewing:
-            raise BadInput(f"{what}: agent {name} is {agent.state} and has no lead on the screen; ask for one first")
+            raise self._no("no lead", what=what, agent=name, state=agent.state)
 
     def _call(self, agent: Agent, what: str) -> Call:
         call = self._state.calls.get(agent.call_id or "")
         if call is None:
-            raise BadInput(
-                f"{what}: agent {agent.agent} is {agent.state} and has no call; "
-                "an outcome is recorded while the call or its wrap-up lasts"
-            )
+            raise self._no("no call", what=what, agent=agent.agent, state=agent.state)
         return call
 
     def _check_campaigns(self, names: tuple[str, ...]) -> None:
         known = [campaign.name for campaign in self._state.settings.campaigns]
         for name in names:
             if name not in known:
-                raise BadInput(f"no campaign {name!r} on this floor; use one of {_listed(known)}")
+                raise self._no("no campaign", given=name, known=_listed(known))
 
 
 def _listed(values: Any) -> str:

@@ -27,6 +27,7 @@ from dialer.clocks import Clock
 from dialer.commits import Commits, Committed, Numbers
 from dialer.control import Behind, Server
 from dialer.desk import Desk, DeskCommand, SignIn
+from dialer.desk_words import refusal
 from dialer.engine import Engine, Gate
 from dialer.lease import Lease, Leases
 from dialer.lookups import Lookups
@@ -421,10 +422,8 @@ class Floor:
             if isinstance(command, SignIn) and roster is not None:
                 known = await self._lookups.call(roster)
                 if command.agent not in known:
-                    raise BadInput(
-                        f"sign_in: no agent {command.agent!r} on the list; add it with `cadencia agents add`, or use "
-                        f"one of {', '.join(sorted(known)[:20])}"
-                    )
+                    language = command.language or self._settings.language
+                    raise refusal(language, "not on the list", agent=command.agent, known=", ".join(sorted(known)[:20]))
             for event in desk.events(command, self._now_us()):
                 self.accept(event)
             if not self._alive:

@@ -19,6 +19,7 @@ from dialer.control import Client
 from domain.calls import AgentState, Disposition
 from domain.errors import BadInput
 from domain.instants import to_datetime
+from domain.money import amount_text
 
 #: Pause between two tries to find the engine.
 _AGAIN_S = 0.2
@@ -82,7 +83,7 @@ def outcome(habits: Habits, seed: int, call_id: str, debts: Sequence[dict[str, A
         return {
             "disposition": Disposition.plan if plan else Disposition.promise,
             "debt": debt["debt"],
-            "amount_minor": debt["balance_minor"],
+            "amount": amount_text(debt["balance_minor"], debt["currency"]).split()[0],
             "due_on": (to_datetime(at_us) + timedelta(days=7)).date().isoformat(),
             **plan,
         }

@@ -212,6 +212,8 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     campaigns: tuple[CampaignSettings, ...] = ()
     #: Names of the switch nodes, in the order in which calls are spread.
     nodes: tuple[str, ...] = ("main",)
+    #: Of what the desk answers agents: en or es.
+    language: str = "en"
     #: What an agent may give as the reason of a pause.
     pause_reasons: tuple[str, ...] = ("break", "lunch", "training", "back_office", "technical")
 
@@ -221,6 +223,8 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
             raise BadInput(f"floor {self.stream!r}: two campaigns share a name in {', '.join(names)}; rename one")
         if not self.stream or not all(c.isascii() and (c.isalnum() or c == "_") for c in self.stream):
             raise BadInput(f"floor: stream {self.stream!r} may hold letters, digits and underscores only; rename it")
+        if self.language not in ("en", "es"):
+            raise BadInput(f"floor {self.stream!r}: language must be one of en, es, was {self.language!r}; correct it")
         for reason in self.pause_reasons:
             if not reason.isidentifier() or reason in ("ready", "leave"):
                 raise BadInput(

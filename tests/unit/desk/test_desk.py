@@ -1,11 +1,13 @@
 """What the desk lets through, what it refuses, and that a refusal tells what to do."""
 
+from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import msgspec
 import pytest
 
-from dialer import desk
+from dialer import desk, desk_words, live
 from dialer.desk import Desk
 from dialer.engine.evolve import evolve
 from dialer.engine.state import Agent, Call, State
@@ -180,7 +182,7 @@ def test_supervisors_orders_become_events(do: str, fields: dict[str, Any], event
         ("offline", "sign_in", {"campaigns": ["mx"]}, "es, co"),
         ("offline", "sign_in", {"node": "west"}, "north, south"),
         ("offline", "sign_in", {"until": "2020-01-01T18:00:00Z"}, "is past"),
-        ("offline", "sign_in", {"until": "18:00"}, "sign_in: until: "),
+        ("offline", "sign_in", {"until": "18:00"}, "sign_in: --until: "),
         ("offline", "ready", {}, "sign in first"),
         ("wrapup", "finishing", {}, "it is said while talking"),
         ("wrapup", "ready", {}, "record it with dispose"),
@@ -231,7 +233,7 @@ def test_plain_outcomes_are_recorded_while_the_call_or_its_wrap_up_lasts(
 def test_a_promise_carries_debt_sum_and_day() -> None:
     # Today is the 19th in Madrid; a tenth of 100.05 EUR, rounded up, is 10.01 EUR.
     for amount, day in ((1_001, "2026-11-19"), (10_005, "2026-12-19")):
-        assert order("dispose", agent="a1", disposition="promise", amount_minor=amount, due_on=day) == (
+        assert order("dispose", agent="a1", disposition="promise", amount=f"{amount / 100:.2f}", due_on=day) == (
             Disposed(
                 at_us=NOW_US,
                 agent="a1",
@@ -246,7 +248,7 @@ def test_a_promise_carries_debt_sum_and_day() -> None:
 
 
 def test_a_plan_carries_its_instalments() -> None:
-    (event,) = order("dispose", agent="a1", disposition="plan", amount_minor=9_000, due_on="2026-11-30", instalments=3)
+    (event,) = order("dispose", agent="a1", disposition="plan", amount="90", due_on="2026-11-30", instalments=3)
     assert (event.disposition, event.amount_minor, event.instalments) == ("plan", 9_000, 3)
 
 
@@ -255,21 +257,26 @@ def test_a_call_back_is_kept_where_the_rules_allow_it() -> None:
     assert (event.call_back_us, event.own) == (parse("2026-11-19T10:00:00Z"), True)
 
 
-PROMISE = {"disposition": "promise", "amount_minor": 5_000, "due_on": "2026-11-30"}
+PROMISE = {"disposition": "promise", "amount": "50", "due_on": "2026-11-30"}
 
 
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
+        (PROMISE | {"amount": "50.001"}, r"EUR has 2 decimals, --amount was '50\.001'"),
+        (PROMISE | {"amount": "1,500"}, r"EUR has 2 decimals, --amount was '1,500'"),
+        (PROMISE | {"amount": "1.000,50"}, r"--amount must be a sum in EUR such as 100\.05, was '1\.000,50'"),
+        (PROMISE | {"amount": "-5"}, "--amount must be a sum in EUR"),
+        (PROMISE | {"amount": "fifty"}, "--amount must be a sum in EUR"),
         ({"disposition": "happy"}, "wrong_party, third_party"),
         ({"disposition": "busy"}, "wrong_party, third_party"),
         ({"disposition": "no_promise", "call_id": "floor-4"}, "has call floor-5, not floor-4"),
-        ({"disposition": "no_promise", "amount_minor": 100}, "leave them out"),
+        ({"disposition": "no_promise", "amount": "1"}, "leave --amount, --due and --instalments out"),
         ({"disposition": "no_promise", "debt": 8}, "not about debt 8; use 7"),
-        ({"disposition": "no_promise", "call_back_at": "2026-11-19T10:00:00Z"}, "leave call_back_at and own out"),
-        ({"disposition": "promise"}, "needs amount_minor and due_on"),
-        (PROMISE | {"amount_minor": 1_000}, r"from 10\.01 EUR to the balance of 100\.05 EUR, was 10\.00 EUR"),
-        (PROMISE | {"amount_minor": 10_006}, r"was 100\.06 EUR"),
+        ({"disposition": "no_promise", "call_back_at": "2026-11-19T10:00:00Z"}, "leave --call-back-at and --own out"),
+        ({"disposition": "promise"}, "give --amount and --due"),
+        (PROMISE | {"amount": "10"}, r"from 10\.01 EUR to the balance of 100\.05 EUR, was 10\.00 EUR"),
+        (PROMISE | {"amount": "100.06"}, r"was 100\.06 EUR"),
         (PROMISE | {"due_on": "30/11/2026"}, "2026-11-30"),
         (PROMISE | {"due_on": "2026-11-18"}, "from 2026-11-19 to 2026-12-19"),
         (PROMISE | {"due_on": "2026-12-20"}, "from 2026-11-19 to 2026-12-19"),
@@ -277,8 +284,8 @@ PROMISE = {"disposition": "promise", "amount_minor": 5_000, "due_on": "2026-11-3
         (PROMISE | {"disposition": "plan"}, "2 to 120 instalments"),
         (PROMISE | {"disposition": "plan", "instalments": 1}, "2 to 120 instalments"),
         ({"disposition": "call_back"}, "ask the debtor when"),
-        ({"disposition": "call_back", "call_back_at": "tomorrow"}, "correct it"),
-        ({"disposition": "call_back", "call_back_at": "2026-11-19T10:00:00"}, "has no offset"),
+        ({"disposition": "call_back", "call_back_at": "tomorrow"}, "write it as 2026"),
+        ({"disposition": "call_back", "call_back_at": "2026-11-19T10:00:00"}, "no instant with its offset"),
         ({"disposition": "call_back", "call_back_at": "2026-11-18T10:00:00Z"}, "is past"),
         (
             {"disposition": "call_back", "call_back_at": "2026-11-19T02:00:00Z"},
@@ -311,3 +318,38 @@ def test_a_campaign_that_left_the_settings_is_not_started_again() -> None:
     with pytest.raises(BadInput, match="use one of es"):
         order("campaign", on=one, verb="run", campaign="co")
     assert [event.campaign for event in order("campaign", on=one, verb="run")] == ["es"]
+
+
+@pytest.mark.parametrize(
+    ("currency", "written", "minor"),
+    [("EUR", "10.5", 1_050), ("EUR", "10,50", 1_050), ("EUR", "10", 1_000), ("COP", "150000", 15_000_000),
+     ("CLP", "150000", 150_000), ("KWD", "1.234", 1_234)],
+)  # fmt: skip
+def test_sums_are_written_as_people_write_them(currency: str, written: str, minor: int) -> None:
+    at = floor()
+    owed = Debt(debt=7, creditor=1, balance_minor=minor, currency=currency)
+    at._state.people[1] = msgspec.structs.replace(at._state.people[1], debts=(owed,))
+    (event,) = order("dispose", on=at, agent="a1", **(PROMISE | {"amount": written}))
+    assert (event.amount_minor, event.currency) == (minor, currency)
+
+
+def test_a_refusal_is_in_the_language_of_the_command_else_of_the_floor() -> None:
+    with pytest.raises(BadInput, match="el agente zz no ha iniciado sesión"):
+        order("ready", agent="zz", language="es")
+    spanish = floor()
+    spanish._state.settings = msgspec.structs.replace(SETTINGS, language="es")
+    with pytest.raises(BadInput, match="necesita un importe y un día"):
+        order("dispose", on=spanish, agent="a1", disposition="promise")
+    with pytest.raises(BadInput, match="needs an amount and a day"):
+        order("dispose", on=spanish, agent="a1", disposition="promise", language="en")
+
+
+@pytest.mark.parametrize("key", desk_words.WORDS)
+def test_both_languages_say_the_same_fields(key: str) -> None:
+    fields = [
+        sorted((name, how, sign) for _, name, how, sign in Formatter().parse(text) if name is not None)
+        for text in desk_words.WORDS[key]
+    ]
+    assert len(fields) == len(desk_words.LANGUAGES)
+    assert fields[0] == fields[1]
+    assert f'"{key}"' in Path(desk.__file__).read_text("utf-8") + Path(live.__file__).read_text("utf-8")

@@ -31,7 +31,7 @@ def test_a_promise_is_one_that_the_desk_takes() -> None:
     assert outcome(sure, 1, "floor-1", DEBTS, NOW_US) == {
         "disposition": "promise",
         "debt": 7,
-        "amount_minor": 900,
+        "amount": "9.00",
         "due_on": "2026-11-25",
     }
     assert outcome(sure, 1, "floor-1", [], NOW_US) == {"disposition": "no_promise"}
