@@ -54,8 +54,10 @@ class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     permit: tuple[str, ...] = ("127.0.0.1",)
     #: PJSIP transport of rendered endpoints; empty: the server's first.
     transport: str = ""
-    #: What agents dial before their number to begin their shift.
+    #: What agents dial before their number to begin their shift on pause, to be ready, and to pause.
     login_code: str = "*7"
+    ready_code: str = "*8"
+    pause_code: str = "*9"
 
     def secret(self) -> str:
         """Return the secret from the environment.

@@ -27,6 +27,7 @@ def start(
 ) -> None:
     """Put Asterisk and SIPp in place, without root, and run them until `lab stop`."""
     from console import settings
+    from console.rehearsals import COPY
     from dialer.asterisk.lab import Lab
 
     check_number("lab start: --agents", agents, least=1, most=1000)
@@ -41,14 +42,48 @@ def start(
     ).start(detached=True)
 
     def shown() -> str:
+        first = state.agents[0]
         names = " ".join(loaded_campaign.name for loaded_campaign in loaded.floor.campaigns)
         return (
             f"{state.asterisk_version.split('~')[0]} runs at {state.address} with agents "
-            f"{state.agents[0]}-{state.agents[-1]}.\nNext: cadencia run {names} --lab"
+            f"{state.agents[0]}-{state.agents[-1]}.\n"
+            f"Next: cadencia run {names} --lab\n"
+            "and, beside it, its agents: cadencia lab staff\n"
+            f"or by hand: cadencia agents login {first}, then agents ready {first}, both with --folder {folder / COPY}"
         )
 
     answer = {"address": state.address, "version": state.asterisk_version, "agents": state.agents}
     tell(answer, as_json, shown)
+
+
+@lab_app.command()
+def staff(
+    agents: Annotated[int, typer.Option(help="How many of the lab's agents work.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of what they say and how long they take.")] = 1,
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Let robots work as the lab's agents, until ctrl-c; they wait for the run and come back to the next."""
+    import asyncio
+    from contextlib import suppress
+
+    from console import settings
+    from console.rehearsals import COPY
+    from dialer.asterisk.lab import find
+    from dialer.robots import Robots
+    from domain.errors import BadInput
+
+    check_number("lab staff: --agents", agents, least=1, most=1000)
+    settings.load(folder)
+    state = find(folder / LAB)
+    if state is None:
+        raise BadInput(f"lab: none runs in {folder / LAB}; start it with `cadencia lab start`")
+    robots = Robots(folder / COPY / settings.SOCKET, state.agents[:agents], seed=seed)
+    note(f"[dim]{len(state.agents[:agents])} robots work; ctrl-c sends them home.[/]")
+    with suppress(KeyboardInterrupt):
+        asyncio.run(robots.work())
+    answer = {"recorded": robots.recorded, "refused": robots.refused}
+    tell(answer, as_json, lambda: ", ".join(f"{count} {word}" for word, count in robots.recorded.items()) or "no call")
 
 
 @lab_app.command()
@@ -127,6 +162,9 @@ def plan(settings: "Settings", node: str | None) -> "AsteriskPlan":
         ami_permit=server.permit,
         transport=server.transport,
         login_code=server.login_code,
+        ready_code=server.ready_code,
+        pause_code=server.pause_code,
+        pause_reason=next(iter(settings.floor.pause_reasons), "break"),
     )
 
 

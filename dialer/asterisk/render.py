@@ -109,8 +109,12 @@ class AsteriskPlan(msgspec.Struct, frozen=True, kw_only=True):
     transport: str = ""
     #: Folder of silent sound files for agents between calls; in the trunks' own codec they cost least.
     silence: str = "sounds/en/silence"
-    #: What agents dial before their number to begin their shift.
+    #: What agents dial before their number to begin their shift on pause, to be ready, and to pause.
     login_code: str = "*7"
+    ready_code: str = "*8"
+    pause_code: str = "*9"
+    #: What the pause is for; one of the floor's reasons.
+    pause_reason: str = "break"
 
 
 def render(plan: AsteriskPlan, directory: Path, environment: Mapping[str, str] = os.environ) -> list[Path]:
@@ -149,6 +153,11 @@ def extensions(plan: AsteriskPlan) -> str:
     values = {
         "LOGIN_CODE": plan.login_code,
         "LOGIN_CODE_LENGTH": str(len(plan.login_code)),
+        "READY_CODE": plan.ready_code,
+        "READY_CODE_LENGTH": str(len(plan.ready_code)),
+        "PAUSE_CODE": plan.pause_code,
+        "PAUSE_CODE_LENGTH": str(len(plan.pause_code)),
+        "PAUSE_REASON": plan.pause_reason,
         "MESSAGES": "\n".join(_messages(plan.campaigns)),
     }
     return fill(_template(EXTENSIONS), values, EXTENSIONS)
@@ -196,7 +205,8 @@ _RULES = {
     "folder": (r"[A-Za-z0-9_./-]{1,200}", "a folder's path of letters, digits, dots, hyphens and underscores"),
     "codec": (r"[a-z0-9]{1,20}", "a codec such as alaw"),
     "secret": (r"[!-:<-Z^-~\]]{8,100}", "8 to 100 printable ASCII signs without blanks, ; [ and backslash"),
-    "login_code": (r"[*#0-9]{1,8}", "stars, hashes and digits, at most 8"),
+    "code": (r"[*#0-9]{1,8}", "stars, hashes and digits, at most 8"),
+    "reason": (r"[A-Za-z_][A-Za-z0-9_]{0,40}", "one word of letters and underscores"),
     "environment": (r"[A-Za-z_][A-Za-z0-9_]{0,100}", "the name of an environment variable"),
 }
 
@@ -214,7 +224,14 @@ def _validate(plan: AsteriskPlan) -> None:
         raise BadInput(f"asterisk: version must be one of {known}, was {plan.version}; give the server's major version")
     _check("name", "ami_user", plan.ami_user)
     _check("environment", "ami_secret_env", plan.ami_secret_env)
-    _check("login_code", "login_code", plan.login_code)
+    codes = {"login_code": plan.login_code, "ready_code": plan.ready_code, "pause_code": plan.pause_code}
+    for name, code in codes.items():
+        _check("code", name, code)
+        if any(code.startswith(other) for another, other in codes.items() if another != name):
+            raise BadInput(
+                f"asterisk: {name} {code} begins like another of {', '.join(codes)}; choose codes that do not"
+            )
+    _check("reason", "pause reason", plan.pause_reason)
     _check("folder", "silence", plan.silence)
     if plan.transport:
         _check("name", "transport", plan.transport)

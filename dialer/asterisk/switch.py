@@ -401,6 +401,7 @@ class _Node:
             Resynced(at_us=self._now_us(), node=self.name, calls=tuple(calls.values()), ended=ended, agents=agents)
         )
         translator.end_unheard()
+        translator.tell_wanted_ready()
         for call_id, call in list(translator.calls.items()):
             if call.place == "message" and heard.get(call_id, 0) == call.heard:
                 self._deliver(Abandoned(at_us=self._now_us(), call_id=call_id, how="message"))

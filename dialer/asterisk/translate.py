@@ -26,6 +26,8 @@ from domain.events import (
     Connected,
     Detected,
     Ended,
+    MadeReady,
+    PauseAsked,
     PhoneDown,
     PhoneUp,
     Progressed,
@@ -131,6 +133,8 @@ class Translator:
         self.phones: dict[str, bool] = {}
         #: Agents whose phone was heard of since this was last cleared.
         self.phone_news: set[str] = set()
+        #: Agents who said they are ready before their phone was usable.
+        self.wanted_ready: dict[str, None] = {}
         #: RingAgent's channels that have not been answered, by agent.
         self.ringing_phones: dict[str, str] = {}
         #: Set by a Shutdown event: what ends from now on, the switch ended.
@@ -217,6 +221,9 @@ class Translator:
 
     def _user_event(self, message: Message) -> None:
         name = message.get("UserEvent")
+        if name == "CadenciaDesk":
+            self._desk(message.get("Agent"), message.get("Do"), message.get("Reason"))
+            return
         call_id = message.get("CallID")
         call = self.call(call_id) if name.startswith("Cadencia") else None
         if call is None or call.place == "talking":
@@ -383,9 +390,26 @@ class Translator:
             self.phone_news.add(agent)
             self.phones[agent] = True
             self._tell(PhoneUp(at_us=self._now_us(), agent=agent, node=self.node))
+            self.tell_wanted_ready()
+
+    def _desk(self, agent: str, do: str, reason: str) -> None:
+        """Take what an agent said by a feature code of the phone."""
+        if do == "ready":
+            self.wanted_ready[agent] = None
+            self.tell_wanted_ready()
+        elif do == "pause" and reason.isidentifier() and reason not in ("ready", "leave"):
+            self.wanted_ready.pop(agent, None)
+            self._tell(PauseAsked(at_us=self._now_us(), agent=agent, reason=reason))
+
+    def tell_wanted_ready(self) -> None:
+        """Tell of those who said they are ready and whose phone is usable, once that was told."""
+        for agent in [one for one in self.wanted_ready if self.phones.get(one)]:
+            del self.wanted_ready[agent]
+            self._tell(MadeReady(at_us=self._now_us(), agent=agent))
 
     def _agent_logoff(self, message: Message) -> None:
         agent = message.get("Agent")
+        self.wanted_ready.pop(agent, None)
         self.phone_news.add(agent)
         if self.phones.pop(agent, None) is not None:
             self._tell(PhoneDown(at_us=self._now_us(), agent=agent))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.lab_floor import LabFloor, mix, wrong
+from benchmarks.lab_floor import LabFloor, mix, one_each, wrong
 from benchmarks.lab_truth import account
+from dialer.asterisk.lab_numbers import Behaviour, Outcome
 from dialer.robots import Robots
-from domain.calls import AnswerClass
+from domain.calls import AnswerClass, Disposition
 
 pytestmark = pytest.mark.lab
 
@@ -42,3 +43,42 @@ async def work(floor: LabFloor) -> Robots:
         floor.start()
         await floor.until(floor.done, 120)
     return robots
+
+
+@pytest.mark.parametrize("version", [22, 16])
+def test_an_agent_with_nothing_but_a_phone_works_a_campaign(tmp_path: Path, version: int) -> None:
+    """By the feature code alone: off-hook and ready, calls, and each wrap-up ends by its limit."""
+    behaviours = [Behaviour(outcome=Outcome.leaves, ring_s=0.2, talk_s=0.5)] * 3
+    floor = LabFloor(
+        tmp_path, behaviours, agents=1, campaign=one_each(mode="progressive", wrapup_s=1.0), version=version
+    )
+    try:
+        floor.open()
+        floor.start()
+        asyncio.run(by_phone(floor))
+        attempts = floor.attempts()
+        assert [one.answer_class for one in attempts] == [AnswerClass.connected] * 3
+        assert {one.disposition for one in attempts} == {Disposition.unrecorded}
+    finally:
+        floor.close()
+
+
+async def by_phone(floor: LabFloor) -> None:
+    async def standing() -> list[str]:
+        status = await floor.status()
+        return [agent["reason"] or agent["state"] for agent in status["board"]["agents"]] if status else []
+
+    async def comes(word: str) -> None:
+        async with asyncio.timeout(30):
+            while await standing() != [word]:
+                await asyncio.sleep(0.05)
+
+    await floor.until(floor.socket.exists)
+    floor.lab.dial_in("1001")
+    await comes("signed_in")
+    assert not floor.lab.called()
+    floor.lab.dial_in("1001", "*9")
+    await comes("break")
+    floor.lab.dial_in("1001", "*8")
+    await floor.until(floor.done, 60)
+    await comes("ready")

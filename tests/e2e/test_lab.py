@@ -596,6 +596,30 @@ def test_agents_may_dial_in(both: Both) -> None:
     both(story)
 
 
+def test_agents_say_by_their_phones_that_they_are_ready_and_that_they_pause(both: Both) -> None:
+    def said(ami: Ami, do: str) -> Message:
+        return ami.wait(
+            lambda e: (e.get("UserEvent"), e.get("Agent"), e.get("Do")) == ("CadenciaDesk", "1008", do), f"1008 {do}"
+        )
+
+    def story(ami: Ami) -> None:
+        # Not off-hook yet: the code begins the shift as well.
+        ami.lab.dial_in("1008", "*8")
+        said(ami, "ready")
+        ami.wait(lambda e: e["Event"] == "AgentLogin" and e["Agent"] == "1008", "login")
+        ami.events.clear()
+        # From another line: the shift goes on.
+        ami.lab.dial_in("1008", "*9")
+        assert said(ami, "pause")["Reason"] == "break"
+        ami.lab.dial_in("1008", "*8")
+        said(ami, "ready")
+        assert not [e for e in ami.events if e["Event"] in ("AgentLogin", "AgentLogoff")]
+        ami.action("AgentLogoff", Agent="1008")
+        ami.wait(lambda e: e["Event"] == "AgentLogoff" and e["Agent"] == "1008", "logoff")
+
+    both(story)
+
+
 @pytest.mark.parametrize("version", [22, 16])
 def test_nothing_is_wrong_in_asterisks_log_or_modules(labs: dict[int, Lab], version: int) -> None:
     lab = labs[version]

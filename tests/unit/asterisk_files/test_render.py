@@ -141,6 +141,8 @@ def replaced(**changes: object) -> AsteriskPlan:
         (replaced(agents=(AgentPlan(agent="1", contact="tel:1;x"),)), "contact must be a SIP address"),
         (replaced(ami_permit=("10.0.0.0/33",)), "ami_permit '10.0.0.0/33' is no IP address"),
         (replaced(login_code="*7;"), "login_code must be stars"),
+        (replaced(ready_code="*71"), "begins like another"),
+        (replaced(pause_reason="a,b"), "pause reason must be one word"),
         (replaced(silence="moh\n"), "silence must be a folder"),
         (replaced(transport="udp\n"), "transport must be letters"),
         (replaced(version=13), "version must be one of"),

@@ -8,7 +8,18 @@ from dialer.asterisk.causes import cause_of
 from dialer.asterisk.client import Message, parse
 from dialer.asterisk.translate import Call, Translator
 from domain.calls import Cause
-from domain.events import Answered, AnyEvent, Connected, Detected, Ended, PhoneDown, PhoneUp, Refused
+from domain.events import (
+    Answered,
+    AnyEvent,
+    Connected,
+    Detected,
+    Ended,
+    MadeReady,
+    PauseAsked,
+    PhoneDown,
+    PhoneUp,
+    Refused,
+)
 
 TRANSCRIPTS = Path(__file__).parents[2] / "integration" / "fixtures"
 
@@ -323,3 +334,32 @@ def test_unlisted_causes_are_the_networks() -> None:
     assert cause_of(38, answered=False, reason=0) is Cause.network_fail
     assert cause_of(127, answered=False, reason=None) is Cause.network_fail
     assert cause_of(38, answered=True, reason=4) is Cause.normal
+
+
+def test_an_agent_who_is_ready_by_phone_is_told_so_once_the_phone_is_usable() -> None:
+    ear = Ear()
+    ear.hear("UserEvent", UserEvent="CadenciaDesk", Agent="1001", Do="ready")
+    ear.hear("AgentLogin", Agent="1001")
+    assert ear.told == []
+    ear.hear("DeviceStateChange", Device="Agent:1001", State="NOT_INUSE")
+    assert ear.told == [PhoneUp(at_us=0, agent="1001", node="main"), MadeReady(at_us=1, agent="1001")]
+    ear.hear("UserEvent", UserEvent="CadenciaDesk", Agent="1001", Do="pause", Reason="lunch")
+    ear.hear("UserEvent", UserEvent="CadenciaDesk", Agent="1001", Do="ready")
+    assert ear.told[2:] == [PauseAsked(at_us=2, agent="1001", reason="lunch"), MadeReady(at_us=3, agent="1001")]
+    # Another log-in is another shift: only the code that says so makes ready.
+    ear.hear("AgentLogoff", Agent="1001")
+    ear.hear("AgentLogin", Agent="1001")
+    ear.hear("DeviceStateChange", Device="Agent:1001", State="NOT_INUSE")
+    assert isinstance(ear.last, PhoneUp)
+
+
+def test_a_pause_takes_back_what_was_not_told_and_a_word_of_the_engine_is_no_reason() -> None:
+    ear = Ear()
+    ear.hear("UserEvent", UserEvent="CadenciaDesk", Agent="1001", Do="ready")
+    for reason in ("", "ready", "leave", "two words"):
+        ear.hear("UserEvent", UserEvent="CadenciaDesk", Agent="1001", Do="pause", Reason=reason)
+    assert ear.told == []
+    ear.hear("UserEvent", UserEvent="CadenciaDesk", Agent="1001", Do="pause", Reason="break")
+    ear.hear("AgentLogin", Agent="1001")
+    ear.hear("DeviceStateChange", Device="Agent:1001", State="NOT_INUSE")
+    assert [type(event) for event in ear.told] == [PauseAsked, PhoneUp]
