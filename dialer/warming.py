@@ -31,22 +31,5 @@ def warm_gate(engine: Engine, campaign: str, people: Iterable[Dossier]) -> None:
 
 
 def warm_pacing() -> None:
-    """Let a pacer that has learned enough decide once, so that its kernels are compiled, or read from their cache."""
-    pacer = Pacer(PacingSettings(agents=3))
-    for ordinal in range(40):
-        pacer.observe_outcome("live" if ordinal % 4 == 0 else "no_answer", 10.0, 0.25, at=0.0)
-        pacer.observe_talk(60.0)
-        pacer.observe_wrap(10.0)
-        pacer.observe_finish(5.0)
-    pacer.decide(
-        60.0,
-        1,
-        0,
-        [30.0],
-        [5.0],
-        [3.0],
-        p_answer=[0.25],
-        p_next=[0.25],
-        detecting_s=[1.0],
-        finishing_s=[2.0],
-    )
+    """Have the kernels of pacing compiled, or read from their cache: a pacer does so when it is made."""
+    Pacer(PacingSettings())

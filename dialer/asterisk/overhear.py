@@ -25,6 +25,7 @@ _DOWN, _UP = "0", "6"
 #: Device states of a member who can be called, and of one who cannot be.
 _NOT_IN_USE, _GONE = "1", ("0", "4", "5")
 
+_PROGRESS = {"RINGING": "ringing", "PROGRESS": "early_media"}
 _DETECTED = {"HUMAN": "human", "MACHINE": "machine", "NOTSURE": "unsure"}
 
 
@@ -119,7 +120,11 @@ class Overhearing:
             self._out(message.get("Uniqueid"), message.get("Channel"))
 
     def _dial_state(self, message: Message) -> None:
-        self._out(message.get("DestUniqueid"), message.get("DestChannel"))
+        call = message.get("DestUniqueid")
+        self._out(call, message.get("DestChannel"))
+        to = _PROGRESS.get(message.get("DialStatus"))
+        if to is not None and self._calls.get(call) is False:
+            self._tell(words.Progressed(at=self._now_s(), call=call, to=to))  # type: ignore[arg-type]
 
     def _out(self, call: str, channel: str) -> None:
         # PJSIP/TRUNK-0000000b, SIP/TRUNK-0000000b

@@ -134,6 +134,7 @@ def paced(state: State, campaign: Campaign, flight: Flight, room: int) -> tuple[
         p_next=_forecasts(state, campaign, n_free, room),
         detecting_s=flight.detecting_s,
         finishing_s=flight.finishing_s or None,
+        progress=flight.progress or None,
     )
     return n_free, decision
 

@@ -24,7 +24,7 @@ from dialer.engine.state import (
     State,
     Tally,
 )
-from dialer.engine.transitions import ALLOWED
+from dialer.engine.transitions import ALLOWED, UNANSWERED
 from dialer.pacing import Pacer
 from domain import events, facts, orders
 from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Disposition, Phase
@@ -383,6 +383,8 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
         return
     if fact.agent is not None:
         call.agent = fact.agent
+    if fact.phase is Phase.ringing:
+        call.progress = call.progress or 1  # a resync told
     if fact.phase in _ANSWERED and not call.answered_us:
         call.answered_us = state.at_us
     if fact.phase in _ANSWERED and fact.phase is not Phase.detecting and not call.clock_us:
@@ -393,7 +395,7 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
             call.clock_us = max(call.answered_us, state.at_us - AFTER_GREETING_MS * 1000)
         pacer = state.pacers.get(call.campaign)
         if pacer is not None and call.answer_class is None:
-            pacer.observe_outcome("live", (call.answered_us - call.dialled_us) / 1e6, call.p_answer, at=state.shift_s())
+            _outcome(state, call, "live", call.answered_us)
     if fact.phase is Phase.talking:
         call.connected_us = call.connected_us or state.at_us
     elif fact.phase is Phase.waiting and was is Phase.connecting:
@@ -428,6 +430,20 @@ def _hang_up(state: State, order: orders.HangUp) -> None:
     call = state.calls.get(order.call_id)
     if call is not None:
         call.hangup_why = order.why
+
+
+def _ringing(state: State, event: events.Ringing) -> None:
+    _told(state, event.call_id, 1)
+
+
+def _progressed(state: State, event: events.Progressed) -> None:
+    _told(state, event.call_id, 2)
+
+
+def _told(state: State, call_id: str, progress: int) -> None:
+    call = state.calls.get(call_id)
+    if call is not None and call.phase in UNANSWERED:
+        call.progress = progress
 
 
 def _refused(state: State, event: events.Refused) -> None:
@@ -478,15 +494,11 @@ def _call_classed(state: State, fact: facts.CallClassed) -> None:
         case AnswerClass.machine:
             tally.machine += 1
             if pacer is not None:
-                pacer.observe_outcome(
-                    "machine", (call.answered_us - call.dialled_us) / 1e6, call.p_answer, at=state.shift_s()
-                )
+                _outcome(state, call, "machine", call.answered_us)
         case AnswerClass.cut:
             tally.cut += 1
             if pacer is not None:
-                pacer.observe_outcome(
-                    "machine", (call.answered_us - call.dialled_us) / 1e6, call.p_answer, at=state.shift_s()
-                )
+                _outcome(state, call, "machine", call.answered_us)
                 pacer.observe_abandoned("detection")
         case AnswerClass.lost:
             tally.lost += 1
@@ -536,8 +548,15 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
     if fact.disposition in (Disposition.promise, Disposition.plan):
         tally.promises += 1
     paced = _PACED.get(fact.disposition)
-    if paced is not None and not call.answered_us and (pacer := state.pacers.get(fact.campaign)) is not None:
-        pacer.observe_outcome(paced, (state.at_us - call.dialled_us) / 1e6, call.p_answer, at=state.shift_s())
+    if paced is not None and not call.answered_us and fact.campaign in state.pacers:
+        _outcome(state, call, paced, state.at_us)
+
+
+def _outcome(state: State, call: Call, kind: str, at_us: int) -> None:
+    """Teach a campaign's pacer how one of its calls came out at an instant."""
+    ring_s = (at_us - call.dialled_us) / 1e6
+    pacer = state.pacers[call.campaign]
+    pacer.observe_outcome(kind, ring_s, call.p_answer, at=state.shift_s(), progress=call.progress)
 
 
 # ---- agents
@@ -671,6 +690,8 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     events.Stale: _stale,
     events.LinkDown: _link_down,
     events.Resynced: _resynced,
+    events.Ringing: _ringing,
+    events.Progressed: _progressed,
     events.Refused: _refused,
     events.Detected: _detected,
     events.Ended: _ended,

@@ -13,6 +13,7 @@ class Flight:
         "forecast",
         "lines",
         "p_answer",
+        "progress",
         "ringing_s",
         "talking_s",
         "waiting",
@@ -24,6 +25,8 @@ class Flight:
         #: Seconds since the dial, per unanswered call, and its forecast where every one has one.
         self.ringing_s: list[float] = []
         self.p_answer: list[float] = []
+        #: The last that the network told of each, as `Call.progress`.
+        self.progress: list[int] = []
         self.forecast = True
         self.detecting_s: list[float] = []
         #: Answered people without an agent.
@@ -53,6 +56,7 @@ def flights(state: State) -> dict[str, Flight]:
             continue
         if phase is Phase.ringing or phase is Phase.originating or phase is Phase.reserving:
             flight.ringing_s.append((at_us - (call.dialled_us or at_us)) / 1e6)
+            flight.progress.append(call.progress)
             if call.p_answer is None:
                 flight.forecast = False
             else:

@@ -36,8 +36,8 @@ class _Head(msgspec.Struct, array_like=True):
     pacers: dict[str, bytes]
 
 
-#: Changes with every change of what stands in `_Head` or below it.
-_FORM = 4
+#: Changes with every change of what stands in `_Head` or below it, the pacers' memory included.
+_FORM = 5
 #: Dossiers encoded at once.
 _SLICE = 500
 
@@ -129,5 +129,8 @@ def thaw(blob: bytes) -> State:
         state.person_call[call.person] = call.call_id
         state.phone_call[call.phone] = call.call_id
     for name, pacer in image.pacers.items():
-        state.pacers[name] = Pacer.restore(state.pacing_settings(name), pacer)
+        try:
+            state.pacers[name] = Pacer.restore(state.pacing_settings(name), pacer)
+        except msgspec.DecodeError as error:
+            raise Broken(f"snapshot: pacer of {name} cannot be read: {error}; fold the journal instead") from error
     return state

@@ -39,6 +39,8 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     #: Verdict's end.
     valid_until_us: int | None = None
     p_answer: float | None = None
+    #: The last that the network told before the outcome: 0 nothing, 1 ringing, 2 early media.
+    progress: int = 0
     phase: Phase = Phase.reserving
     #: Entered the phase.
     since_us: int = 0

@@ -67,6 +67,8 @@ class _Line(msgspec.Struct):
     place: str = "ringing"
     answered_us: int = 0
     agent: str = ""
+    #: 0 nothing told, 1 ringing, 2 early media.
+    progress: int = 0
 
 
 class _Agent(msgspec.Struct):
@@ -152,6 +154,9 @@ class Shadow:
                 line = self._lines.get(word.call)
                 if line is None:
                     self.unused["of a call that was not seen dialled"] += 1
+                elif isinstance(word, words.Progressed):
+                    if line.place == "ringing":
+                        line.progress = 1 if word.to == "ringing" else 2
                 elif isinstance(word, words.Answered):
                     self._answered(line, "detecting" if self._of(line).settings.detect_machines else "waiting")
                 elif isinstance(word, words.Detected):
@@ -200,7 +205,7 @@ class Shadow:
 
     def _outcome(self, line: _Line, kind: str, at_us: int) -> None:
         side, ring_s = self._of(line), (at_us - line.dialled_us) / SECOND
-        side.pacer.observe_outcome(kind, ring_s, line.p_answer, at=self._s(self.at_us))
+        side.pacer.observe_outcome(kind, ring_s, line.p_answer, at=self._s(self.at_us), progress=line.progress)
         side.ghost.learn_fate(kind, ring_s, line.p_answer)
 
     def _answered(self, line: _Line, place: str) -> None:
@@ -347,6 +352,7 @@ class Shadow:
             if line.place == "ringing":
                 seen.ringing_s.append((self.at_us - line.dialled_us) / SECOND)
                 seen.chances.append(line.p_answer)
+                seen.progress.append(line.progress)
             elif line.place == "detecting":
                 seen.detecting_s.append((self.at_us - line.answered_us) / SECOND)
             elif line.place == "waiting":
@@ -382,6 +388,7 @@ class Shadow:
             p_answer=chances if chances and len(chances) == len(seen.chances) else None,
             detecting_s=seen.detecting_s,
             finishing_s=seen.finishing_s or None,
+            progress=seen.progress or None,
         )
         placed, side.placed = side.placed, 0
         self._count(side, seen.free, busy, decision.dials, placed)
@@ -437,4 +444,5 @@ class _Seen:
         self.finishing_s: list[float] = []
         self.ringing_s: list[float] = []
         self.chances: list[float | None] = []
+        self.progress: list[int] = []
         self.detecting_s: list[float] = []

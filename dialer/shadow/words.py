@@ -24,6 +24,13 @@ class Dialled(Word, frozen=True, kw_only=True, tag="dialled"):
     p_answer: float | None = None
 
 
+class Progressed(Word, frozen=True, kw_only=True, tag="progressed"):
+    """What the network told of a call that is not answered yet."""
+
+    call: str
+    to: Literal["ringing", "early_media"]
+
+
 class Answered(Word, frozen=True, kw_only=True, tag="answered"):
     call: str
 
@@ -69,7 +76,7 @@ class Finishing(Word, frozen=True, kw_only=True, tag="finishing"):
     about_to: bool = True
 
 
-AnyWord = Dialled | Answered | Detected | Connected | Abandoned | Ended | AgentIs | Finishing
+AnyWord = Dialled | Progressed | Answered | Detected | Connected | Abandoned | Ended | AgentIs | Finishing
 
 _words: msgspec.json.Decoder[AnyWord] = msgspec.json.Decoder(AnyWord)
 

@@ -75,11 +75,11 @@ def test_calls_of_a_dialer_with_a_queue_are_told_by_what_asterisk_says(
             )  # fmt: skip
         asyncio.run(asyncio.wait_for(follow(ami), 90))
 
-    assert told(heard, "busy") == ["Dialled", Cause.busy]
+    assert told(heard, "busy") == ["Dialled", "Progressed", Cause.busy]
     assert told(heard, "unknown") == ["Dialled", Cause.not_in_service]
-    assert told(heard, "nobody") == ["Dialled", "Answered", "Abandoned", Cause.normal]
+    assert told(heard, "nobody") == ["Dialled", "Progressed", "Answered", "Abandoned", Cause.normal]
     for call in ("meets-1", "meets-2"):
-        assert told(heard, call) == ["Dialled", "Answered", "Connected", Cause.normal]
+        assert told(heard, call) == ["Dialled", "Progressed", "Answered", "Connected", Cause.normal]
     met = [word.agent for word in heard if isinstance(word, words.Connected)]
     assert sorted(met) == sorted(AGENTS)
 

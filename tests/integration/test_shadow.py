@@ -185,7 +185,9 @@ def calls() -> list[bytes]:
 
 EXPECTED: list[words.AnyWord] = [
     words.Dialled(at=1.0, call="a", campaign="es"),
+    words.Progressed(at=1.0, call="a", to="ringing"),
     words.Dialled(at=1.0, call="b", campaign="es"),
+    words.Progressed(at=1.0, call="b", to="ringing"),
     words.Answered(at=1.0, call="a"),
     words.Detected(at=1.0, call="a", result="human"),
     words.Connected(at=1.0, call="a", agent="1001"),

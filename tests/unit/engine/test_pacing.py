@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from dialer.engine import Engine, dialling
+from dialer.engine.flight import flights
 from dialer.engine.snapshot import freeze
 from dialer.pacing import REASONS, Limit
 from domain import events
@@ -180,6 +181,22 @@ def test_a_machine_that_an_agent_heard_is_no_person_to_the_limit():
         floor.tick()
         left.append(floor.engine.state.seen["c"].budget_left)
     assert left[0] - left[1] == pytest.approx(0.5)
+
+
+def test_the_last_word_of_the_network_on_each_unanswered_call_is_told():
+    floor = Floor(predictive())
+    floor.agent("1001", "1002", "1003", "1004")
+    silent, rings, early, _ = floor.dial()
+    floor.hear(events.Ringing, call_id=rings.call_id)
+    floor.hear(events.Ringing, call_id=early.call_id)
+    floor.hear(events.Progressed, call_id=early.call_id)
+    assert flights(floor.engine.state)["c"].progress == [0, 1, 2, 0]
+    floor.talk(rings.call_id, "1001")
+    assert flights(floor.engine.state)["c"].progress == [0, 2, 0]
+    # What comes late tells nothing.
+    floor.hear(events.Progressed, call_id=rings.call_id)
+    assert floor.engine.state.calls[rings.call_id].progress == 1
+    assert silent.call_id in floor.engine.state.calls
 
 
 # ---- how fast
