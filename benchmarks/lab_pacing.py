@@ -38,7 +38,8 @@ def people(n: int) -> list[Behaviour]:
             ring_s, talk_s = rings_s[index * 5 % len(rings_s)], talks_s[index * 4 % len(talks_s)]
             behaviours.append(Behaviour(outcome=Outcome.answer, ring_s=ring_s, talk_s=talk_s))
         elif luck < 15:
-            behaviours.append(Behaviour(outcome=Outcome.no_answer))
+            # How long it would ring makes distinct numbers of it.
+            behaviours.append(Behaviour(outcome=Outcome.no_answer, ring_s=index % 90 / 10))
         elif luck < 18:
             behaviours.append(Behaviour(outcome=Outcome.busy, ring_s=0.5))
         else:
@@ -106,7 +107,7 @@ def main() -> None:
     for mode in given.modes:
         with tempfile.TemporaryDirectory() as folder:
             # More rows than can be dialled: nobody runs out of leads.
-            rows = people(int(given.agents * given.minutes * 45))
+            rows = people(int(given.agents * given.minutes * 28))
             floor = LabFloor(Path(folder), rows, agents=given.agents, campaign=one_each(mode=Mode(mode)), max_lines=200)
             try:
                 floor.open()
