@@ -79,7 +79,7 @@ def metrics(
     finally:
         ledger.close()
     found: dict[str, list[Figure]] = {name: figures(counts) for name, counts in counted.items()}
-    tell(found, as_json, lambda: shift_text.metrics_table(found))
+    tell(found, as_json, lambda: shift_text.metrics_table(found) if found else "Nothing is on record in this window.")
 
 
 def write_page(shift: "Shift", path: Path, lang: str) -> None:
