@@ -3,7 +3,7 @@
 from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import islice
-from math import ceil
+from math import ceil, isnan, nan
 
 from dialer.engine import agents, calls, leads
 from dialer.engine.allotment import allot, stock
@@ -130,7 +130,7 @@ def paced(state: State, campaign: Campaign, flight: Flight, room: int) -> tuple[
         flight.talking_s,
         flight.wrapping_s,
         flight.ringing_s,
-        p_answer=flight.p_answer if flight.forecast and flight.p_answer else None,
+        p_answer=flight.p_answer if flight.forecast else None,
         p_next=_forecasts(state, campaign, n_free, room),
         detecting_s=flight.detecting_s,
         finishing_s=flight.finishing_s or None,
@@ -160,15 +160,13 @@ def figures(name: str, dials: int, reason: str, n_free: int, flight: Flight, dec
 
 
 def _forecasts(state: State, campaign: Campaign, n_free: int, room: int) -> list[float] | None:
-    """Return the chances of the next leads, as far as each has one; None: the next has none."""
+    """Return the chances of the next leads, NaN where there is none; None where none has one."""
     found: list[float] = []
     for lead in islice(state.next_leads(campaign), max(0, min(room, n_free + LOOK_AHEAD))):
         phones = state.people[lead.person].phones
         chance = phones[lead.phone_index % len(phones)].p_answer if phones else None
-        if chance is None:
-            break
-        found.append(chance)
-    return found or None
+        found.append(nan if chance is None else chance)
+    return None if all(map(isnan, found)) else found
 
 
 def _power(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float]:

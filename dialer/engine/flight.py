@@ -1,5 +1,7 @@
 """What pacing sees of a floor at a tick, gathered in one pass over its calls and one over its agents."""
 
+from math import nan
+
 from dialer.engine.state import State
 from domain.calls import AgentState, Phase
 
@@ -22,12 +24,12 @@ class Flight:
 
     def __init__(self) -> None:
         self.lines = 0
-        #: Seconds since the dial, per unanswered call, and its forecast where every one has one.
+        #: Seconds since the dial, per unanswered call, and its forecast (NaN: none); whether any has one.
         self.ringing_s: list[float] = []
         self.p_answer: list[float] = []
         #: The last that the network told of each, as `Call.progress`.
         self.progress: list[int] = []
-        self.forecast = True
+        self.forecast = False
         self.detecting_s: list[float] = []
         #: Answered people without an agent.
         self.waiting = 0
@@ -57,10 +59,8 @@ def flights(state: State) -> dict[str, Flight]:
         if phase is Phase.ringing or phase is Phase.originating or phase is Phase.reserving:
             flight.ringing_s.append((at_us - (call.dialled_us or at_us)) / 1e6)
             flight.progress.append(call.progress)
-            if call.p_answer is None:
-                flight.forecast = False
-            else:
-                flight.p_answer.append(call.p_answer)
+            flight.p_answer.append(nan if call.p_answer is None else call.p_answer)
+            flight.forecast = flight.forecast or call.p_answer is not None
         elif phase is Phase.detecting:
             if call.answer_class is None:
                 flight.detecting_s.append((at_us - call.answered_us) / 1e6)

@@ -309,19 +309,19 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
     own = floor.q_ringing.size == n_ringing and n_ringing > 0
     # Calls that already ring longer than most others' outcomes take are likelier to be people: while few outcomes are
     # known the rate is too low without them. Only upwards: one more call in flight must never invite a further one.
-    if not own and n_ringing:
-        surplus = 0.0
-        for i in range(n_ringing):
-            s_live = _at(people, ringing_s[i])
-            s_rest = _at(others, ringing_s[i])
-            below = p * s_live + (1.0 - p) * s_rest
-            if below > 1e-12:
-                surplus += max(0.0, p * s_live / below - p)
-        p = min(0.99, p + surplus / laws.resolved)
+    surplus = 0.0
+    for i in range(n_ringing):
+        q = floor.q_ringing[i] if own else p
+        s_live = _at(people, ringing_s[i])
+        below = q * s_live + (1.0 - q) * _at(others, ringing_s[i])
+        if below > 1e-12:
+            surplus += max(0.0, q * s_live / below - q)
+    lift = 1.0 + surplus / (laws.resolved * p)
+    p = min(0.99, p * lift)
     # Chances by moment: answered[i, j], freed[i, j].
     answered = np.empty((n_ringing, MOMENTS))
     for i in range(n_ringing):
-        q = floor.q_ringing[i] if own else p
+        q = min(0.99, floor.q_ringing[i] * lift) if own else p
         age = ringing_s[i]
         s_live = _at(people, age)
         below = q * s_live + (1.0 - q) * _at(others, age)
@@ -460,10 +460,13 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
 
 @njit(cache=True)
 def believed(forecasts: Floats, p: float, offset: float, slope: float, middle: float, belief: float) -> Floats:
-    """Return forecasts set right by what came of earlier ones (see `rates.Forecasts`)."""
+    """Return forecasts set right by what came of earlier ones (see `rates.Forecasts`); NaN, none, gives the rate."""
     base = log(p / (1.0 - p)) + offset
     out = np.empty(forecasts.size)
     for i in range(forecasts.size):
+        if np.isnan(forecasts[i]):
+            out[i] = p
+            continue
         f = min(0.999, max(0.001, forecasts[i]))
         x = base + slope * (log(f / (1.0 - f)) - middle)
         out[i] = belief / (1.0 + exp(-x)) + (1.0 - belief) * p

@@ -279,7 +279,7 @@ class Pacer:
         talking_s, wrapping_s, ringing_s, detecting_s : sequences of float, s
             Time spent so far per talking agent, wrapping agent, unanswered call, call in machine detection.
         p_answer, p_next : sequences of float in [0, 1], optional
-            Forecasts per unanswered call, in the order of `ringing_s`, and of the next leads.
+            Forecasts per unanswered call, in the order of `ringing_s`, and of the next leads; NaN where there is none.
         finishing_s : sequence of float, s, optional
             Since the signal that the talk is about to end, per agent who gave one; these are not in `talking_s`.
         progress : sequence of int, optional
@@ -301,7 +301,9 @@ class Pacer:
         if settings.max_lines is not None:
             room = min(room, settings.max_lines - in_flight - talking.size - finishing.size)
         if settings.calls_per_second is not None:
-            per_tick = max(1, round(settings.calls_per_second * settings.tick_s))
+            # By the clock, so that one call in several ticks is exact too.
+            per_second = settings.calls_per_second
+            per_tick = int((at + settings.tick_s) * per_second) - int(at * per_second)
             if per_tick < room:
                 room, full = per_tick, "calls_per_second"
         room = max(0, room)

@@ -170,6 +170,15 @@ def test_forecasts_move_the_decision_and_useless_ones_are_shut_out() -> None:
     assert useless.decide(*seen, [], p_next=[0.02] * 20).dials == useless.decide(*seen, []).dials
 
 
+def test_a_call_without_a_forecast_has_the_rate_of_all() -> None:
+    pacer = taught(Pacer(PacingSettings(agents=20)))
+    seen = (3000.0, 5, 0, busy(12), busy(3, 20.0), [3.0, 4.0])
+    none = [float("nan")] * 2
+    assert pacer.decide(*seen, none, none).expected_answers == pytest.approx(
+        pacer.decide(*seen).expected_answers, rel=0.02
+    )
+
+
 def test_an_agent_about_to_finish_is_counted_on() -> None:
     pacer = taught(Pacer(PacingSettings(agents=5)), talk_s=200.0)
     for _ in range(60):
@@ -215,6 +224,9 @@ def test_lines_and_calls_per_second_bind() -> None:
     slow = taught(Pacer(PacingSettings(agents=20, calls_per_second=4.0)))
     decision = slow.decide(3000.0, 6, 0, busy(12), busy(2, 20.0), [])
     assert (decision.dials, decision.reason) == (2, "calls_per_second")
+    slower = taught(Pacer(PacingSettings(agents=20, calls_per_second=0.5)))
+    dials = [slower.decide(3000.0 + tick / 2, 6, 0, busy(12), busy(2, 20.0), []).dials for tick in range(20)]
+    assert sum(dials) == 5
 
 
 def test_a_young_shift_does_not_take_short_talks_for_all_talks() -> None:
