@@ -4,7 +4,9 @@
 
 For each rate: a list for so many seconds, dialled as fast as the rate allows (power mode, no detection); answered calls
 are taken by robot agents. Reported: calls a second held, wrong outcomes, answer to agent, and the share of a core that
-the engine's process took. Asterisk, SIPp and the robots share the machine with it.
+the engine's process took. Asterisk, SIPp and the robots share the machine with it. A second session of the engine's own
+AMI user counts what its filters let through: events and octets for each call (the engine hears the answers to its
+orders besides: one for each Originate, Connect and Keep).
 """
 
 import argparse
@@ -43,8 +45,40 @@ def list_of(rate: int, seconds: int) -> list[Behaviour]:
     return [kinds[index * 7 % len(kinds)] for index in range(rate * seconds)]
 
 
+class Heard:
+    """What a session of the engine's AMI user hears, in numbers."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.octets = 0
+
+    async def listen(self, floor: LabFloor) -> None:
+        """Count until cancelled or cut off."""
+        reader, writer = await asyncio.open_connection(floor.setup.host, floor.setup.port)
+        writer.write(f"Action: Login\r\nUsername: {floor.setup.user}\r\nSecret: {floor.setup.secret}\r\n\r\n".encode())
+        before = b""
+        try:
+            while data := await reader.read(1 << 16):
+                # An event's first line may be cut in two.
+                self.events += (before + data).count(b"\r\n\r\nEvent: ")
+                self.octets += len(data)
+                before = data[-10:]
+        finally:
+            writer.close()
+
+
 async def load(floor: LabFloor, within_s: float) -> dict[str, object]:
-    begun: tuple[float, float] | None = None
+    heard = Heard()
+    listening = asyncio.create_task(heard.listen(floor))
+    try:
+        return await _load(floor, within_s, heard)
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+
+
+async def _load(floor: LabFloor, within_s: float, heard: Heard) -> dict[str, object]:
+    begun: tuple[float, float, int, int] | None = None
     figures: dict[str, object] = {}
     last = 0
     async with floor.staffed(Habits(wrapup_s=(0.1, 0.3), p_break=0.0)), asyncio.timeout(within_s):
@@ -54,14 +88,16 @@ async def load(floor: LabFloor, within_s: float) -> dict[str, object]:
             status = await floor.status()
             attempts = status["board"]["campaigns"][0]["attempts"] if status else 0
             if attempts and begun is None:
-                begun = (time.monotonic(), processor_s(floor.pid))
+                begun = (time.monotonic(), processor_s(floor.pid), heard.events, heard.octets)
                 last = attempts
             elif begun is not None and last < attempts < floor.n_leads:
-                took_s = time.monotonic() - begun[0]
+                took_s, calls = time.monotonic() - begun[0], attempts - last
                 figures = {
-                    "calls_per_s": round((attempts - last) / took_s, 1),
+                    "calls_per_s": round(calls / took_s, 1),
                     "seconds": round(took_s, 1),
                     "engine_core_share": round((processor_s(floor.pid) - begun[1]) / took_s, 4),
+                    "events_per_call": round((heard.events - begun[2]) / calls, 2),
+                    "octets_per_call": round((heard.octets - begun[3]) / calls),
                     "loop": status["measures"],
                 }
     return figures

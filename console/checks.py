@@ -15,7 +15,7 @@ import msgspec
 
 from console import settings as settings_files
 from console.settings import Settings
-from domain.errors import CadenciaError
+from domain.errors import CadenciaError, SwitchLost
 from domain.instants import DAY, HOUR, MINUTE, iso
 from domain.settings import CampaignSettings
 
@@ -203,6 +203,13 @@ async def _node(settings: Settings, name: str) -> list[Finding]:
             found = await check(connection, wanted)
         finally:
             connection.drop("checked")
+    except SwitchLost as error:
+        node = settings.nodes[name]
+        todo = (
+            f"is Asterisk running at {node.host}, is [nodes.{name}] port {node.port} its manager's (manager.conf: "
+            "enabled = yes, port, bindaddr), and may this machine reach it?"
+        )
+        return [Finding(what=f"node {name}", ok=False, found=str(error), todo=todo)]
     except CadenciaError as error:
         return [Finding(what=f"node {name}", ok=False, found=str(error))]
     return [
@@ -221,7 +228,7 @@ def preflight(settings: Settings, name: str) -> list[Finding]:
     findings = [_rules(settings), *_ledger(settings)]
     if all(finding.ok for finding in findings):
         findings += _list_and_hours(settings, campaign)
-    findings += [_trunks(settings, campaign), _caller_ids(campaign), _disk(settings.folder)]
+    findings += [_trunks(settings, campaign), _caller_ids(campaign), _message(campaign), _disk(settings.folder)]
     if settings.nodes:
         findings += asterisk(settings)
     else:
@@ -307,6 +314,20 @@ def _trunks(settings: Settings, campaign: CampaignSettings) -> Finding:
         todo = f"add [trunks.{missing[0]}] to cadencia.toml, or name another in campaigns/{campaign.name}.toml"
         return Finding(what="trunks", ok=False, found=f"not configured: {', '.join(missing)}", todo=todo)
     return Finding(what="trunks", ok=True, found=names)
+
+
+def _message(campaign: CampaignSettings) -> Finding:
+    """Where the rules let a message be played because no agent came, they ask that it name the caller."""
+    default = next(field.default for field in msgspec.structs.fields(CampaignSettings) if field.name == "message")
+    if campaign.message == default:
+        todo = (
+            "record a short one that says who called and what number to call, and nothing of a debt; put it "
+            f'on the switch in each language, and name it: message = "cadencia/{campaign.name}" in '
+            f"campaigns/{campaign.name}.toml; docs/operations.md says how"
+        )
+        found = f"{default}, Asterisk's own good-bye: it names no caller"
+        return Finding(what="message", ok=True, found=found, todo=todo)
+    return Finding(what="message", ok=True, found=campaign.message)
 
 
 def _caller_ids(campaign: CampaignSettings) -> Finding:

@@ -116,3 +116,23 @@ def test_asterisk_files_come_from_the_settings(folder: Path, monkeypatch: pytest
     assert "[es]" in written["cadencia-queues.conf"]
     assert "[1001]" in written["cadencia-agents.conf"]
     assert "192.0.2.1" in written["cadencia-pjsip.conf"]
+
+
+def test_preflight_warns_of_a_message_that_names_no_caller(folder: Path) -> None:
+    found = findings("preflight", "es", "--folder", str(folder))["message"]
+    assert "names no caller" in found["found"]
+    assert 'message = "cadencia/es"' in found["todo"]
+    path = folder / "campaigns" / "es.toml"
+    path.write_text(f'message = "custom/banco"\n{path.read_text("utf-8")}', encoding="utf-8")
+    assert findings("preflight", "es", "--folder", str(folder))["message"]["todo"] == ""
+
+
+def test_a_server_that_does_not_answer_comes_with_what_to_look_at(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMI_SECRET", "not-a-secret")
+    path = folder / "cadencia.toml"
+    path.write_text(f"{path.read_text('utf-8')}\n[nodes.main]\nport = 1\n", encoding="utf-8")
+    found = findings("asterisk", "check", "--folder", str(folder))["node main"]
+    assert not found["ok"]
+    assert "[nodes.main] port 1 its manager's" in found["todo"]
