@@ -77,6 +77,14 @@ def test_files_that_are_none(tmp_path: Path, content: bytes, told: str) -> None:
         list(read(path))
 
 
+@pytest.mark.parametrize("content", [b"creditor,account\nCaja,1\n", b"\xff\xfe\x99garbage", b""])
+def test_what_is_called_parquet_and_is_not(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.parquet"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"is called Parquet and does not begin like it .*\.csv"):
+        open_table(path)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="No such file"):
         open_table(tmp_path / "none.csv")
