@@ -75,6 +75,7 @@ class _Trunk(msgspec.Struct):
     held: list[tuple[float, int | None]] = []
     dead: bool = False
     probes: int = 0
+    died_at: float = 0.0
     failed_at: float = 0.0
     failed: float = 1.0
     seen: float = 20.0
@@ -186,12 +187,13 @@ class Pacer:
             trunk.failed_at = self._at if at is None else at
             trunk.score = min(3.0 * _DEAD_ODDS, trunk.score + log(0.9 * trunk.seen / trunk.failed))
             if trunk.dead:
-                trunk.probes += 1
+                # What was in flight when the trunk died is no probe.
+                trunk.probes += trunk.failed_at - ring_s > trunk.died_at
                 return
             trunk.held.append((ring_s, progress))
             if trunk.score >= _DEAD_ODDS:
                 # These failures tell about the trunk and not about the people.
-                trunk.dead, trunk.probes = True, 0
+                trunk.dead, trunk.died_at, trunk.probes = True, trunk.failed_at, 0
                 trunk.held.clear()
             return
         trunk.score = 0.0

@@ -58,6 +58,10 @@ def test_a_dead_trunk_is_probed_and_not_dialled_into() -> None:
         pacer.observe_outcome("failed", 0.3, at=3000.0 + 0.1 * second)
     rate = pacer.decide(3001.6, 12, 0, [], [], []).p_answer
     assert pacer.decide(3001.6, 12, 0, [], [], []).reason == "trunk_failing"
+    # Those in flight fail with it: no reason to wait longer for the first probe.
+    for _ in range(30):
+        pacer.observe_outcome("failed", 4.0, at=3001.7)
+    assert pacer.decide(3004.0, 12, 0, [], [], []).dials == 1
     probes = 0
     at = 3001.6
     while at < 3600.0:
