@@ -54,8 +54,8 @@ def test_it_reacts_in_a_tick_when_agents_go() -> None:
 
 def test_a_dead_trunk_is_probed_and_not_dialled_into() -> None:
     pacer = taught(Pacer(PacingSettings(agents=20)))
-    for second in range(12):
-        pacer.observe_outcome("failed", 0.3, at=3000.0 + 0.1 * second)
+    for _ in range(12):
+        pacer.observe_outcome("failed", 0.3, at=3000.0)
     rate = pacer.decide(3001.6, 12, 0, [], [], []).p_answer
     assert pacer.decide(3001.6, 12, 0, [], [], []).reason == "trunk_failing"
     # Those in flight fail with it: no reason to wait longer for the first probe.
