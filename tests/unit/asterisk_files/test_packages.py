@@ -1,5 +1,6 @@
 """Where programs cannot be put in place, the operator reads why and what to do."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -17,9 +18,10 @@ def test_a_machine_without_apt_is_told_what_else_there_is(tmp_path: Path, monkey
 
 
 def test_a_mirror_out_of_reach_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CADENCIA_DEBIAN_MIRROR", "http://127.0.0.1:9/debian")
+    mirror = (tmp_path / "nowhere").as_uri()
+    monkeypatch.setenv("CADENCIA_DEBIAN_MIRROR", mirror)
     monkeypatch.setattr(packages, "PAUSES_S", ())
-    with pytest.raises(BadInput, match=r"apt-get update from http://127.0.0.1:9/debian sid failed 1 times"):
+    with pytest.raises(BadInput, match=rf"apt-get update from {re.escape(mirror)} sid failed 1 times"):
         fetch(22, tmp_path)
 
 
@@ -58,9 +60,9 @@ def test_a_complete_folder_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest
     assert found.major == 22
 
 
-def test_the_cache_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/var/tmp/x")
+def test_the_cache_follows_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
     monkeypatch.delenv("CADENCIA_CACHE", raising=False)
-    assert packages.cache_folder() == Path("/var/tmp/x/cadencia")
-    monkeypatch.setenv("CADENCIA_CACHE", "/var/tmp/y")
-    assert packages.cache_folder() == Path("/var/tmp/y")
+    assert packages.cache_folder() == tmp_path / "x" / "cadencia"
+    monkeypatch.setenv("CADENCIA_CACHE", str(tmp_path / "y"))
+    assert packages.cache_folder() == tmp_path / "y"
