@@ -55,7 +55,7 @@ async def work(floor: LabFloor, minutes: float) -> None:
         floor.kill()
 
 
-def measure(floor: LabFloor, minutes: float) -> dict[str, object]:
+def measure(floor: LabFloor) -> dict[str, object]:
     """Return what the record says of the campaign after its first minute."""
     rows = list(floor.ledger.read(floor.setup.floor.stream))
     begin_us = next(row.at_us for row in rows if isinstance(row.record, Originate)) + int(WARM_UP_S * SECOND)
@@ -112,7 +112,7 @@ def main() -> None:
             try:
                 floor.open()
                 asyncio.run(work(floor, given.minutes))
-                told[mode] = measure(floor, given.minutes)
+                told[mode] = measure(floor)
             finally:
                 floor.close()
     print(json.dumps({"agents": given.agents, "minutes": given.minutes, **told}, indent=2))

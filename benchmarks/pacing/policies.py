@@ -77,15 +77,16 @@ def make(name: str, knob: float | None, scenario: Scenario) -> Policy:
         None is the default of the core and the yardsticks: a limit of 3 %.
     scenario : Scenario
     """
+    limit = 0.03 if knob is None else knob
     match name:
         case "core" | "core_hard":
-            return core(knob or 0.03, scenario, hard=name == "core_hard")
+            return core(limit, scenario, hard=name == "core_hard")
         case "core_blind":
-            return Blind(core(knob or 0.03, scenario))
+            return Blind(core(limit, scenario))
         case "learned":
-            return learned(scenario, knob or 0.03)
+            return learned(scenario, limit)
         case "informed":
-            return informed(scenario, knob or 0.03)
+            return informed(scenario, limit)
         case _:
             return RIVALS[name](1.0 if knob is None else knob, scenario)
 

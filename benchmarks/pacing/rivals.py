@@ -7,7 +7,7 @@ Each has one knob that trades abandonment for occupancy, so that all can be comp
 from collections import deque
 from enum import Enum
 from math import exp, floor, log
-from typing import Final
+from typing import Final, NamedTuple
 
 import numba
 import numpy as np
@@ -15,8 +15,44 @@ import numpy as np
 from benchmarks.pacing.policy import F8, Dials
 
 
-class Deaf:
-    """A policy that learns nothing; rivals override what they listen to."""
+class Seen(NamedTuple):
+    """What rivals look at: none of them knows ages of ringing calls or forecasts."""
+
+    at: float
+    free: int
+    waiting: int
+    talking_s: F8
+    wrapping_s: F8
+    #: Calls that ring, or that machine detection listens to.
+    unanswered: int
+
+    def by_ratio(self, ratio: float) -> int:
+        """Return the calls that bring so many lines to each free agent."""
+        return floor(ratio * self.free + 0.5) - self.waiting - self.unanswered
+
+
+class Rival:
+    """A policy that learns nothing and dials one to one; rivals override what they listen to and how they decide."""
+
+    def dials(self, seen: Seen) -> int:
+        """Return how many calls to place; fewer than none is none."""
+        return seen.by_ratio(1.0)
+
+    def decide(
+        self,
+        at: float,
+        free: int,
+        waiting: int,
+        talking_s: F8,
+        wrapping_s: F8,
+        ringing_s: F8,
+        p_answer: F8 | None = None,
+        p_next: F8 | None = None,
+        detecting_s: F8 | None = None,
+    ) -> Dials:
+        """Return how many calls to place now."""
+        unanswered = len(ringing_s) + (0 if detecting_s is None else len(detecting_s))
+        return Dials(max(0, self.dials(Seen(at, free, waiting, talking_s, wrapping_s, unanswered))))
 
     def observe_outcome(self, kind: str, ring_s: float, p_answer: float | None = None) -> None:
         """Take how a call ended."""
@@ -37,11 +73,7 @@ class Deaf:
         """Take how many agents are logged in."""
 
 
-def _unanswered(ringing_s: F8, detecting_s: F8 | None) -> int:
-    return len(ringing_s) + (0 if detecting_s is None else len(detecting_s))
-
-
-class FixedRatio(Deaf):
+class FixedRatio(Rival):
     """So many lines per free agent, whatever happens. A ratio of one is progressive dialling.
 
     Parameters
@@ -53,26 +85,12 @@ class FixedRatio(Deaf):
     def __init__(self, ratio: float) -> None:
         self.ratio = ratio
 
-    def decide(
-        self,
-        at: float,
-        free: int,
-        waiting: int,
-        talking_s: F8,
-        wrapping_s: F8,
-        ringing_s: F8,
-        p_answer: F8 | None = None,
-        p_next: F8 | None = None,
-        detecting_s: F8 | None = None,
-    ) -> Dials:
-        return Dials(max(0, floor(self.ratio * free + 0.5) - waiting - _unanswered(ringing_s, detecting_s)))
+    def dials(self, seen: Seen) -> int:
+        return seen.by_ratio(self.ratio)
 
 
-class Progressive(FixedRatio):
+class Progressive(Rival):
     """One call per free agent that no ringing call covers yet."""
-
-    def __init__(self) -> None:
-        super().__init__(1.0)
 
 
 class VicidialMode(Enum):
@@ -83,7 +101,7 @@ class VicidialMode(Enum):
     tapered = "tapered"
 
 
-class VicidialLike(Deaf):
+class VicidialLike(Rival):
     """The adaptive level of VICIdial as released in 2024.
 
     Parameters
@@ -131,40 +149,29 @@ class VicidialLike(Deaf):
         self._humans += 1
         self._drops += 1
 
-    def decide(
-        self,
-        at: float,
-        free: int,
-        waiting: int,
-        talking_s: F8,
-        wrapping_s: F8,
-        ringing_s: F8,
-        p_answer: F8 | None = None,
-        p_next: F8 | None = None,
-        detecting_s: F8 | None = None,
-    ) -> Dials:
-        with_agent = len(talking_s)
-        if at - self._sampled_at >= 1.0:
-            self._ready.append(free)
-            self._waiting.append(waiting)
-            self._logged_in.append(free + with_agent + len(wrapping_s))
-            self._sampled_at = at
-        if at - self._counted_at >= 60.0:
+    def dials(self, seen: Seen) -> int:
+        with_agent = len(seen.talking_s)
+        if seen.at - self._sampled_at >= 1.0:
+            self._ready.append(seen.free)
+            self._waiting.append(seen.waiting)
+            self._logged_in.append(seen.free + with_agent + len(seen.wrapping_s))
+            self._sampled_at = seen.at
+        if seen.at - self._counted_at >= 60.0:
             self._minute = (self._calls - self._start[0], self._drops - self._start[1])
             self._start = (self._calls, self._drops)
             self._today = (self._humans, self._drops)
-            self._counted_at = at
-        if at - self._levelled_at >= 15.0:
-            self.level = self._next_level(at)
-            self._levelled_at = at
-        if at - self._acted_at < 2.5:
-            return Dials(0)
-        self._acted_at = at
-        agents = free if self.ready_only else free + with_agent
+            self._counted_at = seen.at
+        if seen.at - self._levelled_at >= 15.0:
+            self.level = self._next_level(seen.at)
+            self._levelled_at = seen.at
+        if seen.at - self._acted_at < 2.5:
+            return 0
+        self._acted_at = seen.at
+        agents = seen.free if self.ready_only else seen.free + with_agent
         goal = floor(self.level * agents + 0.5) + (with_agent if self.ready_only else 0)
-        dials = max(0, goal - (_unanswered(ringing_s, detecting_s) + waiting + with_agent))
+        dials = max(0, goal - (seen.unanswered + seen.waiting + with_agent))
         self._calls += dials
-        return Dials(dials)
+        return dials
 
     def _next_level(self, at: float) -> float:
         logged_in = _mean(self._logged_in)
@@ -214,7 +221,7 @@ class _Mean:
         return self.total / self.weight
 
 
-class IssabelLike(Deaf):
+class IssabelLike(Rival):
     """The predictor of Issabel with overcommit: free agents and those whose call is about to end, over the answer rate.
 
     The answers wanted are divided by the answer rate first and the calls in flight are taken off after that, as in the
@@ -244,29 +251,18 @@ class IssabelLike(Deaf):
     def observe_talk(self, duration_s: float) -> None:
         self._talk.add(duration_s)
 
-    def decide(
-        self,
-        at: float,
-        free: int,
-        waiting: int,
-        talking_s: F8,
-        wrapping_s: F8,
-        ringing_s: F8,
-        p_answer: F8 | None = None,
-        p_next: F8 | None = None,
-        detecting_s: F8 | None = None,
-    ) -> Dials:
-        self._at = at
-        while self._recent and self._recent[0][0] < at - 1800.0:
+    def dials(self, seen: Seen) -> int:
+        self._at = seen.at
+        while self._recent and self._recent[0][0] < seen.at - 1800.0:
             self._n_live -= self._recent.popleft()[1]
-        ending = 1.0 - np.exp(-(talking_s + self._ring.value) / self._talk.value)
-        wanted = float(free + int(np.count_nonzero(ending >= self.quality)) - waiting)
+        ending = 1.0 - np.exp(-(seen.talking_s + self._ring.value) / self._talk.value)
+        wanted = float(seen.free + int(np.count_nonzero(ending >= self.quality)) - seen.waiting)
         if len(self._recent) >= 10:
             wanted = floor(wanted / max(self.least_rate, self._n_live / len(self._recent)) + 0.5)
-        return Dials(max(0, int(wanted) - _unanswered(ringing_s, detecting_s)))
+        return int(wanted) - seen.unanswered
 
 
-class SamuelsonLike(Deaf):
+class SamuelsonLike(Rival):
     """A closed form: the answers expected while a new call rings equal the agents expected free by then.
 
     Talk and wrap-up are taken as exponential, the ringing calls as all equally likely to be answered.
@@ -293,21 +289,9 @@ class SamuelsonLike(Deaf):
     def observe_wrap(self, duration_s: float) -> None:
         self._wrap.add(duration_s)
 
-    def decide(
-        self,
-        at: float,
-        free: int,
-        waiting: int,
-        talking_s: F8,
-        wrapping_s: F8,
-        ringing_s: F8,
-        p_answer: F8 | None = None,
-        p_next: F8 | None = None,
-        detecting_s: F8 | None = None,
-    ) -> Dials:
-        in_flight = _unanswered(ringing_s, detecting_s)
+    def dials(self, seen: Seen) -> int:
         if self._live.n < 30 or self._talk.n < 5:
-            return Dials(max(0, free - waiting - in_flight))
+            return super().dials(seen)
         horizon_s = self._ring.value + self.patience_s
         talk_s, wrap_s = self._talk.value, max(0.1, self._wrap.value)
         wrap_left = exp(-horizon_s / wrap_s)
@@ -316,12 +300,12 @@ class SamuelsonLike(Deaf):
             both = 1.0 - wrap_left * (1.0 + horizon_s / wrap_s)
         else:
             both = 1.0 - (talk_s * exp(-horizon_s / talk_s) - wrap_s * wrap_left) / (talk_s - wrap_s)
-        agents = free + len(talking_s) * both + len(wrapping_s) * (1.0 - wrap_left)
-        wanted = (self.share * agents - waiting) / max(0.01, self._live.value)
-        return Dials(max(0, floor(wanted) - in_flight))
+        agents = seen.free + len(seen.talking_s) * both + len(seen.wrapping_s) * (1.0 - wrap_left)
+        wanted = (self.share * agents - seen.waiting) / max(0.01, self._live.value)
+        return floor(wanted) - seen.unanswered
 
 
-class PiRatio(Deaf):
+class PiRatio(Rival):
     """A proportional and integral controller of the ratio: lines per free agent follow the abandonment seen.
 
     Parameters
@@ -351,22 +335,11 @@ class PiRatio(Deaf):
         self._recent += (abandoned - self._recent) / self.memory
         self._integral = min(log(12.0), max(0.0, self._integral + self.ki * (self.limit - abandoned)))
 
-    def decide(
-        self,
-        at: float,
-        free: int,
-        waiting: int,
-        talking_s: F8,
-        wrapping_s: F8,
-        ringing_s: F8,
-        p_answer: F8 | None = None,
-        p_next: F8 | None = None,
-        detecting_s: F8 | None = None,
-    ) -> Dials:
-        return Dials(max(0, floor(self.ratio * free + 0.5) - waiting - _unanswered(ringing_s, detecting_s)))
+    def dials(self, seen: Seen) -> int:
+        return seen.by_ratio(self.ratio)
 
 
-class ImpactLike(Deaf):
+class ImpactLike(Rival):
     """Replay the last hundred attempts at six ratios and keep the best one under the target.
 
     Parameters
@@ -394,25 +367,14 @@ class ImpactLike(Deaf):
     def observe_wrap(self, duration_s: float) -> None:
         self._wrap_s.add(duration_s)
 
-    def decide(
-        self,
-        at: float,
-        free: int,
-        waiting: int,
-        talking_s: F8,
-        wrapping_s: F8,
-        ringing_s: F8,
-        p_answer: F8 | None = None,
-        p_next: F8 | None = None,
-        detecting_s: F8 | None = None,
-    ) -> Dials:
-        callers = free + len(talking_s) + len(wrapping_s)
+    def dials(self, seen: Seen) -> int:
+        callers = seen.free + len(seen.talking_s) + len(seen.wrapping_s)
         if callers < 5 or len(self._attempts) < 50 or not self._busy_s:
             self.ratio = 1.0
-        elif at - self._replayed_at >= 30.0:
+        elif seen.at - self._replayed_at >= 30.0:
             self.ratio = self._replay(callers)
-            self._replayed_at = at
-        return Dials(max(0, floor(self.ratio * free + 0.5) - waiting - _unanswered(ringing_s, detecting_s)))
+            self._replayed_at = seen.at
+        return seen.by_ratio(self.ratio)
 
     def _replay(self, agents: int) -> float:
         ring_s = np.array([attempt[0] for attempt in self._attempts])

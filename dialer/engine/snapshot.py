@@ -37,7 +37,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 #: Changes with every change of what stands in `_Head` or below it, the pacers' memory included.
-_FORM = 7
+_FORM = 8
 #: Dossiers encoded at once.
 _SLICE = 500
 

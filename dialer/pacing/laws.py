@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from dialer.pacing import kernel
+from dialer.pacing.beliefs import equal, mixed, updated
 from dialer.pacing.kernel import Floats
 
 #: Outcomes after which an old one weighs 1/e.
@@ -70,7 +71,7 @@ class Spells(msgspec.Struct):
     """How long talks or wrap-ups last: a shape with a long memory, and a scale that follows what happens now.
 
     The scale is the exponential of the mean logarithm, which heavy tails leave in peace. Several memories of it run
-    side by side; each is believed as it has foretold (fixed share: Herbster & Warmuth, Machine Learning 32, 1998).
+    side by side; each is believed as it has foretold.
     """
 
     prior_s: float
@@ -79,13 +80,13 @@ class Spells(msgspec.Struct):
     #: Per memory: outcomes held, mean logarithm over the prior's, belief.
     held: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_SCALE_MEMORIES))
     means: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_SCALE_MEMORIES))
-    beliefs: list[float] = msgspec.field(default_factory=lambda: [1.0 / len(_SCALE_MEMORIES)] * len(_SCALE_MEMORIES))
+    beliefs: list[float] = msgspec.field(default_factory=lambda: equal(len(_SCALE_MEMORIES)))
     #: Variance of a logarithm around its forecast.
     variance: float = 1.0
 
     def scale_s(self) -> float:
         """Return the scale."""
-        return self.prior_s * exp(sum(b * m for b, m in zip(self.beliefs, self.means, strict=True)))
+        return self.prior_s * exp(mixed(self.beliefs, self.means))
 
     def evidence(self) -> float:
         """Return the weight of finished spells in the law, the prior's with them."""
@@ -102,13 +103,11 @@ class Spells(msgspec.Struct):
         x = log(max(duration_s, 0.05) / self.prior_s)
         forecast = log(scale_s / self.prior_s)
         self.variance += (min(9.0, (x - forecast) ** 2) - self.variance) / min(self.n + 10.0, 300.0)
-        total = 0.0
+        likelihoods = []
         for k, memory in enumerate(_SCALE_MEMORIES):
             spread = self.variance * (1.0 + 1.0 / (self.held[k] + _SCALE_PRIOR))
             off = min(9.0 * spread, (x - self.means[k]) ** 2)
-            self.beliefs[k] *= exp(-0.5 * off / spread) / spread**0.5
-            total += self.beliefs[k]
+            likelihoods.append(exp(-0.5 * off / spread) / spread**0.5)
             self.held[k] = self.held[k] * (1.0 - 1.0 / memory) + 1.0
             self.means[k] += (x - self.means[k]) / (self.held[k] + _SCALE_PRIOR)
-        share = _SHARE / len(_SCALE_MEMORIES)
-        self.beliefs = [(1.0 - _SHARE) * b / total + share for b in self.beliefs]
+        self.beliefs = updated(self.beliefs, likelihoods, _SHARE)

@@ -34,6 +34,7 @@ _CAUTION = 1.0
 _BRAKING, _BRAKING_STAFF = 0.3, 20.0
 #: Teams up to this size are convolved exactly.
 _EXACT_STAFF = 45
+#: Calls of one decision, where nothing else limits them.
 _MOST = 1000
 #: A weak lead is dialled earlier and a strong one kept longer: for all teams, and more for a team of one.
 _TASTE, _TASTE_SMALL = 0.2, 0.9
@@ -44,7 +45,7 @@ _PROBE_FIRST_S, _PROBE_MOST_S = 2.0, 60.0
 _OCCUPANCY, _SERVICE_MEMORY = 0.8, 300
 #: Leavers so far ahead matter to the calls of now.
 _AHEAD_S = 60.0
-_EMPTY = np.empty(0)
+_EMPTY, _NOBODY = np.empty(0), np.empty((0, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ class Pacer:
         trunk = memory.trunk
         if kind == "failed":
             trunk.failed_at = self._at if at is None else at
-            trunk.score = min(3.0 * _DEAD_ODDS, trunk.score + log(0.9 * trunk.seen / trunk.failed))
+            trunk.score = max(0.0, trunk.score + log(0.9 * trunk.seen / trunk.failed))
             if trunk.dead:
                 # What was in flight when the trunk died is no probe.
                 trunk.probes += trunk.failed_at - ring_s > trunk.died_at
@@ -444,9 +445,6 @@ class Pacer:
         pacer = cls(settings)
         pacer._memory = _DECODER.decode(blob)
         return pacer
-
-
-_NOBODY = np.empty((0, 2))
 
 
 def _array(values: Sequence[float] | Floats) -> Floats:

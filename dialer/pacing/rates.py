@@ -4,6 +4,8 @@ from math import exp, log, sqrt
 
 import msgspec
 
+from dialer.pacing.beliefs import equal, mixed, updated
+
 #: Memories in outcomes, for teams up to `_TEAM` agents and longer for larger ones; see `Spells`. What is dialled at
 #: once ends in a wave: people first, then those who ring out. A memory shorter than the wave would take its tide for
 #: news.
@@ -36,34 +38,32 @@ class AnswerRate(msgspec.Struct):
 
     live: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_MEMORIES))
     seen: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_MEMORIES))
-    beliefs: list[float] = msgspec.field(default_factory=lambda: [1.0 / len(_MEMORIES)] * len(_MEMORIES))
+    beliefs: list[float] = msgspec.field(default_factory=lambda: equal(len(_MEMORIES)))
     n: int = 0
+
+    def _rates(self) -> list[float]:
+        return [(live + _PRIOR_LIVE) / (seen + _PRIOR_N) for live, seen in zip(self.live, self.seen, strict=True)]
 
     def add(self, is_live: bool, staff: int) -> None:
         """Take one outcome of a team's calls."""
         longer = max(1.0, staff / _TEAM)
-        total = 0.0
-        beliefs = self.beliefs
+        likelihoods = [rate if is_live else 1.0 - rate for rate in self._rates()]
+        self.beliefs = updated(self.beliefs, likelihoods, _SHARE / longer)
         for k, memory in enumerate(_MEMORIES):
-            p = (self.live[k] + _PRIOR_LIVE) / (self.seen[k] + _PRIOR_N)
-            beliefs[k] *= p if is_live else 1.0 - p
-            total += beliefs[k]
             keep = 1.0 - 1.0 / (memory * longer)
             self.live[k] = self.live[k] * keep + is_live
             self.seen[k] = self.seen[k] * keep + 1.0
-        share = _SHARE / longer
-        scale, share = (1.0 - share) / total, share / len(_MEMORIES)
-        self.beliefs = [b * scale + share for b in beliefs]
         self.n += 1
 
     def value(self) -> tuple[float, float, float]:
         """Return the rate, its standard error, and the outcomes behind it."""
-        rates = [(live + _PRIOR_LIVE) / (seen + _PRIOR_N) for live, seen in zip(self.live, self.seen, strict=True)]
-        p = sum(b * rate for b, rate in zip(self.beliefs, rates, strict=True))
-        variance = sum(
-            b * (rate * (1.0 - rate) / (seen + _PRIOR_N) + (rate - p) ** 2)
-            for b, rate, seen in zip(self.beliefs, rates, self.seen, strict=True)
-        )
+        rates = self._rates()
+        p = mixed(self.beliefs, rates)
+        spreads = [
+            rate * (1.0 - rate) / (seen + _PRIOR_N) + (rate - p) ** 2
+            for rate, seen in zip(rates, self.seen, strict=True)
+        ]
+        variance = mixed(self.beliefs, spreads)
         return p, sqrt(variance), p * (1.0 - p) / variance
 
 
