@@ -27,7 +27,7 @@ REASONS = (
     "no_agents",
 )
 #: Outcomes and talks seen before prediction starts; until then one call is dialled per free agent.
-_COLD_OUTCOMES, _COLD_TALKS = 20, 3
+_COLD_OUTCOMES, _COLD_SHARE, _COLD_TALKS = 20, 0.6, 3
 #: Standard errors by which the answer rate is taken too high: too many answers harm people, too few idle agents.
 _CAUTION = 1.0
 #: Headroom of a hard limit under which the risk falls: small teams lose one caller at a time, large ones several.
@@ -326,8 +326,11 @@ class Pacer:
             return answer(int(probe), "trunk_failing", float(free), float(in_flight))
         if not n_staff:
             return answer(0, "no_agents", 0.0, float(in_flight))
-        if memory.rate.n < max(_COLD_OUTCOMES, memory.staff) or memory.talk.n < _COLD_TALKS:
+        if memory.rate.n < max(_COLD_OUTCOMES, _COLD_SHARE * memory.staff):
             return answer(one_each, "cold_start", float(free), float(in_flight))
+        if memory.talk.n < _COLD_TALKS:
+            # How long agents talk is not known yet: only those who are free are counted on.
+            talking = wrapping = finishing = _EMPTY
         self._table(finishing.size > 0)
         leaving = self._leaving(at, n_staff)
         floor = kernel.Floor(
