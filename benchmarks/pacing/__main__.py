@@ -1,6 +1,6 @@
 """How well the core paces, against yardsticks and rivals on equal days.
 
-    python -m benchmarks.pacing [--quick] [--days N] [--only NAME...] [--cache FOLDER] [--out FOLDER]
+    python -m benchmarks.pacing [--quick] [--days N] [--hard N] [--only NAME...] [--cache FOLDER] [--out FOLDER]
 
 The whole run takes about an hour on two cores, prints the report and writes `docs/results-pacing.md` with its plots.
 It may be stopped: finished days are kept, and those of other sources are not used. `--quick` shows in a minute that all
@@ -46,6 +46,7 @@ def _asked(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pacing", description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="few and short days: that it works, not how well")
     parser.add_argument("--days", type=int, default=_DAYS, help="days of a cell of the comparison")
+    parser.add_argument("--hard", type=int, default=runs.HARD_DAYS, help="days of a cell under a hard limit")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="what concerns these scenarios alone")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where finished days are kept")
     parser.add_argument("--out", type=Path, help="where the report is written")
@@ -54,8 +55,9 @@ def _asked(words: Sequence[str] | None) -> argparse.Namespace:
     known = (*runs.WATCHED, *MARKOV)
     if unknown := [name for name in asked.only or () if name not in known]:
         parser.error(f"--only: no scenario {', '.join(unknown)}; there are {', '.join(known)}")
-    if asked.days < 1:
-        parser.error(f"--days must be at least 1, was {asked.days}")
+    for name, days in (("days", asked.days), ("hard", asked.hard)):
+        if days < 1:
+            parser.error(f"--{name} must be at least 1, was {days}")
     if asked.out is None and not asked.quick and not asked.only:
         asked.out = Path(__file__).parents[2] / "docs"
     return asked
@@ -70,9 +72,10 @@ def _run(asked: argparse.Namespace) -> report.Findings:
     def wanted(names: Sequence[str]) -> list[str]:
         return [name for name in names if asked.only is None or name in asked.only]
 
-    sizes = runs.sizes(asked.days)
+    sizes = runs.sizes(asked.days, asked.hard)
     rivals = tuple(table.FORMS)
-    flags = "".join(f" --{name} {value}" for name, value in (("days", asked.days),) if value != _DAYS)
+    given = (("days", asked.days, _DAYS), ("hard", asked.hard, runs.HARD_DAYS))
+    flags = "".join(f" --{name} {value}" for name, value, usual in given if value != usual)
     flags += f" --only {' '.join(asked.only)}" if asked.only else ""
     teams = [agents for agents in runs.MODELS if asked.only is None or f"markov_n{agents}" in asked.only]
     return report.Findings(

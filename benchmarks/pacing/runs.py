@@ -28,6 +28,8 @@ AUCS: Final = (65, 75, 80, 85)
 BENT: Final = ("times_1.5", "monotone", "drifting", "fading", "useless")
 BENT_TEAMS: Final = ("n3", "n10", "n20")
 MODELS: Final = (3, 5, 10)
+#: Over all scenarios more than a thousand.
+HARD_DAYS: Final = 42
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,13 +51,13 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     model_agent_hours: int
 
 
-def sizes(days: int) -> Sizes:
-    """Return the sizes of a run by the days of a cell of the comparison; what was asked by number stays."""
+def sizes(days: int, hard: int = HARD_DAYS) -> Sizes:
+    """Return the sizes of a run by the days of a cell of the comparison and of one under a hard limit."""
     return Sizes(
         days=days,
         around=max(2, days // 4),
         rivals=max(1, days // 3),
-        hard=42,
+        hard=hard,
         foretold_small=15,
         foretold=12,
         curve=max(1, days // 6),
