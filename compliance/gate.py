@@ -37,6 +37,7 @@ class Gate:
         self._plans: dict[tuple[Place, str, str, str, str, str, str | None], Plan] = {}
         self._zones: dict[tuple[object, ...], tuple[Zones, tuple[str, ...]]] = {}
         self._zone_sets: dict[tuple[str, ...], Zones] = {}
+        self._twin: Gate | None = None
         self._split: dict[frozenset[str], set[str]] = {}
         for region in packs.timezones.split_area_codes:
             self._split.setdefault(frozenset(packs.timezones.region[region]), set()).add(region)
@@ -51,6 +52,23 @@ class Gate:
             When a pack is wrong.
         """
         return cls(load(directory, strict=strict))
+
+    def reading(self, strict: bool) -> "Gate":
+        """Return the gate of the same packs in the conservative or the literal reading.
+
+        Raises
+        ------
+        BadInput
+            When the files have changed since this gate was loaded.
+        """
+        if strict == self.packs.strict:
+            return self
+        if self._twin is None:
+            twin = Gate.load(self.packs.directory, strict=strict)
+            if twin.packs.contents != self.packs.contents:
+                raise BadInput(f"{self.packs.directory}: the packs changed while they were in use; start again")
+            self._twin, twin._twin = twin, self
+        return self._twin
 
     def row(self, rule: str) -> Row | None:
         """Return the row of a rule, with its citation."""

@@ -60,6 +60,20 @@ class Places:
         folded = fold(region)
         return names.get(folded) or names.get(folded.removeprefix(f"{country.casefold()}-"))
 
+    def locate(self, country: str, region: str | None, city: str | None) -> tuple[str | None, str | None]:
+        """Return the canonical code of an address's region, None when it is not known, and its city.
+
+        A city's code finds its region, and may stand where the region should; its other names may lie in several.
+        """
+        known = self.region(country, region)
+        if known is not None:
+            return known, city
+        for name in filter(None, (city, region)):
+            for town in self._cities(country):
+                if town.endswith(f"-{name.strip().upper()}"):
+                    return town.removeprefix(f"{country}-").partition("-")[0], city or region
+        return None, city
+
     def find(self, country: str, region: str | None, city: str | None) -> Place:
         """Return the place of an address; a part that is missing or not understood leaves all its tables standing."""
         table = self._packs.jurisdictions.get(country)
@@ -68,11 +82,9 @@ class Places:
         )
         if table is None or table.parent is not None or table.overlay_for:
             return Place(country=None, region=None, codes=overlays, closed=None, assumed=())
-        known = self.region(country, region)
+        known, city = self.locate(country, region, city)
         children = self._children.get(country, [])
-        cities = [town for code in children for town in self._children.get(code, [])]
-        if known is None and city and (named := [town for town in cities if town.endswith(f"-{city.strip().upper()}")]):
-            known = named[0].removeprefix(f"{country}-").partition("-")[0]
+        cities = self._cities(country)
         assumed: list[str] = []
         if known is not None:
             children = [code for code in children if code == f"{country}-{known}"]
@@ -101,6 +113,9 @@ class Places:
             code = child.removeprefix(f"{country}-")
             names |= {fold(name): code for name in (code, *self._packs.jurisdictions[child].aliases)}
         return names
+
+    def _cities(self, country: str) -> list[str]:
+        return [town for code in self._children.get(country, []) for town in self._children.get(code, [])]
 
     def _is_city(self, code: str, city: str) -> bool:
         names = (code.rpartition("-")[2], *self._packs.jurisdictions[code].aliases)

@@ -25,6 +25,8 @@ ALL_STATES = ("US", "US-MA", "US-WA", "US-DC", "US-NY", "US-FL", "US-NY-NYC", "H
         ("US", "NY", "Albany", ("US", "US-NY", "HOUSE"), ()),
         ("US", "NY", None, ("US", "US-NY", "US-NY-NYC", "HOUSE"), ("city",)),
         ("US", None, "NYC", ("US", "US-NY", "US-NY-NYC", "HOUSE"), ()),
+        ("US", "NYC", None, ("US", "US-NY", "US-NY-NYC", "HOUSE"), ()),
+        ("US", "nyc ", "NYC", ("US", "US-NY", "US-NY-NYC", "HOUSE"), ()),
         ("US", None, None, ALL_STATES, ("region",)),
         # A Manhattan lies in Kansas too.
         ("US", None, "Manhattan", ALL_STATES, ("region",)),
