@@ -281,11 +281,10 @@ def answer(gate: Gate, question: Question) -> dict[str, Any]:
     if verdict.allowed:
         reason = _allowed(verdict)
     else:
-        said = next(one.detail for one in gate.explain(question.dossier, **asked) if one.rule == verdict.rule)
-        reason = f"{verdict.rule}: {said}; {_where(verdict)}"
-        row = gate.row(verdict.rule or "")
-        if row is not None:
-            reason += f"; {row.citation} ({row.status}, confidence {row.confidence})"
+        (said,) = gate.explain(question.dossier, **asked, only=verdict.rule)
+        reason = f"{verdict.rule}: {said.detail}; {_where(verdict)}"
+        if said.citation:
+            reason += f"; {said.citation} (confidence {said.confidence})"
     next_us = verdict.next_allowed_at_us
     return {
         "allowed": verdict.allowed,

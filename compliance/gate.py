@@ -118,6 +118,7 @@ class Gate:
                 agent_always=agent_always,
                 abandon_message=message,
                 notices=notices,
+                retention=plan.retention,
                 rules=self.version,
                 assumed=assumed,
             )
@@ -135,6 +136,7 @@ class Gate:
             agent_always=agent_always,
             abandon_message=message,
             notices=notices,
+            retention=plan.retention,
             rules=self.version,
             assumed=assumed,
         )
@@ -150,10 +152,11 @@ class Gate:
         actor: str,
         purpose: str,
         live_agent_guaranteed: bool = False,
+        only: str | None = None,
     ) -> list[explaining.Answer]:
-        """Return what each rule that binds such a contact says at an instant."""
+        """Return what each rule that binds such a contact says at an instant; `only` the one of this id."""
         case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed)
-        return explaining.explain(case, at_us)
+        return explaining.explain(case, at_us, self.packs.rows, only)
 
     def _case(
         self,

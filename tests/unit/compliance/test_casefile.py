@@ -15,9 +15,8 @@ from compliance.packs import SHIPPED
 from domain.people import StopKind
 
 NOON = "2026-11-18T12:00:00-05:00"
-#: A state with no rules of its own.
-#: Stands for seven days after it was given.
 CONSENT_7D = "direct_prior_consent_7d"
+#: In a state with no rules of its own.
 CASE: dict[str, Any] = {
     "id": "one",
     "at": NOON,
