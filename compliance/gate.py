@@ -37,6 +37,7 @@ class Gate:
         self._plans: dict[tuple[Place, str, str, str, str, str, str | None], Plan] = {}
         self._zones: dict[tuple[object, ...], tuple[Zones, tuple[str, ...]]] = {}
         self._zone_sets: dict[tuple[str, ...], Zones] = {}
+        self._twin: Gate | None = None
         self._split: dict[frozenset[str], set[str]] = {}
         for region in packs.timezones.split_area_codes:
             self._split.setdefault(frozenset(packs.timezones.region[region]), set()).add(region)
@@ -51,6 +52,23 @@ class Gate:
             When a pack is wrong.
         """
         return cls(load(directory, strict=strict))
+
+    def reading(self, strict: bool) -> "Gate":
+        """Return the gate of the same packs in the conservative or the literal reading.
+
+        Raises
+        ------
+        BadInput
+            When the files have changed since this gate was loaded.
+        """
+        if strict == self.packs.strict:
+            return self
+        if self._twin is None:
+            twin = Gate.load(self.packs.directory, strict=strict)
+            if twin.packs.contents != self.packs.contents:
+                raise BadInput(f"{self.packs.directory}: the packs changed while they were in use; start again")
+            self._twin, twin._twin = twin, self
+        return self._twin
 
     def row(self, rule: str) -> Row | None:
         """Return the row of a rule, with its citation."""
@@ -100,6 +118,7 @@ class Gate:
                 agent_always=agent_always,
                 abandon_message=message,
                 notices=notices,
+                retention=plan.retention,
                 rules=self.version,
                 assumed=assumed,
             )
@@ -117,6 +136,7 @@ class Gate:
             agent_always=agent_always,
             abandon_message=message,
             notices=notices,
+            retention=plan.retention,
             rules=self.version,
             assumed=assumed,
         )
@@ -132,10 +152,11 @@ class Gate:
         actor: str,
         purpose: str,
         live_agent_guaranteed: bool = False,
+        only: str | None = None,
     ) -> list[explaining.Answer]:
-        """Return what each rule that binds such a contact says at an instant."""
+        """Return what each rule that binds such a contact says at an instant; `only` the one of this id."""
         case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed)
-        return explaining.explain(case, at_us)
+        return explaining.explain(case, at_us, self.packs.rows, only)
 
     def _case(
         self,

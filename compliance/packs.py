@@ -71,11 +71,14 @@ class Timezones(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Packs(msgspec.Struct, frozen=True, kw_only=True):
     """All rules of a directory."""
 
+    directory: Path
     jurisdictions: dict[str, Jurisdiction]
     timezones: Timezones
     #: Rows by id.
     rows: dict[str, Row]
     heads: dict[str, Head]
+    #: Names the contents.
+    contents: str
     #: Names the contents, and the reading taken.
     version: str
     #: Conservative reading where a text is ambiguous.
@@ -126,10 +129,12 @@ def load(directory: Path, *, strict: bool = True) -> Packs:
     _check_tree(directory, jurisdictions, timezones)
     version = digest.hexdigest()[:16]
     return Packs(
+        directory=directory,
         jurisdictions=jurisdictions,
         timezones=timezones,
         rows=rows,
         heads=heads,
+        contents=version,
         version=version if strict else f"{version}-literal",
         strict=strict,
     )

@@ -68,6 +68,24 @@ class Places:
         folded = fold(region)
         return names.get(folded) or names.get(folded.removeprefix(f"{country.casefold()}-"))
 
+    def locate(self, country: str, region: str | None, city: str | None) -> tuple[str | None, str | None]:
+        """Return the canonical code of an address's region, None when it is not known, and its city.
+
+        A city's code finds its region, and may stand where the region should; its other names may lie in several.
+        """
+        known = self.region(country, region)
+        if known is not None:
+            return known, city
+        for code in self._children.get(country, []):
+            # A city that is a region.
+            if city and fold(city) in map(fold, self._packs.jurisdictions[code].aliases):
+                return code.removeprefix(f"{country}-"), city
+        for name in filter(None, (city, region)):
+            for town in self._cities(country):
+                if town.endswith(f"-{name.strip().upper()}"):
+                    return town.removeprefix(f"{country}-").partition("-")[0], city or region
+        return None, city
+
     def find(self, country: str, region: str | None, city: str | None) -> Place:
         """Return the place of an address; a part that is missing or not understood leaves all its tables standing."""
         table = self._packs.jurisdictions.get(country)
@@ -76,11 +94,9 @@ class Places:
         )
         if table is None or table.parent is not None or table.overlay_for:
             return Place(country=None, region=None, codes=overlays, closed=None, assumed=(), cautious=True)
-        known = self.region(country, region)
+        known, city = self.locate(country, region, city)
         children = self._children.get(country, [])
-        cities = [town for code in children for town in self._children.get(code, [])]
-        if known is None and city and (named := [town for town in cities if town.endswith(f"-{city.strip().upper()}")]):
-            known = named[0].removeprefix(f"{country}-").partition("-")[0]
+        cities = self._cities(country)
         assumed: list[str] = []
         if known is not None:
             here = f"{country}-{known}"
@@ -120,6 +136,9 @@ class Places:
             code = child.removeprefix(f"{country}-")
             names |= {fold(name): code for name in (code, *self._packs.jurisdictions[child].aliases)}
         return names
+
+    def _cities(self, country: str) -> list[str]:
+        return [town for code in self._children.get(country, []) for town in self._children.get(code, [])]
 
     def _is_city(self, code: str, city: str) -> bool:
         names = (code.rpartition("-")[2], *self._packs.jurisdictions[code].aliases)

@@ -65,6 +65,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     first_notices: tuple[str, ...]
     #: Ids of notices due where a message is played to somebody whom no agent reached.
     message_notices: tuple[str, ...]
+    #: Ids of the rows on how long the record of such a contact is kept.
+    retention: tuple[str, ...]
     #: Of two rules that deny alike, the one of the lower number is named.
     rank: dict[str, int]
 
@@ -128,6 +130,7 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
         notices=tuple(notices),
         first_notices=tuple(first),
         message_notices=tuple(message),
+        retention=tuple(row.id for table in tables for row in _binding(table.retention, table, contact, place)),
         rank=rank,
     )
 

@@ -174,6 +174,8 @@ class Verdict(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults
     abandon_message: bool = False
     #: Ids of notices due on this contact.
     notices: tuple[str, ...] = ()
+    #: Ids of the rows that say how long the record of this contact is kept.
+    retention: tuple[str, ...] = ()
     #: Version of the rule packs that judged.
     rules: str = ""
     #: What was not known and taken at its strictest: `region`, `city`, `zone`.

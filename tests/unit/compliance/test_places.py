@@ -27,6 +27,8 @@ ALL_PROVINCES = ("AR", "AR-C", "AR-A", *EVERYWHERE)
         ("US", "NY", "Albany", ("US", "US-NY", *EVERYWHERE), ()),
         ("US", "NY", None, ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ("city",)),
         ("US", None, "NYC", ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ()),
+        ("US", "NYC", None, ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ()),
+        ("US", "nyc ", "NYC", ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ()),
         ("US", None, None, ALL_STATES, ("region",)),
         # A Manhattan lies in Kansas too.
         ("US", None, "Manhattan", ALL_STATES, ("region",)),
@@ -39,6 +41,8 @@ ALL_PROVINCES = ("AR", "AR-C", "AR-A", *EVERYWHERE)
         ("BR", "São Paulo", None, ("BR", "BR-SP", *EVERYWHERE), ()),
         ("BR", "PR", "Curitiba", ("BR", *EVERYWHERE), ()),
         ("AR", "CABA", None, ("AR", "AR-C", *EVERYWHERE), ()),
+        ("AR", None, "CABA", ("AR", "AR-C", *EVERYWHERE), ()),
+        ("AR", "", "ciudad autonoma de Buenos Aires", ("AR", "AR-C", *EVERYWHERE), ()),
         ("AR", None, None, ALL_PROVINCES, ("region",)),
         # Province or city? Both may be meant.
         ("AR", "Buenos Aires", None, ALL_PROVINCES, ("region",)),

@@ -1,0 +1,489 @@
+"""The case file: one contact to judge a line, as JSON, and a line of answer for each. docs/compliance.md has the form.
+
+Every case is its own world: names of persons, debts, creditors and numbers mean something within their line alone. What
+a case leaves open is taken at its strictest; what it writes wrongly is an error, never a guess.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Annotated, Any, Literal, cast, get_args
+
+import msgspec
+
+from compliance.gate import Gate
+from compliance.numbers import NumberFacts, Numbers
+from compliance.rows import (
+    ACTORS,
+    CHANNELS,
+    LEGAL_TRIGGERS,
+    PURPOSES,
+    Actor,
+    AddressType,
+    Channel,
+    LineType,
+    Purpose,
+)
+from compliance.zones import Zones, load_zone
+from domain.errors import BadInput
+from domain.instants import parse
+from domain.people import (
+    CapKey,
+    Consent,
+    ContactEvent,
+    Debt,
+    Dossier,
+    PastContact,
+    Phone,
+    Stop,
+    StopKind,
+    Verdict,
+)
+
+Direction = Literal["outbound", "inbound"]
+Name = str | int
+#: One name or several: a contact may be about more than one debt.
+Names = Name | tuple[Name, ...]
+
+#: Words of the law and of older files for stops on record.
+_FLAG_ALIASES = {
+    "vulnerable_stop": StopKind.vulnerable,
+    "cease": StopKind.cease_written,
+    "cease_communication_written": StopKind.cease_written,
+    "cease_oral": StopKind.do_not_call,  # a spoken cease stops the voice it was spoken to
+    "debtor_requests_no_more_calls": StopKind.do_not_call,
+    "represented_by_attorney": StopKind.attorney,
+    "disputed": StopKind.dispute,
+    "debt_disputed": StopKind.dispute,
+    "breathing_space_notice": StopKind.breathing_space,
+    "mental_health_crisis_moratorium": StopKind.breathing_space,
+}
+#: Stops on record by flag. Words that the law knows and no record carries yet bind where a row names them.
+FLAGS: dict[str, StopKind] = (
+    {str(kind): kind for kind in StopKind}
+    | {word: cast(StopKind, word) for word in sorted(LEGAL_TRIGGERS)}
+    | _FLAG_ALIASES
+)
+#: Stops that concern the number alone.
+_OF_THE_NUMBER = frozenset({StopKind.wrong_number, StopKind.not_in_service})
+#: Words of the law for consents on record.
+_CONSENT_ALIASES = {
+    "separate_instrument_signed_by_debtor": "hours",
+    "debtor_consent_or_known_inconvenience": "hours",
+}
+_WRITTEN = frozenset({"sms", "email", "im", "letter"})
+_FOREVER = 1 << 62
+_FIRST, _LAST = parse("1990-01-01T00:00:00Z"), parse("2100-01-01T00:00:00Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Country = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class CaseDebtor(_Part, frozen=True, kw_only=True):
+    """Whom the contact is for."""
+
+    country: Country
+    person: Name | None = None
+    #: Codes or names of the packs; a city's code may stand in either.
+    region: str | None = None
+    city: str | None = None
+    #: E.164.
+    phone: str | None = None
+    #: Zone or zones of the verified address.
+    address_timezone: str | tuple[str, ...] | None = None
+    #: Takes the place of what the number says.
+    line_type: LineType | None = None
+    address_type: AddressType | None = None
+
+
+class CaseContact(_Part, frozen=True, kw_only=True):
+    """One line of the history."""
+
+    at: str
+    #: Missing: the channel of the case.
+    channel: Channel | None = None
+    #: Missing: the rung that counts for most, a conversation or a delivered message.
+    event: ContactEvent | None = None
+    direction: Direction | None = None
+    phone: str | None = None
+    #: Missing: unspecified, counts on each.
+    debt: Names | None = None
+    creditor: Name | None = None
+    address_type: AddressType | None = None
+
+
+class CaseConsent(_Part, frozen=True, kw_only=True):
+    kind: str
+    channel: Channel | None = None
+    phone: str | None = None
+    #: Missing: it stands whenever the case is judged.
+    until: str | None = None
+
+
+class CaseFlag(_Part, frozen=True, kw_only=True):
+    kind: str
+    #: Missing: until it is lifted.
+    until: str | None = None
+
+
+class CaseLine(_Part, frozen=True, kw_only=True):
+    """A line of the file; only what has no value here must be there."""
+
+    id: Name
+    at: str
+    channel: Channel
+    debtor: CaseDebtor
+    actor: Actor | None = None
+    strict: bool | None = None
+    debt: Names | None = None
+    creditor: Name | None = None
+    purpose: Purpose | None = None
+    flags: tuple[str | CaseFlag, ...] | None = None
+    history: tuple[CaseContact, ...] | None = None
+    consents: tuple[str | CaseConsent, ...] | None = None
+    live_agent_guaranteed: bool | None = None
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A case in the engine's own terms: what `Gate.judge` is asked."""
+
+    dossier: Dossier
+    at_us: int
+    channel: str
+    phone: Phone | None
+    debts: tuple[int, ...]
+    actor: str
+    purpose: str
+    live_agent_guaranteed: bool
+    strict: bool
+
+
+_decoder = msgspec.json.Decoder(CaseLine)
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def judge(gate: Gate, numbers: Numbers, line: bytes | str) -> dict[str, Any]:
+    """Return the answer to one line of a case file, itself a line.
+
+    Parameters
+    ----------
+    gate : Gate
+        Of either reading; a case that wants the other is given to its twin.
+
+    Returns
+    -------
+    dict
+        `id`, `allowed`, `rule`, `reason`, `next_allowed_at`; or `id` and `error` where the line cannot be judged.
+    """
+    try:
+        case = read(line)
+        question = ask(case, numbers)
+        return {"id": case.id, **answer(gate.reading(question.strict), question)}
+    except BadInput as error:
+        return {"id": _id(line), "error": str(error)}
+
+
+def read(line: bytes | str) -> CaseLine:
+    """Return a line of the file as a record.
+
+    Raises
+    ------
+    BadInput
+        When it is no such line: says where in it, what was found and what to write.
+    """
+    try:
+        return _decoder.decode(line)
+    except msgspec.ValidationError as error:
+        raise BadInput(_complaint(str(error), _json(line))) from None
+    except _NOT_JSON as error:
+        raise _no_json(error) from None
+
+
+def ask(case: CaseLine, numbers: Numbers) -> Question:
+    """Return a case in the engine's terms.
+
+    Raises
+    ------
+    BadInput
+        When a word, number, zone or instant of it is not understood.
+    """
+    at_us = _instant(case.at, "at")
+    phone = _phone(case.debtor, numbers)
+    phones = _Ids(case.debtor.phone, phone is not None)
+    debts, creditors = _Ids(), _Ids(case.creditor)
+    named = _names(case.debt)
+    history = []
+    for index, past in enumerate(case.history or ()):
+        past_us = _instant(past.at, f"history[{index}].at")
+        if past.phone is not None:
+            _describe(numbers, past.phone, f"history[{index}].phone")
+        if past_us > at_us:
+            continue  # not known then
+        channel = past.channel or case.channel
+        history.append(
+            PastContact(
+                at_us=past_us,
+                event=past.event
+                or (ContactEvent.message_delivered if channel in _WRITTEN else ContactEvent.right_party_contact),
+                channel=channel,
+                inbound=past.direction == "inbound",
+                # A contact on a number that the case does not tell may be on any of them.
+                phone=phones.of(past.phone) if past.phone is not None and case.debtor.phone is not None else None,
+                # Likewise its creditor.
+                creditor=None if past.creditor is None or case.creditor is None else creditors.of(past.creditor),
+                debts=tuple(debts.of(name) for name in _names(past.debt)),
+                address_type=past.address_type,
+            )
+        )
+    history.sort(key=lambda one: one.at_us)
+    creditor = 1
+    about = tuple(debts.of(name) for name in named)
+    if not about:
+        # About no debt in particular: about each one that this creditor is known to have.
+        about = tuple({debt: 0 for one in history if one.creditor in (None, creditor) for debt in one.debts}) or (0,)
+    dossier = Dossier(
+        person=1,
+        keys=(CapKey("person:1", 0),),
+        country=case.debtor.country,
+        region=case.debtor.region or None,
+        city=case.debtor.city or None,
+        address_zones=_zones(case.debtor.address_timezone),
+        debts=tuple(Debt(debt=debt, creditor=creditor, balance_minor=1, currency="EUR") for debt in about),
+        phones=() if phone is None else (phone,),
+        stops=tuple(_stop(flag, index, phone) for index, flag in enumerate(case.flags or ())),
+        consents=tuple(_consent(given, index, phones, numbers) for index, given in enumerate(case.consents or ())),
+        history=tuple(history),
+    )
+    return Question(
+        dossier=dossier,
+        at_us=at_us,
+        channel=case.channel,
+        phone=phone,
+        debts=about,
+        actor=case.actor or "third_party",
+        purpose=case.purpose or "collection",
+        live_agent_guaranteed=bool(case.live_agent_guaranteed),
+        strict=case.strict is not False,
+    )
+
+
+def answer(gate: Gate, question: Question) -> dict[str, Any]:
+    """Return `allowed`, `rule`, `reason` and `next_allowed_at` of a case."""
+    asked: dict[str, Any] = {
+        name: getattr(question, name)
+        for name in ("at_us", "channel", "phone", "debts", "actor", "purpose", "live_agent_guaranteed")
+    }
+    verdict = gate.judge(question.dossier, **asked)
+    if verdict.allowed:
+        reason = _allowed(verdict)
+    else:
+        (said,) = gate.explain(question.dossier, **asked, only=verdict.rule)
+        reason = f"{verdict.rule}: {said.detail}; {_where(verdict)}"
+        if said.citation:
+            reason += f"; {said.citation} (confidence {said.confidence})"
+    next_us = verdict.next_allowed_at_us
+    return {
+        "allowed": verdict.allowed,
+        "rule": verdict.rule,
+        "reason": reason,
+        "next_allowed_at": None if next_us is None else local_iso(verdict.zones, next_us),
+    }
+
+
+def local_iso(zones: tuple[str, ...], at_us: int) -> str:
+    """Return an instant exactly, in the local time of the zone where it is latest."""
+    offset = timezone(timedelta(microseconds=_candidates(zones).latest_offset(at_us)))
+    return (_EPOCH + timedelta(microseconds=at_us)).astimezone(offset).isoformat()
+
+
+def _allowed(verdict: Verdict) -> str:
+    text = f"no rule denies; {_where(verdict)}"
+    if verdict.agent_always:
+        text += "; only against an agent reserved for it"
+    if verdict.notices:
+        text += f"; due: {', '.join(verdict.notices)}"
+    return text
+
+
+def _where(verdict: Verdict) -> str:
+    text = f"it is {verdict.local_time} for the debtor ({', '.join(verdict.zones)})"
+    if verdict.assumed:
+        text += f", whose {' and '.join(verdict.assumed)} is not known: all that may hold does"
+    return text
+
+
+# ---- parts of a case
+
+
+class _Ids:
+    """Numbers for names, in the order in which they come up; the case's own is 1."""
+
+    def __init__(self, first: Name | None = None, taken: bool = True) -> None:
+        self._known: dict[Name, int] = {} if first is None else {first: 1}
+        self._next = 2 if taken else 1
+
+    def of(self, name: Name) -> int:
+        if name not in self._known:
+            self._known[name] = self._next
+            self._next += 1
+        return self._known[name]
+
+
+def _names(names: Names | None) -> tuple[Name, ...]:
+    return () if names is None else names if isinstance(names, tuple) else (names,)
+
+
+def _instant(text: str, where: str) -> int:
+    try:
+        at_us = parse(text)
+    except (ValueError, OverflowError):
+        raise BadInput(
+            f"{where}: {text!r} is no instant with its offset; write ISO 8601, 2026-11-18T15:30:00+01:00"
+        ) from None
+    if not _FIRST <= at_us < _LAST:
+        raise BadInput(f"{where}: {text!r} lies outside 1990 to 2099; correct the year")
+    return at_us
+
+
+@lru_cache(maxsize=1 << 16)
+def _facts(numbers: Numbers, e164: str) -> NumberFacts:
+    return numbers.describe(e164)
+
+
+def _describe(numbers: Numbers, e164: str, where: str) -> NumberFacts:
+    try:
+        return _facts(numbers, e164)
+    except BadInput as error:
+        raise BadInput(f"{where}: {error}") from None
+
+
+def _phone(debtor: CaseDebtor, numbers: Numbers) -> Phone | None:
+    if debtor.phone is not None:
+        facts = _describe(numbers, debtor.phone, "debtor.phone")
+        country, line_type, geographic, zones = facts.country, facts.line_type, facts.geographic, facts.zones
+    elif debtor.line_type is not None or debtor.address_type is not None:
+        # No number, and yet something of it: it lies where the region does, or anywhere in the country.
+        country, line_type, geographic = debtor.country, "unknown", False
+        zones = numbers.address_zones(debtor.country, debtor.region, debtor.city, None)
+    else:
+        return None
+    if debtor.line_type is not None:
+        line_type = "fixed" if debtor.line_type == "landline" else debtor.line_type
+        if line_type == "toll_free":
+            geographic, zones = False, ()
+    return Phone(
+        phone=1,
+        country=country,
+        line_type=line_type,
+        geographic=geographic,
+        zones=zones,
+        address_type=debtor.address_type,
+    )
+
+
+def _zones(names: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    found = (names,) if isinstance(names, str) else names or ()
+    for name in found:
+        try:
+            load_zone(name)
+        except BadInput as error:
+            raise BadInput(f"debtor.address_timezone: {error}") from None
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _candidates(names: tuple[str, ...]) -> Zones:
+    return Zones(names)
+
+
+def _stop(flag: str | CaseFlag, index: int, phone: Phone | None) -> Stop:
+    word, until = (flag, None) if isinstance(flag, str) else (flag.kind, flag.until)
+    kind = FLAGS.get(word)
+    if kind is None:
+        raise BadInput(f"flags[{index}]: {word!r} is no stop known; write one of {', '.join(FLAGS)}")
+    return Stop(
+        kind=kind,
+        phone=phone.phone if phone is not None and kind in _OF_THE_NUMBER else None,
+        until_us=None if until is None else _instant(until, f"flags[{index}].until"),
+    )
+
+
+def _consent(given: str | CaseConsent, index: int, phones: _Ids, numbers: Numbers) -> Consent:
+    if isinstance(given, str):
+        given = CaseConsent(kind=given)
+    if not given.kind:
+        raise BadInput(f"consents[{index}]: is empty; name the consent, e.g. hours")
+    if given.phone is not None:
+        _describe(numbers, given.phone, f"consents[{index}].phone")
+    return Consent(
+        kind=_CONSENT_ALIASES.get(given.kind, given.kind),
+        channel=given.channel,
+        phone=None if given.phone is None else phones.of(given.phone),
+        # Said of the instant asked, whichever it is; so the law's own limit in time is taken as kept.
+        until_us=_FOREVER if given.until is None else _instant(given.until, f"consents[{index}].until"),
+    )
+
+
+# ---- complaints
+
+_PARTS: dict[str, type[msgspec.Struct]] = {
+    "debtor": CaseDebtor,
+    "history": CaseContact,
+    "consents": CaseConsent,
+    "flags": CaseFlag,
+}
+_WORDS: dict[str, tuple[str, ...]] = {
+    "channel": CHANNELS,
+    "actor": ACTORS,
+    "purpose": PURPOSES,
+    "direction": get_args(Direction),
+    "event": tuple(ContactEvent),
+    "line_type": get_args(LineType),
+    "address_type": get_args(AddressType),
+}
+
+
+def _json(line: bytes | str) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except _NOT_JSON as error:
+        raise _no_json(error) from None
+
+
+def _no_json(error: Exception) -> BadInput:
+    return BadInput(f"line is not JSON: {error}; write one object a line")
+
+
+def _complaint(error: str, found: Any) -> str:
+    """Return what is wrong with a line, where in it, what was found and what to write."""
+    said, _, path = error.partition(" - at `$")
+    path = path.removeprefix(".").rstrip("`")
+    said = f"{path or 'line'}: {said[0].lower()}{said[1:]}"
+    name = re.sub(r"\[\d+\]$", "", path).rpartition(".")[2]
+    if "field `" in said:
+        fields = _PARTS.get(name, CaseLine).__struct_fields__
+        return f"{said}; its fields are {', '.join(fields)}"
+    for key in re.findall(r"\w+", path):
+        found = found[int(key) if isinstance(found, list) else key]
+    hint = "write the ISO code in capitals, e.g. ES" if name == "country" else "correct it"
+    if name in _WORDS:
+        hint = f"write one of {', '.join(_WORDS[name])}"
+    return f"{said}, found {_short(found)}; {hint}"
+
+
+def _short(found: Any) -> str:
+    text = msgspec.json.encode(found).decode()
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _id(line: bytes | str) -> Any:
+    try:
+        found = _json(line)
+    except BadInput:
+        return None
+    given = found.get("id") if isinstance(found, dict) else None
+    return given if isinstance(given, str | int) and not isinstance(given, bool) else None
