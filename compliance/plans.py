@@ -93,7 +93,11 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
     message: list[str] = []
     for table in tables:
         for stop in _binding(table.stops, table, contact, place):
-            if contact.channel in stop.channels and contact.purpose not in stop.exceptions:
+            if (
+                contact.channel in stop.channels
+                and contact.purpose not in stop.exceptions
+                and _is_line(stop.line_types, contact.line_type)
+            ):
                 for word in stop.trigger:
                     stops.setdefault(word, []).append(stop)
                 if stop.needs_consent:

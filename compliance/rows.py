@@ -199,6 +199,8 @@ class Stop(Row, frozen=True, kw_only=True):
     exceptions: tuple[Purpose, ...] = ()
     #: The channels are closed unless one of these consents is on record.
     needs_consent: tuple[str, ...] = ()
+    #: Binds numbers that are, or may be, of these types; empty: all.
+    line_types: tuple[LineType, ...] = ()
     #: How soon the law wants it obeyed; the gate obeys at once.
     deadline: str | dict[str, int] = "on_receipt"
     #: How long it lasts where the record names no end; for whoever records it.

@@ -123,7 +123,14 @@ class PlainGate:
 
     # ---- stops and consents
 
+    def is_line(self, line_types: tuple[str, ...]) -> bool:
+        line = self.phone.line_type if self.phone else "unknown"
+        may_be = {"fixed_or_mobile": ("fixed", "landline", "mobile"), "fixed": ("fixed", "landline")}.get(line, (line,))
+        return not line_types or line in ("unknown", "other") or bool(set(may_be) & set(line_types))
+
     def stop_denies(self, row: Stop, at_us: int) -> bool:
+        if not self.is_line(row.line_types):
+            return False
         if row.needs_consent and not self.consents(row.needs_consent, at_us):
             return True
         return any(
@@ -152,9 +159,7 @@ class PlainGate:
     # ---- counting
 
     def cap_denies(self, row: Cap, at_us: int) -> bool:
-        line = self.phone.line_type if self.phone else "unknown"
-        may_be = {"fixed_or_mobile": ("fixed", "landline", "mobile"), "fixed": ("fixed", "landline")}.get(line, (line,))
-        if row.line_types and line not in ("unknown", "other") and not set(may_be) & set(row.line_types):
+        if not self.is_line(row.line_types):
             return False
         address = (self.phone.address_type if self.phone else None) or "personal"
         if row.address_types and address not in row.address_types:
