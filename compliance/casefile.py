@@ -72,6 +72,8 @@ _CONSENT_ALIASES = {
     "debtor_consent_or_known_inconvenience": "hours",
 }
 _WRITTEN = frozenset({"sms", "email", "im", "letter"})
+_IN_PERSON = frozenset({"call", "prerecorded", "visit"})
+_MESSAGES = frozenset({ContactEvent.message_sent, ContactEvent.message_delivered})
 _FOREVER = 1 << 62
 _FIRST, _LAST = parse("1990-01-01T00:00:00Z"), parse("2100-01-01T00:00:00Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -104,7 +106,7 @@ class CaseContact(_Part, frozen=True, kw_only=True):
     """One line of the history."""
 
     at: str
-    #: Missing: the channel of the case.
+    #: Missing: the channel of the case, or the one that the event speaks of where that is another.
     channel: Channel | None = None
     #: Missing: the rung that counts for most, a conversation or a delivered message.
     event: ContactEvent | None = None
@@ -223,7 +225,7 @@ def ask(case: CaseLine, numbers: Numbers) -> Question:
             _describe(numbers, past.phone, f"history[{index}].phone")
         if past_us > at_us:
             continue  # not known then
-        channel = past.channel or case.channel
+        channel = past.channel or _channel(past.event, case.channel)
         history.append(
             PastContact(
                 at_us=past_us,
@@ -335,6 +337,16 @@ class _Ids:
 
 def _names(names: Names | None) -> tuple[Name, ...]:
     return () if names is None else names if isinstance(names, tuple) else (names,)
+
+
+def _channel(event: ContactEvent | None, channel: str) -> str:
+    """Return the channel of a line of the history that names none."""
+    if event is None:
+        return channel
+    if event in _MESSAGES:
+        return channel if channel in _WRITTEN else "sms"
+    # Nobody rings, answers or converses in writing or with a mailbox.
+    return channel if channel in _IN_PERSON else "call"
 
 
 def _instant(text: str, where: str) -> int:

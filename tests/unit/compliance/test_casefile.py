@@ -100,6 +100,10 @@ def test_a_denial_says_rule_time_zones_citation_and_when_it_ends() -> None:
         # An item that leaves things open is a conversation through the channel of the case.
         ({"history": [{"at": "2026-11-17T12:00:00-05:00"}]}, "US.7after"),
         ({"history": past(range(17, 18), "right_party_contact", direction="inbound")}, "US.7after"),
+        # One that names an event is of the channel that the event speaks of.
+        ({"history": past(range(17, 18), "right_party_contact"), "channel": "voicemail"}, "US.7after"),
+        ({"history": past(range(12, 19)), "channel": "voicemail"}, "US.7in7"),
+        ({"history": past(range(12, 19), "message_sent")}, None),
         ({"history": past(range(12, 19), direction="inbound")}, None),
         ({"history": past(range(12, 19), channel="sms")}, None),
         # Actors and purposes.
