@@ -23,7 +23,7 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     allowed: bool
     rule: str | None
     #: An instant; None: not until something changes; missing: not asked.
-    next_allowed_at: str | None | msgspec.UnsetType = msgspec.UNSET
+    next_allowed_at: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Conformance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
