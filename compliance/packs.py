@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from compliance.hours import minute_of_day
-from compliance.rows import ACTORS, KINDS, TRIGGERS, Cap, Cooldown, Days, Jurisdiction, Row, Stop, Window
+from compliance.rows import ACTORS, ENFORCED, KINDS, TRIGGERS, Cap, Cooldown, Days, Jurisdiction, Row, Stop, Window
 from compliance.zones import load_zone
 from domain.errors import BadInput
 from domain.people import StopKind
@@ -330,6 +330,19 @@ def _day_problems(days: Days) -> Iterator[str]:
             before = end
 
 
+def _closes_nights(row: Window, place: Jurisdiction, actor: str) -> bool:
+    """Return whether a row binds every call of an actor, at any time and anywhere in the place."""
+    return (
+        actor in (row.actors or place.actors)
+        and "call" in row.channels
+        and row.status in ENFORCED
+        and row.purposes is None
+        and not row.regions
+        and row.effective_from is None
+        and row.effective_to is None
+    )
+
+
 def _tree_problems(directory: Path, jurisdictions: dict[str, Jurisdiction], timezones: Timezones) -> Iterator[str]:
     """Yield what only all files together show."""
     for code, place in jurisdictions.items():
@@ -339,9 +352,13 @@ def _tree_problems(directory: Path, jurisdictions: dict[str, Jurisdiction], time
         if place.parent is None and not place.overlay_for:
             if code not in timezones.country:
                 yield f"{where}: {TIMEZONES} has no zones for {code}; add them to [timezones.country]"
+            for row in (row for name in KINDS for row in getattr(place, name)):
+                for region in row.regions:
+                    if region not in place.regions:
+                        yield f"{where}: {row.id}: region {region!r} is not in the place's regions; correct it"
             # A country must close the night for everybody, or silence would be permission to call.
             for actor in ACTORS:
-                if not any("call" in row.channels and actor in (row.actors or place.actors) for row in place.windows):
+                if not any(_closes_nights(row, place, actor) for row in place.windows):
                     yield f"{where}: no window binds calls of {actor}; add one, as a house default if need be"
     stopped = {
         word

@@ -10,7 +10,7 @@ from compliance.rows import Holidays, Jurisdiction
 from compliance.zones import day_number
 
 #: What a verdict says it assumed.
-REGION, CITY = "region", "city"
+REGION, CITY, COLLECTOR = "region", "city", "collector"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -26,6 +26,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     closed: Closed | None
     #: What was not known, so that all that might hold does.
     assumed: tuple[str, ...]
+    #: An unknown region may be any of the country.
+    cautious: bool
+
+    def lies_in(self, regions: tuple[str, ...]) -> bool:
+        """Return whether the place lies in one of these regions, or may."""
+        return self.cautious if self.region is None else self.region in regions
 
 
 def fold(text: str) -> str:
@@ -45,8 +51,10 @@ class Places:
             if table.parent is not None:
                 self._children.setdefault(table.parent, []).append(code)
         self._overlays = [code for code, table in tables.items() if table.overlay_for]
-        # The house comes last: where a law stops a contact too, the law is named.
         self._overlays.sort(key=lambda code: ("*" in tables[code].overlay_for, code))
+        told = [tables[code].collector_domiciles for code in self._overlays]
+        #: Where the collector sits; None: nobody says.
+        self._seats = {code for codes in told for code in codes or ()} if any(c is not None for c in told) else None
         self._regions: dict[str, dict[str, str]] = {}
         for code, table in tables.items():
             if table.parent is None and not table.overlay_for:
@@ -68,6 +76,10 @@ class Places:
         known = self.region(country, region)
         if known is not None:
             return known, city
+        for code in self._children.get(country, []):
+            # A city that is a region.
+            if city and fold(city) in map(fold, self._packs.jurisdictions[code].aliases):
+                return code.removeprefix(f"{country}-"), city
         for name in filter(None, (city, region)):
             for town in self._cities(country):
                 if town.endswith(f"-{name.strip().upper()}"):
@@ -85,13 +97,17 @@ class Places:
         table = self._packs.jurisdictions.get(country)
         overlays = self.overlays(country)
         if table is None or table.parent is not None or table.overlay_for:
-            return Place(country=None, region=None, codes=overlays, closed=None, assumed=())
+            return Place(country=None, region=None, codes=overlays, closed=None, assumed=(), cautious=True)
         known, city = self.locate(country, region, city)
         children = self._children.get(country, [])
         cities = self._cities(country)
         assumed: list[str] = []
         if known is not None:
-            children = [code for code in children if code == f"{country}-{known}"]
+            here = f"{country}-{known}"
+            ours = [code for code in children if code != here and self._binds_us(code)]
+            if ours and self._seats is None:
+                assumed.append(COLLECTOR)
+            children = [code for code in children if code == here or code in ours]
             cities = [town for code in children for town in self._children.get(code, [])]
         elif children or (table.holidays and table.holidays.subdiv_from_address):
             assumed.append(REGION)
@@ -108,7 +124,14 @@ class Places:
             codes=(country, *children, *cities, *overlays),
             closed=self._closed(country, table.holidays, known, city),
             assumed=tuple(assumed),
+            cautious=self._packs.strict,
         )
+
+    def _binds_us(self, code: str) -> bool:
+        """Return whether a region's table binds by the collector's own domicile, or may."""
+        if self._packs.jurisdictions[code].applies_when == "debtor_domicile":
+            return False
+        return self._packs.strict if self._seats is None else code in self._seats
 
     def _region_names(self, country: str, table: Jurisdiction) -> dict[str, str]:
         names = {fold(code): code for code in table.regions}
@@ -135,11 +158,10 @@ class Places:
         extra = frozenset(
             day_number(day.date)
             for day in holidays.extra
-            if _may_be(day.region, region) and _may_be(day.city and fold(day.city), city and fold(city))
+            if self._may_be(day.region, region) and self._may_be(day.city and fold(day.city), city and fold(city))
         )
         return Closed(country=holidays.country, subdivisions=subdivisions, categories=holidays.categories, extra=extra)
 
-
-def _may_be(wanted: str | None, actual: str | None) -> bool:
-    """Return whether an address may lie where a day is kept: what is unknown may."""
-    return not wanted or not actual or wanted == actual
+    def _may_be(self, wanted: str | None, actual: str | None) -> bool:
+        """Return whether an address may lie where a day is kept: what is unknown may, in the strict reading."""
+        return not wanted or (wanted == actual if actual else self._packs.strict)

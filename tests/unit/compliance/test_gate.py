@@ -279,7 +279,8 @@ def test_every_stop_closes_its_channels_in_every_country(kind: StopKind) -> None
         if kind in number
         else ALL
     )
-    for dossier, phone in ((MD, MADRID), (CO, BOGOTA), (NJ, NEW_YORK)):
+    recorded = replace(NJ, consents=(Consent(kind="prior_express_consent"),))
+    for dossier, phone in ((MD, MADRID), (CO, BOGOTA), (recorded, NEW_YORK)):
         stopped = replace(dossier, stops=(Stop(kind=kind),))
         for actor in ("third_party", "first_party"):
             denied = {c for c in ALL if not judge(stopped, NOON, phone, channel=c, actor=actor).allowed}
@@ -428,6 +429,27 @@ def test_a_row_that_needs_a_consent(
     asked = us(*place, consents=tuple(Consent(kind=kind) for kind in consents))
     verdict = judge(asked, NOON, NEW_YORK, channel=channel, purpose=purpose)
     assert (verdict.rule, verdict.next_allowed_at_us) == (rule, None)
+
+
+@pytest.mark.parametrize("actor", ["third_party", "first_party"])
+@pytest.mark.parametrize(
+    ("line_type", "consents", "rule"),
+    [
+        ("mobile", (), "US.prerecorded_wireless"),
+        ("fixed_or_mobile", (), "US.prerecorded_wireless"),
+        ("unknown", (), "US.prerecorded_wireless"),
+        ("fixed", (), None),
+        ("mobile", (Consent(kind="prior_express_consent"),), None),
+        ("mobile", (Consent(kind="prior_express_consent", phone=2),), "US.prerecorded_wireless"),
+    ],
+)
+def test_a_recording_to_a_mobile_needs_consent(
+    actor: str, line_type: str, consents: tuple[Consent, ...], rule: str | None
+) -> None:
+    asked = replace(NJ, consents=consents)
+    phone = replace(NEW_YORK, line_type=line_type)
+    assert judge(asked, NOON, phone, channel="prerecorded", actor=actor).rule == rule
+    assert judge(asked, NOON, phone, actor=actor).allowed
 
 
 @pytest.mark.parametrize(

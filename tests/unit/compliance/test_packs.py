@@ -1,12 +1,13 @@
 """Packs: what ships is whole; what an operator may get wrong is refused with file, row and remedy."""
 
+import csv
 import shutil
 from pathlib import Path
 
 import pytest
 
 from compliance.packs import SHIPPED, load, read
-from compliance.rows import Cap
+from compliance.rows import KINDS, Cap
 from domain.errors import BadInput
 
 
@@ -25,11 +26,29 @@ def edit(rules: Path, name: str, old: str, new: str) -> None:
 def test_what_ships_is_whole() -> None:
     packs = load(SHIPPED)
     assert set(packs.jurisdictions) == {
-        *("EU", "ES", "CO", "HOUSE", "US", "US-MA", "US-WA", "US-DC", "US-NY", "US-NY-NYC", "US-FL"),
+        *("HOUSE", "PCI", "EU", "ES", "GB", "CO", "CL", "PE", "MX", "AR", "AR-C", "AR-A"),
+        *("US", "US-MA", "US-WA", "US-DC", "US-NY", "US-NY-NYC", "US-FL"),
+        *("BR", "BR-SP", "BR-RJ", "BR-ES", "BR-AL", "BR-AM"),
     }
     assert all(row.citation and row.source for row in packs.rows.values())
     assert all("Not legal advice" in file.head.notice and not file.head.counsel.signed for file in packs.files.values())
     assert all("NOT LEGAL ADVICE" in path.read_text() for path in SHIPPED.glob("*.toml"))
+
+
+def test_no_row_of_the_sources_is_lost() -> None:
+    packs = load(SHIPPED)
+    with (Path(__file__).parents[2] / "rules" / "rows.csv").open(newline="") as file:
+        wanted = {row["id"]: row for row in csv.DictReader(file)}
+    found = {
+        row.id: {"id": row.id, "table": code, "array": array}
+        | {key: getattr(row, key) for key in ("confidence", "status", "force", "citation", "source")}
+        for code, place in packs.jurisdictions.items()
+        for array in KINDS
+        for row in getattr(place, array)
+        if row.id in wanted
+    }
+    assert len(wanted) == 104
+    assert found == wanted
 
 
 def test_the_strict_reading_replaces_keys() -> None:
@@ -85,6 +104,7 @@ COLOMBIA = "[jurisdiction.CO]"
          "effective_from = 2027-01-01\neffective_to = 2026-01-01", r"3in7.*after"),
         ("us.toml", 'parent = "US-NY"', 'parent = "US-NJ"', r"US-NY-NYC.*parent 'US-NJ'"),
         ("us.toml", "duration = { calendar_days", "duration = { hours = 7, calendar_days", r"US\.7after.*either"),
+        ("gb.toml", 'regions = ["ENG", "WLS"] ', 'regions = ["ENG", "WAL"] ', r"GB\.breathing_space: region 'WAL'"),
         ("house.toml", 'trigger = ["deceased"]', 'trigger = ["bankrupt"]', r"stops deceased; add house rows"),
         ("timezones.toml", 'CO = ["America/Bogota"]', "", r"CO.*timezones\.toml has no zones for CO"),
         ("timezones.toml", 'CO = ["America/Bogota"]', "CO = []", r"timezones\.country\] CO names no zone"),
