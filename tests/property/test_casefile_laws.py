@@ -17,7 +17,16 @@ from domain.people import ContactEvent
 GATE, NUMBERS = Gate.load(SHIPPED), Numbers.load(SHIPPED)
 FIRST, LAST = datetime(2026, 8, 20, tzinfo=UTC), datetime(2027, 4, 10, tzinfo=UTC)
 
-PHONES = ["+34612345678", "+34928123456", "+573001234567", "+12125550123", "+18005550123", "+14232655555", "+447911123456", "+56961234567"]
+PHONES = [
+    "+34612345678",
+    "+34928123456",
+    "+573001234567",
+    "+12125550123",
+    "+18005550123",
+    "+14232655555",
+    "+447911123456",
+    "+56961234567",
+]
 PLACES: list[dict[str, Any]] = [
     {"country": "ES", "region": "MD", "address_timezone": "Europe/Madrid"},
     {"country": "ES", "region": "CN"},
