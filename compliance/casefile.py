@@ -45,12 +45,12 @@ Name = str | int
 #: One name or several: a contact may be about more than one debt.
 Names = Name | tuple[Name, ...]
 
-#: Words of the law and of older files for stops on record.
-_FLAG_ALIASES = {
+#: Other words for stops on record. Where a row names the word itself, that binds as well.
+_MEANT = {
     "vulnerable_stop": StopKind.vulnerable,
     "cease": StopKind.cease_written,
     "cease_communication_written": StopKind.cease_written,
-    "cease_oral": StopKind.do_not_call,  # a spoken cease stops the voice it was spoken to
+    "cease_oral": StopKind.do_not_call,  # what was said aloud stops the voice
     "debtor_requests_no_more_calls": StopKind.do_not_call,
     "represented_by_attorney": StopKind.attorney,
     "disputed": StopKind.dispute,
@@ -58,12 +58,18 @@ _FLAG_ALIASES = {
     "breathing_space_notice": StopKind.breathing_space,
     "mental_health_crisis_moratorium": StopKind.breathing_space,
 }
-#: Stops on record by flag. Words that the law knows and no record carries yet bind where a row names them.
-FLAGS: dict[str, StopKind] = (
-    {str(kind): kind for kind in StopKind}
-    | {word: cast(StopKind, word) for word in sorted(LEGAL_TRIGGERS)}
-    | _FLAG_ALIASES
-)
+
+
+def _stops_meant(word: str) -> tuple[StopKind, ...]:
+    # A word that the law knows and no record carries yet stands for itself: rows are found by the word alone.
+    itself = (cast(StopKind, word),) if word in LEGAL_TRIGGERS else ()
+    return (*itself, _MEANT[word]) if word in _MEANT else itself
+
+
+#: Stops on record by flag.
+FLAGS: dict[str, tuple[StopKind, ...]] = {str(kind): (kind,) for kind in StopKind} | {
+    word: _stops_meant(word) for word in sorted({*LEGAL_TRIGGERS, *_MEANT})
+}
 #: Stops that concern the number alone.
 _OF_THE_NUMBER = frozenset({StopKind.wrong_number, StopKind.not_in_service})
 #: Words of the law for consents on record.
@@ -256,7 +262,7 @@ def ask(case: CaseLine, numbers: Numbers) -> Question:
         address_zones=_zones(case.debtor.address_timezone),
         debts=tuple(Debt(debt=debt, creditor=creditor, balance_minor=1, currency="EUR") for debt in about),
         phones=() if phone is None else (phone,),
-        stops=tuple(_stop(flag, index, phone) for index, flag in enumerate(case.flags or ())),
+        stops=tuple(stop for index, flag in enumerate(case.flags or ()) for stop in _stops(flag, index, phone)),
         consents=tuple(_consent(given, index, phones, numbers) for index, given in enumerate(case.consents or ())),
         history=tuple(history),
     )
@@ -412,16 +418,19 @@ def _candidates(names: tuple[str, ...]) -> Zones:
     return Zones(names)
 
 
-def _stop(flag: str | CaseFlag, index: int, phone: Phone | None) -> Stop:
+def _stops(flag: str | CaseFlag, index: int, phone: Phone | None) -> list[Stop]:
     word, until = (flag, None) if isinstance(flag, str) else (flag.kind, flag.until)
-    kind = FLAGS.get(word)
-    if kind is None:
+    if word not in FLAGS:
         raise BadInput(f"flags[{index}]: {word!r} is no stop known; write one of {', '.join(FLAGS)}")
-    return Stop(
-        kind=kind,
-        phone=phone.phone if phone is not None and kind in _OF_THE_NUMBER else None,
-        until_us=None if until is None else _instant(until, f"flags[{index}].until"),
-    )
+    until_us = None if until is None else _instant(until, f"flags[{index}].until")
+    return [
+        Stop(
+            kind=kind,
+            phone=phone.phone if phone is not None and kind in _OF_THE_NUMBER else None,
+            until_us=until_us,
+        )
+        for kind in FLAGS[word]
+    ]
 
 
 def _consent(given: str | CaseConsent, index: int, phones: _Ids, numbers: Numbers) -> Consent:

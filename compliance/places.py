@@ -86,12 +86,16 @@ class Places:
                     return town.removeprefix(f"{country}-").partition("-")[0], city or region
         return None, city
 
+    def overlays(self, country: str) -> tuple[str, ...]:
+        """Return the codes of the tables that lie over a country, the house's last."""
+        return tuple(
+            code for code in self._overlays if {"*", country} & set(self._packs.jurisdictions[code].overlay_for)
+        )
+
     def find(self, country: str, region: str | None, city: str | None) -> Place:
         """Return the place of an address; a part that is missing or not understood leaves all its tables standing."""
         table = self._packs.jurisdictions.get(country)
-        overlays = tuple(
-            code for code in self._overlays if {"*", country} & set(self._packs.jurisdictions[code].overlay_for)
-        )
+        overlays = self.overlays(country)
         if table is None or table.parent is not None or table.overlay_for:
             return Place(country=None, region=None, codes=overlays, closed=None, assumed=(), cautious=True)
         known, city = self.locate(country, region, city)

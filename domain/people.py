@@ -43,7 +43,10 @@ class StopKind(Word):
     bankrupt = "bankrupt"
     deceased = "deceased"
     breathing_space = "breathing_space"
+    #: The consent to one written channel was taken back.
     revoked_sms = "revoked_sms"
+    revoked_email = "revoked_email"
+    revoked_im = "revoked_im"
     wrong_number = "wrong_number"
     not_in_service = "not_in_service"
 

@@ -17,7 +17,16 @@ from domain.people import ContactEvent
 GATE, NUMBERS = Gate.load(SHIPPED), Numbers.load(SHIPPED)
 FIRST, LAST = datetime(2026, 8, 20, tzinfo=UTC), datetime(2027, 4, 10, tzinfo=UTC)
 
-PHONES = ["+34612345678", "+34928123456", "+573001234567", "+12125550123", "+18005550123", "+14232655555"]
+PHONES = [
+    "+34612345678",
+    "+34928123456",
+    "+573001234567",
+    "+12125550123",
+    "+18005550123",
+    "+14232655555",
+    "+447911123456",
+    "+56961234567",
+]
 PLACES: list[dict[str, Any]] = [
     {"country": "ES", "region": "MD", "address_timezone": "Europe/Madrid"},
     {"country": "ES", "region": "CN"},
@@ -27,6 +36,13 @@ PLACES: list[dict[str, Any]] = [
     {"country": "US", "region": "NYC"},
     {"country": "US", "city": "NYC"},
     {"country": "US"},
+    {"country": "GB", "address_timezone": "Europe/London"},
+    {"country": "CL"},
+    {"country": "CL", "address_timezone": "America/Punta_Arenas"},
+    {"country": "MX", "address_timezone": "America/Mexico_City"},
+    {"country": "AR", "city": "CABA"},
+    {"country": "BR", "region": "SP"},
+    {"country": "BR"},
     {"country": "FR", "address_timezone": "Europe/Paris"},
 ]
 moments = st.integers(0, int((LAST - FIRST).total_seconds())).map(lambda second: FIRST + timedelta(seconds=second))

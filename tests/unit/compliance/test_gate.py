@@ -267,13 +267,14 @@ ALL = VOICE | {"sms", "email", "im", "letter", "visit"}
 
 @pytest.mark.parametrize("kind", list(StopKind))
 def test_every_stop_closes_its_channels_in_every_country(kind: StopKind) -> None:
-    voice_only, sms_only = {StopKind.do_not_call}, {StopKind.revoked_sms}
+    voice_only = {StopKind.do_not_call}
+    written = {StopKind.revoked_sms: "sms", StopKind.revoked_email: "email", StopKind.revoked_im: "im"}
     number = {StopKind.wrong_number, StopKind.not_in_service}
     closed = (
         VOICE
         if kind in voice_only
-        else {"sms"}
-        if kind in sms_only
+        else {written[kind]}
+        if kind in written
         else VOICE | {"sms", "im"}
         if kind in number
         else ALL

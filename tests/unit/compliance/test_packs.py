@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compliance.packs import SHIPPED, load
+from compliance.packs import SHIPPED, load, read
 from compliance.rows import KINDS, Cap
 from domain.errors import BadInput
 
@@ -31,7 +31,7 @@ def test_what_ships_is_whole() -> None:
         *("BR", "BR-SP", "BR-RJ", "BR-ES", "BR-AL", "BR-AM"),
     }
     assert all(row.citation and row.source for row in packs.rows.values())
-    assert all("Not legal advice" in head.notice and not head.counsel.signed for head in packs.heads.values())
+    assert all("Not legal advice" in file.head.notice and not file.head.counsel.signed for file in packs.files.values())
     assert all("NOT LEGAL ADVICE" in path.read_text() for path in SHIPPED.glob("*.toml"))
 
 
@@ -129,3 +129,37 @@ def test_a_file_without_a_head_is_refused(rules: Path) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no rule packs found"):
         load(tmp_path)
+
+
+def test_everything_wrong_is_named_at_once(rules: Path) -> None:
+    edit(rules, "co.toml", 'override = "hours"', 'overide = "hours"\nclok = 1')
+    edit(rules, "co.toml", CITED, "")
+    edit(rules, "co.toml", "limit = 1\n", "limit = 0\n")
+    edit(rules, "es.toml", 'counts = "attempts"', 'counts = "chats"\nlimits = 3')
+    edit(rules, "house.toml", "schema_version = 1", "schema_version = 2")
+    edit(rules, "timezones.toml", 'US-TN = ["America/New_York"', 'US-TN = ["America/Knoxville"')
+    problems: list[str] = []
+    assert read(rules, problems) is None
+    for name, said in (
+        ("co.toml", "(CO.hours): unknown field `overide`"),
+        ("co.toml", "(CO.hours): unknown field `clok`"),
+        ("co.toml", "(CO.hours): missing field `citation`"),
+        ("co.toml", "(CO.1day): limit must be 1 or more"),
+        ("es.toml", "counts: Invalid enum value 'chats'"),
+        ("es.toml", "unknown field `limits`"),
+        ("house.toml", "schema_version 2 is not 1"),
+        ("timezones.toml", "US-TN: time zone 'America/Knoxville'"),
+    ):
+        assert len([one for one in problems if name in one and said in one]) == 1
+    assert len(problems) == 8
+    with pytest.raises(BadInput, match=r"overide.*and 7 more: `cadencia rules check`"):
+        load(rules)
+
+
+def test_each_file_has_its_own_version(rules: Path) -> None:
+    before = load(rules).files
+    edit(rules, "co.toml", "[pack]", "# read by counsel\n[pack]")
+    after = load(rules).files
+    assert [name for name in before if before[name].version != after[name].version] == ["co.toml"]
+    assert after["co.toml"].codes == ("CO",)
+    assert "US-NY-NYC" in after["us.toml"].codes
