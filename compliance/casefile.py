@@ -1,4 +1,4 @@
-"""The case file: one contact to judge a line, as JSON, and a line of answer for each. docs/compliance.md has the form.
+"""The case file: one contact to judge a line, as JSON, and a line of answer for each. docs/cases.md has the form.
 
 Every case is its own world: names of persons, debts, creditors and numbers mean something within their line alone. What
 a case leaves open is taken at its strictest; what it writes wrongly is an error, never a guess.
