@@ -165,24 +165,31 @@ def diff(
     cases: Annotated[
         str | None, typer.Option("--cases", help="Judge this case file by both, and show which verdicts change.")
     ] = None,
+    on_list: Annotated[
+        bool, typer.Option("--list", help="What changes for the lists of the working folder's campaigns, by hour.")
+    ] = False,
+    at: Annotated[
+        str | None, typer.Option("--at", help="With --list: as of this instant, 2026-11-18T16:05:00Z; else now.")
+    ] = None,
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """What differs between two versions of the packs, key by key; with --cases, which verdicts change."""
+    """What differs between two versions of the packs, key by key, and what that changes for cases or for the lists."""
     from compliance.gate import Gate
     from compliance.review import compare
 
     new = _directory(after, folder)
     old = before if before is not None else _accepted(new)
     gates = (Gate.load(old), Gate.load(new))  # both must be whole
-    changes = compare(old, new)
     found: dict[str, Any] = {
         "before": {"folder": str(old), "version": gates[0].version},
         "after": {"folder": str(new), "version": gates[1].version},
-        "changes": changes,
+        "changes": compare(old, new),
     }
     if cases is not None:
         found["cases"] = _compared(cases, gates)
+    if on_list:
+        found["lists"] = _lists(folder, gates, at)
 
     def shown() -> "RenderableType":
         from console.rules_view import diff_text
@@ -298,3 +305,22 @@ def _compared(cases: str, gates: "tuple[Gate, Gate]") -> dict[str, Any]:
         "newly_denied": sum(one["after"]["allowed"] < one["before"]["allowed"] for one in changed),
         "errors": errors,
     }
+
+
+def _lists(folder: Path, gates: "tuple[Gate, Gate]", at: str | None) -> dict[str, Any]:
+    """Return what the second gate's rules would change for the lists of a working folder."""
+    from console import settings, stock
+    from console.running import instant
+    from console.why import folded, present_us
+    from ledger.store import open_ledger
+
+    loaded = settings.load(folder)
+    ledger = open_ledger(loaded.ledger_url)
+    try:
+        at_us = instant(at) if at is not None else None
+        state = folded(ledger, loaded.floor.stream, gates[1], at_us)
+        now_us = at_us if at_us is not None else present_us(state)
+        changes = stock.compare(ledger, loaded, gates, state, now_us)
+        return {"at_us": now_us, "zone": loaded.floor.zone, "campaigns": changes}
+    finally:
+        ledger.close()

@@ -1,7 +1,7 @@
 """The answers of `rules` for people."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -12,6 +12,10 @@ from rich.text import Text
 from compliance.packs import Packs
 from compliance.review import Changed, PackState, Standing, Warned
 from compliance.rows import Days
+from domain.instants import to_datetime
+
+if TYPE_CHECKING:
+    from console.stock import StockChange
 
 _COLOURS = {"in_force": "green", "house": "cyan", "unconfirmed": "yellow"}
 #: Verdicts shown; JSON has them all.
@@ -92,7 +96,26 @@ def diff_text(found: dict[str, Any]) -> RenderableType:
         lines.append(Text("Nothing differs."))
     if "cases" in found:
         lines += _verdicts(found["cases"])
-    return Group(*lines)
+    parts: list[RenderableType] = [
+        *lines,
+    ]
+    if "lists" in found:
+        parts += [_list(one, found["lists"]["zone"]) for one in found["lists"]["campaigns"]]
+    return Group(*parts)
+
+
+def _list(one: "StockChange", zone: str) -> RenderableType:
+    title = f"{one.campaign}, {one.leads:,} leads: {one.losing:,} lose an hour, {one.gaining:,} gain one"
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    for column in ("hour", "before", "after"):
+        table.add_column(column, justify="right")
+    for start_us, before, after in zip(one.hours_us, one.before, one.after, strict=True):
+        colour = "red" if after < before else "green" if after > before else "dim"
+        table.add_row(f"{to_datetime(start_us, zone):%a %H:%M}", f"{before:,}", f"[{colour}]{after:,}[/]")
+    if not one.losing:
+        return table
+    rules = ", ".join(f"{rule} {n:,}" for rule, n in sorted(one.rules.items(), key=lambda pair: -pair[1]))
+    return Group(table, Text(f"taken by {rules}; persons {', '.join(map(str, one.persons))} …", style="dim"))
 
 
 def _change(change: Changed) -> list[Text]:

@@ -194,3 +194,33 @@ def test_a_folder_is_compared_with_what_it_accepted_last(rules: Path, tmp_path: 
     found = json.loads(cadencia("rules", "diff", "--folder", str(folder), "--json").stdout)
     assert found["before"]["folder"] == str(folder / "rules" / "accepted")
     assert [change["entry"] for change in found["changes"]] == ["ES.hours"]
+
+
+HEADER = "creditor,account,name,phone1,country,region,postal_code,balance,currency\n"
+ROWS = (
+    "Banco,ONE,Ana,912345671,ES,MD,28001,100.00,EUR\n"
+    "Banco,TWO,Eva,912345672,ES,MD,28001,100.00,EUR\n"
+    "Banco,ABROAD,Luz,3001234567,CO,CUN,110111,300000,COP\n"
+)
+
+
+def test_a_change_is_shown_on_the_lists_of_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "floor"
+    assert cadencia("init", str(folder)).exit_code == 0
+    (folder / "portfolio.csv").write_text(HEADER + ROWS, encoding="utf-8")
+    known = ("--at", "2026-11-17T08:00:00Z", "--folder", str(folder))
+    done = cadencia("import", str(folder / "portfolio.csv"), *known)
+    assert done.exit_code == 0, done.exception
+    text = (folder / "rules" / "es.toml").read_text()
+    (folder / "rules" / "es.toml").write_text(text.replace('"21:00"', '"15:00"'))
+    asked = ("rules", "diff", "--list", "--at", "2026-11-18T08:30:00Z", "--folder", str(folder))
+    done = cadencia(*asked, "--json")
+    assert done.exit_code == 0, done.exception
+    (one,) = json.loads(done.stdout)["lists"]["campaigns"]
+    # The floor works from nine to nine in Madrid: from three on nobody of Spain is left, in Colombia all is as before.
+    assert (one["leads"], one["losing"], one["gaining"]) == (3, 2, 0)
+    assert one["rules"] == {"ES.hours": 2}
+    assert len(one["persons"]) == 2
+    lost = [before - after for before, after in zip(one["before"], one["after"], strict=True)]
+    assert lost == [0] * 6 + [2] * 6
+    assert "ES.hours 2" in " ".join(cadencia(*asked).stdout.split())
