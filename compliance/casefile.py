@@ -80,6 +80,8 @@ _CONSENT_ALIASES = {
 _WRITTEN = frozenset({"sms", "email", "im", "letter"})
 _IN_PERSON = frozenset({"call", "prerecorded", "visit"})
 _MESSAGES = frozenset({ContactEvent.message_sent, ContactEvent.message_delivered})
+_BETWEEN_DIGITS = re.compile("[ .()/\\xa0\\u2010\\u2011-]")
+_E164 = re.compile("[+][1-9][0-9]{4,14}")
 _FOREVER = 1 << 62
 _FIRST, _LAST = parse("1990-01-01T00:00:00Z"), parse("2100-01-01T00:00:00Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -220,15 +222,16 @@ def ask(case: CaseLine, numbers: Numbers) -> Question:
         When a word, number, zone or instant of it is not understood.
     """
     at_us = _instant(case.at, "at")
-    phone = _phone(case.debtor, numbers)
-    phones = _Ids(case.debtor.phone, phone is not None)
-    debts, creditors = _Ids(), _Ids(case.creditor)
+    number = None if case.debtor.phone is None else _e164(case.debtor.phone, "debtor.phone")
+    phone = _phone(case.debtor, number, numbers)
+    phones = _Ids(number, phone is not None)
+    creditor = case.creditor or None
+    debts, creditors = _Ids(), _Ids(creditor)
     named = _names(case.debt)
     history = []
     for index, past in enumerate(case.history or ()):
         past_us = _instant(past.at, f"history[{index}].at")
-        if past.phone is not None:
-            _describe(numbers, past.phone, f"history[{index}].phone")
+        past_number = None if past.phone is None else _e164(past.phone, f"history[{index}].phone")
         if past_us > at_us:
             continue  # not known then
         channel = past.channel or _channel(past.event, case.channel)
@@ -239,20 +242,18 @@ def ask(case: CaseLine, numbers: Numbers) -> Question:
                 or (ContactEvent.message_delivered if channel in _WRITTEN else ContactEvent.right_party_contact),
                 channel=channel,
                 inbound=past.direction == "inbound",
-                # A contact on a number that the case does not tell may be on any of them.
-                phone=phones.of(past.phone) if past.phone is not None and case.debtor.phone is not None else None,
-                # Likewise its creditor.
-                creditor=None if past.creditor is None or case.creditor is None else creditors.of(past.creditor),
+                # A contact on a number that the case does not tell may be on any of them; likewise its creditor.
+                phone=phones.of(past_number) if past_number is not None and number is not None else None,
+                creditor=creditors.of(past.creditor) if past.creditor and creditor is not None else None,
                 debts=tuple(debts.of(name) for name in _names(past.debt)),
                 address_type=past.address_type,
             )
         )
     history.sort(key=lambda one: one.at_us)
-    creditor = 1
     about = tuple(debts.of(name) for name in named)
     if not about:
         # About no debt in particular: about each one that this creditor is known to have.
-        about = tuple({debt: 0 for one in history if one.creditor in (None, creditor) for debt in one.debts}) or (0,)
+        about = tuple({debt: 0 for one in history if one.creditor in (None, 1) for debt in one.debts}) or (0,)
     dossier = Dossier(
         person=1,
         keys=(CapKey("person:1", 0),),
@@ -260,10 +261,10 @@ def ask(case: CaseLine, numbers: Numbers) -> Question:
         region=case.debtor.region or None,
         city=case.debtor.city or None,
         address_zones=_zones(case.debtor.address_timezone),
-        debts=tuple(Debt(debt=debt, creditor=creditor, balance_minor=1, currency="EUR") for debt in about),
+        debts=tuple(Debt(debt=debt, creditor=1, balance_minor=1, currency="EUR") for debt in about),
         phones=() if phone is None else (phone,),
         stops=tuple(stop for index, flag in enumerate(case.flags or ()) for stop in _stops(flag, index, phone)),
-        consents=tuple(_consent(given, index, phones, numbers) for index, given in enumerate(case.consents or ())),
+        consents=tuple(_consent(given, index, phones) for index, given in enumerate(case.consents or ())),
         history=tuple(history),
     )
     return Question(
@@ -342,7 +343,10 @@ class _Ids:
 
 
 def _names(names: Names | None) -> tuple[Name, ...]:
-    return () if names is None else names if isinstance(names, tuple) else (names,)
+    """Return the names given; an empty one names nothing."""
+    if names is None or names == "":
+        return ()
+    return tuple(name for name in names if name != "") if isinstance(names, tuple) else (names,)
 
 
 def _channel(event: ContactEvent | None, channel: str) -> str:
@@ -367,21 +371,25 @@ def _instant(text: str, where: str) -> int:
     return at_us
 
 
+def _e164(text: str, where: str) -> str:
+    """Return a number without what people set between its digits."""
+    number = _BETWEEN_DIGITS.sub("", text)
+    if not _E164.fullmatch(number):
+        raise BadInput(f"{where}: number {text!r} is not E.164; write + country code number")
+    return number
+
+
 @lru_cache(maxsize=1 << 16)
 def _facts(numbers: Numbers, e164: str) -> NumberFacts:
     return numbers.describe(e164)
 
 
-def _describe(numbers: Numbers, e164: str, where: str) -> NumberFacts:
-    try:
-        return _facts(numbers, e164)
-    except BadInput as error:
-        raise BadInput(f"{where}: {error}") from None
-
-
-def _phone(debtor: CaseDebtor, numbers: Numbers) -> Phone | None:
-    if debtor.phone is not None:
-        facts = _describe(numbers, debtor.phone, "debtor.phone")
+def _phone(debtor: CaseDebtor, number: str | None, numbers: Numbers) -> Phone | None:
+    if number is not None:
+        try:
+            facts = _facts(numbers, number)
+        except BadInput as error:
+            raise BadInput(f"debtor.phone: {error}") from None
         country, line_type, geographic, zones = facts.country, facts.line_type, facts.geographic, facts.zones
     elif debtor.line_type is not None or debtor.address_type is not None:
         # No number, and yet something of it: it lies where the region does, or anywhere in the country.
@@ -433,17 +441,16 @@ def _stops(flag: str | CaseFlag, index: int, phone: Phone | None) -> list[Stop]:
     ]
 
 
-def _consent(given: str | CaseConsent, index: int, phones: _Ids, numbers: Numbers) -> Consent:
+def _consent(given: str | CaseConsent, index: int, phones: _Ids) -> Consent:
     if isinstance(given, str):
         given = CaseConsent(kind=given)
     if not given.kind:
         raise BadInput(f"consents[{index}]: is empty; name the consent, e.g. hours")
-    if given.phone is not None:
-        _describe(numbers, given.phone, f"consents[{index}].phone")
+    number = None if given.phone is None else _e164(given.phone, f"consents[{index}].phone")
     return Consent(
         kind=_CONSENT_ALIASES.get(given.kind, given.kind),
         channel=given.channel,
-        phone=None if given.phone is None else phones.of(given.phone),
+        phone=None if number is None else phones.of(number),
         # Said of the instant asked, whichever it is; so the law's own limit in time is taken as kept.
         until_us=_FOREVER if given.until is None else _instant(given.until, f"consents[{index}].until"),
     )

@@ -90,6 +90,10 @@ def test_a_denial_says_rule_time_zones_citation_and_when_it_ends() -> None:
         ({"debt": "A", "history": past(range(12, 19))}, "US.7in7"),
         ({"history": past(range(12, 19), debt="A")}, "US.7in7"),
         ({"history": past(range(11, 15), debt="A") + past(range(15, 18), debt="B")}, None),
+        # An empty name names nothing.
+        ({"debt": "", "history": past(range(12, 19), debt="A")}, "US.7in7"),
+        ({"debt": "A", "creditor": "", "history": past(range(12, 19), creditor="Y")}, "US.7in7"),
+        ({"debt": "A", "creditor": "X", "history": past(range(12, 19), debt=[], creditor="")}, "US.7in7"),
         # Unspecified debts of another creditor are not this one's; an unknown creditor may be.
         ({"debt": "A", "creditor": "X", "history": past(range(12, 19), creditor="Y")}, None),
         ({"debt": "A", "creditor": "X", "history": past(range(12, 19))}, "US.7in7"),
@@ -167,6 +171,9 @@ def test_every_stop_on_record_is_a_flag_that_stops_some_channel(flag: str) -> No
         ({"phone": "+13105550123"}, ["America/Los_Angeles", "America/New_York"]),
         ({"phone": "+18005550123"}, ["America/New_York"]),
         ({"line_type": "toll_free"}, ["America/New_York"]),
+        # However a number is written, it is the same one.
+        ({"country": "ES", "region": "CN", "phone": "+34 612-345 678", "address_timezone": "Atlantic/Canary"},
+         ["Atlantic/Canary"]),
         ({"region": "CA", "address_timezone": None}, ["America/Los_Angeles", "America/New_York"]),
         ({"region": "CA", "address_timezone": None, "phone": None}, ["America/Los_Angeles"]),
         ({"region": "CA", "address_timezone": None, "phone": None, "line_type": None}, ["America/Los_Angeles"]),
@@ -225,6 +232,9 @@ def test_kinds_of_address(address_type: str, history_type: str | None, rule: str
         ({"debtor": {"country": None}}, "debtor: object missing required field `country`"),
         ({"debtor": {"country": "es"}}, "debtor.country: expected `str` matching regex '^[A-Z]{2}$', found \"es\""),
         ({"debtor": {"phone": "600"}}, "debtor.phone: number '600' is not E.164"),
+        ({"debtor": {"phone": "+34612345678;ext=5"}}, "debtor.phone: number '+34612345678;ext=5' is not E.164"),
+        ({"debtor": {"phone": "+9991234567"}}, "debtor.phone: number '+9991234567' is not E.164"),
+        ({"consents": [{"kind": "hours", "phone": "12"}]}, "consents[0].phone: number '12' is not E.164"),
         ({"debtor": {"address_timezone": "Spain/Madrid"}}, "debtor.address_timezone: time zone 'Spain/Madrid' is not"),
         ({"debtor": {"line_type": "cell"}}, "debtor.line_type: invalid enum value 'cell'"),
         ({"history": [{"event": "busy"}]}, "history[0]: object missing required field `at`; its fields are at,"),
