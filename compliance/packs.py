@@ -352,6 +352,10 @@ def _tree_problems(directory: Path, jurisdictions: dict[str, Jurisdiction], time
         if place.parent is None and not place.overlay_for:
             if code not in timezones.country:
                 yield f"{where}: {TIMEZONES} has no zones for {code}; add them to [timezones.country]"
+            days = place.holidays
+            kept_in = [] if days is None else [one.region for one in days.extra] + [own.region for own in days.cities]
+            for region in (region for region in kept_in if region is not None and region not in place.regions):
+                yield f"{where}: holidays name region {region!r}, which is not in the place's regions; correct it"
             for row in (row for name in KINDS for row in getattr(place, name)):
                 for region in row.regions:
                     if region not in place.regions:

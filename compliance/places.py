@@ -6,7 +6,7 @@ import msgspec
 
 from compliance.hours import Closed
 from compliance.packs import Packs
-from compliance.rows import Holidays, Jurisdiction
+from compliance.rows import CityCalendar, ExtraDay, Holidays, Jurisdiction
 from compliance.zones import day_number
 
 #: What a verdict says it assumed.
@@ -155,12 +155,13 @@ class Places:
         if holidays.subdiv_from_address:
             everywhere = self._packs.jurisdictions[country].regions if self._packs.strict else ()
             subdivisions = (region,) if region is not None else everywhere
-        extra = frozenset(
-            day_number(day.date)
-            for day in holidays.extra
-            if self._may_be(day.region, region) and self._may_be(day.city and fold(day.city), city and fold(city))
-        )
+        subdivisions += tuple(own.subdivision for own in holidays.cities if self._kept_at(own, region, city))
+        extra = frozenset(day_number(day.date) for day in holidays.extra if self._kept_at(day, region, city))
         return Closed(country=holidays.country, subdivisions=subdivisions, categories=holidays.categories, extra=extra)
+
+    def _kept_at(self, local: ExtraDay | CityCalendar, region: str | None, city: str | None) -> bool:
+        """Return whether an address lies where a day or calendar is kept, or may."""
+        return self._may_be(local.region, region) and self._may_be(local.city and fold(local.city), city and fold(city))
 
     def _may_be(self, wanted: str | None, actual: str | None) -> bool:
         """Return whether an address may lie where a day is kept: what is unknown may, in the strict reading."""

@@ -326,6 +326,15 @@ class ExtraDay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     city: str | None = None
 
 
+class CityCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A city whose own days the library knows."""
+
+    region: str
+    city: str
+    #: The library's name of the city's calendar.
+    subdivision: str
+
+
 class Holidays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Public holidays and what they do to the hours."""
 
@@ -336,6 +345,7 @@ class Holidays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: The region of the address is the library's subdivision.
     subdiv_from_address: bool = False
     categories: tuple[str, ...] = ("public",)
+    cities: tuple[CityCalendar, ...] = ()
     extra: tuple[ExtraDay, ...] = ()
 
 

@@ -115,6 +115,11 @@ class PlainGate:
             for extra in country.holidays.extra
         ):
             return True
+        kept_in += [
+            own.subdivision
+            for own in country.holidays.cities
+            if self.may_be(own.region, self.place.region) and self.may_be(own.city, self.dossier.city)
+        ]
         of, categories = country.holidays.country, country.holidays.categories
         return any(day in calendar(of, region, categories, day.year) for region in kept_in)
 

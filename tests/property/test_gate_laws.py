@@ -39,6 +39,7 @@ FIRST, LAST = parse("2026-08-20T00:00:00Z"), parse("2027-04-10T00:00:00Z")
 ADDRESSES: list[tuple[str, str | None, str | None, tuple[str, ...]]] = [
     ("ES", "MD", "Madrid", ("Europe/Madrid",)),
     ("ES", "CN", None, ("Atlantic/Canary",)),
+    ("ES", "CT", "Barcelona", ("Europe/Madrid",)),
     ("ES", None, None, ()),
     ("CO", None, None, ("America/Bogota",)),
     ("CO", "ANT", None, ()),

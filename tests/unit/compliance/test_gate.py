@@ -457,6 +457,8 @@ def test_a_recording_to_a_mobile_needs_consent(
     [
         (MD, MADRID, False, True),
         (CO, BOGOTA, False, True),
+        (debtor("GB", region="ENG"), Phone(phone=1, country="GB", zones=("Europe/London",)), False, True),
+        (debtor("CL", region="RM"), Phone(phone=1, country="CL", zones=("America/Santiago",)), False, True),
         (NJ, NEW_YORK, True, False),
         (NJ, TOLL_FREE, True, False),
         (NJ, Phone(phone=1, country="US", line_type="fixed", zones=("America/New_York",)), False, False),
@@ -480,6 +482,11 @@ def test_notices_due() -> None:
     assert judge(NJ, NOON, NEW_YORK).notices == ("US.mini_miranda", "US.rec")
     assert judge(NJ, NOON, NEW_YORK, channel="email").notices == ("US.mini_miranda", "US.electronic_optout")
     assert judge(NJ, NOON, NEW_YORK, channel="voicemail").notices == ("US.limited_content_voicemail",)
+    # What a message to an abandoned call must say is due where one may be played.
+    london = Phone(phone=1, country="GB", zones=("Europe/London",))
+    assert judge(debtor("GB", region="ENG"), NOON, london).notices == ("GB.rec", "GB.abandon_msg")
+    mexico = Phone(phone=1, country="MX", zones=("America/Mexico_City",))
+    assert judge(debtor("MX"), NOON, mexico).notices == ("MX.open",)
     assert judge(MD, NOON, MADRID).notices == ("EU.data_source", "ES.open", "EU.rec")
     spoken = replace(MD, history=times("right_party_contact", "2026-11-02T12:00:00+01:00"))
     assert judge(spoken, NOON, MADRID).notices == ("ES.open", "EU.rec")

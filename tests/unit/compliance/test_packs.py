@@ -108,6 +108,7 @@ COLOMBIA = "[jurisdiction.CO]"
         ("us.toml", 'parent = "US-NY"', 'parent = "US-NJ"', r"US-NY-NYC.*parent 'US-NJ'"),
         ("us.toml", "duration = { calendar_days", "duration = { hours = 7, calendar_days", r"US\.7after.*either"),
         ("gb.toml", 'regions = ["ENG", "WLS"] ', 'regions = ["ENG", "WAL"] ', r"GB\.breathing_space: region 'WAL'"),
+        ("br.toml", 'cities = [{ region = "SP"', 'cities = [{ region = "XX"', r"holidays name region 'XX'"),
         ("house.toml", 'trigger = ["deceased"]', 'trigger = ["bankrupt"]', r"stops deceased; add house rows"),
         ("timezones.toml", 'CO = ["America/Bogota"]', "", r"CO.*timezones\.toml has no zones for CO"),
         ("timezones.toml", 'CO = ["America/Bogota"]', "CO = []", r"timezones\.country\] CO names no zone"),

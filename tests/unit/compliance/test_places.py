@@ -9,7 +9,7 @@ from compliance.gate import Gate
 from compliance.packs import SHIPPED, load
 from compliance.places import Places
 from domain.instants import parse
-from tests.unit.compliance.debtors import MADRID, debtor
+from tests.unit.compliance.debtors import MADRID, debtor, shipped
 
 EVERYWHERE = ("HOUSE", "PCI")
 ALL_STATES = ("US", "US-MA", "US-WA", "US-DC", "US-NY", "US-FL", "US-NY-NYC", *EVERYWHERE)
@@ -81,6 +81,31 @@ def test_the_literal_reading_takes_no_region_for_granted() -> None:
     spain = places.find("ES", None, None).closed
     assert spain is not None
     assert spain.subdivisions == ()
+
+
+@pytest.mark.parametrize(
+    ("region", "city", "strict", "open_on"),
+    [
+        ("CT", "barcelona", True, False),
+        ("CT", None, True, False),
+        (None, None, True, False),
+        ("CT", None, False, True),
+        ("CT", "Girona", True, True),
+        ("MD", "Barcelona", True, True),
+    ],
+)
+def test_a_city_keeps_the_days_that_the_library_knows(
+    region: str | None, city: str | None, strict: bool, open_on: bool
+) -> None:
+    verdict = shipped(strict).judge(
+        debtor("ES", region=region, city=city, address_zones=("Europe/Madrid",)),
+        at_us=parse("2026-09-24T12:00:00+02:00"),
+        phone=MADRID,
+        debts=(),
+        actor="third_party",
+        purpose="collection",
+    )
+    assert verdict.allowed is open_on
 
 
 @pytest.mark.parametrize(
