@@ -61,7 +61,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def _next_open(self, at_us: int) -> int | None:
         if at_us < self.lifted_until:
             opening = self.hours(at_us).next_open(self.zones, at_us)
-            if opening is not None and opening < self.lifted_until:
+            # Without the consent there are fewer hours: where none is in sight with it, none is.
+            if opening is None or opening < self.lifted_until:
                 return opening
             at_us = self.lifted_until
         return self.plan.hours.next_open(self.zones, at_us)
