@@ -63,6 +63,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
             opening = self.hours(at_us).next_open(self.zones, at_us)
             if opening is not None and opening < self.lifted_until:
                 return opening
+            if self.lifted_until == FOREVER:
+                return None
             at_us = self.lifted_until
         return self.plan.hours.next_open(self.zones, at_us)
 
