@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from compliance.gate import Gate
 from compliance.packs import SHIPPED, load, read
 from compliance.rows import KINDS, Cap
 from domain.errors import BadInput
+from domain.instants import parse
+from tests.unit.compliance.debtors import debtor
 
 
 @pytest.fixture
@@ -118,6 +121,36 @@ def test_a_mistake_is_named_with_its_place(rules: Path, name: str, old: str, new
     edit(rules, name, old, new)
     with pytest.raises(BadInput, match=said):
         load(rules)
+
+
+@pytest.mark.parametrize(
+    ("at", "channel", "region", "city", "rule"),
+    [
+        ("2026-11-16T12:30:00+01:00", "call", "N", None, "ZZ.hours"),
+        ("2026-11-16T14:00:00+01:00", "call", "N", None, None),
+        ("2026-11-19T10:00:00+01:00", "call", "N", "Strelsau", "ZZ.hours"),
+        ("2026-11-19T10:00:00+01:00", "call", "N", "Zenda", None),
+        ("2026-11-18T10:00:00+01:00", "sms", "Southern Ruritania", None, "S.optin"),
+        ("2026-11-18T10:00:00+01:00", "sms", "Northern Ruritania", None, None),
+        ("2026-11-18T10:00:00+01:00", "sms", None, None, "S.optin"),
+    ],
+)
+def test_the_pack_of_the_manual_is_one(
+    rules: Path, at: str, channel: str, region: str | None, city: str | None, rule: str | None
+) -> None:
+    manual = (SHIPPED.parents[1] / "docs" / "compliance.md").read_text()
+    (rules / "zz.toml").write_text(manual.partition("```toml\n")[2].partition("```")[0])
+    edit(rules, "timezones.toml", "[timezones.country]\n", '[timezones.country]\nZZ = ["Europe/Prague"]\n')
+    verdict = Gate.load(rules).judge(
+        debtor("ZZ", region=region, city=city),
+        at_us=parse(at),
+        channel=channel,
+        phone=None,
+        debts=(),
+        actor="third_party",
+        purpose="collection",
+    )
+    assert verdict.rule == rule
 
 
 def test_a_file_without_a_head_is_refused(rules: Path) -> None:
