@@ -7,23 +7,14 @@ a case leaves open is taken at its strictest; what it writes wrongly is an error
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Annotated, Any, Literal, cast, get_args
+from typing import Any, cast
 
 import msgspec
 
+from compliance.caseform import CaseConsent, CaseDebtor, CaseFlag, CaseLine, Name, Names, identity, read
 from compliance.gate import Gate
 from compliance.numbers import NumberFacts, Numbers
-from compliance.rows import (
-    ACTORS,
-    CHANNELS,
-    LEGAL_TRIGGERS,
-    PURPOSES,
-    Actor,
-    AddressType,
-    Channel,
-    LineType,
-    Purpose,
-)
+from compliance.rows import LEGAL_TRIGGERS
 from compliance.zones import Zones, load_zone
 from domain.errors import BadInput
 from domain.instants import parse
@@ -39,11 +30,6 @@ from domain.people import (
     StopKind,
     Verdict,
 )
-
-Direction = Literal["outbound", "inbound"]
-Name = str | int
-#: One name or several: a contact may be about more than one debt.
-Names = Name | tuple[Name, ...]
 
 #: Other words for stops on record. Where a row names the word itself, that binds as well.
 _MEANT = {
@@ -86,77 +72,6 @@ _FOREVER = 1 << 62
 _FIRST, _LAST = parse("1990-01-01T00:00:00Z"), parse("2100-01-01T00:00:00Z")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Country = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
-
-
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
-class CaseDebtor(_Part, frozen=True, kw_only=True):
-    """Whom the contact is for."""
-
-    country: Country
-    person: Name | None = None
-    #: Codes or names of the packs; a city's code may stand in either.
-    region: str | None = None
-    city: str | None = None
-    #: E.164.
-    phone: str | None = None
-    #: Zone or zones of the verified address.
-    address_timezone: str | tuple[str, ...] | None = None
-    #: Takes the place of what the number says.
-    line_type: LineType | None = None
-    address_type: AddressType | None = None
-
-
-class CaseContact(_Part, frozen=True, kw_only=True):
-    """One line of the history."""
-
-    at: str
-    #: Missing: the channel of the case, or the one that the event speaks of where that is another.
-    channel: Channel | None = None
-    #: Missing: the rung that counts for most, a conversation or a delivered message.
-    event: ContactEvent | None = None
-    direction: Direction | None = None
-    phone: str | None = None
-    #: Missing: unspecified, counts on each.
-    debt: Names | None = None
-    creditor: Name | None = None
-    address_type: AddressType | None = None
-
-
-class CaseConsent(_Part, frozen=True, kw_only=True):
-    kind: str
-    channel: Channel | None = None
-    phone: str | None = None
-    #: Missing: it stands whenever the case is judged.
-    until: str | None = None
-
-
-class CaseFlag(_Part, frozen=True, kw_only=True):
-    kind: str
-    #: Missing: until it is lifted.
-    until: str | None = None
-
-
-class CaseLine(_Part, frozen=True, kw_only=True):
-    """A line of the file; only what has no value here must be there."""
-
-    id: Name
-    at: str
-    channel: Channel
-    debtor: CaseDebtor
-    actor: Actor | None = None
-    strict: bool | None = None
-    debt: Names | None = None
-    creditor: Name | None = None
-    purpose: Purpose | None = None
-    flags: tuple[str | CaseFlag, ...] | None = None
-    history: tuple[CaseContact, ...] | None = None
-    consents: tuple[str | CaseConsent, ...] | None = None
-    live_agent_guaranteed: bool | None = None
-
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """A case in the engine's own terms: what `Gate.judge` is asked."""
@@ -170,10 +85,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     purpose: str
     live_agent_guaranteed: bool
     strict: bool
-
-
-_decoder = msgspec.json.Decoder(CaseLine)
-_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def judge(gate: Gate, numbers: Numbers, line: bytes | str) -> dict[str, Any]:
@@ -194,23 +105,7 @@ def judge(gate: Gate, numbers: Numbers, line: bytes | str) -> dict[str, Any]:
         question = ask(case, numbers)
         return {"id": case.id, **answer(gate.reading(question.strict), question)}
     except BadInput as error:
-        return {"id": _id(line), "error": str(error)}
-
-
-def read(line: bytes | str) -> CaseLine:
-    """Return a line of the file as a record.
-
-    Raises
-    ------
-    BadInput
-        When it is no such line: says where in it, what was found and what to write.
-    """
-    try:
-        return _decoder.decode(line)
-    except msgspec.ValidationError as error:
-        raise BadInput(_complaint(str(error), _json(line))) from None
-    except _NOT_JSON as error:
-        raise _no_json(error) from None
+        return {"id": identity(line), "error": str(error)}
 
 
 def ask(case: CaseLine, numbers: Numbers) -> Question:
@@ -454,64 +349,3 @@ def _consent(given: str | CaseConsent, index: int, phones: _Ids) -> Consent:
         # Said of the instant asked, whichever it is; so the law's own limit in time is taken as kept.
         until_us=_FOREVER if given.until is None else _instant(given.until, f"consents[{index}].until"),
     )
-
-
-# ---- complaints
-
-_PARTS: dict[str, type[msgspec.Struct]] = {
-    "debtor": CaseDebtor,
-    "history": CaseContact,
-    "consents": CaseConsent,
-    "flags": CaseFlag,
-}
-_WORDS: dict[str, tuple[str, ...]] = {
-    "channel": CHANNELS,
-    "actor": ACTORS,
-    "purpose": PURPOSES,
-    "direction": get_args(Direction),
-    "event": tuple(ContactEvent),
-    "line_type": get_args(LineType),
-    "address_type": get_args(AddressType),
-}
-
-
-def _json(line: bytes | str) -> Any:
-    try:
-        return msgspec.json.decode(line)
-    except _NOT_JSON as error:
-        raise _no_json(error) from None
-
-
-def _no_json(error: Exception) -> BadInput:
-    return BadInput(f"line is not JSON: {error}; write one object a line")
-
-
-def _complaint(error: str, found: Any) -> str:
-    """Return what is wrong with a line, where in it, what was found and what to write."""
-    said, _, path = error.partition(" - at `$")
-    path = path.removeprefix(".").rstrip("`")
-    said = f"{path or 'line'}: {said[0].lower()}{said[1:]}"
-    name = re.sub(r"\[\d+\]$", "", path).rpartition(".")[2]
-    if "field `" in said:
-        fields = _PARTS.get(name, CaseLine).__struct_fields__
-        return f"{said}; its fields are {', '.join(fields)}"
-    for key in re.findall(r"\w+", path):
-        found = found[int(key) if isinstance(found, list) else key]
-    hint = "write the ISO code in capitals, e.g. ES" if name == "country" else "correct it"
-    if name in _WORDS:
-        hint = f"write one of {', '.join(_WORDS[name])}"
-    return f"{said}, found {_short(found)}; {hint}"
-
-
-def _short(found: Any) -> str:
-    text = msgspec.json.encode(found).decode()
-    return text if len(text) <= 60 else f"{text[:60]}…"
-
-
-def _id(line: bytes | str) -> Any:
-    try:
-        found = _json(line)
-    except BadInput:
-        return None
-    given = found.get("id") if isinstance(found, dict) else None
-    return given if isinstance(given, str | int) and not isinstance(given, bool) else None

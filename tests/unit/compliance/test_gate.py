@@ -1,8 +1,13 @@
 """Verdicts, case by case: bounds to the second, clocks that change, zones, caps, cool-downs, stops, actors, regions."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
+from compliance.gate import Gate
+from compliance.packs import SHIPPED
 from domain.errors import BadInput
 from domain.instants import HOUR, parse
 from domain.people import Consent, Dossier, Phone, Stop, StopKind
@@ -517,3 +522,19 @@ def test_a_channel_without_hours_is_judged_again_after_a_while() -> None:
 def test_a_word_that_no_rule_knows_is_refused(asked: dict[str, str]) -> None:
     with pytest.raises(BadInput, match=f"{next(iter(asked))} must be one of"):
         judge(MD, NOON, MADRID, **asked)
+
+
+def test_what_never_opens_is_never_allowed_whatever_the_consent(tmp_path: Path) -> None:
+    rules = Path(shutil.copytree(SHIPPED, tmp_path / "rules"))
+    path = rules / "co.toml"
+    shut = ", ".join(f"{day} = []" for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+    path.write_text(
+        path.read_text()
+        + f'\n[[jurisdiction.CO.windows]]\nid = "CO.never"\nchannels = ["visit"]\ndays = {{ {shut} }}\n'
+        'boundary = "inclusive_start"\ncitation = "test"\nsource = "test"\nconfidence = "low"\nstatus = "house"\n'
+        'force = "house_default"\n'
+    )
+    agreed = replace(CO, consents=(Consent(kind="hours"),))
+    asked = {"debts": (), "actor": "third_party", "purpose": "collection"}
+    verdict = Gate.load(rules).judge(agreed, at_us=parse(NOON), phone=None, channel="visit", **asked)
+    assert (verdict.allowed, verdict.rule, verdict.next_allowed_at_us) == (False, "CO.never", None)
