@@ -38,6 +38,15 @@ def test_what_ships_is_whole() -> None:
     assert all("NOT LEGAL ADVICE" in path.read_text() for path in SHIPPED.glob("*.toml"))
 
 
+def test_every_region_of_a_country_of_several_zones_has_its_own() -> None:
+    packs = load(SHIPPED)
+    zones = packs.timezones
+    for country, place in packs.jurisdictions.items():
+        if country in zones.country and (len(zones.country[country]) > 1 or place.regions):
+            wanted = {f"{country}-{region}" for region in place.regions if len(zones.country[country]) > 1}
+            assert wanted == {code for code in zones.region if code.startswith(f"{country}-")}, country
+
+
 def test_no_row_of_the_sources_is_lost() -> None:
     packs = load(SHIPPED)
     with (Path(__file__).parents[2] / "rules" / "rows.csv").open(newline="") as file:
