@@ -64,8 +64,6 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
             # Without the consent there are fewer hours: where none is in sight with it, none is.
             if opening is None or opening < self.lifted_until:
                 return opening
-            if self.lifted_until == FOREVER:
-                return None
             at_us = self.lifted_until
         return self.plan.hours.next_open(self.zones, at_us)
 

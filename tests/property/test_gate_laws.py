@@ -300,17 +300,6 @@ def test_an_allowance_holds_as_long_as_it_says(question: Question, data: st.Data
         assert not rules.allowed(end)
 
 
-def test_hours_that_never_open_end_nowhere() -> None:
-    """A consent without an end lifts some hours, and the others never meet in all zones."""
-    far = Phone(phone=1, country="US", zones=("America/Los_Angeles", "Asia/Kathmandu"))
-    dossier = Dossier(
-        person=1, keys=(CapKey("person:1", 0),), country="BR", region="SP", consents=(Consent(kind="hours"),)
-    )
-    asked: dict[str, Any] = {"phone": far, "debts": (), "actor": "third_party", "purpose": "collection"}
-    verdict = GATES["invented"].judge(dossier, at_us=FIRST, **asked)
-    assert (verdict.allowed, verdict.next_allowed_at_us) == (False, None)
-
-
 def ending(verdict: Verdict) -> float:
     """Return when a denial ends, infinity where it does not."""
     return float("inf") if verdict.next_allowed_at_us is None else verdict.next_allowed_at_us

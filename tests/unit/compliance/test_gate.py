@@ -1,4 +1,4 @@
-"""Verdicts, case by case: bounds to the second, clocks that change, zones, caps, cool-downs, stops, actors, regions."""
+"""Verdicts, case by case: bounds to the second, clocks that change, zones, caps, cool-downs, actors, regions, notices."""
 
 import shutil
 from pathlib import Path
@@ -10,30 +10,27 @@ from compliance.gate import Gate
 from compliance.packs import SHIPPED
 from domain.errors import BadInput
 from domain.instants import HOUR, parse
-from domain.people import Consent, Dossier, Phone, Stop, StopKind
+from domain.people import Consent, Dossier, Phone
 from tests.unit.compliance.debtors import (
     BOGOTA,
+    CO,
     ES_MOBILE,
     LOS_ANGELES,
     MADRID,
+    MD,
     NEW_YORK,
+    NJ,
+    NOON,
     TENNESSEE,
     TOLL_FREE,
+    WEEK,
     debt,
     debtor,
     judge,
-    line,
     shipped,
+    times,
+    us,
 )
-
-MD = debtor("ES", region="MD", address_zones=("Europe/Madrid",))
-CO = debtor("CO", address_zones=("America/Bogota",))
-#: A state with no rules of its own.
-NJ = debtor("US", region="NJ", address_zones=("America/New_York",))
-
-
-def us(region: str, city: str | None = None, **changes: object) -> Dossier:
-    return debtor("US", region=region, city=city, address_zones=("America/New_York",), **changes)
 
 
 @pytest.mark.parametrize(
@@ -130,12 +127,7 @@ def test_every_candidate_zone_must_be_open() -> None:
     assert allowed.valid_until_us == parse("2026-11-19T02:00:00Z")
 
 
-def times(event: str, *instants: str, **changes: object) -> tuple[object, ...]:
-    return tuple(line(at, event, **changes) for at in instants)
-
-
 AUGUST = times("no_answer", *["2026-08-31T10:00:00-04:00"] * 3)
-WEEK = [f"2026-11-{day}T10:00:00-05:00" for day in range(11, 18)]
 
 
 @pytest.mark.parametrize(
@@ -263,93 +255,6 @@ def test_a_creditors_cap_counts_its_debts_alone_in_the_literal_reading() -> None
     assert judge(two, at, BOGOTA, debts=(1,), strict=False).allowed
     assert judge(two, at, BOGOTA, debts=(2,), strict=False).rule == "CO.1day"
     assert judge(two, at, BOGOTA, debts=(1,)).rule == "CO.1day"
-
-
-NOON = "2026-11-18T17:00:00Z"  # midday in New York and Bogotá, six in the evening in Madrid
-VOICE = {"call", "prerecorded", "voicemail", "ringless_vm"}
-ALL = VOICE | {"sms", "email", "im", "letter", "visit"}
-
-
-@pytest.mark.parametrize("kind", list(StopKind))
-def test_every_stop_closes_its_channels_in_every_country(kind: StopKind) -> None:
-    voice_only = {StopKind.do_not_call}
-    written = {StopKind.revoked_sms: "sms", StopKind.revoked_email: "email", StopKind.revoked_im: "im"}
-    number = {StopKind.wrong_number, StopKind.not_in_service}
-    closed = (
-        VOICE
-        if kind in voice_only
-        else {written[kind]}
-        if kind in written
-        else VOICE | {"sms", "im"}
-        if kind in number
-        else ALL
-    )
-    recorded = replace(NJ, consents=(Consent(kind="prior_express_consent"),))
-    for dossier, phone in ((MD, MADRID), (CO, BOGOTA), (recorded, NEW_YORK)):
-        stopped = replace(dossier, stops=(Stop(kind=kind),))
-        for actor in ("third_party", "first_party"):
-            denied = {c for c in ALL if not judge(stopped, NOON, phone, channel=c, actor=actor).allowed}
-            free = {c for c in ALL if not judge(dossier, NOON, phone, channel=c, actor=actor).allowed}
-            assert (denied, free) == (closed, set())
-
-
-def test_the_law_is_named_before_the_house() -> None:
-    ceased = (Stop(kind=StopKind.cease_written),)
-    assert judge(replace(NJ, stops=ceased), NOON, NEW_YORK).rule == "US.cease_written"
-    assert judge(replace(NJ, stops=ceased), NOON, NEW_YORK, actor="first_party").rule == "HOUSE.cease"
-    assert judge(replace(CO, stops=ceased), NOON, BOGOTA).rule == "HOUSE.cease"
-    assert judge(replace(MD, stops=(Stop(kind=StopKind.dispute),)), NOON, MADRID).rule == "ES.rights"
-    notice = judge(replace(NJ, stops=ceased), NOON, NEW_YORK, channel="letter", purpose="legally_required_notice")
-    assert notice.allowed
-    gone = (Stop(kind=StopKind.deceased), *ceased)
-    assert not judge(replace(NJ, stops=gone), NOON, NEW_YORK, purpose="legally_required_notice").allowed
-
-
-def test_a_stop_binds_what_it_names() -> None:
-    until = parse("2026-11-20T12:00:00+01:00")
-    by_debt = replace(MD, debts=(debt(1), debt(2)), stops=(Stop(kind=StopKind.dispute, debt=1),))
-    assert judge(by_debt, NOON, MADRID, debts=(2,)).allowed
-    assert judge(by_debt, NOON, MADRID, debts=(1,)).rule == "ES.rights"
-    assert not judge(by_debt, NOON, MADRID, debts=(1, 2)).allowed
-    by_phone = replace(MD, stops=(Stop(kind=StopKind.wrong_number, phone=1),))
-    assert judge(by_phone, NOON, MADRID).rule == "HOUSE.wrong_number"
-    assert judge(by_phone, NOON, replace(MADRID, phone=2)).allowed
-    for_now = judge(replace(MD, stops=(Stop(kind=StopKind.breathing_space, until_us=until),)), NOON, MADRID)
-    assert (for_now.rule, for_now.next_allowed_at_us) == ("HOUSE.breathing_space", until)
-    lifted = judge(replace(MD, stops=(Stop(kind=StopKind.breathing_space, until_us=parse(NOON)),)), NOON, MADRID)
-    assert lifted.allowed
-
-
-@pytest.mark.parametrize(
-    ("debts", "stops", "named", "rule"),
-    [
-        ((debt(1),), (), (1,), None),
-        ((debt(1, state="paid"),), (), (1,), "HOUSE.paid"),
-        ((debt(1, state="withdrawn"),), (), (1,), "HOUSE.withdrawn"),
-        ((debt(1, state="paid"), debt(2)), (), (1, 2), None),
-        ((debt(1, state="paid"), debt(2)), (), (1,), "HOUSE.paid"),
-        ((debt(1, state="paid"), debt(2)), (), (), None),
-        ((debt(1, state="paid"), debt(2, state="withdrawn")), (), (), "HOUSE.paid"),
-        ((debt(1),), (Stop(kind=StopKind.paid, debt=1),), (1,), "HOUSE.paid"),
-        ((debt(1), debt(2)), (Stop(kind=StopKind.paid, debt=1),), (1, 2), None),
-        ((debt(1), debt(2)), (Stop(kind=StopKind.paid),), (1, 2), "HOUSE.paid"),
-        ((), (), (1,), "HOUSE.withdrawn"),
-        ((), (), (), None),
-    ],
-)
-def test_paid_debts_are_not_worked(debts: tuple, stops: tuple, named: tuple, rule: str | None) -> None:  # type: ignore[type-arg]
-    for channel in ("call", "sms", "letter"):
-        verdict = judge(replace(MD, debts=debts, stops=stops), NOON, MADRID, debts=named, channel=channel)
-        assert verdict.rule == rule
-        assert verdict.next_allowed_at_us is None
-
-
-def test_a_paid_debt_no_longer_counts() -> None:
-    history = times("no_answer", *[WEEK[6]] * 7)
-    two = us("NJ", debts=(debt(1, state="paid"), debt(2)), history=history)
-    assert judge(two, "2026-11-17T12:00:00-05:00", NEW_YORK, debts=(1, 2)).allowed
-    open_still = us("NJ", debts=(debt(1), debt(2)), history=history)
-    assert judge(open_still, "2026-11-17T12:00:00-05:00", NEW_YORK, debts=(1, 2)).rule == "US.7in7"
 
 
 @pytest.mark.parametrize(
