@@ -82,8 +82,8 @@ class Places:
                 return code.removeprefix(f"{country}-"), city
         for name in filter(None, (city, region)):
             for town in self._cities(country):
-                if town.endswith(f"-{name.strip().upper()}"):
-                    return town.removeprefix(f"{country}-").partition("-")[0], city or region
+                if f"-{town}".endswith(f"-{name.strip().upper()}"):
+                    return town.removeprefix(f"{country}-").partition("-")[0], town.rpartition("-")[2]
         return None, city
 
     def overlays(self, country: str) -> tuple[str, ...]:
