@@ -1,4 +1,4 @@
-"""Verdicts, case by case: bounds to the second, clocks that change, zones, caps, cool-downs, actors, consents, notices."""
+"""Verdicts: bounds to the second, clocks that change, zones, caps, cool-downs, actors, regions, consents, notices."""
 
 import shutil
 from pathlib import Path
