@@ -85,6 +85,8 @@ def test_what_is_no_number_is_refused(number: str) -> None:
         ("MX", "Tamaulipas", None, None, ("America/Monterrey", "America/Matamoros")),
         ("AR", "Córdoba", None, None, ("America/Argentina/Buenos_Aires",)),
         ("BR", "Acre", None, None, ("America/Rio_Branco",)),
+        ("BR", "AM", "Manaus", None, ("America/Manaus",)),
+        ("BR", "AM", "tabatinga", None, ("America/Eirunepe",)),
         ("BR", "Pernambuco", None, None, ("America/Recife", "America/Noronha")),
         ("BR", "PE", "Recife", None, ("America/Recife",)),
         ("PE", None, "Lima", None, ("America/Lima",)),
