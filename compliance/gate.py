@@ -7,7 +7,7 @@ row denies, how long an allowance holds and when a denial ends.
 from pathlib import Path
 
 from compliance import explaining
-from compliance.cases import Case, abandonment, open_case, open_debts
+from compliance.cases import Case, abandonment, in_effect, open_case, open_debts
 from compliance.counting import Block, Subject
 from compliance.packs import Packs, load
 from compliance.places import Place, Places
@@ -109,6 +109,11 @@ class Gate:
             notices = plan.first_notices + notices
         if message:
             notices += plan.message_notices
+        retention = plan.retention
+        if plan.dated:
+            idle = {row.id for row in plan.dated if not in_effect(row, zones, at_us)}
+            notices = tuple(rule for rule in notices if rule not in idle)
+            retention = tuple(rule for rule in retention if rule not in idle)
         if denial is None and ends:
             return Verdict(
                 allowed=True,
@@ -118,7 +123,7 @@ class Gate:
                 agent_always=agent_always,
                 abandon_message=message,
                 notices=notices,
-                retention=plan.retention,
+                retention=retention,
                 rules=self.version,
                 assumed=assumed,
             )
@@ -136,7 +141,7 @@ class Gate:
             agent_always=agent_always,
             abandon_message=message,
             notices=notices,
-            retention=plan.retention,
+            retention=retention,
             rules=self.version,
             assumed=assumed,
         )

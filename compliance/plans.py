@@ -67,6 +67,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     message_notices: tuple[str, ...]
     #: Ids of the rows on how long the record of such a contact is kept.
     retention: tuple[str, ...]
+    #: Rows among all of these that bind on some dates alone.
+    dated: tuple[Row, ...]
     #: Of two rules that deny alike, the one of the lower number is named.
     rank: dict[str, int]
 
@@ -135,6 +137,12 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
         first_notices=tuple(first),
         message_notices=tuple(message),
         retention=tuple(row.id for table in tables for row in _binding(table.retention, table, contact, place)),
+        dated=tuple(
+            row
+            for table in tables
+            for row in (*table.notices, *table.recording, *table.retention)
+            if row.effective_from is not None or row.effective_to is not None
+        ),
         rank=rank,
     )
 

@@ -392,6 +392,9 @@ def test_notices_due() -> None:
     assert judge(NJ, NOON, NEW_YORK).notices == ("US.mini_miranda", "US.rec")
     assert judge(NJ, NOON, NEW_YORK, channel="email").notices == ("US.mini_miranda", "US.electronic_optout")
     assert judge(NJ, NOON, NEW_YORK, channel="voicemail").notices == ("US.limited_content_voicemail",)
+    # A notice is due from the day on which its law applies.
+    robot = [judge(MD, f"2026-0{day}T12:00:00+02:00", MADRID, channel="prerecorded") for day in ("7-31", "8-03")]
+    assert ["EU.ai_disclosure" in verdict.notices for verdict in robot] == [False, True]
     # What a message to an abandoned call must say is due where one may be played.
     london = Phone(phone=1, country="GB", zones=("Europe/London",))
     assert judge(debtor("GB", region="ENG"), NOON, london).notices == ("GB.rec", "GB.abandon_msg")
