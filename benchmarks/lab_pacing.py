@@ -19,8 +19,11 @@ from dialer.robots import Habits
 from domain.calls import AgentState, AnswerClass, Mode
 from domain.facts import AgentShifted, CallClassed, PacingDecided
 from domain.orders import Originate
+from simulation.chance import Chance, Choice, Purpose
 
 HABITS = Habits(wrapup_s=(1.0, 3.0), p_break=0.0)
+RINGS_S = (1.0, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5)
+TALKS_S = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 11.0, 14.0, 19.0)
 WARM_UP_S = 60.0
 SECOND = 1_000_000
 WORKED = (AgentState.talking, AgentState.wrapup)
@@ -28,22 +31,24 @@ PRESENT = (*WORKED, AgentState.ready, AgentState.reserved)
 
 
 def people(n: int) -> list[Behaviour]:
-    """Return n behaviours: 30 % answer after 1 to 4.5 s and talk for 2 to 20 s, the rest do not."""
-    rings_s = (1.0, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5)
-    talks_s = (2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 11.0, 14.0, 19.0)
+    """Return n behaviours: 30 % answer after 1 to 4.5 s and talk for 2 to 19 s, the rest do not; the same every time.
+
+    Who answers is left to chance: answers that come evenly would flatter any pacing.
+    """
+    draws = Chance(1)
+    kinds = Choice((Outcome.answer, Outcome.no_answer, Outcome.busy, Outcome.not_in_service), (30, 45, 15, 10))
+    rings, talks = Choice(RINGS_S, (1,) * len(RINGS_S)), Choice(TALKS_S, (1,) * len(TALKS_S))
     behaviours = []
     for index in range(n):
-        luck = index * 7 % 20
-        if luck < 6:
-            ring_s, talk_s = rings_s[index * 5 % len(rings_s)], talks_s[index * 4 % len(talks_s)]
-            behaviours.append(Behaviour(outcome=Outcome.answer, ring_s=ring_s, talk_s=talk_s))
-        elif luck < 15:
+        outcome = kinds.of(draws.u(Purpose.answer, index))
+        if outcome is Outcome.answer:
+            ring_s, talk_s = rings.of(draws.u(Purpose.ring, index)), talks.of(draws.u(Purpose.talk, index))
+            behaviours.append(Behaviour(outcome=outcome, ring_s=ring_s, talk_s=talk_s))
+        elif outcome is Outcome.no_answer:
             # How long it would ring makes distinct numbers of it.
-            behaviours.append(Behaviour(outcome=Outcome.no_answer, ring_s=index % 90 / 10))
-        elif luck < 18:
-            behaviours.append(Behaviour(outcome=Outcome.busy, ring_s=0.5))
+            behaviours.append(Behaviour(outcome=outcome, ring_s=index % 90 / 10))
         else:
-            behaviours.append(Behaviour(outcome=Outcome.not_in_service))
+            behaviours.append(Behaviour(outcome=outcome, ring_s=0.5 if outcome is Outcome.busy else 0.2))
     return behaviours
 
 

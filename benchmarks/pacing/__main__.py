@@ -21,7 +21,7 @@ from benchmarks.pacing.days import CACHE
 from benchmarks.pacing.scenarios import MARKOV
 from domain.errors import BadInput
 
-_DAYS = 12
+_DAYS = 6
 _QUICK = ("shift_end",)
 
 
@@ -80,8 +80,8 @@ def _run(asked: argparse.Namespace) -> report.Findings:
         # Before the days: the machine is as quiet as it will be.
         cost=None if asked.only else cost.measure(),
         compared=table.compare(bench, wanted(runs.COMPARED), sizes, rivals),
-        watched=questions.watch(bench, wanted(runs.WATCHED), sizes),
         foretold=questions.foretell(bench, wanted(runs.FORETOLD), runs.AUCS, runs.BENT, sizes),
+        watched=questions.watch(bench, wanted(runs.WATCHED), sizes),
         models=questions.model(bench, teams, sizes),
         curves=questions.trace(bench, wanted(runs.CURVES), sizes, rivals),
     )
@@ -89,7 +89,7 @@ def _run(asked: argparse.Namespace) -> report.Findings:
 
 def _quick(bench: runs.Bench) -> report.Findings:
     """Run a little of everything."""
-    sizes = msgspec.structs.replace(runs.sizes(1), around=1, hard=1, foretold_small=1, model_agent_hours=1)
+    sizes = msgspec.structs.replace(runs.sizes(1), around=1, hard=1, foretold_small=1, foretold=1, model_agent_hours=1)
     rivals = ("pi",)
     return report.Findings(
         command="python -m benchmarks.pacing --quick",

@@ -50,14 +50,14 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def sizes(days: int) -> Sizes:
-    """Return the sizes of a run by the days of a cell of the comparison."""
+    """Return the sizes of a run by the days of a cell of the comparison; what was asked by number stays."""
     return Sizes(
         days=days,
         around=max(2, days // 4),
-        rivals=max(1, days // 4),
-        hard=max(1, days * 42 // 12),
-        foretold_small=days * 5 // 4,
-        foretold=days,
+        rivals=max(1, days // 3),
+        hard=42,
+        foretold_small=15,
+        foretold=12,
         curve=max(1, days // 6),
         model_agent_hours=80 * days,
     )

@@ -16,7 +16,7 @@ from dialer.pacing.settings import Limit, PacingSettings
 _RISK, _RISK_SMALL = 0.9, 0.63
 #: Answers are abandoned so far below a limit on average.
 _AIM, _AIM_HARD = 0.98, 0.995
-#: What is left at the end of a shift under a hard limit: people are abandoned in clumps.
+#: What is left at the end of a shift, and how much more under a hard limit: people are abandoned in clumps.
 _RESERVE, _RESERVE_BY_AGENT, _RESERVE_MOST = 0.3, 1.0 / 12.0, 2.0
 #: What is left late is spent at most so many times as fast.
 _MOST, _MOST_HARD = 2.0, 1.5
@@ -64,7 +64,7 @@ class Budget(msgspec.Struct):
             answered, abandoned = limit.answered_before + self.answered, limit.abandoned_before + self.abandoned
             budget_left = min(budget_left, limit.share * (answered + 1) - abandoned)
             aim = (_AIM_HARD if limit.hard else _AIM) * limit.share
-            balance = aim * answered - abandoned - (reserve if limit.hard else 0.0)
+            balance = aim * answered - abandoned - (reserve if limit.hard else _RESERVE)
             # An overdrawn window is paid back by the answers to come, and what is left is spent on them.
             share = aim + balance / (to_come + _REST)
             share = max(0.0, min((_MOST_HARD if limit.hard else _MOST) * aim, share))

@@ -21,7 +21,7 @@ _SHAPE_PRIOR = 12.0
 #: Memories of the scale: a change of list shows in the shortest, steady work is known best by the longest.
 _SCALE_MEMORIES = (25.0, 150.0, 1000.0)
 #: Chance that the best memory changes, by outcome.
-_SHARE = 0.01
+_SHARE = 0.001
 _SCALE_PRIOR = 2.0
 #: An answer is spread over neighbouring bins: people do not answer on half seconds.
 _SMOOTH = (1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9)

@@ -27,7 +27,7 @@ REASONS = (
     "no_agents",
 )
 #: Outcomes and talks seen before prediction starts; until then one call is dialled per free agent.
-_COLD_OUTCOMES, _COLD_TALKS = 20, 3
+_COLD_OUTCOMES, _COLD_SHARE, _COLD_TALKS = 20, 0.6, 3
 #: Standard errors by which the answer rate is taken too high: too many answers harm people, too few idle agents.
 _CAUTION = 1.0
 #: Headroom of a hard limit under which the risk falls: small teams lose one caller at a time, large ones several.
@@ -144,6 +144,8 @@ class Pacer:
         self._talking, self._wrapping, self._finishing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self._talk_hazard, self._wrap_hazard = np.zeros(kernel.SPELL_BINS + 1), np.zeros(kernel.SPELL_BINS + 1)
         self._tabled = (-1, -1, -1)
+        #: The rate of answers, the same on the safe side, and all laws, as long as nothing new is learned.
+        self._known: tuple[float, float, kernel.Laws] | None = None
         self._warm()
 
     def _warm(self) -> None:
@@ -153,8 +155,8 @@ class Pacer:
         q = kernel.believed(nobody, 0.5, 0.0, 1.0, 0.0, 0.5)
         floor = kernel.Floor(0, 0, nobody, nobody, nobody, nobody, 0, q, q, _NOBODY)
         bounds = kernel.Bounds(0.0, 1.0, 1.0, 0.0, 0, self.settings.patience_s, True)
-        kernel.decide(self._laws(0.5, 1.0), floor, bounds)
-        self._tabled = (-1, -1, -1)
+        kernel.decide(self._believes()[2], floor, bounds)
+        self._tabled, self._known = (-1, -1, -1), None
 
     # ---- learning
 
@@ -207,7 +209,7 @@ class Pacer:
         self._learn(kind, ring_s, p_answer, progress)
 
     def _learn(self, kind: str, ring_s: float, p_answer: float | None, progress: int | None) -> None:
-        memory = self._memory
+        memory, self._known = self._memory, None
         is_live = kind == "live"
         if p_answer is not None:
             memory.forecasts.add(is_live, p_answer, memory.rate.value()[0])
@@ -236,18 +238,19 @@ class Pacer:
 
     def observe_talk(self, duration_s: float) -> None:
         """Take the length of a conversation."""
-        memory = self._memory
+        memory, self._known = self._memory, None
         memory.talk.add(duration_s)
         memory.talk_s += (duration_s - memory.talk_s) / min(memory.talk.n, _SERVICE_MEMORY)
 
     def observe_wrap(self, duration_s: float) -> None:
         """Take the length of a wrap-up."""
-        memory = self._memory
+        memory, self._known = self._memory, None
         memory.wrap.add(duration_s)
         memory.wrap_s += (duration_s - memory.wrap_s) / min(memory.wrap.n, _SERVICE_MEMORY)
 
     def observe_finish(self, duration_s: float) -> None:
         """Take how long an agent still talked after the signal that the talk was about to end."""
+        self._known = None
         self._memory.finish.add(duration_s)
 
     def observe_staff(self, agents: int) -> None:
@@ -312,8 +315,7 @@ class Pacer:
         room = max(0, room)
         n_staff = free + talking.size + wrapping.size + finishing.size
         allowed = memory.budget.risk(settings, self._to_come(at, n_staff), memory.staff, waiting)
-        rate, error, resolved = memory.rate.value()
-        p = min(0.99, rate + _CAUTION * error)
+        rate, p, laws = self._believes()
 
         def answer(dials: int, reason: str, free_soon: float, answers: float, risk: float = 0.0) -> Decision:
             if dials > room:
@@ -326,8 +328,11 @@ class Pacer:
             return answer(int(probe), "trunk_failing", float(free), float(in_flight))
         if not n_staff:
             return answer(0, "no_agents", 0.0, float(in_flight))
-        if memory.rate.n < max(_COLD_OUTCOMES, memory.staff) or memory.talk.n < _COLD_TALKS:
+        if memory.rate.n < max(_COLD_OUTCOMES, _COLD_SHARE * memory.staff):
             return answer(one_each, "cold_start", float(free), float(in_flight))
+        if memory.talk.n < _COLD_TALKS:
+            # How long agents talk is not known yet: only those who are free are counted on.
+            talking = wrapping = finishing = _EMPTY
         self._table(finishing.size > 0)
         leaving = self._leaving(at, n_staff)
         floor = kernel.Floor(
@@ -351,7 +356,7 @@ class Pacer:
             patience_s=settings.patience_s,
             exact=memory.staff <= _EXACT_STAFF,
         )
-        dials, stopped, free_soon, answers, risk = kernel.decide(self._laws(p, resolved), floor, bounds)
+        dials, stopped, free_soon, answers, risk = kernel.decide(laws, floor, bounds)
         if dials < one_each and not leaving.size:
             dials, reason = one_each, "budget"
         elif stopped == kernel.BY_ROOM:
@@ -364,25 +369,31 @@ class Pacer:
             reason = "budget" if allowed.headroom <= 0.0 else "enough_ringing"
         return answer(dials, reason, free_soon, answers, risk)
 
-    def _laws(self, p: float, resolved: float) -> kernel.Laws:
-        memory = self._memory
-        return kernel.Laws(
-            live=memory.rings.live,
-            rest=memory.rings.rest,
-            p=p,
-            resolved=resolved,
-            p_detected=memory.live / (memory.live + memory.machine),
-            talking=self._talking,
-            talk_scale_s=memory.talk.scale_s(),
-            wrapping=self._wrapping,
-            wrap_scale_s=memory.wrap.scale_s(),
-            finishing=self._finishing,
-            finish_scale_s=memory.finish.scale_s(),
-            talk_hazard=self._talk_hazard,
-            talks=memory.talk.evidence(),
-            wrap_hazard=self._wrap_hazard,
-            wraps=memory.wrap.evidence(),
-        )
+    def _believes(self) -> tuple[float, float, kernel.Laws]:
+        """Return the rate of answers, the same on the safe side, and all laws."""
+        if self._known is None:
+            memory = self._memory
+            rate, error, resolved = memory.rate.value()
+            p = min(0.99, rate + _CAUTION * error)
+            laws = kernel.Laws(
+                live=memory.rings.live,
+                rest=memory.rings.rest,
+                p=p,
+                resolved=resolved,
+                p_detected=memory.live / (memory.live + memory.machine),
+                talking=self._talking,
+                talk_scale_s=memory.talk.scale_s(),
+                wrapping=self._wrapping,
+                wrap_scale_s=memory.wrap.scale_s(),
+                finishing=self._finishing,
+                finish_scale_s=memory.finish.scale_s(),
+                talk_hazard=self._talk_hazard,
+                talks=memory.talk.evidence(),
+                wrap_hazard=self._wrap_hazard,
+                wraps=memory.wrap.evidence(),
+            )
+            self._known = rate, p, laws
+        return self._known
 
     def _table(self, finishing: bool) -> None:
         """Bring the tables of agents up to what was learned."""

@@ -11,13 +11,13 @@ from dialer.pacing.beliefs import equal, mixed, updated
 #: news.
 _TEAM = 10.0
 _MEMORIES = (60.0, 240.0, 960.0, 4000.0, 20000.0)
-_SHARE = 0.002
+_SHARE = 0.0003
 _PRIOR_LIVE, _PRIOR_N = 1.0, 4.0
 #: Forecast filter: deviation by which offset and slope wander from one outcome to the next, and their first deviations.
-_WANDER = (0.01, 0.004)
+_WANDER = (0.003, 0.0015)
 _FIRST = (0.2, 0.5)
 #: Chance that the better of (rate alone, forecast) changes, by outcome.
-_FORECAST_SHARE = 0.002
+_FORECAST_SHARE = 0.0005
 _LOGIT_MEMORY = 300.0
 #: Stages of a call before its outcome, and the weight of the prior that they tell nothing.
 N_STAGES = 3

@@ -166,7 +166,7 @@ def test_forecasts_move_the_decision_and_useless_ones_are_shut_out() -> None:
             one.observe_wrap(float(rng.exponential(20.0)))
         return one
 
-    seen = (3000.0, 0, 0, busy(3), [8.0, 30.0])
+    seen = (3000.0, 1, 0, busy(3), [8.0])
     good, useless = pacer(True), pacer(False)
     weak = good.decide(*seen, [], p_next=[0.02] * 20).dials
     strong = good.decide(*seen, [], p_next=[0.9] * 20).dials
