@@ -15,9 +15,10 @@ from compliance.zones import Zones
 from domain.instants import HOUR
 from domain.people import ContactEvent, Dossier, StopKind
 
-_HOURS = ("hours",)
+#: Kinds of a consent that lifts windows.
+HOURS = ("hours",)
 #: Stops on a debt that end its being worked, so that the person's other debts may be.
-_CLOSING = frozenset({StopKind.paid, StopKind.withdrawn})
+CLOSING = frozenset({StopKind.paid, StopKind.withdrawn})
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,13 +94,13 @@ def open_case(plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...]
         zones=zones,
         tally=tally,
         blocks=blocks,
-        lifted_until=0 if plan.hours_lifted is None else consent_until(subject, _HOURS),
+        lifted_until=0 if plan.hours_lifted is None else consent_until(subject, HOURS),
     )
 
 
 def open_debts(dossier: Dossier, named: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Return (debt, creditor) of the debts that a contact may still be about."""
-    closed = [stop.debt for stop in dossier.stops if stop.kind in _CLOSING] if dossier.stops else ()
+    closed = [stop.debt for stop in dossier.stops if stop.kind in CLOSING] if dossier.stops else ()
     return tuple(
         [
             (debt.debt, debt.creditor)
@@ -159,7 +160,7 @@ def _add_stops(blocks: list[Block], plan: Plan, zones: Zones, subject: Subject, 
         )
         _add_stop(blocks, plan, zones, StopKind.paid if paid else StopKind.withdrawn, FOREVER)
     for stop in dossier.stops:
-        if stop.debt is not None and (stop.kind in _CLOSING or not any(stop.debt == debt for debt, _ in subject.debts)):
+        if stop.debt is not None and (stop.kind in CLOSING or not any(stop.debt == debt for debt, _ in subject.debts)):
             continue
         if stop.phone in (None, subject.phone):
             _add_stop(blocks, plan, zones, stop.kind, FOREVER if stop.until_us is None else stop.until_us)

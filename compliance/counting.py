@@ -18,20 +18,20 @@ Block = tuple[int, int, str]
 FOREVER = 1 << 62
 
 _EVERY = frozenset(ContactEvent)
-_CONTACTS = frozenset({ContactEvent.right_party_contact, ContactEvent.message_delivered})
+CONTACTS = frozenset({ContactEvent.right_party_contact, ContactEvent.message_delivered})
 #: An attempt of ours that stands here may be, or may have been, a contact: nobody knows yet, or nobody recorded it.
-_PERHAPS_CONTACTS = frozenset({ContactEvent.dialed, ContactEvent.answered, ContactEvent.message_sent})
+PERHAPS_CONTACTS = frozenset({ContactEvent.dialed, ContactEvent.answered, ContactEvent.message_sent})
 _COUNTED: dict[str, frozenset[ContactEvent]] = {
     "attempts": _EVERY,
     # An attempt without an outcome may yet connect, or has: it counts.
     "connected_attempts": _EVERY - NOT_CONNECTED,
-    "contacts": _CONTACTS,
+    "contacts": CONTACTS,
     "messages": frozenset({ContactEvent.message_sent, ContactEvent.message_delivered, ContactEvent.voicemail_left}),
     "distinct_channels": _EVERY,
 }
 _TRIGGERS: dict[str, frozenset[ContactEvent]] = {
     "attempt": _EVERY,
-    "contact": _CONTACTS,
+    "contact": CONTACTS,
     "abandoned": frozenset({ContactEvent.abandoned}),
     "amd_machine": frozenset({ContactEvent.amd_machine}),
     # Whether a machine was none is learnt too late to be on record: every detection may have been wrong.
@@ -103,7 +103,7 @@ def counters_of_cap(row: Cap) -> tuple[Counter, ...]:
             span=span,
             n=n,
             events=_COUNTED[counts] - excluded,
-            own_events=_PERHAPS_CONTACTS if counts == "contacts" else frozenset(),
+            own_events=PERHAPS_CONTACTS if counts == "contacts" else frozenset(),
             channels=frozenset(row.channels),
             apart=_apart(row.scope),
             same_phone="phone" in row.scope,
@@ -135,7 +135,7 @@ def counter_of_cooldown(row: Cooldown) -> Counter:
         span=span,
         n=n,
         events=_TRIGGERS[row.trigger] - excluded,
-        own_events=_PERHAPS_CONTACTS if row.trigger == "contact" else frozenset(),
+        own_events=PERHAPS_CONTACTS if row.trigger == "contact" else frozenset(),
         channels=frozenset(row.trigger_channels) or None,
         inbound=row.trigger in _EITHER_SIDE,
         apart=_apart(row.scope),
@@ -261,7 +261,7 @@ def _released_channels(counter: Counter, lines: list[PastContact], zones: Zones,
     for line in lines:
         if line.channel != channel:
             last_use[line.channel] = max(line.at_us, last_use.get(line.channel, 0))
-        if line.event in _CONTACTS or (line.attempt is not None and line.event in _PERHAPS_CONTACTS):
+        if line.event in CONTACTS or (line.attempt is not None and line.event in PERHAPS_CONTACTS):
             last_contact = max(line.at_us, last_contact)
     if len(last_use) < counter.limit or (counter.after_contact and not last_contact):
         return 0

@@ -3,6 +3,7 @@
 import unicodedata
 
 import msgspec
+from msgspec.structs import astuple
 
 from compliance.hours import Closed
 from compliance.packs import Packs
@@ -26,6 +27,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     closed: Closed | None
     #: What was not known, so that all that might hold does.
     assumed: tuple[str, ...]
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What places that are alike to every rule have in common."""
+        return astuple(self)
 
 
 def fold(text: str) -> str:

@@ -149,17 +149,20 @@ class Zones:
         if kind == "hours":
             return at_us + n * HOUR
         day = at_us // DAY
-        steps = self._releases.get((kind, n, day))
-        if steps is None:
-            midnights = {day * DAY}
-            for name in self.names:
-                for local in (day - 1, day, day + 1, day + 2):
-                    if day * DAY < day_start(name, local) < (day + 1) * DAY:
-                        midnights.add(day_start(name, local))
-            steps = self._releases[kind, n, day] = self._steps(
-                day, midnights, lambda at, name: day_start(name, _following(kind, n, local_day(name, at)))
-            )
+        steps = self._releases.get((kind, n, day)) or self.release_steps(kind, n, day)
         return steps[1][0] if len(steps[0]) == 1 else steps[1][bisect_right(steps[0], at_us) - 1]
+
+    def release_steps(self, kind: str, n: int, day: int) -> Steps:
+        """Return `release` over one UTC day, for kinds that count local dates."""
+        midnights = {day * DAY}
+        for name in self.names:
+            for local in (day - 1, day, day + 1, day + 2):
+                if day * DAY < day_start(name, local) < (day + 1) * DAY:
+                    midnights.add(day_start(name, local))
+        steps = self._releases[kind, n, day] = self._steps(
+            day, midnights, lambda at, name: day_start(name, _following(kind, n, local_day(name, at)))
+        )
+        return steps
 
     def dates(self, first: date | None, last: date | None) -> tuple[int, int | None]:
         """Return from when (0: ever) until when (None: for good) local dates bind that are true in any zone."""

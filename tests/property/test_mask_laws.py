@@ -1,0 +1,155 @@
+"""The mask of many debtors says cell by cell what the gate says one by one."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from compliance.columns import columns_of
+from compliance.gate import Gate
+from compliance.mask import callable_mask
+from compliance.packs import Packs
+from compliance.rows import ACTORS, CHANNELS, PURPOSES, Cap, Cooldown, Jurisdiction, Row, Span, Window
+from domain.instants import DAY, HOUR, MINUTE, parse
+from domain.people import Dossier, Phone, Stop, StopKind
+from tests.property.test_gate_laws import GATES, around, dossiers, instants
+
+#: Around these something changes: clocks, rows that take effect or end, years.
+TURNS = [
+    parse(f"{day}T12:00:00Z")
+    for day in ("2026-09-01", "2026-10-01", "2026-10-25", "2026-11-01", "2026-11-15", "2026-12-31", "2027-03-14")
+]
+BOUNDARIES: list[Any] = ["exclusive", "inclusive_start"]
+SPANS: list[Any] = [
+    Span(type="calendar_day"),
+    Span(type="rolling_days", n=3),
+    Span(type="rolling_hours", n=26),
+    Span(type="calendar_week", week_start="sun"),
+    Span(type="calendar_week", week_start="mon"),
+    Span(type="calendar_month"),
+]
+SCOPES: list[Any] = [("person",), ("person", "debt"), ("creditor",), ("phone",), ("channel", "debt"), ("address_type",)]
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A week's mask that is asked for."""
+
+    gate: Gate
+    people: list[Dossier]
+    named: list[tuple[int, ...]]
+    phones: list[int]
+    slots: list[int]
+    asked: dict[str, Any]
+
+    def phone(self, of: int) -> Phone | None:
+        return self.people[of].phones[self.phones[of]] if self.phones[of] >= 0 else None
+
+    def mask(self) -> list[list[bool]]:
+        found: list[list[bool]] = callable_mask(
+            self.gate,
+            columns_of(self.people, self.named),
+            np.array(self.slots, dtype=np.int64),
+            phones=np.array(self.phones, dtype=np.int32),
+            **self.asked,
+        ).tolist()
+        return found
+
+    def judged(self, of: int, at_us: int) -> bool:
+        verdict = self.gate.judge(
+            self.people[of], at_us=at_us, phone=self.phone(of), debts=self.named[of], **self.asked
+        )
+        return verdict.allowed and (verdict.valid_until_us or 0) >= at_us + HOUR
+
+
+@st.composite
+def weeks(draw: st.DrawFn, at_us: int) -> list[int]:
+    """Hours of the days about an instant: a floor's calendar, or any."""
+    first = at_us // HOUR * HOUR + draw(st.sampled_from([0, 0, 15, 30])) * MINUTE - draw(st.integers(0, 72)) * HOUR
+    hours = draw(st.sampled_from([range(24 * 4), [day * 24 + hour for day in range(7) for hour in range(12)]]))
+    return [first + hour * HOUR for hour in hours]
+
+
+@st.composite
+def rows_changed(draw: st.DrawFn, packs: Packs, at_us: int) -> Packs:
+    """Other rules than any that were written: limits, spans, scopes, bounds, and days on which rows take effect."""
+    near = date(1970, 1, 1) + timedelta(days=at_us // DAY)
+
+    def changed(row: Row) -> Row:
+        if draw(st.booleans()):
+            return row
+        days = st.one_of(st.none(), st.integers(-2, 4).map(lambda n: near + timedelta(days=n)))
+        row = replace(row, effective_from=draw(days), effective_to=draw(days))
+        if isinstance(row, Window):
+            return replace(
+                row, boundary=draw(st.sampled_from(BOUNDARIES)), override=draw(st.sampled_from([None, "hours"]))
+            )
+        if isinstance(row, Cap):
+            return replace(
+                row,
+                limit=draw(st.integers(1, 4)),
+                window=draw(st.sampled_from(SPANS)),
+                scope=draw(st.sampled_from(SCOPES)),
+            )
+        return replace(row, scope=draw(st.sampled_from(SCOPES))) if isinstance(row, Cooldown) else row
+
+    def table(one: Jurisdiction) -> Jurisdiction:
+        arrays = {name: tuple(map(changed, getattr(one, name))) for name in ("windows", "caps", "cooldowns", "stops")}
+        return replace(one, **arrays)
+
+    return replace(
+        packs,
+        jurisdictions={
+            code: table(one) if "*" not in one.overlay_for else one for code, one in packs.jurisdictions.items()
+        },
+    )
+
+
+def stops(at_us: int) -> st.SearchStrategy[Stop]:
+    return st.builds(
+        Stop,
+        kind=st.sampled_from(list(StopKind)),
+        debt=st.sampled_from([None, 1, 2, 9]),
+        phone=st.sampled_from([None, 1, 2, 9]),
+        until_us=st.one_of(st.none(), around(at_us, 4), around(at_us, 4)),
+    )
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    at_us = draw(st.one_of(instants, st.sampled_from(TURNS)))
+    rules = draw(st.sampled_from(["shipped", "invented"]))
+    gate = GATES[rules]
+    if rules == "invented" and draw(st.booleans()):
+        gate = Gate(draw(rows_changed(gate.packs, at_us)))
+    people = draw(st.lists(dossiers(at_us, rules), min_size=1, max_size=3))
+    people = [
+        replace(one, person=person, stops=(*one.stops, *draw(st.lists(stops(at_us), max_size=2))))
+        if draw(st.integers(0, 2)) == 0
+        else one
+        for person, one in enumerate(people)
+    ]
+    return Question(
+        gate=gate,
+        people=people,
+        named=[draw(st.sampled_from([(), (), (1,), (1, 2), (9,)])) for _ in people],
+        phones=[draw(st.sampled_from([0, 0, 1, -1])) for _ in people],
+        slots=draw(weeks(at_us)),
+        asked={
+            "channel": draw(st.one_of(st.just("call"), st.sampled_from(["sms", "email"]), st.sampled_from(CHANNELS))),
+            "actor": draw(st.sampled_from(ACTORS)),
+            "purpose": draw(st.one_of(st.just("collection"), st.sampled_from(PURPOSES))),
+            "live_agent_guaranteed": draw(st.booleans()),
+        },
+    )
+
+
+@settings(max_examples=2 * settings.default.max_examples)
+@given(questions())
+def test_a_cell_is_what_the_gate_says_of_the_whole_hour(question: Question) -> None:
+    assert question.mask() == [
+        [question.judged(of, at_us) for at_us in question.slots] for of in range(len(question.people))
+    ]
