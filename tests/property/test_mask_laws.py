@@ -14,9 +14,10 @@ from compliance.gate import Gate
 from compliance.mask import callable_mask
 from compliance.packs import Packs
 from compliance.rows import ACTORS, CHANNELS, PURPOSES, Cap, Cooldown, Jurisdiction, Row, Span, Window
+from compliance.zones import day_start
 from domain.instants import DAY, HOUR, MINUTE, parse
-from domain.people import Dossier, Phone, Stop, StopKind
-from tests.property.test_gate_laws import GATES, around, dossiers, instants
+from domain.people import Consent, Dossier, Phone, Stop, StopKind
+from tests.property.test_gate_laws import GATES, around, dossiers, instants, lines
 
 #: Around these something changes: clocks, rows that take effect or end, years.
 TURNS = [
@@ -118,6 +119,39 @@ def stops(at_us: int) -> st.SearchStrategy[Stop]:
     )
 
 
+def consents(at_us: int) -> st.SearchStrategy[Consent]:
+    return st.builds(
+        Consent,
+        kind=st.sampled_from(["hours", "hours", "direct_prior_consent_7d", "prior_express_consent"]),
+        channel=st.sampled_from([None, None, "call"]),
+        phone=st.sampled_from([None, None, 1, 9]),
+        until_us=st.one_of(st.none(), around(at_us, 4), around(at_us, 4)),
+    )
+
+
+@st.composite
+def burdened(draw: st.DrawFn, one: Dossier, at_us: int) -> Dossier:
+    """Add what makes verdicts change within the week: stops and consents that end, contacts at the edge of a day."""
+    more = draw(st.sampled_from([(0, 0, 0), (0, 0, 0), (2, 0, 0), (0, 2, 0), (0, 1, 3), (0, 0, 4)]))
+    n_stops, n_consents, n_lines = more
+    zone = draw(st.sampled_from(["Europe/Madrid", "America/Los_Angeles", "America/Sao_Paulo", "Pacific/Honolulu"]))
+    edges = st.builds(
+        lambda day, off_us: day_start(zone, at_us // DAY - day) + off_us,
+        st.sampled_from([-2, 0, 1, 2, 6, 7, 8, 30]),
+        st.sampled_from([-1, 0, 1]),
+    )
+    contacts = st.builds(
+        lambda line, edge_us: replace(line, at_us=edge_us), lines(at_us), st.one_of(edges, edges, around(at_us, 3))
+    )
+    history = [*one.history, *draw(st.lists(contacts, min_size=n_lines, max_size=n_lines)) * 2]
+    return replace(
+        one,
+        stops=(*one.stops, *draw(st.lists(stops(at_us), max_size=n_stops))),
+        consents=(*one.consents, *draw(st.lists(consents(at_us), min_size=n_consents, max_size=n_consents))),
+        history=tuple(sorted(history, key=lambda line: line.at_us)),
+    )
+
+
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
     at_us = draw(st.one_of(instants, st.sampled_from(TURNS)))
@@ -126,12 +160,7 @@ def questions(draw: st.DrawFn) -> Question:
     if rules == "invented" and draw(st.booleans()):
         gate = Gate(draw(rows_changed(gate.packs, at_us)))
     people = draw(st.lists(dossiers(at_us, rules), min_size=1, max_size=3))
-    people = [
-        replace(one, person=person, stops=(*one.stops, *draw(st.lists(stops(at_us), max_size=2))))
-        if draw(st.integers(0, 2)) == 0
-        else one
-        for person, one in enumerate(people)
-    ]
+    people = [draw(burdened(one, at_us)) for one in people]
     return Question(
         gate=gate,
         people=people,
