@@ -68,8 +68,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return self.plan.hours.next_open(self.zones, at_us)
 
 
-def open_case(plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...], live_agent_guaranteed: bool) -> Case:
-    """Return the case of a contact.
+def open_case(
+    plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...], live_agent_guaranteed: bool, at_us: int
+) -> Case:
+    """Return the case of a contact, for instants from `at_us` on.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ def open_case(plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...]
     _add_stops(blocks, plan, zones, subject, named)
     for need in plan.needs:
         _add(blocks, need, zones, consent_until(subject, need.needs_consent), FOREVER)
-    tally = plan.counters.tally(subject)
+    tally = plan.counters.tally(subject, at_us)
     for (counter, _), lines in tally.items():
         if live_agent_guaranteed and counter.lifted_by_agent:
             continue
@@ -144,7 +146,7 @@ def abandonment(case: Case, at_us: int) -> tuple[bool, bool]:
 
 def _abandoned(case: Case, after_us: int) -> bool:
     for line in case.subject.dossier.history:
-        if line.event is ContactEvent.abandoned and line.at_us > after_us and not line.inbound:
+        if line.at_us > after_us and line.event is ContactEvent.abandoned and not line.inbound:
             return True
     return False
 

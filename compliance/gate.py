@@ -78,7 +78,7 @@ class Gate:
             Debts that the contact is about; the open ones among them are judged, and all must pass. Empty: all of the
             person's.
         """
-        case, assumed = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed)
+        case, assumed = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed, at_us)
         plan, zones = case.plan, case.zones
         denial: Block | None = None
         ends = case.open_until(at_us)
@@ -136,7 +136,7 @@ class Gate:
         live_agent_guaranteed: bool = False,
     ) -> list[explaining.Answer]:
         """Return what each rule that binds such a contact says at an instant."""
-        case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed)
+        case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed, at_us)
         return explaining.explain(case, at_us)
 
     def binding(
@@ -171,6 +171,7 @@ class Gate:
         actor: str,
         purpose: str,
         live_agent_guaranteed: bool,
+        at_us: int,
     ) -> tuple[Case, tuple[str, ...]]:
         plan, zones, assumed = self.binding(dossier, channel, phone, actor, purpose)
         subject = Subject(
@@ -180,7 +181,7 @@ class Gate:
             channel=channel,
             address=plan.contact.address,
         )
-        return open_case(plan, zones, subject, debts, live_agent_guaranteed), assumed
+        return open_case(plan, zones, subject, debts, live_agent_guaranteed, at_us), assumed
 
     def _plan(
         self, place: Place, channel: str, actor: str, purpose: str, line_type: str, address: str, country: str | None

@@ -62,6 +62,14 @@ def test_a_consent_to_other_hours_ends_within_a_slot() -> None:
     assert hours(replace(asleep, consents=(by_day,))) == ["########################"]
 
 
+def test_a_consent_that_lifts_a_cap_ends_within_a_slot() -> None:
+    calls = [line(f"2026-11-{day}T20:00:00Z", "no_answer") for day in range(10, 17)]
+    person = debtor("US", *calls, region="NJ", phones=(NEW_YORK,), address_zones=("America/New_York",))
+    assert hours(person) == ["." * 24]
+    agreed = Consent(kind="direct_prior_consent_7d", until_us=parse("2026-11-16T16:30:00Z"))
+    assert hours(replace(person, consents=(agreed,))) == ["##............##........"]
+
+
 def test_a_contact_closes_the_days_that_its_rule_says() -> None:
     talked = line("2026-11-10T20:00:00Z", "right_party_contact")
     person = debtor("US", talked, region="NJ", phones=(NEW_YORK,), address_zones=("America/New_York",))
