@@ -138,6 +138,12 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def n(self) -> int:
         return int(self.persons.size)
 
+    @property
+    def nbytes(self) -> int:
+        tables = (self.numbers, self.debts, self.stops, self.consents, self.lines)
+        own = (self.persons, self.address, self.names_debts, self.says_paid)
+        return sum(array.nbytes for arrays in (own, *tables) for array in arrays)
+
 
 def columns_of(people: Iterable[Dossier], named: Iterable[tuple[int, ...]] | None = None) -> Columns:
     """Return debtors as columns.
