@@ -1,6 +1,6 @@
 """Debtors of a mixed portfolio, for benchmarks of the gate: places, numbers, debts, stops, consents and histories.
 
-Each follows from its number and the seed alone. A third of the debtors have no history, the others up to 30 contacts of
+Each follows from its number and the seed alone. Half live in one of 3,000 towns that no rule names. A third of the debtors have no history, the others up to 30 contacts of
 the last 32 days; one in eight has a stop, one in eight a consent. The frequencies are guesses at a portfolio some
 months old.
 """
@@ -105,7 +105,7 @@ def debtor(person: int, at_us: int, seed: int = 0) -> Dossier:
         keys=(CapKey(f"person:{person}", 0),),
         country=country,
         region=region,
-        city=city,
+        city=city or f"town {draw[139] % 3000}",
         address_zones=zones,
         debts=debts,
         phones=phones,

@@ -31,7 +31,7 @@ from compliance.rows import NO_RULES, Row
 from compliance.zones import Zones
 from domain.errors import BadInput
 from domain.instants import DAY, HOUR
-from domain.people import Dossier
+from domain.people import Dossier, StopKind
 
 _APART = {"": ALL, "debt": EACH_DEBT, "creditor": EACH_CREDITOR}
 _STOP_WORDS: tuple[str, ...] = (*STOP_KINDS, NO_RULES)
@@ -163,7 +163,7 @@ class _Tables:
         kind = np.full(columns.n, ANY, dtype=np.int64)
         asked = phone_of >= 0
         kind[asked] = columns.numbers.kind[columns.numbers.first[:-1][asked] + phone_of[asked]]
-        pairs, pair_of = np.unique(columns.address * (len(columns.phones) + 1) + kind + 1, return_inverse=True)
+        pairs, pair_of = np.unique(kind + 1 + columns.address * np.int64(len(columns.phones) + 1), return_inverse=True)
         classes = np.empty(pairs.size, dtype=np.int32)
         for place, pair in enumerate(pairs.tolist()):
             address, number = divmod(pair, len(columns.phones) + 1)
@@ -298,6 +298,9 @@ class _Tables:
                 for kind in columns.line_kinds
             ),
             n_channels=len(places),
+            paid=_STOP_WORDS.index(StopKind.paid),
+            withdrawn=_STOP_WORDS.index(StopKind.withdrawn),
+            no_rules=_STOP_WORDS.index(NO_RULES),
         )
 
 

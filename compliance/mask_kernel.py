@@ -9,19 +9,15 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from compliance.columns import ANY, STOP_KINDS, Bools, Consents, Debts, Ints, Lines, Numbers, Places, Stops
+from compliance.columns import ANY, Bools, Consents, Debts, Ints, Lines, Numbers, Places, Stops
 from compliance.counting import FOREVER
 from domain.instants import DAY, HOUR
-from domain.people import StopKind
 
 _ANY = ANY
 _FOREVER, _DAY, _HOUR = FOREVER, DAY, HOUR
 
 #: Row of `Words.lifts` of a consent to other hours.
 HOURS_CONSENT = 0
-#: Kinds of stop that are raised here; the last stands after all that may be on record.
-_PAID, _WITHDRAWN = STOP_KINDS.index(StopKind.paid), STOP_KINDS.index(StopKind.withdrawn)
-_NO_RULES = len(STOP_KINDS)
 #: What a counter counts apart for.
 ALL, EACH_DEBT, EACH_CREDITOR = 0, 1, 2
 
@@ -56,6 +52,11 @@ class Words(NamedTuple):
     line_contact: Bools
     #: How many numbers `line_channel` has.
     n_channels: int
+    #: Kinds of stop that are raised here. They come as data: a compiled function would keep the number of a word that
+    #: has got another since.
+    paid: int
+    withdrawn: int
+    no_rules: int
 
 
 class Releases(NamedTuple):
@@ -239,13 +240,14 @@ def _add_stops(
     stops: Stops,
     debts: Debts,
     of: int,
+    words: Words,
     phone: int,
     names_debts: bool,
     says_paid: bool,
 ) -> bool:
     """Close what stops close; return whether any debt is judged."""
     if classes.no_rules[c]:
-        _stop(row, slots, classes, c, _NO_RULES, _FOREVER)
+        _stop(row, slots, classes, c, words.no_rules, _FOREVER)
     first, last = debts.first[of], debts.first[of + 1]
     judged, paid = False, says_paid
     for j in range(first, last):
@@ -253,7 +255,7 @@ def _add_stops(
             judged = judged or debts.open[j]
             paid = paid or debts.paid[j]
     if not judged and (names_debts or first < last):
-        _stop(row, slots, classes, c, _PAID if paid else _WITHDRAWN, _FOREVER)
+        _stop(row, slots, classes, c, words.paid if paid else words.withdrawn, _FOREVER)
     for i in range(stops.first[of], stops.first[of + 1]):
         if stops.debt[i] != _ANY:
             if stops.debt[i] < 0:
@@ -293,6 +295,7 @@ def _open_slots(
             row[k] = _open(hours, lifted, slots[k], until) and _open(hours, usual, until, slots[k] + _HOUR)
 
 
+# Without the interpreter's lock: a floor may run beside a planner.
 @njit(cache=True, nogil=True)
 def fill(
     out: Bools,
@@ -327,7 +330,7 @@ def fill(
         row, c, phone = out[of], class_of[of], phone_of[of]
         address = 0 if phone < 0 else numbers.address[numbers.first[of] + phone]
         _open_slots(row, slots, hours, classes, c, consents, of, words, phone)
-        judged = _add_stops(row, slots, classes, c, stops, debts, of, phone, names_debts[of], says_paid[of])
+        judged = _add_stops(row, slots, classes, c, stops, debts, of, words, phone, names_debts[of], says_paid[of])
         if not row.any():
             continue
         for i in range(classes.first_need[c], classes.first_need[c + 1]):
