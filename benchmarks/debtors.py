@@ -1,8 +1,8 @@
 """Debtors of a mixed portfolio, for benchmarks of the gate: places, numbers, debts, stops, consents and histories.
 
-Each follows from its number and the seed alone. Half live in one of 3,000 towns that no rule names. A third of the debtors have no history, the others up to 30 contacts of
-the last 32 days; one in eight has a stop, one in eight a consent. The frequencies are guesses at a portfolio some
-months old.
+Each follows from its number and the seed alone. Half live in one of 3,000 towns that no rule names. A third of them
+have no history, the others up to 30 contacts of the last 32 days; one in eight has a stop, one in eight a consent. The
+frequencies are guesses at a portfolio some months old.
 """
 
 import numpy as np
