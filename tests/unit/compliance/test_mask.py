@@ -80,6 +80,15 @@ def test_a_contact_closes_the_days_that_its_rule_says() -> None:
     assert hours(person, day="2026-11-17") == ["..............##########"]
 
 
+def test_contacts_at_other_kinds_of_address_do_not_count() -> None:
+    calls = [line(f"2026-11-{day}T20:00:00Z", "no_answer", phone=1) for day in (14, 15)]
+    office = replace(NEW_YORK, phone=2, address_type="work")
+    person = debtor("US", *calls, region="MA", phones=(NEW_YORK, office), address_zones=("America/New_York",))
+    at_home, at_work = (hours(person, phones=np.array([place], dtype=np.int32))[0] for place in (0, 1))
+    assert at_home == "." * 24
+    assert at_work == "##............##########"
+
+
 def test_debts_that_are_not_judged_do_not_count() -> None:
     talked = line("2026-11-15T20:00:00Z", "right_party_contact", debts=(2,))
     two = debtor("US", talked, region="NJ", phones=(NEW_YORK,), debts=(debt(1), debt(2)))
