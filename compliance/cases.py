@@ -62,7 +62,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def _next_open(self, at_us: int) -> int | None:
         if at_us < self.lifted_until:
             opening = self.hours(at_us).next_open(self.zones, at_us)
-            if opening is not None and opening < self.lifted_until:
+            # Without the consent there are fewer hours: where none is in sight with it, none is.
+            if opening is None or opening < self.lifted_until:
                 return opening
             at_us = self.lifted_until
         return self.plan.hours.next_open(self.zones, at_us)
@@ -130,10 +131,8 @@ def abandonment(case: Case, at_us: int) -> tuple[bool, bool]:
     """Return whether an agent must be reserved, and whether a message may be played if none comes."""
     agent_always = allowed = forbidden = False
     for row in case.plan.abandonment:
-        if row.effective_from or row.effective_to:
-            first, last = case.zones.dates(row.effective_from, row.effective_to)
-            if at_us < first or (last is not None and at_us >= last):
-                continue
+        if not in_effect(row, case.zones, at_us):
+            continue
         if row.unless is not None and at_us < consent_until(case.subject, (row.unless,)):
             continue
         if row.after_abandoned_hours is not None and not _abandoned(case, at_us - row.after_abandoned_hours * HOUR):
@@ -142,6 +141,14 @@ def abandonment(case: Case, at_us: int) -> tuple[bool, bool]:
         allowed = allowed or row.message in ("allowed", "required")
         forbidden = forbidden or row.message == "forbidden"
     return agent_always, allowed and not forbidden
+
+
+def in_effect(row: Row, zones: Zones, at_us: int) -> bool:
+    """Return whether a row binds on the local date of an instant, in any zone."""
+    if row.effective_from is None and row.effective_to is None:
+        return True
+    first, last = zones.dates(row.effective_from, row.effective_to)
+    return first <= at_us and (last is None or at_us < last)
 
 
 def _abandoned(case: Case, after_us: int) -> bool:

@@ -27,9 +27,6 @@ ANY = -1
 #: A number, debt or creditor that is none of the debtor's.
 OTHER = -2
 
-#: The engine's words for kinds of stop, by their place here.
-STOP_KINDS = tuple(StopKind)
-
 _PART = 20_000
 _at = attrgetter("at_us")
 
@@ -59,7 +56,7 @@ class Debts(NamedTuple):
 
 class Stops(NamedTuple):
     first: Ints
-    #: Place in `STOP_KINDS`.
+    #: Place in `Columns.stop_kinds`.
     kind: Places
     debt: Places
     phone: Places
@@ -130,6 +127,8 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     #: Numbers with the same answers to all that the gate asks of a number; id and forecast are some number's.
     phones: tuple[Phone, ...]
     address_types: tuple[str, ...]
+    #: Of `domain.people.StopKind`, or other words of `compliance.rows.TRIGGERS`.
+    stop_kinds: tuple[str, ...]
     consent_kinds: tuple[str, ...]
     channels: tuple[str, ...]
     line_kinds: tuple[LineKind, ...]
@@ -207,7 +206,7 @@ class _Builder:
         self._consent_kinds: _Codes[str] = _Codes()
         self._channels: _Codes[str] = _Codes()
         self._line_kinds: _Codes[tuple[ContactEvent, str, bool, bool]] = _Codes()
-        self._stop_kinds = {kind: place for place, kind in enumerate(STOP_KINDS)}
+        self._stop_kinds: _Codes[str] = _Codes()
         self._people = _Table(np.int64, np.int32, np.bool_, np.bool_)
         self._numbers = _Table(np.int64, np.int32, np.int32)
         self._debts = _Table(np.int64, np.int32, np.bool_, np.bool_, np.bool_)
@@ -330,6 +329,7 @@ class _Builder:
             addresses=tuple(Address(*key) for key in self._addresses),
             phones=tuple(self._phone_facts),
             address_types=tuple(self._address_types),
+            stop_kinds=tuple(self._stop_kinds),
             consent_kinds=tuple(self._consent_kinds),
             channels=tuple(self._channels),
             line_kinds=tuple(LineKind(*key) for key in self._line_kinds),

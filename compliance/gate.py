@@ -7,7 +7,7 @@ row denies, how long an allowance holds and when a denial ends.
 from pathlib import Path
 
 from compliance import explaining
-from compliance.cases import Case, abandonment, open_case, open_debts
+from compliance.cases import Case, abandonment, in_effect, open_case, open_debts
 from compliance.counting import Block, Subject
 from compliance.packs import Packs, load
 from compliance.places import Place, Places
@@ -39,6 +39,7 @@ class Gate:
         self._plans: dict[tuple[Place, str, str, str, str, str, str | None], Plan] = {}
         self._zones: dict[tuple[object, ...], tuple[Zones, tuple[str, ...]]] = {}
         self._zone_sets: dict[tuple[str, ...], Zones] = {}
+        self._twin: Gate | None = None
         self._split: dict[frozenset[str], set[str]] = {}
         for region in packs.timezones.split_area_codes:
             self._split.setdefault(frozenset(packs.timezones.region[region]), set()).add(region)
@@ -53,6 +54,23 @@ class Gate:
             When a pack is wrong.
         """
         return cls(load(directory, strict=strict))
+
+    def reading(self, strict: bool) -> "Gate":
+        """Return the gate of the same packs in the conservative or the literal reading.
+
+        Raises
+        ------
+        BadInput
+            When the files have changed since this gate was loaded.
+        """
+        if strict == self.packs.strict:
+            return self
+        if self._twin is None:
+            twin = Gate.load(self.packs.directory, strict=strict)
+            if twin.packs.contents != self.packs.contents:
+                raise BadInput(f"{self.packs.directory}: the packs changed while they were in use; start again")
+            self._twin, twin._twin = twin, self
+        return self._twin
 
     def row(self, rule: str) -> Row | None:
         """Return the row of a rule, with its citation."""
@@ -93,6 +111,11 @@ class Gate:
             notices = plan.first_notices + notices
         if message:
             notices += plan.message_notices
+        retention = plan.retention
+        if plan.dated:
+            idle = {row.id for row in plan.dated if not in_effect(row, zones, at_us)}
+            notices = tuple(rule for rule in notices if rule not in idle)
+            retention = tuple(rule for rule in retention if rule not in idle)
         if denial is None and ends:
             return Verdict(
                 allowed=True,
@@ -102,6 +125,7 @@ class Gate:
                 agent_always=agent_always,
                 abandon_message=message,
                 notices=notices,
+                retention=retention,
                 rules=self.version,
                 assumed=assumed,
             )
@@ -119,6 +143,7 @@ class Gate:
             agent_always=agent_always,
             abandon_message=message,
             notices=notices,
+            retention=retention,
             rules=self.version,
             assumed=assumed,
         )
@@ -134,10 +159,11 @@ class Gate:
         actor: str,
         purpose: str,
         live_agent_guaranteed: bool = False,
+        only: str | None = None,
     ) -> list[explaining.Answer]:
-        """Return what each rule that binds such a contact says at an instant."""
+        """Return what each rule that binds such a contact says at an instant; `only` the one of this id."""
         case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed, at_us)
-        return explaining.explain(case, at_us)
+        return explaining.explain(case, at_us, self.packs.rows, only)
 
     def binding(
         self, dossier: Dossier, channel: str, phone: Phone | None, actor: str, purpose: str

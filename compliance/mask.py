@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from compliance.cases import HOURS
-from compliance.columns import ANY, STOP_KINDS, Bools, Columns, Ints, Places
+from compliance.columns import ANY, Bools, Columns, Ints, Places
 from compliance.counting import CONTACTS, FOREVER, PERHAPS_CONTACTS, Counter
 from compliance.gate import Gate
 from compliance.hours import Hours
@@ -34,7 +34,6 @@ from domain.instants import DAY, HOUR
 from domain.people import Dossier, StopKind
 
 _APART = {"": ALL, "debt": EACH_DEBT, "creditor": EACH_CREDITOR}
-_STOP_WORDS: tuple[str, ...] = (*STOP_KINDS, NO_RULES)
 #: A line counts for no longer than this after its UTC day, besides what its span says: zones lie apart, days differ.
 _MARGIN_DAYS = 3
 
@@ -145,6 +144,8 @@ class _Tables:
         self._gate, self._columns, self._slots = gate, columns, slots
         self._channel, self._actor, self._purpose = channel, actor, purpose
         self._live_agent_guaranteed = live_agent_guaranteed
+        #: Kinds of stop on record first, as the columns number them; then those that are raised without a record.
+        self._stop_words = tuple(dict.fromkeys((*columns.stop_kinds, StopKind.paid, StopKind.withdrawn, NO_RULES)))
         self._begin, self._end = int(slots[0]), int(slots[-1]) + HOUR
         self._class: dict[tuple[Plan, Zones], int] = {}
         self._counters: dict[tuple[str, str], int] = {}
@@ -194,7 +195,7 @@ class _Tables:
             if not (self._live_agent_guaranteed and counter.lifted_by_agent)
         )
         self._class_needs.add((self._consent(need.needs_consent), *_in_effect(need, zones)) for need in plan.needs)
-        for word in _STOP_WORDS:
+        for word in self._stop_words:
             self._class_stops.add(_in_effect(row, zones) for row in plan.stops.get(word, ()))
         lifted = ANY if plan.hours_lifted is None else self._stretch(plan.hours_lifted, zones)
         self._class_rows.append((self._stretch(plan.hours, zones), lifted, int(plan.place.country is None)))
@@ -246,9 +247,9 @@ class _Tables:
     def classes(self) -> Classes:
         rows = np.array(self._class_rows, dtype=np.int64)
         stops = self._class_stops.arrays(2)
-        starts = np.empty((rows.shape[0], len(_STOP_WORDS) + 1), dtype=np.int64)
+        starts = np.empty((rows.shape[0], len(self._stop_words) + 1), dtype=np.int64)
         starts[:, :-1] = stops[0][:-1].reshape(starts[:, :-1].shape)
-        starts[:, -1] = stops[0][len(_STOP_WORDS) :: len(_STOP_WORDS)]
+        starts[:, -1] = stops[0][len(self._stop_words) :: len(self._stop_words)]
         parts = [np.ascontiguousarray(rows[:, k]) for k in range(3)]
         return Classes._make(
             [*parts, *self._class_counters.arrays(4), *self._class_needs.arrays(3), starts, *stops[1:]]
@@ -298,9 +299,9 @@ class _Tables:
                 for kind in columns.line_kinds
             ),
             n_channels=len(places),
-            paid=_STOP_WORDS.index(StopKind.paid),
-            withdrawn=_STOP_WORDS.index(StopKind.withdrawn),
-            no_rules=_STOP_WORDS.index(NO_RULES),
+            paid=self._stop_words.index(StopKind.paid),
+            withdrawn=self._stop_words.index(StopKind.withdrawn),
+            no_rules=self._stop_words.index(NO_RULES),
         )
 
 

@@ -74,6 +74,11 @@ LEGAL_TRIGGERS = frozenset(
         "gdpr_objection",
         "identity_error",
         "channel_request",
+        "mental_health_crisis_moratorium",
+        "reasonable_request_channel_or_time",
+        "debt_adviser_plan_30d",
+        "statute_barred_and_wont_pay",
+        "debtor_requests_no_more_calls",
     }
 )
 #: The engine itself raises this one: no pack has rules for the debtor's country.
@@ -101,6 +106,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     actors: tuple[Actor, ...] | None = None
     #: Binds these purposes alone; None: all that the row does not exclude.
     purposes: tuple[Purpose, ...] | None = None
+    #: Codes of the regions of the country where it binds alone; empty: in all. An unknown region may be one of them.
+    regions: tuple[str, ...] = ()
 
 
 class Days(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -192,12 +199,13 @@ class Stop(Row, frozen=True, kw_only=True):
     exceptions: tuple[Purpose, ...] = ()
     #: The channels are closed unless one of these consents is on record.
     needs_consent: tuple[str, ...] = ()
+    #: Binds numbers that are, or may be, of these types; empty: all.
+    line_types: tuple[LineType, ...] = ()
     #: How soon the law wants it obeyed; the gate obeys at once.
     deadline: str | dict[str, int] = "on_receipt"
     #: How long it lasts where the record names no end; for whoever records it.
     duration: dict[str, int] = {}
     confirmation: dict[str, int] = {}
-    nations: tuple[str, ...] = ()
     revoke_all_from: date | None = None
 
 
@@ -243,6 +251,10 @@ class Recording(Row, frozen=True, kw_only=True):
     object_right: bool = False
     all_party_states: tuple[str, ...] = ()
     default: str = ""
+    #: While this happens nothing is recorded, in sound, picture or text.
+    pause_on: str = ""
+    never_store_after_auth: tuple[str, ...] = ()
+    if_captured: str = ""
 
 
 class Ratio(Row, frozen=True, kw_only=True):
@@ -261,11 +273,13 @@ class Ratio(Row, frozen=True, kw_only=True):
     min_ring_s: float | None = None
     min_rings: int | None = None
     message: str = ""
+    sanction: str = ""
 
 
 class ThirdParty(Row, frozen=True, kw_only=True):
     allowed_for: tuple[str, ...] = ()
     max_contacts_per_third_party: int | None = None
+    must_verify_identity_before_disclosure: bool = False
     must_not_disclose: tuple[str, ...] = ()
     must_not_ask: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
@@ -278,6 +292,11 @@ class CallerId(Row, frozen=True, kw_only=True):
     forbidden_ranges: tuple[str, ...] = ()
     allowed_ranges: tuple[str, ...] = ()
     commercial_prefix: str = ""
+    required_prefix: str = ""
+    optional_prefix: tuple[str, ...] = ()
+    #: Who need not use the prefix.
+    exempt: tuple[str, ...] = ()
+    authenticate_over_calls_per_month: int | None = None
 
 
 class Retention(Row, frozen=True, kw_only=True):
@@ -307,6 +326,15 @@ class ExtraDay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     city: str | None = None
 
 
+class CityCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A city whose own days the library knows."""
+
+    region: str
+    city: str
+    #: The library's name of the city's calendar.
+    subdivision: str
+
+
 class Holidays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Public holidays and what they do to the hours."""
 
@@ -317,6 +345,7 @@ class Holidays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: The region of the address is the library's subdivision.
     subdiv_from_address: bool = False
     categories: tuple[str, ...] = ("public",)
+    cities: tuple[CityCalendar, ...] = ()
     extra: tuple[ExtraDay, ...] = ()
 
 
@@ -330,6 +359,10 @@ class Jurisdiction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     parent: str | None = None
     #: Codes of the countries that it lies over; `*` for all.
     overlay_for: tuple[str, ...] = ()
+    #: Whose domicile brings its rows to bear. A collector's binds it for every debtor of the country.
+    applies_when: Literal["debtor_domicile", "debtor_or_collector_domicile"] = "debtor_domicile"
+    #: Of an overlay: codes of the tables where the house itself sits; None: not told, so it may be any.
+    collector_domiciles: tuple[str, ...] | None = None
     #: Other names of the place in addresses.
     aliases: tuple[str, ...] = ()
     #: Codes of all regions of a country; a region that is not among them counts as unknown.

@@ -33,7 +33,6 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Why was an account called, why not, until when, outranked by what? Or: why so many lines?"""
-    from compliance.gate import Gate
     from console import settings, why_view
     from console import why as asking
     from console.running import instant
@@ -63,8 +62,7 @@ def why(
     def shown() -> "RenderableType":
         from rich.console import Group
 
-        gate = Gate.load(loaded.rules)
-        return Group(*[why_view.answer(one, gate, zone) for one in found])
+        return Group(*[why_view.answer(one, zone) for one in found])
 
     tell(found, as_json, shown)
 

@@ -43,7 +43,10 @@ class StopKind(Word):
     bankrupt = "bankrupt"
     deceased = "deceased"
     breathing_space = "breathing_space"
+    #: The consent to one written channel was taken back.
     revoked_sms = "revoked_sms"
+    revoked_email = "revoked_email"
+    revoked_im = "revoked_im"
     wrong_number = "wrong_number"
     not_in_service = "not_in_service"
 
@@ -174,6 +177,8 @@ class Verdict(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults
     abandon_message: bool = False
     #: Ids of notices due on this contact.
     notices: tuple[str, ...] = ()
+    #: Ids of the rows that say how long the record of this contact is kept.
+    retention: tuple[str, ...] = ()
     #: Version of the rule packs that judged.
     rules: str = ""
     #: What was not known and taken at its strictest: `region`, `city`, `zone`.

@@ -55,10 +55,13 @@ class PlainGate:
             if row.status in ("in_force", "house", "unconfirmed")
             and self.actor in (row.actors or table.actors)
             and (row.purposes is None or self.purpose in row.purposes)
+            and (not row.regions or (self.place.region in row.regions if self.place.region else self.packs.strict))
         ]
-        # Holidays close voice and visits even where no window speaks of them.
+        # Holidays close voice and visits even where no window of the country speaks of them.
         in_person = self.channel in ("call", "prerecorded", "voicemail", "ringless_vm", "visit")
-        if in_person and not any(isinstance(row, Window) and self.channel in row.channels for row, _ in bound):
+        if in_person and not any(
+            isinstance(row, Window) and self.channel in row.channels and not table.overlay_for for row, table in bound
+        ):
             today = [to_local(at_us, zone).date() for zone in self.zones]
             if any(self.holiday(day) for day in today):
                 return False
@@ -103,12 +106,36 @@ class PlainGate:
         if country.holidays is None or country.holidays.treat != "closed":
             return False
         regions = country.regions if country.holidays.subdiv_from_address else ()
-        kept_in = [self.place.region] if self.place.region and regions else list(regions) or [None]
-        return any(day in calendar(country.holidays.country, region, day.year) for region in kept_in)
+        everywhere = list(regions) if self.packs.strict else []
+        kept_in = [self.place.region] if self.place.region and regions else everywhere or [None]
+        if any(
+            extra.date == day
+            and self.may_be(extra.region, self.place.region)
+            and self.may_be(extra.city, self.dossier.city)
+            for extra in country.holidays.extra
+        ):
+            return True
+        kept_in += [
+            own.subdivision
+            for own in country.holidays.cities
+            if self.may_be(own.region, self.place.region) and self.may_be(own.city, self.dossier.city)
+        ]
+        of, categories = country.holidays.country, country.holidays.categories
+        return any(day in calendar(of, region, categories, day.year) for region in kept_in)
+
+    def may_be(self, wanted: str | None, actual: str | None) -> bool:
+        return wanted is None or (actual == wanted if actual else self.packs.strict)
 
     # ---- stops and consents
 
+    def is_line(self, line_types: tuple[str, ...]) -> bool:
+        line = self.phone.line_type if self.phone else "unknown"
+        may_be = {"fixed_or_mobile": ("fixed", "landline", "mobile"), "fixed": ("fixed", "landline")}.get(line, (line,))
+        return not line_types or line in ("unknown", "other") or bool(set(may_be) & set(line_types))
+
     def stop_denies(self, row: Stop, at_us: int) -> bool:
+        if not self.is_line(row.line_types):
+            return False
         if row.needs_consent and not self.consents(row.needs_consent, at_us):
             return True
         return any(
@@ -137,9 +164,7 @@ class PlainGate:
     # ---- counting
 
     def cap_denies(self, row: Cap, at_us: int) -> bool:
-        line = self.phone.line_type if self.phone else "unknown"
-        may_be = {"fixed_or_mobile": ("fixed", "landline", "mobile"), "fixed": ("fixed", "landline")}.get(line, (line,))
-        if row.line_types and line not in ("unknown", "other") and not set(may_be) & set(row.line_types):
+        if not self.is_line(row.line_types):
             return False
         address = (self.phone.address_type if self.phone else None) or "personal"
         if row.address_types and address not in row.address_types:
@@ -253,5 +278,5 @@ def to_local(at_us: int, zone: ZoneInfo) -> datetime:
 
 
 @lru_cache(maxsize=1000)
-def calendar(country: str, region: str | None, year: int) -> frozenset[date]:
-    return frozenset(country_holidays(country, subdiv=region, years=year))
+def calendar(country: str, region: str | None, categories: tuple[str, ...], year: int) -> frozenset[date]:
+    return frozenset(country_holidays(country, subdiv=region, years=year, categories=categories))

@@ -19,16 +19,17 @@ from domain.people import CapKey, Consent, ContactEvent, Debt, Dossier, PastCont
 from tests.property.plain_gate import PlainGate
 
 
-def _invented() -> Gate:
+def _invented(strict: bool) -> Gate:
     """Return a gate over a country that has a row of every kind, whatever the shipped packs need today."""
     with TemporaryDirectory() as folder:
         for name in ("house.toml", "timezones.toml"):
             shutil.copy(SHIPPED / name, folder)
         shutil.copy(Path(__file__).parent / "invented.toml", folder)
-        return Gate.load(Path(folder))
+        return Gate.load(Path(folder), strict=strict)
 
 
-GATES = {"shipped": Gate.load(SHIPPED), "invented": _invented()}
+GATES = {"shipped": Gate.load(SHIPPED), "invented": _invented(True)}
+LITERAL = {"shipped": Gate.load(SHIPPED, strict=False), "invented": _invented(False)}
 
 #: Weeks in which clocks change on either side of the ocean, a rule takes effect, holidays fall.
 FIRST, LAST = parse("2026-08-20T00:00:00Z"), parse("2027-04-10T00:00:00Z")
@@ -36,6 +37,7 @@ FIRST, LAST = parse("2026-08-20T00:00:00Z"), parse("2027-04-10T00:00:00Z")
 ADDRESSES: list[tuple[str, str | None, str | None, tuple[str, ...]]] = [
     ("ES", "MD", "Madrid", ("Europe/Madrid",)),
     ("ES", "CN", None, ("Atlantic/Canary",)),
+    ("ES", "CT", "Barcelona", ("Europe/Madrid",)),
     ("ES", None, None, ()),
     ("CO", None, None, ("America/Bogota",)),
     ("CO", "ANT", None, ()),
@@ -47,12 +49,29 @@ ADDRESSES: list[tuple[str, str | None, str | None, tuple[str, ...]]] = [
     ("US", "FL", None, ()),
     ("US", "HI", None, ("Pacific/Honolulu",)),
     ("US", None, None, ()),
+    ("GB", "ENG", None, ("Europe/London",)),
+    ("GB", "SCT", "Glasgow", ("Europe/London",)),
+    ("GB", None, None, ()),
+    ("CL", "RM", None, ("America/Santiago",)),
+    ("CL", "VS", None, ()),
+    ("CL", None, None, ()),
+    ("PE", None, None, ("America/Lima",)),
+    ("MX", "ROO", None, ("America/Cancun",)),
+    ("MX", None, None, ()),
+    ("AR", "C", None, ("America/Argentina/Buenos_Aires",)),
+    ("AR", "X", None, ()),
+    ("AR", None, None, ()),
+    ("BR", "SP", "São Paulo", ("America/Sao_Paulo",)),
+    ("BR", "AM", None, ("America/Manaus",)),
+    ("BR", "AL", None, ()),
+    ("BR", None, None, ()),
     ("FR", None, None, ("Europe/Paris",)),
 ]
 INVENTED: list[tuple[str, str | None, str | None, tuple[str, ...]]] = [
     ("BR", "SP", None, ("America/Sao_Paulo",)),
     ("BR", "AM", None, ("America/Manaus",)),
     ("BR", "RJ", None, ()),
+    ("BR", "RJ", "Niterói", ("America/Sao_Paulo",)),
     ("BR", None, None, ()),
 ]
 NUMBERS: list[tuple[str, str, bool, tuple[str, ...]]] = [
@@ -63,6 +82,16 @@ NUMBERS: list[tuple[str, str, bool, tuple[str, ...]]] = [
     ("US", "fixed_or_mobile", True, ("America/Chicago", "America/New_York")),
     ("US", "toll_free", False, ()),
     ("US", "fixed", True, ("America/Los_Angeles",)),
+    ("GB", "mobile", False, ("Europe/Guernsey", "Europe/Isle_of_Man", "Europe/Jersey", "Europe/London")),
+    (
+        "CL",
+        "fixed_or_mobile",
+        False,
+        ("America/Coyhaique", "America/Punta_Arenas", "America/Santiago", "Pacific/Easter"),
+    ),
+    ("CL", "fixed_or_mobile", True, ("America/Santiago",)),
+    ("MX", "fixed_or_mobile", True, ("America/Tijuana",)),
+    ("PE", "fixed", True, ("America/Lima",)),
     ("BR", "mobile", True, ("America/Sao_Paulo",)),
     ("BR", "fixed_or_mobile", True, ("America/Noronha", "America/Recife")),
 ]
@@ -162,7 +191,7 @@ def questions(draw: st.DrawFn) -> "Question":
     rules = draw(st.sampled_from(["shipped", "invented"]))
     dossier = draw(dossiers(at_us, rules))
     return Question(
-        gate=GATES[rules],
+        gate=draw(st.sampled_from([GATES, GATES, LITERAL]))[rules],
         dossier=dossier,
         at_us=at_us,
         asked={

@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from compliance.casefile import ask
+from compliance.caseform import read
 from compliance.columns import columns_of
 from compliance.counting import Counter
 from compliance.mask import callable_mask
+from compliance.numbers import Numbers
+from compliance.packs import SHIPPED
 from compliance.plans import Plan
 from domain.errors import BadInput
 from domain.instants import DAY, HOUR, parse
 from domain.people import Consent, Debt, Dossier, PastContact, Phone, Stop, StopKind
+from tests.unit.compliance.conformance import CASES
 from tests.unit.compliance.debtors import BOGOTA, LOS_ANGELES, MADRID, NEW_YORK, debt, debtor, line, shipped
 
 MONDAY = "2026-11-16"
@@ -161,6 +166,22 @@ def test_what_cannot_be_asked(slots: list[int], asked: dict[str, Any], text: str
         callable_mask(shipped(), columns, np.array(slots), actor="third_party", purpose="collection", **asked)
 
 
+def test_the_mask_reads_the_law_as_the_gate_does() -> None:
+    """Every case of tests/rules, at its instant and about it."""
+    numbers, allowed = Numbers.load(SHIPPED), 0
+    for one in CASES:
+        case = ask(read(msgspec.json.encode(one.case)), numbers)
+        gate = shipped(case.strict)
+        asked = {name: getattr(case, name) for name in ("channel", "actor", "purpose", "live_agent_guaranteed")}
+        slots = [case.at_us + hours * HOUR for hours in (-24, -1, 0, 1, 24, 72)]
+        mask = callable_mask(gate, columns_of([case.dossier], [case.debts]), np.array(slots), **asked)
+        for at_us, cell in zip(slots, mask[0].tolist(), strict=True):
+            verdict = gate.judge(case.dossier, at_us=at_us, phone=case.phone, debts=case.debts, **asked)
+            assert cell == (verdict.allowed and (verdict.valid_until_us or 0) >= at_us + HOUR), (one.case["id"], at_us)
+            allowed += cell
+    assert allowed > len(CASES)
+
+
 @pytest.mark.parametrize(
     ("record", "fields"),
     [
@@ -172,7 +193,7 @@ def test_what_cannot_be_asked(slots: list[int], asked: dict[str, Any], text: str
         (
             Plan,
             "place contact stops needs hours hours_lifted counters abandonment notices first_notices message_notices "
-            "rank",
+            "retention dated rank",
         ),
         (Stop, "kind debt phone until_us"),
         (Consent, "kind channel phone until_us"),
