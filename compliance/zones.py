@@ -121,10 +121,11 @@ def local_text(at_us: int, offset_us: int) -> str:
 class Zones:
     """The zones a person may be in. What is asked holds in all of them: the strictest answer is given."""
 
-    __slots__ = ("_latest", "_releases", "names")
+    __slots__ = ("_dates", "_latest", "_releases", "names")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
+        self._dates: dict[tuple[date | None, date | None], tuple[int, int | None]] = {}
         self._latest: dict[int, Steps] = {}
         self._releases: dict[tuple[str, int, int], Steps] = {}
 
@@ -166,9 +167,12 @@ class Zones:
 
     def dates(self, first: date | None, last: date | None) -> tuple[int, int | None]:
         """Return from when (0: ever) until when (None: for good) local dates bind that are true in any zone."""
-        begin = min(day_start(name, day_number(first)) for name in self.names) if first else 0
-        end = max(day_start(name, day_number(last) + 1) for name in self.names) if last else None
-        return begin, end
+        found = self._dates.get((first, last))
+        if found is None:
+            begin = min(day_start(name, day_number(first)) for name in self.names) if first else 0
+            end = max(day_start(name, day_number(last) + 1) for name in self.names) if last else None
+            found = self._dates[first, last] = begin, end
+        return found
 
     def _steps(self, day: int, starts: set[int], value: Callable[[int, str], int]) -> Steps:
         """Return the greatest value over all zones as a step function over one UTC day."""
