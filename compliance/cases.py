@@ -15,9 +15,10 @@ from compliance.zones import Zones
 from domain.instants import HOUR
 from domain.people import ContactEvent, Dossier, StopKind
 
-_HOURS = ("hours",)
+#: Kinds of a consent that lifts windows.
+HOURS = ("hours",)
 #: Stops on a debt that end its being worked, so that the person's other debts may be.
-_CLOSING = frozenset({StopKind.paid, StopKind.withdrawn})
+CLOSING = frozenset({StopKind.paid, StopKind.withdrawn})
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +69,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return self.plan.hours.next_open(self.zones, at_us)
 
 
-def open_case(plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...], live_agent_guaranteed: bool) -> Case:
-    """Return the case of a contact.
+def open_case(
+    plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...], live_agent_guaranteed: bool, at_us: int
+) -> Case:
+    """Return the case of a contact, for instants from `at_us` on.
 
     Parameters
     ----------
@@ -80,7 +83,7 @@ def open_case(plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...]
     _add_stops(blocks, plan, zones, subject, named)
     for need in plan.needs:
         _add(blocks, need, zones, consent_until(subject, need.needs_consent), FOREVER)
-    tally = plan.counters.tally(subject)
+    tally = plan.counters.tally(subject, at_us)
     for (counter, _), lines in tally.items():
         if live_agent_guaranteed and counter.lifted_by_agent:
             continue
@@ -94,13 +97,13 @@ def open_case(plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...]
         zones=zones,
         tally=tally,
         blocks=blocks,
-        lifted_until=0 if plan.hours_lifted is None else consent_until(subject, _HOURS),
+        lifted_until=0 if plan.hours_lifted is None else consent_until(subject, HOURS),
     )
 
 
 def open_debts(dossier: Dossier, named: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Return (debt, creditor) of the debts that a contact may still be about."""
-    closed = [stop.debt for stop in dossier.stops if stop.kind in _CLOSING] if dossier.stops else ()
+    closed = [stop.debt for stop in dossier.stops if stop.kind in CLOSING] if dossier.stops else ()
     return tuple(
         [
             (debt.debt, debt.creditor)
@@ -150,7 +153,7 @@ def in_effect(row: Row, zones: Zones, at_us: int) -> bool:
 
 def _abandoned(case: Case, after_us: int) -> bool:
     for line in case.subject.dossier.history:
-        if line.event is ContactEvent.abandoned and line.at_us > after_us and not line.inbound:
+        if line.at_us > after_us and line.event is ContactEvent.abandoned and not line.inbound:
             return True
     return False
 
@@ -166,7 +169,7 @@ def _add_stops(blocks: list[Block], plan: Plan, zones: Zones, subject: Subject, 
         )
         _add_stop(blocks, plan, zones, StopKind.paid if paid else StopKind.withdrawn, FOREVER)
     for stop in dossier.stops:
-        if stop.debt is not None and (stop.kind in _CLOSING or not any(stop.debt == debt for debt, _ in subject.debts)):
+        if stop.debt is not None and (stop.kind in CLOSING or not any(stop.debt == debt for debt, _ in subject.debts)):
             continue
         if stop.phone in (None, subject.phone):
             _add_stop(blocks, plan, zones, stop.kind, FOREVER if stop.until_us is None else stop.until_us)

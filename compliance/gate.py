@@ -34,6 +34,8 @@ class Gate:
         self.version = packs.version
         self._tree = Places(packs)
         self._places: dict[tuple[str, str | None, str | None], Place] = {}
+        #: One place for all the towns that no rule tells apart: they share plans.
+        self._alike: dict[tuple[object, ...], Place] = {}
         self._plans: dict[tuple[Place, str, str, str, str, str, str | None], Plan] = {}
         self._zones: dict[tuple[object, ...], tuple[Zones, tuple[str, ...]]] = {}
         self._zone_sets: dict[tuple[str, ...], Zones] = {}
@@ -94,7 +96,7 @@ class Gate:
             Debts that the contact is about; the open ones among them are judged, and all must pass. Empty: all of the
             person's.
         """
-        case, assumed = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed)
+        case, assumed = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed, at_us)
         plan, zones = case.plan, case.zones
         denial: Block | None = None
         ends = case.open_until(at_us)
@@ -160,23 +162,18 @@ class Gate:
         only: str | None = None,
     ) -> list[explaining.Answer]:
         """Return what each rule that binds such a contact says at an instant; `only` the one of this id."""
-        case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed)
+        case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed, at_us)
         return explaining.explain(case, at_us, self.packs.rows, only)
 
-    def _case(
-        self,
-        dossier: Dossier,
-        channel: str,
-        phone: Phone | None,
-        debts: tuple[int, ...],
-        actor: str,
-        purpose: str,
-        live_agent_guaranteed: bool,
-    ) -> tuple[Case, tuple[str, ...]]:
+    def binding(
+        self, dossier: Dossier, channel: str, phone: Phone | None, actor: str, purpose: str
+    ) -> tuple[Plan, Zones, tuple[str, ...]]:
+        """Return what binds a contact, where the person may be, and what was assumed of the address."""
         address = (dossier.country, dossier.region, dossier.city)
         place = self._places.get(address)
         if place is None:
-            place = self._places[address] = self._tree.find(*address)
+            found_place = self._tree.find(*address)
+            place = self._places[address] = self._alike.setdefault(found_place.content, found_place)
         line = _UNKNOWN_NUMBER if phone is None else (phone.line_type, phone.address_type or "personal", phone.country)
         key = (place, channel, actor, purpose, *line)
         plan = self._plans.get(key)
@@ -189,14 +186,28 @@ class Gate:
         found = self._zones.get(where)
         if found is None:
             found = self._zones[where] = self._candidates(place, dossier, phone)
+        return plan, *found
+
+    def _case(
+        self,
+        dossier: Dossier,
+        channel: str,
+        phone: Phone | None,
+        debts: tuple[int, ...],
+        actor: str,
+        purpose: str,
+        live_agent_guaranteed: bool,
+        at_us: int,
+    ) -> tuple[Case, tuple[str, ...]]:
+        plan, zones, assumed = self.binding(dossier, channel, phone, actor, purpose)
         subject = Subject(
             dossier=dossier,
             debts=open_debts(dossier, debts),
             phone=None if phone is None else phone.phone,
             channel=channel,
-            address=line[1],
+            address=plan.contact.address,
         )
-        return open_case(plan, found[0], subject, debts, live_agent_guaranteed), found[1]
+        return open_case(plan, zones, subject, debts, live_agent_guaranteed, at_us), assumed
 
     def _plan(
         self, place: Place, channel: str, actor: str, purpose: str, line_type: str, address: str, country: str | None

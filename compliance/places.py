@@ -3,6 +3,7 @@
 import unicodedata
 
 import msgspec
+from msgspec.structs import astuple
 
 from compliance.hours import Closed
 from compliance.packs import Packs
@@ -32,6 +33,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def lies_in(self, regions: tuple[str, ...]) -> bool:
         """Return whether the place lies in one of these regions, or may."""
         return self.cautious if self.region is None else self.region in regions
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What places that are alike to every rule have in common."""
+        return astuple(self)
 
 
 def fold(text: str) -> str:

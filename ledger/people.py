@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, case, func, insert, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, func, insert, or_, select, text
 
 from domain.instants import DAY
 from domain.people import CapKey, Consent, ContactEvent, Debt, Dossier, PastContact, Phone, Stop, StopKind
@@ -233,7 +233,7 @@ def _consents(connection: Connection, persons: list[int], known_us: int | None) 
 
 def _contacts(
     connection: Connection, persons: list[int], at_us: int | None, known_us: int | None
-) -> dict[int, list[Row[Any]]]:
+) -> dict[int, list[tuple[Any, ...]]]:
     query: Select[Any] = select(
         history.c.person,
         history.c.event_us,
@@ -250,40 +250,39 @@ def _contacts(
         query = query.where(history.c.event_us >= at_us - LOOK_BACK_US)
     if known_us is not None:
         query = query.where(history.c.known_us <= known_us)
-    found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(query.order_by(history.c.event_us, history.c.id)):
-        found[row.person].append(row)
+    found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in connection.execute(query.order_by(history.c.event_us, history.c.id)).all():
+        found[row[0]].append(tuple(row))
     return found
 
 
-def _history(rows: list[Row[Any]], owed: list[Debt]) -> tuple[PastContact, ...]:
+def _history(rows: list[tuple[Any, ...]], owed: list[Debt]) -> tuple[PastContact, ...]:
     """Fold history rows into one line an attempt: when it was dialled, and the last rung it reached."""
     lines: list[PastContact] = []
     place: dict[str, int] = {}
     undone: set[str] = set()
-    for row in rows:
-        if row.event == NOT_DIALLED:
-            undone.add(row.attempt)
+    for _, at_us, event, channel, inbound, number, address_type, owed_to, concerned, attempt in rows:
+        if event == NOT_DIALLED:
+            undone.add(attempt)
             continue
-        event = _LADDER[row.event]
-        if row.attempt in place:
-            known = place[row.attempt]
-            lines[known] = msgspec.structs.replace(lines[known], event=event)
+        if attempt in place:
+            known = place[attempt]
+            lines[known] = msgspec.structs.replace(lines[known], event=_LADDER[event])
             continue
-        if row.attempt is not None:
-            place[row.attempt] = len(lines)
-        debts = from_ids(row.debts)
+        if attempt is not None:
+            place[attempt] = len(lines)
+        debts = from_ids(concerned)
         lines.append(
             PastContact(
-                at_us=row.event_us,
-                event=event,
-                channel=row.channel,
-                inbound=row.inbound,
-                phone=row.phone,
-                creditor=row.creditor or next((one.creditor for one in owed if one.debt in debts), None),
+                at_us=at_us,
+                event=_LADDER[event],
+                channel=channel,
+                inbound=inbound,
+                phone=number,
+                creditor=owed_to or next((one.creditor for one in owed if one.debt in debts), None),
                 debts=debts,
-                attempt=row.attempt,
-                address_type=row.address_type,
+                attempt=attempt,
+                address_type=address_type,
             )
         )
     return tuple(line for line in lines if line.attempt not in undone) if undone else tuple(lines)
