@@ -147,11 +147,25 @@ def _disk(folder: Path) -> Finding:
 
 def _rules(settings: Settings) -> Finding:
     def look() -> str:
-        from compliance.gate import Gate
+        from console.accepted import gate_in_force, history
 
-        return f"valid, version {Gate.load(settings.rules).version}"
+        accepted = history(settings.rules)
+        said = f"valid, version {gate_in_force(settings.rules).version}"
+        return f"{said}, accepted {accepted[-1].at[:10]} by {accepted[-1].by}" if accepted else said
 
-    return attempted("rules", look)
+    found = attempted("rules", look)
+    return found if not found.ok else msgspec.structs.replace(found, todo=_draft(settings))
+
+
+def _draft(settings: Settings) -> str:
+    """Say what is to be done about packs that were edited and bind nobody yet."""
+    from console.accepted import draft_differs
+
+    try:
+        differs = draft_differs(settings.rules)
+    except CadenciaError as error:
+        return f"what rules/ holds is not in force, and wrong: {error}"
+    return "what rules/ holds is not in force: see and accept it with `cadencia rules accept`" if differs else ""
 
 
 def _ledger(settings: Settings) -> list[Finding]:
@@ -238,14 +252,14 @@ def preflight(settings: Settings, name: str) -> list[Finding]:
 
 
 def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Finding]:
-    from compliance.gate import Gate
+    from console.accepted import gate_in_force
     from console.stock import stock
     from console.why import folded, present_us
     from domain.instants import to_datetime
     from ledger import queries
     from ledger.store import open_ledger
 
-    gate = Gate.load(settings.rules)
+    gate = gate_in_force(settings.rules)
     ledger = open_ledger(settings.ledger_url)
     try:
         state = folded(ledger, settings.floor.stream, gate, None)

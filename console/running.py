@@ -297,16 +297,16 @@ def stock(
     as_json: AsJson = False,
 ) -> None:
     """Callable leads by hour of the floor's day."""
-    from compliance.gate import Gate
     from console import settings
     from console import stock as counting
+    from console.accepted import gate_in_force
     from console.why import folded, present_us
     from domain.instants import to_datetime
     from ledger.store import open_ledger
 
     loaded = settings.load(folder)
     names = [campaign] if campaign is not None else [one.name for one in loaded.floor.campaigns]
-    gate = Gate.load(loaded.rules)
+    gate = gate_in_force(loaded.rules)
     ledger = open_ledger(loaded.ledger_url)
     try:
         at_us = instant(at) if at is not None else None

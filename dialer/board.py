@@ -88,6 +88,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     campaigns: tuple[CampaignRow, ...]
     #: (kind, subject, since_us)
     alarms: tuple[tuple[str, str, int], ...]
+    #: Version of the rules in force.
+    rules: str = ""
 
 
 def nobody_ready(board: Board) -> tuple[str, str, int] | None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from dialer.clocks import Clock
 from dialer.commits import Commits
-from dialer.engine import Engine
+from dialer.engine import Engine, Gate
 from dialer.lookups import Lookups
 from dialer.recovery import settle
 from dialer.warming import warm_gate
@@ -102,7 +102,7 @@ class Reader:
             if chunk is None:
                 break
             if campaign.plan != plan or chunk.chunk >= campaign.plan_chunks:
-                await self._lookups.call(warm_gate, self._engine, name, chunk.people)
+                await self._warm(self._engine.gate, name, chunk.people)
                 self._accept(replace(chunk, at_us=self._clock.now_us()))
                 settle()
                 await self._commits.until(self._engine.seq)
@@ -113,12 +113,20 @@ class Reader:
 
     async def open(self) -> None:
         """Before anybody is called or loaded: note where the news stand, and get ready to judge who is on the lists."""
-        state = self._engine.state
-        if not state.people:
+        if not self._engine.state.people:
             self._cursor = await self._lookups.insist("news", self._ledger.change_cursor)
+        await self.get_ready(self._engine.gate)
+
+    async def get_ready(self, gate: Gate) -> None:
+        """Have a gate judge one of each kind on the lists, so that it is quick when it has to be."""
+        state = self._engine.state
         for campaign in state.settings.campaigns:
             people = [state.people[person] for person in state.campaigns[campaign.name].leads]
-            await self._lookups.call(warm_gate, self._engine, campaign.name, people)
+            await self._warm(gate, campaign.name, people)
+
+    async def _warm(self, gate: Gate, campaign: str, people: Sequence[Dossier]) -> None:
+        state = self._engine.state
+        await self._lookups.call(warm_gate, gate, state.campaign_settings(campaign), people, state.at_us)
 
     async def hear(self, tick_s: float) -> None:
         """Tell the engine what others write, for ever; first what they wrote while no engine ran."""

@@ -57,6 +57,13 @@ class LeadScheduled(Fact, frozen=True, kw_only=True):
     agent: str | None = None
 
 
+class LeadsReviewed(Fact, frozen=True, kw_only=True):
+    """So many more leads that a rule had put off were judged again, because other rules are in force."""
+
+    campaign: str
+    leads: int
+
+
 class LeadHeld(Fact, frozen=True, kw_only=True):
     """The lead needs an agent reserved for it and waits until one is free."""
 
@@ -153,6 +160,7 @@ AnyFact = (
     PacingDecided
     | Judged
     | LeadScheduled
+    | LeadsReviewed
     | LeadHeld
     | LeadClosed
     | CallMoved

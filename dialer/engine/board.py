@@ -37,6 +37,7 @@ def board(state: State) -> Board:
             for agent in state.agents.values()
         ),
         campaigns=tuple(_campaign(state, campaign, phases[campaign.name]) for campaign in state.campaigns.values()),
+        rules=state.rules,
         alarms=tuple((*key.split("|", 1), since_us) for key, since_us in state.alarms.items()),  # type: ignore[misc]
     )
 

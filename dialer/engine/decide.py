@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from dialer.engine import agents, calls, dialling, leads
+from dialer.engine import agents, calls, dialling, leads, review
 from dialer.engine.step import Step
 from domain import events
 
@@ -21,6 +21,12 @@ def _floor_opened(step: Step, event: events.FloorOpened) -> None:
         dialling.link_alarm(step, node)
 
 
+def _tick(step: Step, event: events.Tick) -> None:
+    dialling.tick(step)
+    if not dialling.lagging(step.state):
+        review.review(step)
+
+
 def _resynced(step: Step, event: events.Resynced) -> None:
     calls.resynced(step, event)
     dialling.link_alarm(step, event.node)
@@ -29,7 +35,7 @@ def _resynced(step: Step, event: events.Resynced) -> None:
 _FOLLOWS: dict[type, Callable[[Step, Any], Any]] = {
     events.FloorOpened: _floor_opened,
     events.PersonChanged: leads.person_changed,
-    events.Tick: lambda step, event: dialling.tick(step),
+    events.Tick: _tick,
     events.CampaignOrdered: lambda step, event: dialling.campaign_ordered(step, event.campaign, event.verb),
     events.Reserved: calls.reserved,
     events.Stale: calls.stale,

@@ -46,15 +46,20 @@ def tick(step: Step) -> None:
         calls.silent(step)
     allot(step)
     linked = any(state.nodes.get(node) for node in state.settings.nodes)
-    lagging = state.commit_lag_us > state.settings.commit_patience_s * SECOND
-    _alarm(step, "commit_lag", "", lagging)
-    blocked = "link_down" if not linked else "commit_lag" if lagging else ""
+    late = lagging(state)
+    _alarm(step, "commit_lag", "", late)
+    blocked = "link_down" if not linked else "commit_lag" if late else ""
     in_flight = flights(state)
     lines = sum(flight.lines for flight in in_flight.values())
     for campaign in list(state.campaigns.values()):
         if campaign.state is CampaignState.running:
             lines += _dial(step, campaign, in_flight[campaign.name], lines, blocked)
         _settle(step, campaign, in_flight[campaign.name].lines)
+
+
+def lagging(state: State) -> bool:
+    """Return whether the record is too far behind for anything new."""
+    return state.commit_lag_us > state.settings.commit_patience_s * SECOND
 
 
 def _time_limits(step: Step) -> None:
@@ -416,7 +421,7 @@ def lead_accepted(step: Step, name: str) -> None:
 
 def _blocked(step: Step, node: str) -> bool:
     state = step.state
-    return not state.nodes.get(node) or state.commit_lag_us > state.settings.commit_patience_s * SECOND
+    return not state.nodes.get(node) or lagging(state)
 
 
 def lead_skipped(step: Step, name: str, reason: str) -> None:

@@ -23,6 +23,7 @@ from dialer.engine.state import (
     LeadState,
     State,
     Tally,
+    put_off,
 )
 from dialer.engine.transitions import ALLOWED, UNANSWERED
 from dialer.pacing import Pacer
@@ -57,7 +58,8 @@ def evolve(state: State, record: Any) -> None:
 
 def _floor_opened(state: State, event: events.FloorOpened) -> None:
     state.settings = event.settings
-    state.rules, state.rehearsed = event.rules, event.rehearsed
+    state.rehearsed = event.rehearsed
+    _take_rules(state, event.rules)
     for node in event.settings.nodes:
         state.nodes[node] = False
     for settings in event.settings.campaigns:
@@ -144,7 +146,25 @@ def _retune(state: State) -> None:
 
 
 def _rules_changed(state: State, event: events.RulesChanged) -> None:
-    state.rules = event.rules
+    _take_rules(state, event.rules)
+
+
+def _take_rules(state: State, rules: str) -> None:
+    """Put rules in force; what others had said ends here."""
+    if rules == state.rules:
+        return
+    state.rules, state.rules_seq = rules, state.seq
+    for call in state.calls.values():
+        if call.phase is Phase.reserving:
+            call.valid_until_us = state.at_us
+    for campaign in state.campaigns.values():
+        waiting = [lead for lead in campaign.leads.values() if put_off(lead)]
+        waiting.sort(key=lambda lead: lead.rank)
+        campaign.review = [lead.person for lead in waiting]
+
+
+def _leads_reviewed(state: State, fact: facts.LeadsReviewed) -> None:
+    del state.campaigns[fact.campaign].review[: fact.leads]
 
 
 def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
@@ -706,6 +726,7 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     events.Finishing: _finishing,
     facts.PacingDecided: _pacing_decided,
     facts.LeadScheduled: _lead_scheduled,
+    facts.LeadsReviewed: _leads_reviewed,
     facts.LeadHeld: _lead_held,
     facts.LeadClosed: _lead_closed,
     facts.CallMoved: _call_moved,

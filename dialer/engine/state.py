@@ -109,6 +109,11 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
     call_back: str | None = None
 
 
+def put_off(lead: LeadState) -> bool:
+    """Return whether a rule keeps a lead waiting or off the list: only ids of rules have a dot."""
+    return lead.place in (PARKED, CLOSED) and "." in lead.why
+
+
 class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Counts of one campaign on one calendar day of the floor."""
 
@@ -185,6 +190,8 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     plan: str = ""
     plan_us: int = 0
     plan_chunks: int = 0
+    #: Persons whom a rule put off before the rules changed, not judged again yet, in the order of the list.
+    review: list[int] = []
 
     def abandonment(self) -> tuple[int, int]:
         """Return (answered by a person, of those abandoned) today, as this campaign counts them."""
@@ -199,6 +206,8 @@ class State:
         self.at_us = 0
         self.settings = FloorSettings()
         self.rules = ""
+        #: Row since which these rules are in force.
+        self.rules_seq = 0
         self.rehearsed = False
         self.opened = False
         #: First instant of the shift and of the next calendar day of the floor.

@@ -78,6 +78,10 @@ class Floor:
                 records += self.hear(events.Reserved, call_id=record.call_id, keys=keys)
         return records
 
+    def rows_of(self) -> list[object]:
+        """Return every record so far."""
+        return [row.record for row in self.rows]
+
     def agent(self, *names: str, **fields: object) -> None:
         for name in names:
             self.hear(events.SignedIn, agent=name, **fields)
