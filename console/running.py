@@ -271,7 +271,13 @@ def limit(
     """Change the limit of abandoned calls of a running campaign."""
     check_number("limit: SHARE", share, least=0, most=0.999)
     answer = ask(folder, "limit", campaign=campaign, abandon_limit=share)
-    tell(answer, as_json, lambda: f"{campaign}: at most {share * 100:g} % abandoned from now on.")
+
+    def shown() -> str:
+        held, rule = answer["abandon_limit"], answer["bound_by"]
+        bound = f" ({rule} binds)" if rule and held < share else ""
+        return f"{campaign}: at most {held * 100:g} % abandoned from now on{bound}."
+
+    tell(answer, as_json, shown)
 
 
 @app.command(rich_help_panel="Run")

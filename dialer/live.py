@@ -26,7 +26,7 @@ from dialer.board import Board, nobody_ready
 from dialer.clocks import Clock
 from dialer.commits import Commits, Committed, Numbers
 from dialer.control import Behind, Server
-from dialer.desk import Desk, DeskCommand, SignIn
+from dialer.desk import Desk, DeskCommand, Limit, SignIn
 from dialer.desk_words import refusal
 from dialer.engine import Engine, Gate
 from dialer.lease import Lease, Leases
@@ -42,6 +42,7 @@ from domain.events import AnyEvent, CampaignOrdered, FloorOpened, NotSent, Rules
 from domain.facts import AgentShifted
 from domain.instants import SECOND, iso
 from domain.orders import AnyOrder, Connect, Order, Originate, Reserve, ShowLead
+from domain.pace import SHIFT
 from domain.records import Row
 from domain.settings import FloorSettings
 
@@ -434,6 +435,9 @@ class Floor:
             if not self._alive:
                 raise Broken("the engine has stopped; see its log, and start it again")
             durable = await self._flush(ANSWER_WITHIN_S)
+            if isinstance(command, Limit):
+                pace = self._engine.state.campaigns[command.campaign].pace
+                return {"durable": durable, "abandon_limit": pace.share, "bound_by": pace.by.get(SHIFT)}
             stand = self._stand(getattr(command, "agent", ""))
             return {"durable": durable} if stand is None else {"durable": durable, "stand": stand}
 
@@ -442,8 +446,10 @@ class Floor:
             return {"people": len(self._engine.state.campaigns[campaign].leads)}
 
         async def rules(version: str) -> dict[str, Any]:
-            durable = await self._take_rules(version, desk, reader)
-            waiting = sum(len(campaign.review) for campaign in self._engine.state.campaigns.values())
+            waiting = await self._take_rules(version, desk, reader)
+            if not self._alive:
+                raise Broken("the engine has stopped; see its log, and start it again")
+            durable = await self._flush(ANSWER_WITHIN_S)
             return {"rules": self._engine.state.rules, "durable": durable, "to_review": waiting}
 
         behind = Behind(obey=obey, load=load, rules=rules, status=self.status, stand=self._stand, end=self.end)
@@ -452,19 +458,20 @@ class Floor:
         leaving.push_async_callback(server.close)
         self._screens = Screens(server, self._engine.state, None if look_up is None else screen)
 
-    async def _take_rules(self, version: str, desk: Desk, reader: Reader) -> bool:
-        """Put a version of the rules in force, and return whether the record says so durably."""
+    async def _take_rules(self, version: str, desk: Desk, reader: Reader) -> int:
+        """Put a version of the rules in force, and return how many leads that wait will be judged again."""
         if self._hooks.rules is None:
             raise BadInput("rules: this floor keeps the rules that it started with; start it again")
-        if version != self._engine.state.rules:
-            gate = await self._lookups.call(self._hooks.rules, version)
-            await reader.get_ready(gate)
-            log.info("rules_changed", before=self._engine.state.rules, after=version)
-            self._engine.gate = desk.gate = gate
-            self.accept(RulesChanged(at_us=self._now_us(), rules=gate.version))
-        if not self._alive:
-            raise Broken("the engine has stopped; see its log, and start it again")
-        return await self._flush(ANSWER_WITHIN_S)
+        if version == self._engine.state.rules:
+            return 0
+        gate = await self._lookups.call(self._hooks.rules, version)
+        await reader.get_ready(gate)
+        log.info("rules_changed", before=self._engine.state.rules, after=version)
+        self._engine.gate = desk.gate = gate
+        self.accept(RulesChanged(at_us=self._now_us(), rules=gate.version))
+        waiting = sum(len(campaign.review) for campaign in self._engine.state.campaigns.values())
+        await reader.count_past(self._settings)
+        return waiting
 
     def _stand(self, agent: str) -> msgspec.Struct | None:
         return self._screens.stand(agent) if self._screens is not None else None

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from dialer.clocks import Clock
 from dialer.commits import Commits
 from dialer.engine import Engine, Gate
+from dialer.engine.evolve import KEPT_DAYS
 from dialer.lookups import Lookups
 from dialer.recovery import settle
 from dialer.warming import warm_gate
@@ -59,34 +60,49 @@ class Reader:
         self._clock = clock
         #: What others wrote has been heard up to here; 0 after a restart: all of it is compared with the record.
         self._cursor = 0
+        #: By campaign, the day and the number of days that its past was counted for.
+        self._counted: dict[str, tuple[date, int]] = {}
 
     # ---- lists
 
     async def load_day(self, settings: FloorSettings) -> None:
         """Load every campaign's list of this calendar day of the floor, as far as the record does not hold it."""
         for campaign in settings.campaigns:
-            await self._count_past(settings, campaign)
+            await self._count_past(settings, campaign.name)
             now_us, held = self._clock.now_us(), self._engine.state.campaigns[campaign.name]
             of_today = _day(held.plan_us, settings.zone) == _day(now_us, settings.zone)
             if held.plan and of_today:
                 await self._load(campaign.name, held.plan)
+                await self._count_past(settings, campaign.name)
             else:
                 await self.load_new(settings, campaign)
 
-    async def _count_past(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
-        """Tell the engine how the days before this one went, where a limit looks back at them."""
-        if not campaign.limits:
+    async def count_past(self, settings: FloorSettings) -> None:
+        """Tell the engine of every campaign how the days before this one went, as far as its limits look back."""
+        for campaign in settings.campaigns:
+            await self._count_past(settings, campaign.name)
+
+    async def _count_past(self, settings: FloorSettings, name: str) -> None:
+        windows = self._engine.state.campaigns[name].pace.windows
+        if not windows:
             return
         today = _day(self._clock.now_us(), settings.zone)
-        first = today - timedelta(days=max(window.days for window in campaign.limits) - 1)
-        days = await self._lookups.insist("past", self._ledger.day_counts, campaign.name, first, today, settings.zone)
-        self._accept(PastCounted(at_us=self._clock.now_us(), campaign=campaign.name, days=tuple(days)))
+        # A window of calendar weeks or months grows from day to day, up to a month.
+        wanted = (today, max(KEPT_DAYS, *(window.days for window in windows)))
+        if self._counted.get(name) == wanted:
+            return
+        first = today - timedelta(days=wanted[1] - 1)
+        days = await self._lookups.insist("past", self._ledger.day_counts, name, first, today, settings.zone)
+        self._counted[name] = wanted
+        self._accept(PastCounted(at_us=self._clock.now_us(), campaign=name, days=tuple(days)))
 
     async def load_new(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
         """Make a campaign's list anew and load it; who is on the list already stays where he stands."""
         now_us = self._clock.now_us()
         plan = await self._lookups.insist("plan", self._ledger.make_plan, campaign, now_us, settings.zone)
         await self._load(campaign.name, plan)
+        # Its people may have brought further limits.
+        await self._count_past(settings, campaign.name)
 
     async def _load(self, name: str, plan: str) -> None:
         campaign = self._engine.state.campaigns[name]

@@ -3,6 +3,7 @@
 import msgspec
 
 from domain.calls import AgentState, AnswerClass, CampaignState, Disposition, Phase
+from domain.pace import PaceRule
 from domain.people import Verdict
 
 
@@ -33,6 +34,15 @@ class PacingDecided(Fact, frozen=True, kw_only=True):
     tolerated: float = 0.0
     #: Chance that a call is answered by a person.
     p_answer: float = 0.0
+
+
+class PaceBound(Fact, frozen=True, kw_only=True):
+    """What the rules of the places of a campaign's people ask of its pacing on a day of the floor."""
+
+    campaign: str
+    #: ISO date.
+    day: str
+    rules: tuple[PaceRule, ...] = ()
 
 
 class Judged(Fact, frozen=True, kw_only=True):
@@ -158,6 +168,7 @@ class AlarmCleared(Fact, frozen=True, kw_only=True):
 
 AnyFact = (
     PacingDecided
+    | PaceBound
     | Judged
     | LeadScheduled
     | LeadsReviewed

@@ -177,7 +177,7 @@ def _forecasts(state: State, campaign: Campaign, n_free: int, room: int) -> list
 def _power(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float]:
     """Lines by a fixed ratio, falling back to one per agent where the day's abandonment leaves no room for one more."""
     people, abandoned = campaign.abandonment()
-    budget_left = campaign.abandon_limit * (people + 1) - abandoned
+    budget_left = campaign.pace.share * (people + 1) - abandoned
     if budget_left < 1.0 and abandoned:
         return free - covered, "budget", budget_left
     return int(free * campaign.ratio) - covered, "ratio", budget_left
@@ -460,7 +460,10 @@ def _settle(step: Step, campaign: Campaign, lines: int) -> None:
     elif campaign.state is CampaignState.running and campaign.leads and not left and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
     people, abandoned = campaign.abandonment()
-    _alarm(step, "abandonment", campaign.name, abandoned > campaign.abandon_limit * people)
+    share, alert_share = campaign.pace.share, campaign.pace.alert_share
+    _alarm(step, "abandonment", campaign.name, abandoned > share * people)
+    near = alert_share is not None and alert_share * people < abandoned <= share * people
+    _alarm(step, "abandonment_near", campaign.name, near)
     for window in step.state.pacers[campaign.name].settings.limits:
         over = window.abandoned_before + abandoned > window.share * (window.answered_before + people)
         _alarm(step, "abandonment", f"{campaign.name}, {window.name}", over)

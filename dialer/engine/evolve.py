@@ -31,10 +31,13 @@ from domain import events, facts, orders
 from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Disposition, Phase
 from domain.errors import Broken
 from domain.instants import MINUTE, SECOND, from_datetime, to_datetime
+from domain.pace import strictest
 from domain.people import ContactEvent, Dossier, PastContact, consents_after, stops_after, with_consents
 from domain.settings import AFTER_GREETING_MS
 
 _KEPT_WAITS = 200
+#: Days of counts that are kept at least.
+KEPT_DAYS = 31
 _DIAL_WINDOW_US = 5 * MINUTE
 #: How often calls that the switch has forgotten are looked for.
 _SWEEP_US = 5 * SECOND
@@ -71,6 +74,7 @@ def _floor_opened(state: State, event: events.FloorOpened) -> None:
                 mode=settings.mode,
                 ratio=settings.ratio,
                 abandon_limit=settings.abandon_limit,
+                pace=strictest(settings, settings.abandon_limit),
                 tally=Tally(),
             )
             continue
@@ -80,6 +84,7 @@ def _floor_opened(state: State, event: events.FloorOpened) -> None:
             campaign.mode, campaign.ratio = settings.mode, settings.ratio
         if before.abandon_limit != settings.abandon_limit:
             campaign.abandon_limit = settings.abandon_limit
+        campaign.set_pace()
     names = {settings.name for settings in event.settings.campaigns}
     for campaign in state.campaigns.values():
         if campaign.name not in names:
@@ -114,7 +119,9 @@ def _roll_day(state: State, at_us: int) -> bool:
     _set_shift_end(state, at_us)
     for campaign in state.campaigns.values():
         if past_day:
-            longest = max((window.days for window in campaign.settings.limits), default=1)
+            longest = max((window.days for window in campaign.pace.windows), default=1)
+            # A window of calendar weeks or months grows from day to day.
+            longest = max(longest, KEPT_DAYS)
             past = [*campaign.past, campaign.tally.day(past_day)]
             campaign.past = past[max(0, len(past) - longest + 1) :]
         campaign.tally = Tally()
@@ -244,6 +251,7 @@ def _limit_set(state: State, event: events.LimitSet) -> None:
     campaign = state.campaigns.get(event.campaign)
     if campaign is not None:
         campaign.abandon_limit = event.abandon_limit
+        campaign.set_pace()
         state.retune(event.campaign)
 
 
@@ -261,6 +269,25 @@ def _alarm_raised(state: State, fact: facts.AlarmRaised) -> None:
 
 def _alarm_cleared(state: State, fact: facts.AlarmCleared) -> None:
     state.alarms.pop(f"{fact.kind}|{fact.subject}", None)
+
+
+#: By what counts as abandoned, how many of today's calls are such.
+_TALLIED: dict[str, Callable[[Tally], int]] = {"lost": lambda tally: tally.lost, "detection": lambda tally: tally.cut}
+
+
+def _pace_bound(state: State, fact: facts.PaceBound) -> None:
+    campaign = state.campaigns[fact.campaign]
+    before = campaign.pace.counted
+    campaign.rules, campaign.ruled_on = fact.rules, fact.day
+    campaign.set_pace()
+    state.retune(fact.campaign)
+    pacer = state.pacers.get(fact.campaign)
+    if pacer is None:
+        return
+    for kind in campaign.pace.counted:
+        if kind not in before:
+            for _ in range(_TALLIED[kind](campaign.tally)):
+                pacer.observe_abandoned(kind)
 
 
 # ---- the list
@@ -725,6 +752,7 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     events.PauseAsked: _pause_asked,
     events.Finishing: _finishing,
     facts.PacingDecided: _pacing_decided,
+    facts.PaceBound: _pace_bound,
     facts.LeadScheduled: _lead_scheduled,
     facts.LeadsReviewed: _leads_reviewed,
     facts.LeadHeld: _lead_held,

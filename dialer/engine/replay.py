@@ -8,6 +8,7 @@ from dialer.engine.snapshot import freeze, thaw
 from dialer.engine.step import Gate
 from domain.errors import Broken
 from domain.events import FloorOpened, RulesChanged
+from domain.pace import PaceRule
 from domain.people import Verdict
 from domain.records import Row, encode
 
@@ -46,6 +47,9 @@ class _NoGate:
 
     def judge(self, *_: object, **__: object) -> Verdict:
         raise Broken("replay: judged without rules")
+
+    def pace_rules(self, *_: object, **__: object) -> tuple[PaceRule, ...]:
+        raise Broken("replay: asked without rules")
 
 
 def replay(rows: Iterable[Row], gates: Callable[[str], Gate | None], *, follow: bool = False) -> Replay:

@@ -38,7 +38,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 #: Changes with every change of what stands in `_Head` or below it, the pacers' memory included.
-_FORM = 9
+_FORM = 10
 #: Dossiers encoded at once.
 _SLICE = 500
 

@@ -21,6 +21,7 @@ from domain import events
 from domain.calls import AGENT_DISPOSITIONS, AgentState, AnswerClass, CampaignState, Cause, Mode, Phase
 from domain.facts import AttemptClosed, CallClassed, CallMoved
 from domain.orders import Connect, Originate, Reserve
+from domain.pace import PaceRule
 from domain.people import CapKey, Debt, Dossier, Lead, Phone, Verdict
 from domain.records import Row, decode, encode
 from domain.settings import CampaignSettings, FloorSettings, Window
@@ -53,6 +54,14 @@ class PatternGate:
             agent_always=dossier.person % 5 == 0,
             abandon_message=dossier.person % 2 == 0,
             rules=self.version,
+        )
+
+    def pace_rules(self, people, **_):
+        if self.version == "pattern" or not any(one.person % 2 for one in people):
+            return ()
+        return (
+            PaceRule(rule="test.day", share=0.02, counted=("no_agent", "lost", "detection"), max_wait_s=1.0),
+            PaceRule(rule="test.month", share=0.01, days=30, hard=True, min_ring_s=40.0),
         )
 
 
