@@ -37,6 +37,7 @@ class Gate:
         self.version = packs.version
         self._tree = Places(packs)
         self._places: dict[tuple[str, str | None, str | None], Place] = {}
+        self._alike: dict[tuple[object, ...], Place] = {}
         self._plans: dict[tuple[Place, str, str, str, str, str, str | None], Plan] = {}
         self._zones: dict[tuple[object, ...], tuple[Zones, tuple[str, ...]]] = {}
         self._zone_sets: dict[tuple[str, ...], Zones] = {}
@@ -176,12 +177,15 @@ class Gate:
 
     def _places_of(self, people: Iterable[Dossier]) -> list[Place]:
         addresses = dict.fromkeys((one.country, one.region, one.city) for one in people)
-        return list({(place.codes, place.region): place for place in map(self._place, addresses)}.values())
+        return list(dict.fromkeys(map(self._place, addresses)))
 
     def _place(self, address: tuple[str, str | None, str | None]) -> Place:
         place = self._places.get(address)
         if place is None:
-            place = self._places[address] = self._tree.find(*address)
+            found = self._tree.find(*address)
+            # Most towns have no rules of their own: those that are alike are one place, with one set of plans.
+            alike = (found.country, found.region, found.codes, found.closed, found.assumed, found.cautious)
+            place = self._places[address] = self._alike.setdefault(alike, found)
         return place
 
     def _case(

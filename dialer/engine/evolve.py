@@ -165,9 +165,8 @@ def _take_rules(state: State, rules: str) -> None:
         if call.phase is Phase.reserving:
             call.valid_until_us = state.at_us
     for campaign in state.campaigns.values():
-        waiting = [lead for lead in campaign.leads.values() if put_off(lead)]
-        waiting.sort(key=lambda lead: lead.rank)
-        campaign.review = [lead.person for lead in waiting]
+        waiting = sorted((lead.rank, lead.person) for lead in campaign.leads.values() if put_off(lead))
+        campaign.review = [person for _, person in waiting]
 
 
 def _leads_reviewed(state: State, fact: facts.LeadsReviewed) -> None:
