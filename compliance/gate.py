@@ -4,9 +4,11 @@ The gate knows no clock and no jurisdiction: instants come in, rules are data. I
 row denies, how long an allowance holds and when a denial ends.
 """
 
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
-from compliance import explaining
+from compliance import explaining, pace
 from compliance.cases import Case, abandonment, in_effect, open_case, open_debts
 from compliance.counting import Block, Subject
 from compliance.packs import Packs, load
@@ -15,6 +17,7 @@ from compliance.plans import Contact, Plan, plan_for
 from compliance.rows import ACTORS, CHANNELS, PURPOSES, Row
 from compliance.zones import Zones, local_text, offset_at
 from domain.errors import BadInput
+from domain.pace import PaceRule
 from domain.people import ContactEvent, Dossier, Phone, Verdict
 
 #: An assumption of a verdict, beside those of a place: nothing tells where the person is.
@@ -148,6 +151,14 @@ class Gate:
             assumed=assumed,
         )
 
+    def pace_rules(self, people: Iterable[Dossier], *, actor: str, purpose: str, on: date) -> tuple[PaceRule, ...]:
+        """Return the limits of abandonment that bind calls to some people on a day of the floor."""
+        return pace.pace_rules(self.packs, self._places_of(people), actor, purpose, on)
+
+    def required_messages(self, people: Iterable[Dossier], *, actor: str, purpose: str, on: date) -> tuple[str, ...]:
+        """Return the rules by which some people must be told who called when no agent comes."""
+        return pace.required_messages(self.packs, self._places_of(people), actor, purpose, on)
+
     def explain(
         self,
         dossier: Dossier,
@@ -165,15 +176,23 @@ class Gate:
         case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed, at_us)
         return explaining.explain(case, at_us, self.packs.rows, only)
 
+    def _places_of(self, people: Iterable[Dossier]) -> list[Place]:
+        addresses = dict.fromkeys((one.country, one.region, one.city) for one in people)
+        return list(dict.fromkeys(map(self._place, addresses)))
+
+    def _place(self, address: tuple[str, str | None, str | None]) -> Place:
+        place = self._places.get(address)
+        if place is None:
+            found = self._tree.find(*address)
+            place = self._places[address] = self._alike.setdefault(found.content, found)
+        return place
+
     def binding(
         self, dossier: Dossier, channel: str, phone: Phone | None, actor: str, purpose: str
     ) -> tuple[Plan, Zones, tuple[str, ...]]:
         """Return what binds a contact, where the person may be, and what was assumed of the address."""
         address = (dossier.country, dossier.region, dossier.city)
-        place = self._places.get(address)
-        if place is None:
-            found_place = self._tree.find(*address)
-            place = self._places[address] = self._alike.setdefault(found_place.content, found_place)
+        place = self._places.get(address) or self._place(address)
         line = _UNKNOWN_NUMBER if phone is None else (phone.line_type, phone.address_type or "personal", phone.country)
         key = (place, channel, actor, purpose, *line)
         plan = self._plans.get(key)

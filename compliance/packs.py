@@ -14,7 +14,21 @@ from typing import Any, TypeVar
 import msgspec
 
 from compliance.hours import minute_of_day
-from compliance.rows import ACTORS, ENFORCED, KINDS, TRIGGERS, Cap, Cooldown, Days, Jurisdiction, Row, Stop, Window
+from compliance.rows import (
+    ACTORS,
+    COUNTED,
+    ENFORCED,
+    KINDS,
+    TRIGGERS,
+    Cap,
+    Cooldown,
+    Days,
+    Jurisdiction,
+    Ratio,
+    Row,
+    Stop,
+    Window,
+)
 from compliance.zones import load_zone
 from domain.errors import BadInput
 from domain.people import StopKind
@@ -308,6 +322,13 @@ def _problems(row: Row) -> Iterator[str]:
             lengths = [n for n in (row.duration.calendar_days, row.duration.hours) if n is not None]
             if len(lengths) != 1 or lengths[0] < 1:
                 yield "duration needs either calendar_days or hours, 1 or more; correct it"
+        case Ratio() if row.metric == "abandoned":
+            if row.numerator not in COUNTED:
+                yield f"numerator {row.numerator!r} is not known; use one of {', '.join(COUNTED)}"
+            if not 0.0 < row.limit <= 0.999:
+                yield f"limit must be in (0, 0.999], was {row.limit}; write 0.03 for 3 %"
+            if row.window.n < 1:
+                yield f"window.n must be 1 or more, was {row.window.n}; correct it"
         case Stop():
             for word in row.trigger:
                 if word not in TRIGGERS:

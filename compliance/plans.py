@@ -94,7 +94,7 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
     first: list[str] = []
     message: list[str] = []
     for table in tables:
-        for stop in _binding(table.stops, table, contact, place):
+        for stop in binding(table.stops, table, contact, place):
             if (
                 contact.channel in stop.channels
                 and contact.purpose not in stop.exceptions
@@ -104,21 +104,21 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
                     stops.setdefault(word, []).append(stop)
                 if stop.needs_consent:
                     needs.append(stop)
-        for window in _binding(table.windows, table, contact, place):
+        for window in binding(table.windows, table, contact, place):
             if contact.channel in window.channels:
                 windows.append((window, None if table.overlay_for else place.closed))
-        for cap in _binding(table.caps, table, contact, place):
+        for cap in binding(table.caps, table, contact, place):
             if contact.channel in cap.channels and _addressed(cap, contact) and contact.purpose not in cap.exclude:
                 counters.extend(counters_of_cap(cap))
                 if cap.needs_consent:
                     needs.append(cap)
-        for cooldown in _binding(table.cooldowns, table, contact, place):
+        for cooldown in binding(table.cooldowns, table, contact, place):
             if contact.channel in cooldown.blocks_channels and contact.purpose not in cooldown.exclude:
                 counters.append(counter_of_cooldown(cooldown))
-        for notice in _binding(table.notices, table, contact, place):
+        for notice in binding(table.notices, table, contact, place):
             _sort_notice(notice, contact, notices, first, message)
         if contact.channel == "call":
-            notices.extend(row.id for row in _binding(table.recording, table, contact, place) if _announced(row))
+            notices.extend(row.id for row in binding(table.recording, table, contact, place) if _announced(row))
     windows.sort(key=lambda pair: rank[pair[0].id])
     rows = [OpenDays.of(row, closed) for row, closed in windows]
     if place.closed is not None and contact.channel in _IN_PERSON and all(closed is None for _, closed in windows):
@@ -136,7 +136,7 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
         notices=tuple(notices),
         first_notices=tuple(first),
         message_notices=tuple(message),
-        retention=tuple(row.id for table in tables for row in _binding(table.retention, table, contact, place)),
+        retention=tuple(row.id for table in tables for row in binding(table.retention, table, contact, place)),
         dated=tuple(
             row
             for table in tables
@@ -151,7 +151,8 @@ def _rows(table: Jurisdiction) -> list[Row]:
     return [row for name in KINDS for row in getattr(table, name)]
 
 
-def _binding(rows: tuple[_T, ...], table: Jurisdiction, contact: Contact, place: Place) -> list[_T]:
+def binding(rows: tuple[_T, ...], table: Jurisdiction, contact: Contact, place: Place) -> list[_T]:
+    """Return the rows of a table that bind a contact with somebody of a place."""
     return [
         row
         for row in rows
@@ -195,7 +196,7 @@ def _abandonment(packs: Packs, place: Place, contact: Contact, number_country: s
     return tuple(
         row
         for table in map(packs.jurisdictions.__getitem__, codes)
-        for row in _binding(table.abandonment, table, contact, place)
+        for row in binding(table.abandonment, table, contact, place)
         if _is_line(row.line_types, contact.line_type)
     )
 

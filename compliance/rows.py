@@ -257,8 +257,16 @@ class Recording(Row, frozen=True, kw_only=True):
     if_captured: str = ""
 
 
+#: What the numerator of a rate of abandoned calls counts, in the words of `domain.settings.COUNTABLE`. Who is lost in
+#: the switch was not connected in time either.
+COUNTED: dict[str, tuple[str, ...]] = {
+    "answered_live_not_connected_within_2s": ("no_agent", "lost"),
+    "answered_live_not_connected_within_2s_plus_amd_false_positives": ("no_agent", "lost", "detection"),
+}
+
+
 class Ratio(Row, frozen=True, kw_only=True):
-    """A rate that a campaign may not exceed; the verdict on one contact does not depend on it."""
+    """A rate that a campaign may not exceed: it binds pacing; the verdict on one contact does not depend on it."""
 
     metric: Literal["abandoned", "short_call"]
     limit: float

@@ -112,9 +112,10 @@ def bring_in(
 ) -> "ImportReport":
     """Import a file with the zones of the folder's own rule packs."""
     from compliance.numbers import Numbers
+    from console.accepted import in_force
     from ledger.portfolio import import_portfolio
 
-    numbers = Numbers.load(loaded.rules)
+    numbers = Numbers.load(in_force(loaded.rules))
     return import_portfolio(
         ledger,
         file,

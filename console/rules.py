@@ -23,8 +23,8 @@ rules_app = typer.Typer(
     help="The rule packs: what they hold, whether they are whole, what a change changes.", no_args_is_help=True
 )
 
-#: Below a folder's packs, a copy of those that were last accepted.
-ACCEPTED = "accepted"
+#: How long a running engine may take to read other packs and get ready for them.
+_TAKEN_WITHIN_S = 120.0
 #: Lines between two looks at the progress bar.
 _STRIDE = 500
 
@@ -51,9 +51,10 @@ def gate(
 
     from compliance.gate import Gate
     from compliance.numbers import Numbers
+    from console.accepted import in_force
 
-    directory = _directory(rules, folder)
-    loaded = Gate.load(directory)
+    # Of a working folder, what it goes by; packs that are named, as they are.
+    loaded = Gate.load(rules if rules is not None else in_force(_directory(None, folder)))
     numbers = Numbers(loaded.packs)
     encode = msgspec.json.Encoder().encode
     n_bad = 0
@@ -73,16 +74,18 @@ def list_packs(rules: Rules = None, folder: Folder = HERE, as_json: AsJson = Fal
     """Which packs are there: places, version, state of the sources, rows by status, counsel's signature."""
     from compliance.packs import load
     from compliance.review import states
+    from console.accepted import history
 
     packs = load(_directory(rules, folder))
-    found = states(packs)
+    found, accepted = states(packs), history(packs.directory)
 
     def shown() -> "RenderableType":
         from console.rules_view import state_table
 
-        return state_table(found, packs)
+        return state_table(found, packs, accepted)
 
-    tell({"folder": str(packs.directory), "version": packs.version, "packs": found}, as_json, shown)
+    said = {"folder": str(packs.directory), "version": packs.version, "packs": found, "accepted": accepted}
+    tell(said, as_json, shown)
 
 
 @rules_app.command()
@@ -200,6 +203,84 @@ def diff(
     raise typer.Exit(1 if cases is not None and found["cases"]["errors"] else 0)
 
 
+@rules_app.command()
+def accept(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept without being asked.")] = False,
+    by: Annotated[str | None, typer.Option(help="Who accepts; without it, the user of this machine.")] = None,
+    remark: Annotated[str, typer.Option("--note", help="Why: kept with the version.")] = "",
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Put the edited packs in force, in a running engine too; first shows what they change for today's lists."""
+    from compliance.gate import Gate
+    from compliance.packs import SHIPPED
+    from compliance.review import compare
+    from console import accepted, settings
+    from domain.errors import BadInput
+
+    if not yes and (as_json or not sys.stdin.isatty()):
+        raise BadInput("rules accept: nobody is there to ask; look at `cadencia rules diff --list`, then give --yes")
+    rules, socket = settings.load(folder).rules, folder / settings.SOCKET
+    known = accepted.history(rules)
+    old, new = accepted.gate_in_force(rules) if known else Gate.load(SHIPPED), _whole(rules)
+    found: dict[str, Any] = {
+        "before": {"folder": str(old.packs.directory), "version": old.version},
+        "after": {"folder": str(rules), "version": new.version},
+        "changes": compare(old.packs.directory, rules),
+    }
+    fresh = not known or old.version != new.version
+    if old.version != new.version:
+        found["lists"] = _lists(folder, (old, new), None)
+
+    def shown() -> "RenderableType":
+        from console.rules_view import diff_text
+
+        return diff_text(found)
+
+    if not yes:
+        tell(found, as_json, shown)
+        if fresh and not typer.confirm("Put these rules in force?", err=True):
+            raise typer.Exit(1)
+    found["accepted"] = accepted.keep(rules, new.version, by=by, note=remark) if fresh else known[-1]
+    found["engine"] = _take_up(socket, new.version)
+    tell(found, as_json, lambda: _accepted_text(found, None if not yes else shown()))
+
+
+def _whole(rules: Path) -> "Gate":
+    """Return the gate of edited packs; every error in them at once."""
+    from compliance.gate import Gate
+    from compliance.packs import read
+    from domain.errors import BadInput
+
+    errors: list[str] = []
+    packs = read(rules, errors)
+    if packs is None:
+        raise BadInput("\n".join(["rules accept: refused, nothing has changed", *errors]))
+    return Gate(packs)
+
+
+def _take_up(socket: Path, version: str) -> dict[str, Any] | None:
+    """Have the engine that runs in the folder go by a version; None: none runs."""
+    from dialer import control
+    from domain.errors import BadInput
+
+    if not control.serves(socket):
+        return None
+    try:
+        return control.ask(socket, "rules", timeout_s=_TAKEN_WITHIN_S, version=version)
+    except (BadInput, OSError) as error:
+        raise BadInput(
+            f"rules accept: version {version} is accepted, but the running engine goes on by the one before ({error}); "
+            "accept again, or end the run and start it anew"
+        ) from None
+
+
+def _accepted_text(found: dict[str, Any], before: "RenderableType | None") -> "RenderableType":
+    from console.rules_view import accepted_text
+
+    return accepted_text(found, before)
+
+
 def _directory(rules: Path | None, folder: Path) -> Path:
     """Return the packs meant: those named, else the working folder's, else those shipped."""
     from compliance.packs import SHIPPED
@@ -217,9 +298,9 @@ def _directory(rules: Path | None, folder: Path) -> Path:
 
 def _accepted(directory: Path) -> Path:
     from compliance.packs import SHIPPED
+    from console.accepted import history, in_force
 
-    accepted = directory / ACCEPTED
-    return accepted if accepted.is_dir() else SHIPPED
+    return in_force(directory) if history(directory) else SHIPPED
 
 
 def _day(text: str | None) -> "date":

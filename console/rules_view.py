@@ -15,6 +15,7 @@ from compliance.rows import Days
 from domain.instants import to_datetime
 
 if TYPE_CHECKING:
+    from console.accepted import Acceptance
     from console.stock import StockChange
 
 _COLOURS = {"in_force": "green", "house": "cyan", "unconfirmed": "yellow"}
@@ -22,7 +23,7 @@ _COLOURS = {"in_force": "green", "house": "cyan", "unconfirmed": "yellow"}
 _SHOWN = 20
 
 
-def state_table(found: list[PackState], packs: Packs) -> RenderableType:
+def state_table(found: list[PackState], packs: Packs, accepted: "list[Acceptance]") -> RenderableType:
     """Return the packs, one a line."""
     table = Table(box=None, pad_edge=False, title=f"{packs.directory}  version {packs.version}", title_justify="left")
     table.add_column("file", no_wrap=True)
@@ -33,7 +34,15 @@ def state_table(found: list[PackState], packs: Packs) -> RenderableType:
         rows = ", ".join(_coloured(word, f"{n} {word}") for word, n in sorted(one.rows.items()))
         signed = f"[green]{escape(one.counsel)}[/]" if one.signed else "[yellow]not signed[/]"
         table.add_row(one.file, str(one.as_of), " ".join(one.names), rows, signed)
-    return Group(table, Text("Not legal advice: counsel reads and signs each file before the first call.", style="dim"))
+    lines = [Text("Not legal advice: counsel reads and signs each file before the first call.", style="dim")]
+    if accepted:
+        last = accepted[-1]
+        said = f"In force: version {last.version}, accepted {last.at} by {last.by}"
+        if last.version != packs.version:
+            lines.append(Text(f"{said}. What stands here is not: `cadencia rules accept`", style="bold yellow"))
+        else:
+            lines.append(Text(f"{said}."))
+    return Group(table, *lines)
 
 
 def standing_table(found: list[Standing], packs: Packs, code: str) -> RenderableType:
@@ -102,6 +111,21 @@ def diff_text(found: dict[str, Any]) -> RenderableType:
     if "lists" in found:
         parts += [_list(one, found["lists"]["zone"]) for one in found["lists"]["campaigns"]]
     return Group(*parts)
+
+
+def accepted_text(found: dict[str, Any], shown: RenderableType | None) -> RenderableType:
+    """Return what came into force, after what it changes where that was not shown yet."""
+    accepted, engine = found["accepted"], found["engine"]
+    lines = [
+        Text(f"In force: version {accepted.version}, accepted {accepted.at} by {accepted.by}.", style="bold green")
+    ]
+    if engine is None:
+        lines.append(Text("No engine runs in this folder: the next run goes by it."))
+    else:
+        lines.append(Text(f"The running engine goes by it; {engine['to_review']:,} leads that wait are judged again."))
+        if not engine["durable"]:
+            lines.append(Text("Its record is not durable yet: see `cadencia status`.", style="bold yellow"))
+    return Group(*lines) if shown is None else Group(shown, *lines)
 
 
 def _list(one: "StockChange", zone: str) -> RenderableType:

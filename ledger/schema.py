@@ -463,7 +463,7 @@ stream = Table(
 )
 
 #: Rows of the journal that tell under which terms a floor ran (`ledger.terms`): a handful a day among all its calls.
-TERMS = "kind IN ('FloorOpened', 'LeadsLoaded', 'LimitSet', 'ModeSet')"
+TERMS = "kind IN ('FloorOpened', 'LeadsLoaded', 'LimitSet', 'ModeSet', 'PaceBound')"
 
 journal = Table(
     "journal",

@@ -190,9 +190,11 @@ def test_a_folder_is_compared_with_what_it_accepted_last(rules: Path, tmp_path: 
     folder = tmp_path / "floor"
     assert cadencia("init", str(folder)).exit_code == 0
     assert "Nothing differs" in cadencia("rules", "diff", "--folder", str(folder)).stdout
-    shutil.copytree(rules, folder / "rules" / "accepted")
+    shipped = load(folder / "rules").version
+    assert cadencia("rules", "accept", "--yes", "--folder", str(folder)).exit_code == 0
+    shutil.copy(rules / "es.toml", folder / "rules" / "es.toml")
     found = json.loads(cadencia("rules", "diff", "--folder", str(folder), "--json").stdout)
-    assert found["before"]["folder"] == str(folder / "rules" / "accepted")
+    assert found["before"]["folder"] == str(folder / "rules" / "accepted" / shipped)
     assert [change["entry"] for change in found["changes"]] == ["ES.hours"]
 
 
