@@ -34,7 +34,7 @@ _COUNTS = ("person_weeks", "contacts", "calls", "messages", "by_hand", "call_bac
 _IN_MEMORY = Path("/dev/shm")
 
 
-def scene_of(seed: int, number: int) -> tuple[Scene, str]:
+def scene_of(seed: int, number: int, days: float) -> tuple[Scene, str]:
     """Return a scene by its number, and the kind of its ledger."""
     chance = random.Random(f"{seed} {number}")
     apart = number % 10 == 9
@@ -45,6 +45,7 @@ def scene_of(seed: int, number: int) -> tuple[Scene, str]:
         n_people=n_people,
         n_floors=chance.choice((2, 3)) if apart else chance.choice((1, 2, 2, 3)),
         apart=apart,
+        days=days,
     )
     return scene, kind
 
@@ -65,7 +66,7 @@ def hunt(scene: Scene, kind: str, server: Postgres | None) -> dict[str, Any]:
     return {
         "scene": msgspec.to_builtins(scene),
         "ledger": kind,
-        "person_weeks": scene.n_people,
+        "person_weeks": scene.n_people * scene.days / 7,
         "took_s": round(time.monotonic() - started_s, 1),
         **told,
     }
@@ -91,6 +92,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--person-weeks", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--days", type=float, default=7.0, help="length of a scene")
     parser.add_argument("--to", type=Path, help="results, a line for each scene; default leak-hunt-SEED.jsonl")
     parser.add_argument("--json", action="store_true", help="print the sums as JSON")
     options = parser.parse_args()
@@ -100,7 +102,7 @@ def main() -> None:
     with ExitStack() as stack, to.open("a") as file:
         server: Postgres | None = None
         while done < options.person_weeks:
-            scene, kind = scene_of(options.seed, len(lines))
+            scene, kind = scene_of(options.seed, len(lines), options.days)
             if kind == "postgres" and server is None:
                 try:
                     server = stack.enter_context(Postgres())
@@ -113,7 +115,7 @@ def main() -> None:
             file.flush()
             done += line["person_weeks"]
             print(
-                f"{done} person-weeks, {line['contacts']} contacts in {line['took_s']} s, "
+                f"{done:.0f} person-weeks, {line['contacts']} contacts in {line['took_s']} s, "
                 f"{sum(len(one['breaches']) for one in lines)} breaches",
                 file=sys.stderr,
                 flush=True,

@@ -295,6 +295,9 @@ class Record:
                 self.faults.append(Fault(call_id, person, at_us, "unreserved"))
                 continue
             reserved_us, reserve, asked_for = reserves[call_id]
+            judged = [[key, version + 1] for key, version in reserve["keys"]]
+            if judged != json.loads(attempts[call_id][1]):
+                self.faults.append(Fault(call_id, reserve["person"], at_us, "stale"))
             self._judge_verdict(call_id, reserve["person"], at_us, reserve["verdict"])
             if at_us >= order["valid_until_us"]:
                 self.faults.append(Fault(call_id, reserve["person"], at_us, "late"))
