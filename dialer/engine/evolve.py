@@ -205,9 +205,16 @@ def _person_changed(state: State, event: events.PersonChanged) -> None:
 
 
 def _learn(state: State, dossier: Dossier) -> None:
-    """Take a dossier from the ledger, keeping what only we know yet: our own attempts not in it."""
+    """Take a dossier from the ledger, keeping what only we know yet: our own attempts not in it.
+
+    One that was read before something that we know already is left: it holds nothing new, and what it lacks would be
+    forgotten at a version that says it is known. Lists and news are read while others write, and may come late.
+    """
     known = state.people.get(dossier.person)
     if known is not None:
+        own = f"person:{dossier.person}"
+        if any(cap.key == own and cap.version < state.versions.get(own, 0) for cap in dossier.keys):
+            return
         told = {line.attempt for line in dossier.history}
         kept = [line for line in known.history if line.attempt is not None and line.attempt not in told]
         if kept:
@@ -396,9 +403,10 @@ def _stale(state: State, event: events.Stale) -> None:
     call = state.calls.get(event.call_id)
     if call is not None:
         _note(state, call, None)
-    _learn(state, event.dossier)
+    # Read in the transaction that refused: nothing is newer, whatever version we believed in.
     for cap in event.dossier.keys:
         state.versions[cap.key] = cap.version
+    _learn(state, event.dossier)
 
 
 def _originate(state: State, order: orders.Originate) -> None:
