@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from benchmarks.leak_hunt.law import Asked, Held, Law, Line
+from benchmarks.leak_hunt.law import Law
 from benchmarks.leak_hunt.record import Contact, Record, Standing
+from benchmarks.leak_hunt.words import Asked, Held, Line
 
 _REPLY = "reply_to_debtor"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from benchmarks.leak_hunt.law import Debtor, Held, Line, Number
+from benchmarks.leak_hunt.words import Debtor, Held, Line, Number
 
 #: Before everything that the journal tells.
 _FROM_THE_START = 0
