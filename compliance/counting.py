@@ -66,6 +66,8 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     apart: str = ""
     #: Only lines of the number, channel or kind of address of this contact.
     same_phone: bool = False
+    #: Lines of others in the household count as well.
+    household: bool = False
     same_channel: bool = False
     same_address: bool = False
     #: Only lines to these kinds of address.
@@ -80,10 +82,12 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     lifted_by_agent: bool = False
     row: Cap | Cooldown
 
-    def wants(self, event: ContactEvent, channel: str, inbound: bool, imported: bool) -> bool:
+    def wants(self, event: ContactEvent, channel: str, inbound: bool, imported: bool, of: str | None) -> bool:
         """Return whether a line of this kind is counted."""
         return (
-            (event in self.events or (not imported and event in self.own_events))
+            # Who lives in the household may have been called on the same number as well.
+            (of is None or self.same_phone or (self.household and of == "household"))
+            and (event in self.events or (not imported and event in self.own_events))
             and (self.channels is None or channel in self.channels)
             and (self.inbound or not inbound)
         )
@@ -107,6 +111,7 @@ def counters_of_cap(row: Cap) -> tuple[Counter, ...]:
             channels=frozenset(row.channels),
             apart=_apart(row.scope),
             same_phone="phone" in row.scope,
+            household="household" in row.scope,
             same_channel="channel" in row.scope,
             same_address="address_type" in row.scope,
             addresses=frozenset(row.address_types),
@@ -140,6 +145,7 @@ def counter_of_cooldown(row: Cooldown) -> Counter:
         inbound=row.trigger in _EITHER_SIDE,
         apart=_apart(row.scope),
         same_phone="phone" in row.scope,
+        household="household" in row.scope,
         same_channel="channel" in row.scope,
         same_address="address_type" in row.scope,
         lifted_by=_consents(row),
@@ -176,6 +182,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     phone: int | None
     channel: str
     address: str
+    #: Names of the registers that hold the number.
+    registers: tuple[str, ...] = ()
 
 
 #: Counter and the debt or creditor it counts apart for (None: all) → lines counted.
@@ -189,19 +197,21 @@ class Counters:
 
     def __init__(self, counters: Iterable[Counter]) -> None:
         self.all = tuple(counters)
-        self._wanted: dict[tuple[ContactEvent, str, bool, bool], tuple[Counter, ...]] = {}
+        self._wanted: dict[tuple[ContactEvent, str, bool, bool, str | None], tuple[Counter, ...]] = {}
 
     def tally(self, subject: Subject) -> Tally:
         """Return what each counter has counted; a counter that counted nothing is absent."""
         found: Tally = {}
         wanted = self._wanted
-        for line in subject.dossier.history:
-            kind = (line.event, line.channel, line.inbound, line.attempt is None)
+        dossier = subject.dossier
+        for line in (*dossier.history, *dossier.others) if dossier.others else dossier.history:
+            kind = (line.event, line.channel, line.inbound, line.attempt is None, line.of)
             counters = wanted.get(kind)
             if counters is None:
                 counters = wanted[kind] = tuple(counter for counter in self.all if counter.wants(*kind))
             for counter in counters:
-                if counter.same_phone and line.phone is not None and line.phone != subject.phone:
+                # A number not told may be any of the person's own, and none of another's.
+                if counter.same_phone and (line.of if line.phone is None else line.phone != subject.phone):
                     continue
                 if counter.same_channel and line.channel != subject.channel:
                     continue

@@ -195,6 +195,7 @@ class Gate:
             phone=None if phone is None else phone.phone,
             channel=channel,
             address=line[1],
+            registers=() if phone is None else phone.registers,
         )
         return open_case(plan, found[0], subject, debts, live_agent_guaranteed), found[1]
 
