@@ -12,7 +12,7 @@ from compliance.counting import Block, Subject
 from compliance.packs import Packs, load
 from compliance.places import Place, Places
 from compliance.plans import Contact, Plan, plan_for
-from compliance.rows import ACTORS, CHANNELS, PURPOSES, Row
+from compliance.rows import ACTORS, CHANNELS, ENFORCED, PURPOSES, Row, Stop
 from compliance.zones import Zones, local_text, offset_at
 from domain.errors import BadInput
 from domain.people import ContactEvent, Dossier, Phone, Verdict
@@ -73,6 +73,16 @@ class Gate:
     def row(self, rule: str) -> Row | None:
         """Return the row of a rule, with its citation."""
         return self.packs.rows.get(rule)
+
+    def stop_rows(self, kind: str, country: str, region: str | None, city: str | None) -> list[Stop]:
+        """Return the rows that a kind of stop sets off for a debtor at an address, whoever collects."""
+        place = self._place(country, region, city)
+        return [
+            row
+            for code in place.codes
+            for row in self.packs.jurisdictions[code].stops
+            if kind in row.trigger and row.status in ENFORCED and (not row.regions or place.lies_in(row.regions))
+        ]
 
     def judge(
         self,
@@ -173,10 +183,7 @@ class Gate:
         purpose: str,
         live_agent_guaranteed: bool,
     ) -> tuple[Case, tuple[str, ...]]:
-        address = (dossier.country, dossier.region, dossier.city)
-        place = self._places.get(address)
-        if place is None:
-            place = self._places[address] = self._tree.find(*address)
+        place = self._place(dossier.country, dossier.region, dossier.city)
         line = _UNKNOWN_NUMBER if phone is None else (phone.line_type, phone.address_type or "personal", phone.country)
         key = (place, channel, actor, purpose, *line)
         plan = self._plans.get(key)
@@ -198,6 +205,13 @@ class Gate:
             registers=() if phone is None else phone.registers,
         )
         return open_case(plan, found[0], subject, debts, live_agent_guaranteed), found[1]
+
+    def _place(self, country: str, region: str | None, city: str | None) -> Place:
+        address = (country, region, city)
+        place = self._places.get(address)
+        if place is None:
+            place = self._places[address] = self._tree.find(*address)
+        return place
 
     def _plan(
         self, place: Place, channel: str, actor: str, purpose: str, line_type: str, address: str, country: str | None
