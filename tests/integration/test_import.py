@@ -548,7 +548,9 @@ def test_killed_after_the_flip_is_completed_by_the_next(ledger_url: str, tmp_pat
             assert connection.execute(select(import_file.c.state)).scalars().all() == ["landed"] * 3
             told = connection.execute(select(change.c.person)).scalars().all()
             assert len(told) == len(set(told)) == 30
-            versions = connection.execute(select(cap_key.c.version)).scalars().all()
+            # Households and numbers of prior attempts move on with each step that tells of them.
+            persons = select(cap_key.c.version).where(cap_key.c.key.like("person:%"))
+            versions = connection.execute(persons).scalars().all()
             assert versions == [1] * 30
     assert not list(tmp_path.glob("*.stage"))
 
