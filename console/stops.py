@@ -127,7 +127,7 @@ def listed(
     tell(
         [{"stop": one, "note": said.get(one.stop)} for one in found],
         as_json,
-        lambda: _table(found, said, loaded.floor.zone),
+        lambda: _lines(found, said, loaded.floor.zone),
     )
 
 
@@ -202,7 +202,7 @@ def due(
             return "Nothing is due."
         table = Table(box=None, pad_edge=False)
         for title in ("due", "account", "stop", "what", "rule"):
-            table.add_column(title)
+            table.add_column(title, overflow="fold")
         for account, stop, duty in found:
             late = duty.due_us <= at_us
             when = f"{to_datetime(duty.due_us, loaded.floor.zone):%Y-%m-%d %H:%M}"
@@ -378,31 +378,28 @@ def _due(ledger: "SqlLedger", loaded: "Settings", at_us: int) -> "list[tuple[str
     return sorted(listed, key=lambda found: (found[2].due_us, found[1].stop))
 
 
-def _table(found: "list[StopOnRecord]", said: dict[int, str], zone: str) -> "RenderableType":
+def _lines(found: "list[StopOnRecord]", said: dict[int, str], zone: str) -> str:
     from rich.markup import escape
-    from rich.table import Table
 
     from domain.instants import to_datetime
 
-    if not found:
-        return "Nothing is on record."
-    table = Table(box=None, pad_edge=False)
-    for title in ("stop", "of", "since", "until", "recorded", "lifted", "note"):
-        table.add_column(title)
+    def when(at_us: int) -> str:
+        return f"{to_datetime(at_us, zone):%Y-%m-%d %H:%M}"
 
-    def when(at_us: int | None) -> str:
-        return "" if at_us is None else f"{to_datetime(at_us, zone):%Y-%m-%d %H:%M}"
-
+    lines = []
     for one in found:
         scope = [f"debt {one.debt}" if one.debt else "", f"phone {one.phone}" if one.phone else "", one.channel or ""]
-        recorded = f"{when(one.known_us)} by {one.recorded_by or one.source}"
-        lifted = (
-            f"{when(one.lifted_us)} by {one.lifted_by}: {one.lifted_why}"
-            if one.lifted_us and one.lifted_by
-            else (when(one.lifted_us))
-        )
-        table.add_row(
-            one.kind, ", ".join(filter(None, scope)) or "everything", when(one.event_us), when(one.until_us),
-            escape(recorded), escape(lifted), escape(said.get(one.stop, "")),
-        )  # fmt: skip
-    return table
+        until = f" until {when(one.until_us)}" if one.until_us else ""
+        by = f" by {one.recorded_by}" if one.recorded_by else f" ({one.source})"
+        received = f", received by {one.received}" if one.received else ""
+        told = [f"since {when(one.event_us)}{until}{received}, recorded {when(one.known_us)}{by}"]
+        if one.confirmed_us is not None:
+            told.append(f"confirmed {when(one.confirmed_us)} by {one.confirmed_by}")
+        if one.lifted_us is not None:
+            whose = f" by {one.lifted_by}: {one.lifted_why}" if one.lifted_by else ""
+            told.append(f"lifted {when(one.lifted_us)}{whose}")
+        style = "dim" if one.lifted_us is not None else "bold"
+        lines.append(f"[{style}]{one.kind}[/] of {', '.join(filter(None, scope)) or 'everything'}")
+        lines += [f"  {escape(text)}" for text in told]
+        lines += [f"  [italic]{escape(said[one.stop])}[/]"] if one.stop in said else []
+    return "\n".join(lines) or "Nothing is on record."
