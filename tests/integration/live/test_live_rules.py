@@ -13,8 +13,8 @@ from dialer.engine.replay import replay
 from dialer.live import Floor, Hooks
 from dialer.robots import Habits
 from domain.errors import BadInput
-from domain.events import FloorOpened, NotSent, RulesChanged
-from domain.facts import Judged
+from domain.events import FloorOpened, NotSent, PastCounted, RulesChanged
+from domain.facts import Judged, PaceBound
 from domain.orders import Originate, Reserve
 from domain.records import Row
 from ledger.database import Database
@@ -166,3 +166,34 @@ async def test_a_restart_under_other_rules_goes_on_by_them(slow: Slow, tmp_path:
     assert_dialled_by_the_rules_in_force(rows, set(network.originated))
     audit = replay(rows, gates.get)
     assert (audit.divergences, audit.rules) == ([], [second, first])
+
+
+async def test_limits_that_the_rules_bring_look_back_at_the_days_before(
+    slow: Slow, tmp_path: Path, gates: dict[str, Gate]
+) -> None:
+    directory = shutil.copytree(RULES, tmp_path / "packs")
+    pack = directory / "es.toml"
+    day = 'window = { type = "rolling_hours", n = 24 }'
+    text = pack.read_text()
+    assert day in text
+    pack.write_text(text.replace(day, 'window = { type = "rolling_days", n = 7 }'))
+    weekly = Gate.load(directory)
+    fill(slow, 30)
+    async with exchange(tmp_path) as (network, path), staffed(tmp_path, 2, HABITS):
+        one = changing(slow, path, tmp_path, gates | {weekly.version: weekly})
+        async with running(one), connected(tmp_path) as client:
+            await until(lambda: network.truth)
+            assert one.board().campaigns[0].bound_by["shift"] == "ES.abandon_house"
+            assert not records(slow, PastCounted)
+            await client.ask("rules", version=weekly.version)
+            await until(lambda: records(slow, PastCounted))
+            assert one.board().campaigns[0].bound_by["7 days"] == "ES.abandon_house"
+            # The operator cannot lift what the rules ask, and is told so.
+            said = await client.ask("limit", campaign="es", abandon_limit=0.5)
+            assert (said["abandon_limit"], said["bound_by"]) == (0.5, None)
+        # A start under them counts before anybody is called.
+        first = len(records(slow, PastCounted))
+        async with running(changing(slow, path, tmp_path, {}, gate=weekly)):
+            await until(lambda: len(records(slow, PastCounted)) > first)
+    bound = records(slow, PaceBound)
+    assert [[rule.days for rule in fact.rules] for fact in bound] == [[1], [7]]
