@@ -344,12 +344,12 @@ def _due(ledger: "SqlLedger", loaded: "Settings", at_us: int) -> "list[tuple[str
     from sqlalchemy import or_, select
 
     from compliance.duties import duties
-    from compliance.gate import Gate
+    from console.accepted import gate_in_force
     from ledger.reservations import batches
     from ledger.schema import debt, person, stop
     from ledger.stops import stops
 
-    gate = Gate.load(loaded.rules)
+    gate = gate_in_force(loaded.rules)
     with ledger.reading() as connection:
         found = stops(connection, stop.c.lifted_us.is_(None), or_(stop.c.until_us.is_(None), stop.c.until_us > at_us))
         address: dict[int, Any] = {}
