@@ -19,6 +19,7 @@ from compliance.zones import Zones, load_zone
 from domain.errors import BadInput
 from domain.instants import parse
 from domain.people import (
+    OF_A_NUMBER,
     CapKey,
     Consent,
     ContactEvent,
@@ -42,12 +43,11 @@ _MEANT = {
     "disputed": StopKind.dispute,
     "debt_disputed": StopKind.dispute,
     "breathing_space_notice": StopKind.breathing_space,
-    "mental_health_crisis_moratorium": StopKind.breathing_space,
 }
 
 
 def _stops_meant(word: str) -> tuple[StopKind, ...]:
-    # A word that the law knows and no record carries yet stands for itself: rows are found by the word alone.
+    # A word that rows name and no record carries stands for itself as well: rows are found by the word alone.
     itself = (cast(StopKind, word),) if word in LEGAL_TRIGGERS else ()
     return (*itself, _MEANT[word]) if word in _MEANT else itself
 
@@ -56,8 +56,6 @@ def _stops_meant(word: str) -> tuple[StopKind, ...]:
 FLAGS: dict[str, tuple[StopKind, ...]] = {str(kind): (kind,) for kind in StopKind} | {
     word: _stops_meant(word) for word in sorted({*LEGAL_TRIGGERS, *_MEANT})
 }
-#: Stops that concern the number alone.
-_OF_THE_NUMBER = frozenset({StopKind.wrong_number, StopKind.not_in_service})
 #: Words of the law for consents on record.
 _CONSENT_ALIASES = {
     "separate_instrument_signed_by_debtor": "hours",
@@ -142,13 +140,15 @@ def ask(case: CaseLine, numbers: Numbers) -> Question:
                 creditor=creditors.of(past.creditor) if past.creditor and creditor is not None else None,
                 debts=tuple(debts.of(name) for name in _names(past.debt)),
                 address_type=past.address_type,
+                of=past.of,
             )
         )
     history.sort(key=lambda one: one.at_us)
     about = tuple(debts.of(name) for name in named)
     if not about:
         # About no debt in particular: about each one that this creditor is known to have.
-        about = tuple({debt: 0 for one in history if one.creditor in (None, 1) for debt in one.debts}) or (0,)
+        own = (one for one in history if one.of is None and one.creditor in (None, 1))
+        about = tuple({debt: 0 for one in own for debt in one.debts}) or (0,)
     dossier = Dossier(
         person=1,
         keys=(CapKey("person:1", 0),),
@@ -160,7 +160,8 @@ def ask(case: CaseLine, numbers: Numbers) -> Question:
         phones=() if phone is None else (phone,),
         stops=tuple(stop for index, flag in enumerate(case.flags or ()) for stop in _stops(flag, index, phone)),
         consents=tuple(_consent(given, index, phones) for index, given in enumerate(case.consents or ())),
-        history=tuple(history),
+        history=tuple(one for one in history if one.of is None),
+        others=tuple(one for one in history if one.of is not None),
     )
     return Question(
         dossier=dossier,
@@ -286,7 +287,7 @@ def _phone(debtor: CaseDebtor, number: str | None, numbers: Numbers) -> Phone | 
         except BadInput as error:
             raise BadInput(f"debtor.phone: {error}") from None
         country, line_type, geographic, zones = facts.country, facts.line_type, facts.geographic, facts.zones
-    elif debtor.line_type is not None or debtor.address_type is not None:
+    elif debtor.line_type is not None or debtor.address_type is not None or debtor.registers:
         # No number, and yet something of it: it lies where the region does, or anywhere in the country.
         country, line_type, geographic = debtor.country, "unknown", False
         zones = numbers.address_zones(debtor.country, debtor.region, debtor.city, None)
@@ -303,6 +304,7 @@ def _phone(debtor: CaseDebtor, number: str | None, numbers: Numbers) -> Phone | 
         geographic=geographic,
         zones=zones,
         address_type=debtor.address_type,
+        registers=debtor.registers or (),
     )
 
 
@@ -322,14 +324,15 @@ def _candidates(names: tuple[str, ...]) -> Zones:
 
 
 def _stops(flag: str | CaseFlag, index: int, phone: Phone | None) -> list[Stop]:
-    word, until = (flag, None) if isinstance(flag, str) else (flag.kind, flag.until)
+    word, until, channel = (flag, None, None) if isinstance(flag, str) else (flag.kind, flag.until, flag.channel)
     if word not in FLAGS:
         raise BadInput(f"flags[{index}]: {word!r} is no stop known; write one of {', '.join(FLAGS)}")
     until_us = None if until is None else _instant(until, f"flags[{index}].until")
     return [
         Stop(
             kind=kind,
-            phone=phone.phone if phone is not None and kind in _OF_THE_NUMBER else None,
+            phone=phone.phone if phone is not None and kind in OF_A_NUMBER else None,
+            channel=channel,
             until_us=until_us,
         )
         for kind in FLAGS[word]

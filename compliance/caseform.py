@@ -10,6 +10,7 @@ from domain.errors import BadInput
 from domain.people import ContactEvent
 
 Direction = Literal["outbound", "inbound"]
+Of = Literal["household", "phone"]
 Name = str | int
 #: One name or several: a contact may be about more than one debt.
 Names = Name | tuple[Name, ...]
@@ -35,6 +36,8 @@ class CaseDebtor(_Part, frozen=True, kw_only=True):
     #: Takes the place of what the number says.
     line_type: LineType | None = None
     address_type: AddressType | None = None
+    #: Names of the do-not-contact registers that hold the number.
+    registers: tuple[str, ...] | None = None
 
 
 class CaseContact(_Part, frozen=True, kw_only=True):
@@ -51,6 +54,8 @@ class CaseContact(_Part, frozen=True, kw_only=True):
     debt: Names | None = None
     creditor: Name | None = None
     address_type: AddressType | None = None
+    #: Missing: the debtor's own; otherwise of somebody else in the household, or on the number.
+    of: Of | None = None
 
 
 class CaseConsent(_Part, frozen=True, kw_only=True):
@@ -63,6 +68,8 @@ class CaseConsent(_Part, frozen=True, kw_only=True):
 
 class CaseFlag(_Part, frozen=True, kw_only=True):
     kind: str
+    #: Missing: every channel; `call` stands for every voice.
+    channel: Channel | None = None
     #: Missing: until it is lifted.
     until: str | None = None
 
@@ -98,6 +105,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "actor": ACTORS,
     "purpose": PURPOSES,
     "direction": get_args(Direction),
+    "of": get_args(Of),
     "event": tuple(ContactEvent),
     "line_type": get_args(LineType),
     "address_type": get_args(AddressType),

@@ -81,6 +81,10 @@ def open_case(
     """
     blocks: list[Block] = []
     _add_stops(blocks, plan, zones, subject, named)
+    for name in subject.registers:
+        for registry in plan.registers.get(name, ()):
+            lifted = consent_until(subject, (registry.unless,)) if registry.unless else 0
+            _add(blocks, registry, zones, lifted, FOREVER)
     for need in plan.needs:
         _add(blocks, need, zones, consent_until(subject, need.needs_consent), FOREVER)
     tally = plan.counters.tally(subject, at_us)
@@ -171,7 +175,7 @@ def _add_stops(blocks: list[Block], plan: Plan, zones: Zones, subject: Subject, 
     for stop in dossier.stops:
         if stop.debt is not None and (stop.kind in CLOSING or not any(stop.debt == debt for debt, _ in subject.debts)):
             continue
-        if stop.phone in (None, subject.phone):
+        if stop.binds(subject.channel, subject.phone):
             _add_stop(blocks, plan, zones, stop.kind, FOREVER if stop.until_us is None else stop.until_us)
 
 

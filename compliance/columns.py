@@ -60,6 +60,8 @@ class Stops(NamedTuple):
     kind: Places
     debt: Places
     phone: Places
+    #: Place in `Columns.channels`.
+    channel: Places
     until_us: Ints
 
 
@@ -74,7 +76,7 @@ class Consents(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """Past contacts, oldest first."""
+    """Past contacts, those of others among them, oldest first."""
 
     first: Ints
     at_us: Ints
@@ -96,6 +98,7 @@ class LineKind(NamedTuple):
     channel: str
     inbound: bool
     imported: bool
+    of: str | None
 
 
 class Address(NamedTuple):
@@ -205,12 +208,12 @@ class _Builder:
         self._address_types: _Codes[str] = _Codes({"personal": 0})
         self._consent_kinds: _Codes[str] = _Codes()
         self._channels: _Codes[str] = _Codes()
-        self._line_kinds: _Codes[tuple[ContactEvent, str, bool, bool]] = _Codes()
+        self._line_kinds: _Codes[tuple[ContactEvent, str, bool, bool, str | None]] = _Codes()
         self._stop_kinds: _Codes[str] = _Codes()
         self._people = _Table(np.int64, np.int32, np.bool_, np.bool_)
         self._numbers = _Table(np.int64, np.int32, np.int32)
         self._debts = _Table(np.int64, np.int32, np.bool_, np.bool_, np.bool_)
-        self._stops = _Table(np.int32, np.int32, np.int32, np.int64)
+        self._stops = _Table(np.int32, np.int32, np.int32, np.int32, np.int64)
         self._consents = _Table(np.int32, np.int32, np.int32, np.int64)
         self._lines = _Table(np.int64, np.int32, np.int32, np.int32, np.int32)
         self._line_debts = _Table(np.int32)
@@ -238,7 +241,10 @@ class _Builder:
         """Add the numbers; return their places by id."""
         ids, kinds, addresses = self._numbers.rows
         for phone in dossier.phones:
-            facts = (phone.country, phone.line_type, phone.geographic, phone.zones, phone.address_type)
+            facts = (
+                *(phone.country, phone.line_type, phone.geographic, phone.zones),
+                *(phone.address_type, phone.registers),
+            )
             kind = self._phones.get(facts)
             if kind is None:
                 kind = self._phones[facts] = len(self._phone_facts)
@@ -261,7 +267,7 @@ class _Builder:
         self._debts.counts.append(len(dossier.debts))
 
     def _add_stops(self, dossier: Dossier, phones: dict[int | None, int], debts: dict[int, int]) -> None:
-        kinds, of, on, until = self._stops.rows
+        kinds, of, on, channels, until = self._stops.rows
         count = 0
         for stop in dossier.stops:
             if stop.debt is not None and stop.kind in CLOSING:
@@ -269,6 +275,7 @@ class _Builder:
             kinds.append(self._stop_kinds[stop.kind])
             of.append(ANY if stop.debt is None else debts.get(stop.debt, OTHER))
             on.append(phones.get(stop.phone, OTHER))
+            channels.append(ANY if stop.channel is None else self._channels[stop.channel])
             until.append(FOREVER if stop.until_us is None else stop.until_us)
             count += 1
         self._stops.counts.append(count)
@@ -292,16 +299,17 @@ class _Builder:
         at, kinds, to, addresses, owed_to = self._lines.rows
         of_phone: dict[int | None, str] = {phone.phone: phone.address_type or "personal" for phone in dossier.phones}
         concerned, counts = self._line_debts.rows[0], self._line_debts.counts
-        for line in sorted(dossier.history, key=_at):
+        for line in sorted((*dossier.history, *dossier.others), key=_at):
             at.append(line.at_us)
-            kinds.append(self._line_kinds[line.event, line.channel, line.inbound, line.attempt is None])
-            to.append(phones.get(line.phone, OTHER))
+            kinds.append(self._line_kinds[line.event, line.channel, line.inbound, line.attempt is None, line.of])
+            # A number not told may be any of the person's own, and none of another's.
+            to.append(OTHER if line.phone is None and line.of is not None else phones.get(line.phone, OTHER))
             addresses.append(self._address_types[line.address_type or of_phone.get(line.phone, "personal")])
             owed_to.append(ANY if line.creditor is None else creditors.get(line.creditor, OTHER))
             for debt in line.debts:
                 concerned.append(debts.get(debt, OTHER))
             counts.append(len(line.debts))
-        self._lines.counts.append(len(dossier.history))
+        self._lines.counts.append(len(dossier.history) + len(dossier.others))
 
     def _tables(self) -> tuple[_Table, ...]:
         return (

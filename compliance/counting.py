@@ -67,6 +67,8 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     apart: str = ""
     #: Only lines of the number, channel or kind of address of this contact.
     same_phone: bool = False
+    #: Lines of others in the household count as well.
+    household: bool = False
     same_channel: bool = False
     same_address: bool = False
     #: Only lines to these kinds of address.
@@ -81,10 +83,12 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     lifted_by_agent: bool = False
     row: Cap | Cooldown
 
-    def wants(self, event: ContactEvent, channel: str, inbound: bool, imported: bool) -> bool:
+    def wants(self, event: ContactEvent, channel: str, inbound: bool, imported: bool, of: str | None) -> bool:
         """Return whether a line of this kind is counted."""
         return (
-            (event in self.events or (not imported and event in self.own_events))
+            # Who lives in the household may have been called on the same number as well.
+            (of is None or self.same_phone or (self.household and of == "household"))
+            and (event in self.events or (not imported and event in self.own_events))
             and (self.channels is None or channel in self.channels)
             and (self.inbound or not inbound)
         )
@@ -108,6 +112,7 @@ def counters_of_cap(row: Cap) -> tuple[Counter, ...]:
             channels=frozenset(row.channels),
             apart=_apart(row.scope),
             same_phone="phone" in row.scope,
+            household="household" in row.scope,
             same_channel="channel" in row.scope,
             same_address="address_type" in row.scope,
             addresses=frozenset(row.address_types),
@@ -141,6 +146,7 @@ def counter_of_cooldown(row: Cooldown) -> Counter:
         inbound=row.trigger in _EITHER_SIDE,
         apart=_apart(row.scope),
         same_phone="phone" in row.scope,
+        household="household" in row.scope,
         same_channel="channel" in row.scope,
         same_address="address_type" in row.scope,
         lifted_by=_consents(row),
@@ -184,8 +190,12 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     phone: int | None
     channel: str
     address: str
+    #: Names of the registers that hold the number.
+    registers: tuple[str, ...] = ()
 
 
+#: As `Counter.wants` takes it.
+_Kind = tuple[ContactEvent, str, bool, bool, str | None]
 #: Counter and the debt or creditor it counts apart for (None: all) → lines counted.
 Tally = dict[tuple[Counter, int | None], list[PastContact]]
 
@@ -199,7 +209,7 @@ class Counters:
         self.all = tuple(counters)
         #: A line older than this counts nowhere any more.
         self.reach_us = max((_reach_us(counter) for counter in self.all), default=0)
-        self._wanted: dict[tuple[ContactEvent, str, bool, bool], tuple[tuple[Counter, int, bool], ...]] = {}
+        self._wanted: dict[_Kind, tuple[tuple[Counter, int, bool], ...]] = {}
 
     def tally(self, subject: Subject, at_us: int = 0) -> Tally:
         """Return what each counter has counted; a counter that counted nothing is absent.
@@ -210,12 +220,12 @@ class Counters:
             Lines that count no more at this instant may be left out.
         """
         found: Tally = {}
-        wanted, debts, reach_us = self._wanted, subject.debts, self.reach_us
-        for line in subject.dossier.history:
+        wanted, debts, reach_us, dossier = self._wanted, subject.debts, self.reach_us, subject.dossier
+        for line in (*dossier.history, *dossier.others) if dossier.others else dossier.history:
             age_us = at_us - line.at_us
             if age_us > reach_us:
                 continue
-            kind = (line.event, line.channel, line.inbound, line.attempt is None)
+            kind = (line.event, line.channel, line.inbound, line.attempt is None, line.of)
             counters = wanted.get(kind)
             if counters is None:
                 counters = wanted[kind] = self._wanting(kind)
@@ -230,11 +240,11 @@ class Counters:
                             found.setdefault((counter, debt), []).append(line)
                 else:
                     for creditor in {creditor: None for _, creditor in debts}:
-                        if concerns(line, creditor, subject.dossier):
+                        if concerns(line, creditor, dossier):
                             found.setdefault((counter, creditor), []).append(line)
         return found
 
-    def _wanting(self, kind: tuple[ContactEvent, str, bool, bool]) -> tuple[tuple[Counter, int, bool], ...]:
+    def _wanting(self, kind: _Kind) -> tuple[tuple[Counter, int, bool], ...]:
         """Return the counters that want a kind of line, how far each reaches, and whether it chooses among them."""
         return tuple(
             (
@@ -249,7 +259,8 @@ class Counters:
 
 def _chosen(counter: Counter, line: PastContact, subject: Subject) -> bool:
     """Return whether a line went to the number, channel or kind of address that the counter counts."""
-    if counter.same_phone and line.phone is not None and line.phone != subject.phone:
+    # A number not told may be any of the person's own, and none of another's.
+    if counter.same_phone and (line.of is not None if line.phone is None else line.phone != subject.phone):
         return False
     if counter.same_channel and line.channel != subject.channel:
         return False

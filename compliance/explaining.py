@@ -13,6 +13,8 @@ from compliance.zones import local_day, local_text, offset_at
 TEXTS = {
     "stop": "stopped: {words} on record, {until}",
     "no stop": "nothing on record of {words}",
+    "registered": "the number is on the register {words}, {until}",
+    "not registered": "the number is not on the register {words}",
     "need": "no consent on record of {words}",
     "consent": "consent on record, {until}",
     "open": "open at {local} in every zone",
@@ -42,7 +44,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def explain(case: Case, at_us: int, rows: Mapping[str, Row], only: str | None = None) -> list[Answer]:
-    """Return what each rule says, once: stops, consents, windows, then caps and cool-downs.
+    """Return what each rule says, once: stops, registers, consents, windows, then caps and cool-downs.
 
     Parameters
     ----------
@@ -58,6 +60,7 @@ def explain(case: Case, at_us: int, rows: Mapping[str, Row], only: str | None = 
     found: dict[str, Answer] = {}
     for rule, passed, kind, text in (
         *_stops(case, ends, only),
+        *_registers(case, ends, only),
         *_needs(case, ends, only),
         *_windows(case, at_us, only),
         *_counters(case, ends, at_us, only),
@@ -88,6 +91,21 @@ def _stops(case: Case, ends: dict[str, int], only: str | None) -> Iterator[Said]
             yield rule, False, "stop", text
         elif rule not in ends and words != [NO_RULES]:
             yield rule, True, "no stop", text
+
+
+def _registers(case: Case, ends: dict[str, int], only: str | None) -> Iterator[Said]:
+    for name, rows in case.plan.registers.items():
+        for row in rows:
+            if only not in (None, row.id):
+                continue
+            text = {"words": name, "until": _until(case, ends.get(row.id))}
+            if row.id in ends:
+                yield row.id, False, "registered", text
+            elif name not in case.subject.registers:
+                yield row.id, True, "not registered", text
+            elif row.unless is not None:
+                until = consent_until(case.subject, (row.unless,))
+                yield row.id, True, "consent", {"words": row.unless, "until": _until(case, until)}
 
 
 def _needs(case: Case, ends: dict[str, int], only: str | None) -> Iterator[Said]:

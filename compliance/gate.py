@@ -14,7 +14,7 @@ from compliance.counting import Block, Subject
 from compliance.packs import Packs, load
 from compliance.places import Place, Places
 from compliance.plans import Contact, Plan, plan_for
-from compliance.rows import ACTORS, CHANNELS, PURPOSES, Row
+from compliance.rows import ACTORS, CHANNELS, ENFORCED, PURPOSES, Row, Stop
 from compliance.zones import Zones, local_text, offset_at
 from domain.errors import BadInput
 from domain.pace import PaceRule
@@ -78,6 +78,16 @@ class Gate:
     def row(self, rule: str) -> Row | None:
         """Return the row of a rule, with its citation."""
         return self.packs.rows.get(rule)
+
+    def stop_rows(self, kind: str, country: str, region: str | None, city: str | None) -> list[Stop]:
+        """Return the rows that a kind of stop sets off for a debtor at an address, whoever collects."""
+        place = self._place((country, region, city))
+        return [
+            row
+            for code in place.codes
+            for row in self.packs.jurisdictions[code].stops
+            if kind in row.trigger and row.status in ENFORCED and (not row.regions or place.lies_in(row.regions))
+        ]
 
     def judge(
         self,
@@ -225,6 +235,7 @@ class Gate:
             phone=None if phone is None else phone.phone,
             channel=channel,
             address=plan.contact.address,
+            registers=() if phone is None else phone.registers,
         )
         return open_case(plan, zones, subject, debts, live_agent_guaranteed, at_us), assumed
 

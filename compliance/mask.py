@@ -31,7 +31,7 @@ from compliance.rows import NO_RULES, Row
 from compliance.zones import Zones
 from domain.errors import BadInput
 from domain.instants import DAY, HOUR
-from domain.people import Dossier, StopKind
+from domain.people import Dossier, Stop, StopKind
 
 _APART = {"": ALL, "debt": EACH_DEBT, "creditor": EACH_CREDITOR}
 #: A line counts for no longer than this after its UTC day, besides what its span says: zones lie apart, days differ.
@@ -147,7 +147,7 @@ class _Tables:
         #: Kinds of stop on record first, as the columns number them; then those that are raised without a record.
         self._stop_words = tuple(dict.fromkeys((*columns.stop_kinds, StopKind.paid, StopKind.withdrawn, NO_RULES)))
         self._begin, self._end = int(slots[0]), int(slots[-1]) + HOUR
-        self._class: dict[tuple[Plan, Zones], int] = {}
+        self._class: dict[tuple[Plan, Zones, tuple[str, ...]], int] = {}
         self._counters: dict[tuple[str, str], int] = {}
         self._counter_records: list[Counter] = []
         self._consents: dict[tuple[str, ...], int] = {HOURS: HOURS_CONSENT}
@@ -179,14 +179,16 @@ class _Tables:
             )
             phone = columns.phones[number - 1] if number else None
             plan, zones, _ = self._gate.binding(dossier, self._channel, phone, self._actor, self._purpose)
-            classes[place] = self._of(plan, zones)
+            classes[place] = self._of(plan, zones, () if phone is None else phone.registers)
         class_of: Places = classes[pair_of.reshape(-1)]
         return class_of
 
     # ---- what a class is bound by
 
-    def _of(self, plan: Plan, zones: Zones) -> int:
-        found = self._class.get((plan, zones))
+    def _of(self, plan: Plan, zones: Zones, registers: tuple[str, ...]) -> int:
+        listed = [row for name in registers for row in plan.registers.get(name, ())]
+        key = (plan, zones, tuple(row.id for row in listed))
+        found = self._class.get(key)
         if found is not None:
             return found
         self._class_counters.add(
@@ -194,12 +196,15 @@ class _Tables:
             for counter in plan.counters.all
             if not (self._live_agent_guaranteed and counter.lifted_by_agent)
         )
-        self._class_needs.add((self._consent(need.needs_consent), *_in_effect(need, zones)) for need in plan.needs)
+        # A number on a register is closed until a consent opens it; where none may, for want of one that nobody gives.
+        needs: list[tuple[Row, tuple[str, ...]]] = [(need, need.needs_consent) for need in plan.needs]
+        needs += [(row, (row.unless,) if row.unless else ()) for row in listed]
+        self._class_needs.add((self._consent(kinds), *_in_effect(row, zones)) for row, kinds in needs)
         for word in self._stop_words:
             self._class_stops.add(_in_effect(row, zones) for row in plan.stops.get(word, ()))
         lifted = ANY if plan.hours_lifted is None else self._stretch(plan.hours_lifted, zones)
         self._class_rows.append((self._stretch(plan.hours, zones), lifted, int(plan.place.country is None)))
-        self._class[plan, zones] = len(self._class)
+        self._class[key] = len(self._class)
         return len(self._class) - 1
 
     def _counter(self, counter: Counter) -> int:
@@ -293,6 +298,10 @@ class _Tables:
         return Words(
             lifts=_bools(lifts).reshape(len(self._consents), len(columns.consent_kinds)),
             channel_lifts=_bools(channel == self._channel for channel in columns.channels),
+            channel_stops=_bools(
+                Stop(kind=StopKind.channel_request, channel=channel).binds(self._channel, None)
+                for channel in columns.channels
+            ),
             line_channel=_ints(places.get(kind.channel, ANY) for kind in columns.line_kinds),
             line_contact=_bools(
                 kind.event in CONTACTS or (not kind.imported and kind.event in PERHAPS_CONTACTS)

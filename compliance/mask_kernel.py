@@ -47,6 +47,8 @@ class Words(NamedTuple):
     lifts: Bools
     #: By channel of a consent: it is the contact's.
     channel_lifts: Bools
+    #: By channel that a stop names: the contact's is one of those meant.
+    channel_stops: Bools
     #: By kind of line: a number for its channel, -1 for the contact's own; whether it is a contact.
     line_channel: Ints
     line_contact: Bools
@@ -263,7 +265,9 @@ def _add_stops(
             j = first + stops.debt[i]
             if not (debts.open[j] and debts.named[j]):
                 continue
-        if stops.phone[i] == _ANY or stops.phone[i] == phone:
+        if (stops.phone[i] == _ANY or stops.phone[i] == phone) and (
+            stops.channel[i] == _ANY or words.channel_stops[stops.channel[i]]
+        ):
             _stop(row, slots, classes, c, stops.kind[i], stops.until_us[i])
     return judged
 

@@ -12,7 +12,19 @@ from compliance.counting import Counter, Counters, counter_of_cooldown, counters
 from compliance.hours import Closed, Hours, OpenDays
 from compliance.packs import Packs
 from compliance.places import Place
-from compliance.rows import ENFORCED, KINDS, Abandonment, Cap, Jurisdiction, Notice, Recording, Row, Stop, Window
+from compliance.rows import (
+    ENFORCED,
+    KINDS,
+    Abandonment,
+    Cap,
+    Jurisdiction,
+    Notice,
+    Recording,
+    Registry,
+    Row,
+    Stop,
+    Window,
+)
 from domain.instants import DAY
 
 #: What is not named here is law in force.
@@ -53,6 +65,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     contact: Contact
     #: By kind of stop on record, the rows that it sets off.
     stops: dict[str, tuple[Stop, ...]]
+    #: By name of an imported register, the rows that close the channel to its numbers.
+    registers: dict[str, tuple[Registry, ...]]
     #: Rows that close the channel for want of a consent.
     needs: tuple[Cap | Stop, ...]
     hours: Hours
@@ -87,6 +101,7 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
     order.sort(key=lambda row: _FIRMNESS.get(row.status, 0))
     rank = {row.id: place for place, row in enumerate(order)}
     stops: dict[str, list[Stop]] = {}
+    registers: dict[str, list[Registry]] = {}
     needs: list[Cap | Stop] = []
     windows: list[tuple[Window, Closed | None]] = []
     counters: list[Counter] = []
@@ -104,6 +119,9 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
                     stops.setdefault(word, []).append(stop)
                 if stop.needs_consent:
                     needs.append(stop)
+        for registry in binding(table.registries, table, contact, place):
+            if registry.register and contact.channel in registry.channels:
+                registers.setdefault(registry.register, []).append(registry)
         for window in binding(table.windows, table, contact, place):
             if contact.channel in window.channels:
                 windows.append((window, None if table.overlay_for else place.closed))
@@ -128,6 +146,7 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
         place=place,
         contact=contact,
         stops={word: tuple(found) for word, found in stops.items()},
+        registers={name: tuple(found) for name, found in registers.items()},
         needs=tuple(needs),
         hours=Hours(tuple(rows)),
         hours_lifted=Hours(tuple(lifted)) if len(lifted) < len(windows) else None,

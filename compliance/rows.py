@@ -28,7 +28,8 @@ Purpose = Literal[
     "consent_request",
     "professional_recipient",
 ]
-Scope = Literal["debt", "person", "phone", "address_type", "creditor", "collector", "channel"]
+#: `phone` and `household` count what was sent to others too: on that number, in that household.
+Scope = Literal["debt", "person", "household", "phone", "address_type", "creditor", "collector", "channel"]
 Counts = Literal["attempts", "connected_attempts", "contacts", "messages", "distinct_channels"]
 #: What an `exclude` list may name: events that do not count, purposes that are free, consents that lift the row.
 Exclusion = Literal[
@@ -61,26 +62,8 @@ EXCLUDED_CONSENTS = frozenset({"direct_prior_consent_7d"})
 #: Consents that the law itself limits in time: one on record without an end is not believed.
 BOUNDED_CONSENTS = frozenset({"direct_prior_consent_7d"})
 
-#: Words for stops that the law knows and no record carries yet; a row may name them beside the kinds on record.
-LEGAL_TRIGGERS = frozenset(
-    {
-        "employer_prohibits",
-        "inconvenient_time_or_place",
-        "do_not_use_this_medium",
-        "revoke_consent_any_reasonable_means",
-        "refusal_to_pay_written",
-        "stop_request_electronic",
-        "channel_not_authorized_by_debtor",
-        "gdpr_objection",
-        "identity_error",
-        "channel_request",
-        "mental_health_crisis_moratorium",
-        "reasonable_request_channel_or_time",
-        "debt_adviser_plan_30d",
-        "statute_barred_and_wont_pay",
-        "debtor_requests_no_more_calls",
-    }
-)
+#: Words of the law that mean a kind of stop on record (`compliance.casefile` says which); rows name them beside it.
+LEGAL_TRIGGERS = frozenset({"debtor_requests_no_more_calls"})
 #: The engine itself raises this one: no pack has rules for the debtor's country.
 NO_RULES = "no_rules_for_country"
 TRIGGERS: frozenset[str] = frozenset(StopKind) | LEGAL_TRIGGERS | {NO_RULES}
@@ -317,8 +300,17 @@ class Retention(Row, frozen=True, kw_only=True):
 
 
 class Registry(Row, frozen=True, kw_only=True):
+    """A do-not-contact list: numbers on it are closed to the channels, for the row's purposes."""
+
     name: str
     applies_to_collection: bool
+    #: Under which name `cadencia import-register` brings it in; empty: it cannot be imported, and no verdict asks it.
+    register: str = ""
+    channels: tuple[Channel, ...] = ("call", "prerecorded", "voicemail", "ringless_vm", "sms", "im")
+    #: Consent kind that lifts the row.
+    unless: str | None = None
+    #: An import older than this may no longer be relied on.
+    refresh_days: int | None = None
 
 
 class Conduct(Row, frozen=True, kw_only=True):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from rich.table import Table
     from sqlalchemy import Connection
 
+    from compliance.packs import Packs
+    from ledger.registers import RegisterOnRecord
+
 ROOMS = ("domain", "compliance", "dialer", "ledger", "simulation", "console", "config")
 #: Free disk below which nothing should be started, and below which somebody should look, bytes.
 LEAST_DISK = 500_000_000
@@ -259,7 +262,7 @@ def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Find
     from console.stock import candidates, stock
     from console.why import folded, present_us
     from domain.instants import to_datetime
-    from ledger import queries
+    from ledger import queries, registers
     from ledger.store import open_ledger
 
     gate = gate_in_force(settings.rules)
@@ -276,6 +279,7 @@ def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Find
         required = gate.required_messages(people, **asked)
         with ledger.reading() as connection:
             files = _files(connection)
+            held = registers.registers(connection)
             agents = [one for one in queries.agents(connection) if one.active]
     finally:
         ledger.close()
@@ -308,7 +312,8 @@ def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Find
         ok=True,
         found=f"{len(agents)} on record" if agents else "none on record: anybody may sign in",
     )
-    return [listed, paid, hours, desk, _pace(campaign, pace), _message(campaign, required)]
+    rules = [_pace(campaign, pace), _message(campaign, required), *_registers(gate.packs, campaign, held, now_us)]
+    return [listed, paid, hours, desk, *rules]
 
 
 def _pace(campaign: CampaignSettings, pace: Pace) -> Finding:
@@ -331,6 +336,35 @@ def _pace(campaign: CampaignSettings, pace: Pace) -> Finding:
         )
         return Finding(what="pacing", ok=False, found=found, todo=todo)
     return Finding(what="pacing", ok=True, found=found)
+
+
+def _registers(
+    packs: "Packs", campaign: CampaignSettings, held: "list[RegisterOnRecord]", now_us: int
+) -> list[Finding]:
+    """The do-not-contact registers that bind a campaign's purpose are on record, and fresh enough."""
+    from compliance.rows import ENFORCED
+
+    imported = {one.name: one.imported_us for one in held}
+    countries = campaign.selection.countries
+    rows = [
+        row
+        for code, place in packs.jurisdictions.items()
+        if not countries or place.overlay_for or code.partition("-")[0] in countries
+        for row in place.registries
+        if row.register
+        and row.status in ENFORCED
+        and campaign.actor in (row.actors or place.actors)
+        and (row.purposes is None or campaign.purpose in row.purposes)
+    ]
+    findings = []
+    for row in rows:
+        at_us, country = imported.get(row.register), row.id.partition(".")[0]
+        stale = at_us is not None and row.refresh_days is not None and now_us - at_us > row.refresh_days * DAY
+        limit = "" if row.refresh_days is None else f"; {row.id} wants one of the last {row.refresh_days} days"
+        todo = f"cadencia import-register {row.register} FILE --country {country}" if stale or at_us is None else ""
+        what = f"register {row.register}"
+        findings.append(Finding(what=what, ok=not todo, found=f"{row.name}: {_age(at_us, now_us)}{limit}", todo=todo))
+    return findings
 
 
 def _files(connection: "Connection") -> dict[str, int]:

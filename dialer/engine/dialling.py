@@ -23,7 +23,7 @@ from domain.facts import (
 )
 from domain.instants import MINUTE, SECOND
 from domain.orders import Reserve, ShowLead
-from domain.people import CapKey, Dossier, Phone, Verdict
+from domain.people import Dossier, Phone, Verdict
 from domain.settings import CampaignSettings
 
 #: Leads judged for one campaign at one tick, so that a list that the law has closed does not stop the clock.
@@ -323,13 +323,9 @@ def reserve(
     verdict: Verdict,
     agent: Agent | None,
 ) -> None:
-    state = step.state
     call_id = step.next_id()
-    keys = tuple(
-        CapKey(cap.key, state.versions[cap.key])
-        for cap in dossier.keys
-        if not cap.key.startswith("phone:") or cap.key == f"phone:{phone.phone}"
-    )
+    # As the dossier was read: a key that has moved on with somebody else's call makes this one stale.
+    keys = tuple(cap for cap in dossier.keys if not cap.key.startswith("phone:") or cap.key == f"phone:{phone.phone}")
     worked = leads.open_debts(dossier, lead.debts)
     numbers = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*") or ("",)
     step.emit(

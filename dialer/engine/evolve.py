@@ -32,7 +32,7 @@ from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Di
 from domain.errors import Broken
 from domain.instants import MINUTE, SECOND, from_datetime, to_datetime
 from domain.pace import strictest
-from domain.people import ContactEvent, Dossier, PastContact, consents_after, stops_after, with_consents
+from domain.people import CapKey, ContactEvent, Dossier, PastContact, consents_after, stops_after, with_consents
 from domain.settings import AFTER_GREETING_MS
 
 _KEPT_WAITS = 200
@@ -207,8 +207,9 @@ def _person_changed(state: State, event: events.PersonChanged) -> None:
 def _learn(state: State, dossier: Dossier) -> None:
     """Take a dossier from the ledger, keeping what only we know yet: our own attempts not in it.
 
-    One that was read before something that we know already is left: it holds nothing new, and what it lacks would be
-    forgotten at a version that says it is known. Lists and news are read while others write, and may come late.
+    Lists and news are read while others write, and may come late: one that was read before something that we know
+    already is left. Its versions are taken as they were read, with what was read: where they are behind, the next
+    reservation is stale.
     """
     known = state.people.get(dossier.person)
     if known is not None:
@@ -222,7 +223,6 @@ def _learn(state: State, dossier: Dossier) -> None:
             dossier = replace(dossier, history=tuple(lines))
     state.people[dossier.person] = dossier
     for cap in dossier.keys:
-        # Our own bumps may be ahead of what the ledger had committed when it read.
         if cap.version > state.versions.get(cap.key, -1):
             state.versions[cap.key] = cap.version
 
@@ -397,6 +397,19 @@ def _note(state: State, call: Call, event: ContactEvent | None) -> None:
 def _reserved(state: State, event: events.Reserved) -> None:
     for cap in event.keys:
         state.versions[cap.key] = cap.version
+    call = state.calls.get(event.call_id)
+    if call is not None:
+        _move_keys(state, call.person, {cap.key: cap.version for cap in event.keys})
+
+
+def _move_keys(state: State, person: int, moved: dict[str, int]) -> None:
+    """Note our own bumps in the dossier of the one whose call it is, and in no other.
+
+    Whoever shares a key (a household, a number) was judged without this call: the ledger has to find them stale.
+    """
+    dossier = state.people[person]
+    keys = tuple(CapKey(cap.key, moved.get(cap.key, cap.version)) for cap in dossier.keys)
+    state.people[person] = replace(dossier, keys=keys)
 
 
 def _stale(state: State, event: events.Stale) -> None:
@@ -591,6 +604,8 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
         state.people[call.person] = replace(dossier, stops=(*dossier.stops, *stops))
     for key in call.keys:
         state.versions[key] = state.versions.get(key, 0) + 1
+    held = {cap.key: cap.version for cap in state.people[call.person].keys}
+    _move_keys(state, call.person, {key: held[key] + 1 for key in call.keys if key in held})
     tally = campaign.tally
     tally.finished += 1
     if fact.disposition is Disposition.machine and call.answer_class is AnswerClass.connected:

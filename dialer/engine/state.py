@@ -240,6 +240,7 @@ class State:
         self.person_call: dict[int, str] = {}
         self.phone_call: dict[int, str] = {}
         self.people: dict[int, Dossier] = {}
+        #: The newest known of every key; what a reservation claims stands in the dossier that was judged.
         self.versions: dict[str, int] = {}
         #: True: link up and resynced.
         self.nodes: dict[str, bool] = {}

@@ -12,7 +12,7 @@ from holidays import country_holidays
 
 from compliance.packs import Packs
 from compliance.places import Place
-from compliance.rows import Cap, Cooldown, Jurisdiction, Row, Stop, Window
+from compliance.rows import Cap, Cooldown, Jurisdiction, Registry, Row, Stop, Window
 from domain.instants import to_datetime
 from domain.people import Dossier, PastContact, Phone
 
@@ -50,7 +50,7 @@ class PlainGate:
         bound = [
             (row, table)
             for table in (self.packs.jurisdictions[code] for code in self.place.codes)
-            for rows in (table.stops, table.windows, table.caps, table.cooldowns)
+            for rows in (table.stops, table.registries, table.windows, table.caps, table.cooldowns)
             for row in rows
             if row.status in ("in_force", "house", "unconfirmed")
             and self.actor in (row.actors or table.actors)
@@ -75,6 +75,10 @@ class PlainGate:
             return False
         if isinstance(row, Stop):
             return self.channel in row.channels and self.purpose not in row.exceptions and self.stop_denies(row, at_us)
+        if isinstance(row, Registry):
+            listed = self.phone is not None and row.register in self.phone.registers
+            lifted = row.unless is not None and self.consents((row.unless,), at_us)
+            return self.channel in row.channels and listed and not lifted
         if isinstance(row, Cap):
             return self.channel in row.channels and self.purpose not in row.exclude and self.cap_denies(row, at_us)
         assert isinstance(row, Cooldown)
@@ -142,9 +146,13 @@ class PlainGate:
             stop.kind in row.trigger
             and (stop.until_us is None or at_us < stop.until_us)
             and (stop.phone is None or (self.phone is not None and self.phone.phone == stop.phone))
+            and (stop.channel is None or self.channel == stop.channel or (stop.channel == "call" and self.is_voice()))
             and (stop.debt is None or stop.debt in [debt.debt for debt in self.debts])
             for stop in self.dossier.stops
         )
+
+    def is_voice(self) -> bool:
+        return self.channel in ("prerecorded", "voicemail", "ringless_vm")
 
     def consents(self, kinds: tuple[str, ...], at_us: int) -> bool:
         return any(
@@ -163,6 +171,16 @@ class PlainGate:
 
     # ---- counting
 
+    def known(self, row: Cap | Cooldown) -> list[PastContact]:
+        """Return the lines that a row may count: the person's, and others' where the scope says so."""
+        of_others = [
+            past
+            for past in self.dossier.others
+            if ("household" in row.scope and past.of == "household" and "phone" not in row.scope)
+            or ("phone" in row.scope and self.phone is not None and past.phone == self.phone.phone)
+        ]
+        return [*self.dossier.history, *of_others]
+
     def cap_denies(self, row: Cap, at_us: int) -> bool:
         if not self.is_line(row.line_types):
             return False
@@ -175,7 +193,7 @@ class PlainGate:
             return False
         lines = [
             past
-            for past in self.dossier.history
+            for past in self.known(row)
             if not past.inbound
             and past.channel in row.channels
             and (not row.address_types or self.address(past) in row.address_types)
@@ -223,7 +241,7 @@ class PlainGate:
     def cooldown_denies(self, row: Cooldown, at_us: int) -> bool:
         return not self.lifted(row, at_us) and any(
             self.cooling(row, past, zone, at_us)
-            for part in self.parted(row.scope, list(self.dossier.history))
+            for part in self.parted(row.scope, self.known(row))
             for past in part
             if (past.channel in row.trigger_channels or not row.trigger_channels)
             and self.counts(past, row.trigger)

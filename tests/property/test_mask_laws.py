@@ -14,11 +14,11 @@ from compliance.columns import columns_of
 from compliance.gate import Gate
 from compliance.mask import callable_mask
 from compliance.packs import Packs
-from compliance.rows import ACTORS, CHANNELS, PURPOSES, Cap, Cooldown, Jurisdiction, Row, Span, Window
+from compliance.rows import ACTORS, CHANNELS, PURPOSES, Cap, Cooldown, Jurisdiction, Registry, Row, Span, Window
 from compliance.zones import day_start
 from domain.instants import DAY, HOUR, MINUTE, parse
 from domain.people import Consent, ContactEvent, Debt, Dossier, PastContact, Phone, Stop, StopKind
-from tests.property.test_gate_laws import GATES, INVENTED, NUMBERS, around, dossiers, instants, lines
+from tests.property.test_gate_laws import GATES, INVENTED, NUMBERS, around, dossiers, instants, lines, of_others
 
 #: Around these something changes: clocks, rows that take effect or end, years.
 TURNS = [
@@ -35,7 +35,11 @@ SPANS: list[Any] = [
     Span(type="calendar_month"),
 ]
 EVENTS = [*ContactEvent, *[ContactEvent.no_answer, ContactEvent.right_party_contact, ContactEvent.message_sent] * 3]
-SCOPES: list[Any] = [("person",), ("person", "debt"), ("creditor",), ("phone",), ("channel", "debt"), ("address_type",)]
+SCOPES: list[Any] = [
+    *[("person",), ("person", "debt"), ("creditor",), ("phone",), ("channel", "debt"), ("address_type",)],
+    *[("household",), ("household", "creditor"), ("household", "phone")],
+]
+UNLESS: list[str | None] = [None, "advertising_consent"]
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,10 +107,13 @@ def rows_changed(draw: st.DrawFn, packs: Packs, at_us: int) -> Packs:
         if isinstance(row, Cap | Cooldown):
             lifted_by = draw(st.sampled_from([None, "prior_express_consent", "live_agent_guaranteed"]))
             return replace(row, scope=draw(st.sampled_from(SCOPES)), unless=lifted_by)
+        if isinstance(row, Registry):
+            return replace(row, unless=draw(st.sampled_from(UNLESS)))
         return row
 
     def table(one: Jurisdiction) -> Jurisdiction:
-        arrays = {name: tuple(map(changed, getattr(one, name))) for name in ("windows", "caps", "cooldowns", "stops")}
+        names = ("windows", "caps", "cooldowns", "stops", "registries")
+        arrays = {name: tuple(map(changed, getattr(one, name))) for name in names}
         return replace(one, **arrays)
 
     return replace(packs, jurisdictions={code: table(one) for code, one in packs.jurisdictions.items()})
@@ -118,6 +125,7 @@ def stops(at_us: int) -> st.SearchStrategy[Stop]:
         kind=st.sampled_from(list(StopKind)),
         debt=st.sampled_from([None, 1, 2, 9]),
         phone=st.sampled_from([None, 1, 2, 9]),
+        channel=st.sampled_from([None, None, "call", "voicemail", "sms"]),
         until_us=st.one_of(st.none(), around(at_us, 4), around(at_us, 4)),
     )
 
@@ -125,7 +133,15 @@ def stops(at_us: int) -> st.SearchStrategy[Stop]:
 def consents(at_us: int) -> st.SearchStrategy[Consent]:
     return st.builds(
         Consent,
-        kind=st.sampled_from(["hours", "direct_prior_consent_7d", "prior_express_consent", "prior_express_consent"]),
+        kind=st.sampled_from(
+            [
+                "hours",
+                "direct_prior_consent_7d",
+                "prior_express_consent",
+                "prior_express_consent",
+                "advertising_consent",
+            ]
+        ),
         channel=st.sampled_from([None, None, None, "call", "sms"]),
         phone=st.sampled_from([None, None, 1, 9]),
         until_us=st.one_of(st.none(), around(at_us, 4), around(at_us, 4)),
@@ -136,6 +152,7 @@ def consents(at_us: int) -> st.SearchStrategy[Consent]:
 def burdened(draw: st.DrawFn, one: Dossier, at_us: int) -> Dossier:
     """Add what makes verdicts change within the week: consents that end, contacts at the edge of a day."""
     n_consents, n_lines = draw(st.sampled_from([(0, 0), (2, 0), (1, 3), (2, 4), (0, 6)]))
+    n_others = draw(st.sampled_from([0, 0, 2, 4]))
     zone = draw(st.sampled_from(["Europe/Madrid", "America/Los_Angeles", "America/Sao_Paulo", "America/Manaus"]))
     edges = st.builds(
         lambda day, off_us: day_start(zone, at_us // DAY - day) + off_us,
@@ -149,6 +166,7 @@ def burdened(draw: st.DrawFn, one: Dossier, at_us: int) -> Dossier:
         one,
         consents=(*one.consents, *draw(st.lists(consents(at_us), min_size=n_consents, max_size=n_consents))),
         history=(*one.history, *draw(st.lists(contacts, min_size=n_lines, max_size=n_lines))),
+        others=(*one.others, *of_others(tuple(draw(st.lists(contacts, min_size=n_others, max_size=n_others))))),
     )
 
 
@@ -242,6 +260,7 @@ def someone(chance: Random, person: int, at_us: int) -> Dossier:
                 geographic=geographic,
                 zones=where,
                 address_type=chance.choice([None, "home", "work"]),
+                registers=chance.choice([(), (), (), ("invented",), ("robinson", "invented")]),
             )
             for number, (of, line_type, geographic, where) in numbers
         ),
@@ -250,31 +269,45 @@ def someone(chance: Random, person: int, at_us: int) -> Dossier:
                 kind=chance.choice(list(StopKind)),
                 debt=chance.choice([None, 1, 2]),
                 phone=chance.choice([None, 1, 2]),
+                channel=chance.choice([None, "call", "voicemail", "sms"]),
                 until_us=chance.choice([None, at_us + chance.randrange(-DAY, 4 * DAY)]),
             )
             for _ in range(chance.choice([0, 0, 0, 1, 2]))
         ),
         consents=tuple(
             Consent(
-                kind=chance.choice(["hours", "prior_express_consent", "direct_prior_consent_7d"]),
+                kind=chance.choice(
+                    ["hours", "prior_express_consent", "direct_prior_consent_7d", "advertising_consent"]
+                ),
                 channel=chance.choice([None, None, "call", "sms"]),
                 phone=chance.choice([None, None, 1, 2]),
                 until_us=chance.choice([None, at_us + chance.randrange(-DAY, 4 * DAY)]),
             )
             for _ in range(chance.choice([0, 0, 1, 2]))
         ),
-        history=tuple(
-            PastContact(
-                at_us=when,
-                event=chance.choice(EVENTS),
-                channel=chance.choice(["call", "call", "call", "sms", "email", "voicemail"]),
-                inbound=chance.random() < 0.1,
-                phone=chance.choice([None, 1, 2]),
-                creditor=chance.choice([None, 1, 2]),
-                debts=chance.choice([(), (1,), (2,), (1, 3), (9,)]),
-                attempt=chance.choice([None, "floor-1"]),
-                address_type=chance.choice([None, None, "home", "work"]),
+        history=told(chance, sorted([*times, *midnights])),
+        others=tuple(
+            replace(one, of=chance.choice(["household", "phone"]))
+            for one in told(
+                chance, [at_us + chance.randrange(-6 * DAY, DAY) for _ in range(chance.choice([0, 0, 2, 5]))]
             )
-            for when in sorted([*times, *midnights])
         ),
+    )
+
+
+def told(chance: Random, times: list[int]) -> tuple[PastContact, ...]:
+    """Return a contact of any kind for each instant."""
+    return tuple(
+        PastContact(
+            at_us=when,
+            event=chance.choice(EVENTS),
+            channel=chance.choice(["call", "call", "call", "sms", "email", "voicemail"]),
+            inbound=chance.random() < 0.1,
+            phone=chance.choice([None, 1, 2]),
+            creditor=chance.choice([None, 1, 2]),
+            debts=chance.choice([(), (1,), (2,), (1, 3), (9,)]),
+            attempt=chance.choice([None, "floor-1"]),
+            address_type=chance.choice([None, None, "home", "work"]),
+        )
+        for when in times
     )

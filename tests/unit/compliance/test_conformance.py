@@ -13,12 +13,12 @@ from compliance.caseform import read
 from compliance.gate import Gate
 from compliance.numbers import Numbers
 from compliance.packs import SHIPPED, Packs
-from compliance.rows import CHANNELS, ENFORCED, Cap, Cooldown, Row, Stop, Window
+from compliance.rows import CHANNELS, ENFORCED, Cap, Cooldown, Registry, Row, Stop, Window
 from domain.instants import parse
 from tests.unit.compliance.conformance import CASES, Conformance, Expected
 
 #: Arrays whose rows may deny a contact.
-DENYING = ("windows", "caps", "cooldowns", "stops")
+DENYING = ("windows", "caps", "cooldowns", "stops", "registries")
 
 
 @lru_cache(maxsize=1)
@@ -139,7 +139,7 @@ def changes(row: Row) -> Iterator[tuple[str, Row]]:
         for channel in row.blocks_channels:
             yield f"forgets {channel}", replace(row, blocks_channels=without(row.blocks_channels, channel))
     if isinstance(row, Cap | Cooldown):
-        for scope in sorted({"debt", "creditor", "phone"}.intersection(row.scope)):
+        for scope in sorted({"debt", "creditor", "phone", "household"}.intersection(row.scope)):
             yield f"counts no {scope} apart", replace(row, scope=without(row.scope, scope))
         if row.unless is not None:
             yield "is not lifted", replace(row, unless=None)
@@ -148,6 +148,10 @@ def changes(row: Row) -> Iterator[tuple[str, Row]]:
             yield f"stops {purpose}", replace(row, exceptions=without(row.exceptions, purpose))
         if row.channels != CHANNELS:
             yield "stops every channel", replace(row, channels=CHANNELS)
+    if isinstance(row, Registry):
+        yield "is asked of another list", replace(row, register=f"not {row.register}")
+        yield "binds every purpose", replace(row, purposes=None)
+        yield "is not lifted", replace(row, unless=None)
     if isinstance(row, Cap | Stop) and row.needs_consent:
         yield "needs no consent", replace(row, needs_consent=())
 

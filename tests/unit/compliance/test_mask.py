@@ -187,22 +187,22 @@ def test_the_mask_reads_the_law_as_the_gate_does() -> None:
     [
         (
             Counter,
-            "rule kind counts limit span n events own_events channels inbound apart same_phone same_channel "
+            "rule kind counts limit span n events own_events channels inbound apart same_phone household same_channel "
             "same_address addresses distinct after_contact lifted_by lifted_by_agent row",
         ),
         (
             Plan,
-            "place contact stops needs hours hours_lifted counters abandonment notices first_notices message_notices "
-            "retention dated rank",
+            "place contact stops registers needs hours hours_lifted counters abandonment notices first_notices "
+            "message_notices retention dated rank",
         ),
-        (Stop, "kind debt phone until_us"),
+        (Stop, "kind debt phone channel until_us"),
         (Consent, "kind channel phone until_us"),
-        (PastContact, "at_us event channel inbound phone creditor debts attempt address_type"),
+        (PastContact, "at_us event channel inbound phone creditor debts attempt address_type of"),
         (Debt, "debt creditor balance_minor currency due_on product state"),
-        (Phone, "phone country line_type geographic zones p_answer address_type"),
+        (Phone, "phone country line_type geographic zones p_answer address_type registers"),
         (
             Dossier,
-            "person keys country region city address_zones language debts phones stops consents history",
+            "person keys country region city address_zones language debts phones stops consents history others",
         ),
     ],
 )

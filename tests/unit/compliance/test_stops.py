@@ -27,12 +27,18 @@ ALL = VOICE | {"sms", "email", "im", "letter", "visit"}
 @pytest.mark.parametrize("kind", list(StopKind))
 def test_every_stop_closes_its_channels_in_every_country(kind: StopKind) -> None:
     voice_only = {StopKind.do_not_call}
-    written = {StopKind.revoked_sms: "sms", StopKind.revoked_email: "email", StopKind.revoked_im: "im"}
+    written = {
+        StopKind.revoked_sms: {"sms"},
+        StopKind.revoked_email: {"email"},
+        StopKind.revoked_im: {"im"},
+        StopKind.stop_request_electronic: {"sms", "email", "im"},
+        StopKind.revoke_consent_any_reasonable_means: {"prerecorded", "ringless_vm", "sms", "im"},
+    }
     number = {StopKind.wrong_number, StopKind.not_in_service}
     closed = (
         VOICE
         if kind in voice_only
-        else {written[kind]}
+        else written[kind]
         if kind in written
         else VOICE | {"sms", "im"}
         if kind in number
@@ -72,6 +78,27 @@ def test_a_stop_binds_what_it_names() -> None:
     assert (for_now.rule, for_now.next_allowed_at_us) == ("HOUSE.breathing_space", until)
     lifted = judge(replace(MD, stops=(Stop(kind=StopKind.breathing_space, until_us=parse(NOON)),)), NOON, MADRID)
     assert lifted.allowed
+
+
+@pytest.mark.parametrize(
+    ("channel", "closed"), [("email", {"email"}), ("call", VOICE), ("voicemail", {"voicemail"}), (None, ALL)]
+)
+def test_a_stop_of_one_medium_leaves_the_others(channel: str | None, closed: set[str]) -> None:
+    stopped = replace(MD, stops=(Stop(kind=StopKind.do_not_use_this_medium, channel=channel),))
+    assert {c for c in ALL if not judge(stopped, NOON, MADRID, channel=c).allowed} == closed
+
+
+def test_a_register_closes_its_numbers_to_selling() -> None:
+    listed = replace(MADRID, registers=("other", "robinson"))
+    assert judge(MD, NOON, listed).allowed
+    sold = judge(MD, NOON, listed, purpose="cross_sell")
+    assert (sold.rule, sold.next_allowed_at_us) == ("ES.robinson_selling", None)
+    assert judge(MD, NOON, MADRID, purpose="cross_sell").allowed
+    assert judge(MD, NOON, None, purpose="cross_sell").allowed
+    until = parse("2026-11-20T12:00:00+01:00")
+    agreed = replace(MD, consents=(Consent(kind="advertising_consent", until_us=until),))
+    assert judge(agreed, NOON, listed, purpose="cross_sell").valid_until_us is not None
+    assert judge(agreed, "2026-11-20T12:00:00+01:00", listed, purpose="cross_sell").rule == "ES.robinson_selling"
 
 
 @pytest.mark.parametrize(
