@@ -20,9 +20,10 @@ from domain.orders import Reserve
 from domain.people import CapKey, ContactEvent, Dossier, Phone, Verdict
 from domain.settings import CampaignSettings
 from ledger.payments import import_payments
-from ledger.people import ids, put_consents, put_stops
+from ledger.people import ids
 from ledger.reservations import announce, bump, compare, versions
 from ledger.schema import consent, history, stop
+from ledger.standing import put_consents, put_stops
 from ledger.store import SqlLedger
 from simulation.alarms import Alarm
 
