@@ -16,6 +16,7 @@ from benchmarks.leak_hunt.scene import Scene, play
 from compliance.gate import Gate
 from compliance.packs import SHIPPED
 from domain.instants import MINUTE
+from domain.pace import PaceRule
 from domain.people import CapKey, Verdict
 from ledger.store import open_ledger
 
@@ -66,6 +67,9 @@ class Deaf:
     @property
     def version(self) -> str:
         return self._gate.version
+
+    def pace_rules(self, *asked: Any, **how: Any) -> tuple[PaceRule, ...]:
+        return self._gate.pace_rules(*asked, **how)
 
     def judge(self, *asked: Any, at_us: int, **how: Any) -> Verdict:
         verdict = self._gate.judge(*asked, at_us=at_us, **how)
