@@ -218,7 +218,7 @@ def test_in_a_crowd_too(at_us: int, data: st.DataObject) -> None:
         phones=[chance.choice([0, 1]) for _ in people],
         slots=data.draw(weeks(at_us)),
         asked={
-            "channel": chance.choice(["call", "call", "sms", "email"]),
+            "channel": chance.choice(["call", "call", "sms", "email", "voicemail", "letter"]),
             "actor": "third_party",
             "purpose": "collection",
             "live_agent_guaranteed": chance.random() < 0.1,
