@@ -15,9 +15,10 @@ from compliance.zones import Zones
 from domain.instants import HOUR
 from domain.people import ContactEvent, Dossier, StopKind
 
-_HOURS = ("hours",)
+#: Kinds of a consent that lifts windows.
+HOURS = ("hours",)
 #: Stops on a debt that end its being worked, so that the person's other debts may be.
-_CLOSING = frozenset({StopKind.paid, StopKind.withdrawn})
+CLOSING = frozenset({StopKind.paid, StopKind.withdrawn})
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,14 +62,17 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def _next_open(self, at_us: int) -> int | None:
         if at_us < self.lifted_until:
             opening = self.hours(at_us).next_open(self.zones, at_us)
-            if opening is not None and opening < self.lifted_until:
+            # Without the consent there are fewer hours: where none is in sight with it, none is.
+            if opening is None or opening < self.lifted_until:
                 return opening
             at_us = self.lifted_until
         return self.plan.hours.next_open(self.zones, at_us)
 
 
-def open_case(plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...], live_agent_guaranteed: bool) -> Case:
-    """Return the case of a contact.
+def open_case(
+    plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...], live_agent_guaranteed: bool, at_us: int
+) -> Case:
+    """Return the case of a contact, for instants from `at_us` on.
 
     Parameters
     ----------
@@ -77,9 +81,13 @@ def open_case(plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...]
     """
     blocks: list[Block] = []
     _add_stops(blocks, plan, zones, subject, named)
+    for name in subject.registers:
+        for registry in plan.registers.get(name, ()):
+            lifted = consent_until(subject, (registry.unless,)) if registry.unless else 0
+            _add(blocks, registry, zones, lifted, FOREVER)
     for need in plan.needs:
         _add(blocks, need, zones, consent_until(subject, need.needs_consent), FOREVER)
-    tally = plan.counters.tally(subject)
+    tally = plan.counters.tally(subject, at_us)
     for (counter, _), lines in tally.items():
         if live_agent_guaranteed and counter.lifted_by_agent:
             continue
@@ -93,13 +101,13 @@ def open_case(plan: Plan, zones: Zones, subject: Subject, named: tuple[int, ...]
         zones=zones,
         tally=tally,
         blocks=blocks,
-        lifted_until=0 if plan.hours_lifted is None else consent_until(subject, _HOURS),
+        lifted_until=0 if plan.hours_lifted is None else consent_until(subject, HOURS),
     )
 
 
 def open_debts(dossier: Dossier, named: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Return (debt, creditor) of the debts that a contact may still be about."""
-    closed = [stop.debt for stop in dossier.stops if stop.kind in _CLOSING] if dossier.stops else ()
+    closed = [stop.debt for stop in dossier.stops if stop.kind in CLOSING] if dossier.stops else ()
     return tuple(
         [
             (debt.debt, debt.creditor)
@@ -127,10 +135,8 @@ def abandonment(case: Case, at_us: int) -> tuple[bool, bool]:
     """Return whether an agent must be reserved, and whether a message may be played if none comes."""
     agent_always = allowed = forbidden = False
     for row in case.plan.abandonment:
-        if row.effective_from or row.effective_to:
-            first, last = case.zones.dates(row.effective_from, row.effective_to)
-            if at_us < first or (last is not None and at_us >= last):
-                continue
+        if not in_effect(row, case.zones, at_us):
+            continue
         if row.unless is not None and at_us < consent_until(case.subject, (row.unless,)):
             continue
         if row.after_abandoned_hours is not None and not _abandoned(case, at_us - row.after_abandoned_hours * HOUR):
@@ -141,9 +147,17 @@ def abandonment(case: Case, at_us: int) -> tuple[bool, bool]:
     return agent_always, allowed and not forbidden
 
 
+def in_effect(row: Row, zones: Zones, at_us: int) -> bool:
+    """Return whether a row binds on the local date of an instant, in any zone."""
+    if row.effective_from is None and row.effective_to is None:
+        return True
+    first, last = zones.dates(row.effective_from, row.effective_to)
+    return first <= at_us and (last is None or at_us < last)
+
+
 def _abandoned(case: Case, after_us: int) -> bool:
     for line in case.subject.dossier.history:
-        if line.event is ContactEvent.abandoned and line.at_us > after_us and not line.inbound:
+        if line.at_us > after_us and line.event is ContactEvent.abandoned and not line.inbound:
             return True
     return False
 
@@ -159,9 +173,9 @@ def _add_stops(blocks: list[Block], plan: Plan, zones: Zones, subject: Subject, 
         )
         _add_stop(blocks, plan, zones, StopKind.paid if paid else StopKind.withdrawn, FOREVER)
     for stop in dossier.stops:
-        if stop.debt is not None and (stop.kind in _CLOSING or not any(stop.debt == debt for debt, _ in subject.debts)):
+        if stop.debt is not None and (stop.kind in CLOSING or not any(stop.debt == debt for debt, _ in subject.debts)):
             continue
-        if stop.phone in (None, subject.phone):
+        if stop.binds(subject.channel, subject.phone):
             _add_stop(blocks, plan, zones, stop.kind, FOREVER if stop.until_us is None else stop.until_us)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from compliance.rows import EXCLUDED_CONSENTS, EXCLUDED_EVENTS, NOT_CONNECTED, Cap, Cooldown, Span
 from compliance.zones import Zones
+from domain.instants import DAY, HOUR
 from domain.people import ContactEvent, Dossier, PastContact
 
 #: From when, until when (excluded), which rule.
@@ -18,20 +19,20 @@ Block = tuple[int, int, str]
 FOREVER = 1 << 62
 
 _EVERY = frozenset(ContactEvent)
-_CONTACTS = frozenset({ContactEvent.right_party_contact, ContactEvent.message_delivered})
+CONTACTS = frozenset({ContactEvent.right_party_contact, ContactEvent.message_delivered})
 #: An attempt of ours that stands here may be, or may have been, a contact: nobody knows yet, or nobody recorded it.
-_PERHAPS_CONTACTS = frozenset({ContactEvent.dialed, ContactEvent.answered, ContactEvent.message_sent})
+PERHAPS_CONTACTS = frozenset({ContactEvent.dialed, ContactEvent.answered, ContactEvent.message_sent})
 _COUNTED: dict[str, frozenset[ContactEvent]] = {
     "attempts": _EVERY,
     # An attempt without an outcome may yet connect, or has: it counts.
     "connected_attempts": _EVERY - NOT_CONNECTED,
-    "contacts": _CONTACTS,
+    "contacts": CONTACTS,
     "messages": frozenset({ContactEvent.message_sent, ContactEvent.message_delivered, ContactEvent.voicemail_left}),
     "distinct_channels": _EVERY,
 }
 _TRIGGERS: dict[str, frozenset[ContactEvent]] = {
     "attempt": _EVERY,
-    "contact": _CONTACTS,
+    "contact": CONTACTS,
     "abandoned": frozenset({ContactEvent.abandoned}),
     "amd_machine": frozenset({ContactEvent.amd_machine}),
     # Whether a machine was none is learnt too late to be on record: every detection may have been wrong.
@@ -66,6 +67,8 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     apart: str = ""
     #: Only lines of the number, channel or kind of address of this contact.
     same_phone: bool = False
+    #: Lines of others in the household count as well.
+    household: bool = False
     same_channel: bool = False
     same_address: bool = False
     #: Only lines to these kinds of address.
@@ -80,10 +83,12 @@ class Counter(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     lifted_by_agent: bool = False
     row: Cap | Cooldown
 
-    def wants(self, event: ContactEvent, channel: str, inbound: bool, imported: bool) -> bool:
+    def wants(self, event: ContactEvent, channel: str, inbound: bool, imported: bool, of: str | None) -> bool:
         """Return whether a line of this kind is counted."""
         return (
-            (event in self.events or (not imported and event in self.own_events))
+            # Who lives in the household may have been called on the same number as well.
+            (of is None or self.same_phone or (self.household and of == "household"))
+            and (event in self.events or (not imported and event in self.own_events))
             and (self.channels is None or channel in self.channels)
             and (self.inbound or not inbound)
         )
@@ -103,10 +108,11 @@ def counters_of_cap(row: Cap) -> tuple[Counter, ...]:
             span=span,
             n=n,
             events=_COUNTED[counts] - excluded,
-            own_events=_PERHAPS_CONTACTS if counts == "contacts" else frozenset(),
+            own_events=PERHAPS_CONTACTS if counts == "contacts" else frozenset(),
             channels=frozenset(row.channels),
             apart=_apart(row.scope),
             same_phone="phone" in row.scope,
+            household="household" in row.scope,
             same_channel="channel" in row.scope,
             same_address="address_type" in row.scope,
             addresses=frozenset(row.address_types),
@@ -135,11 +141,12 @@ def counter_of_cooldown(row: Cooldown) -> Counter:
         span=span,
         n=n,
         events=_TRIGGERS[row.trigger] - excluded,
-        own_events=_PERHAPS_CONTACTS if row.trigger == "contact" else frozenset(),
+        own_events=PERHAPS_CONTACTS if row.trigger == "contact" else frozenset(),
         channels=frozenset(row.trigger_channels) or None,
         inbound=row.trigger in _EITHER_SIDE,
         apart=_apart(row.scope),
         same_phone="phone" in row.scope,
+        household="household" in row.scope,
         same_channel="channel" in row.scope,
         same_address="address_type" in row.scope,
         lifted_by=_consents(row),
@@ -156,6 +163,13 @@ def _span(window: Span) -> tuple[str, int]:
     if window.type == "calendar_month":
         return "months", 1
     return "days", window.n if window.type == "rolling_days" else 1
+
+
+def _reach_us(counter: Counter) -> int:
+    """Return how long a line may count at most; clocks that change and dates that a zone skips included."""
+    if counter.span == "hours":
+        return counter.n * HOUR
+    return ({"weeks": 7, "months": 31}.get(counter.span, counter.n) + 2) * DAY
 
 
 def _apart(scope: tuple[str, ...]) -> str:
@@ -176,8 +190,12 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     phone: int | None
     channel: str
     address: str
+    #: Names of the registers that hold the number.
+    registers: tuple[str, ...] = ()
 
 
+#: As `Counter.wants` takes it.
+_Kind = tuple[ContactEvent, str, bool, bool, str | None]
 #: Counter and the debt or creditor it counts apart for (None: all) → lines counted.
 Tally = dict[tuple[Counter, int | None], list[PastContact]]
 
@@ -185,43 +203,73 @@ Tally = dict[tuple[Counter, int | None], list[PastContact]]
 class Counters:
     """All counters of one kind of contact at one place, indexed by the kind of line that each wants."""
 
-    __slots__ = ("_wanted", "all")
+    __slots__ = ("_wanted", "all", "reach_us")
 
     def __init__(self, counters: Iterable[Counter]) -> None:
         self.all = tuple(counters)
-        self._wanted: dict[tuple[ContactEvent, str, bool, bool], tuple[Counter, ...]] = {}
+        #: A line older than this counts nowhere any more.
+        self.reach_us = max((_reach_us(counter) for counter in self.all), default=0)
+        self._wanted: dict[_Kind, tuple[tuple[Counter, int, bool], ...]] = {}
 
-    def tally(self, subject: Subject) -> Tally:
-        """Return what each counter has counted; a counter that counted nothing is absent."""
+    def tally(self, subject: Subject, at_us: int = 0) -> Tally:
+        """Return what each counter has counted; a counter that counted nothing is absent.
+
+        Parameters
+        ----------
+        at_us : int
+            Lines that count no more at this instant may be left out.
+        """
         found: Tally = {}
-        wanted = self._wanted
-        for line in subject.dossier.history:
-            kind = (line.event, line.channel, line.inbound, line.attempt is None)
+        wanted, debts, reach_us, dossier = self._wanted, subject.debts, self.reach_us, subject.dossier
+        for line in (*dossier.history, *dossier.others) if dossier.others else dossier.history:
+            age_us = at_us - line.at_us
+            if age_us > reach_us:
+                continue
+            kind = (line.event, line.channel, line.inbound, line.attempt is None, line.of)
             counters = wanted.get(kind)
             if counters is None:
-                counters = wanted[kind] = tuple(counter for counter in self.all if counter.wants(*kind))
-            for counter in counters:
-                if counter.same_phone and line.phone is not None and line.phone != subject.phone:
+                counters = wanted[kind] = self._wanting(kind)
+            for counter, counter_reach_us, chooses in counters:
+                if age_us > counter_reach_us or (chooses and not _chosen(counter, line, subject)):
                     continue
-                if counter.same_channel and line.channel != subject.channel:
-                    continue
-                if counter.addresses or counter.same_address:
-                    address = address_of(line, subject.dossier)
-                    if (counter.addresses and address not in counter.addresses) or (
-                        counter.same_address and address != subject.address
-                    ):
-                        continue
-                if not counter.apart or not subject.debts:
+                if not counter.apart or not debts:
                     found.setdefault((counter, None), []).append(line)
                 elif counter.apart == "debt":
-                    for debt, creditor in subject.debts:
+                    for debt, creditor in debts:
                         if debt in line.debts if line.debts else line.creditor is None or line.creditor == creditor:
                             found.setdefault((counter, debt), []).append(line)
                 else:
-                    for creditor in {creditor: None for _, creditor in subject.debts}:
-                        if concerns(line, creditor, subject.dossier):
+                    for creditor in {creditor: None for _, creditor in debts}:
+                        if concerns(line, creditor, dossier):
                             found.setdefault((counter, creditor), []).append(line)
         return found
+
+    def _wanting(self, kind: _Kind) -> tuple[tuple[Counter, int, bool], ...]:
+        """Return the counters that want a kind of line, how far each reaches, and whether it chooses among them."""
+        return tuple(
+            (
+                counter,
+                _reach_us(counter),
+                bool(counter.same_phone or counter.same_channel or counter.same_address or counter.addresses),
+            )
+            for counter in self.all
+            if counter.wants(*kind)
+        )
+
+
+def _chosen(counter: Counter, line: PastContact, subject: Subject) -> bool:
+    """Return whether a line went to the number, channel or kind of address that the counter counts."""
+    # A number not told may be any of the person's own, and none of another's.
+    if counter.same_phone and (line.of is not None if line.phone is None else line.phone != subject.phone):
+        return False
+    if counter.same_channel and line.channel != subject.channel:
+        return False
+    if not (counter.addresses or counter.same_address):
+        return True
+    address = address_of(line, subject.dossier)
+    return (not counter.addresses or address in counter.addresses) and (
+        not counter.same_address or address == subject.address
+    )
 
 
 def address_of(line: PastContact, dossier: Dossier) -> str:
@@ -261,7 +309,7 @@ def _released_channels(counter: Counter, lines: list[PastContact], zones: Zones,
     for line in lines:
         if line.channel != channel:
             last_use[line.channel] = max(line.at_us, last_use.get(line.channel, 0))
-        if line.event in _CONTACTS or (line.attempt is not None and line.event in _PERHAPS_CONTACTS):
+        if line.event in CONTACTS or (line.attempt is not None and line.event in PERHAPS_CONTACTS):
             last_contact = max(line.at_us, last_contact)
     if len(last_use) < counter.limit or (counter.after_contact and not last_contact):
         return 0

@@ -1,16 +1,20 @@
 """Every rule's answer to one question, for whoever asks why."""
 
+from collections.abc import Iterator, Mapping
+
 import msgspec
 
 from compliance.cases import Case, consent_until
 from compliance.counting import FOREVER, Counter
-from compliance.rows import NO_RULES
+from compliance.rows import NO_RULES, Row
 from compliance.zones import local_day, local_text, offset_at
 
 #: One text for each kind of answer; words and figures are filled in.
 TEXTS = {
     "stop": "stopped: {words} on record, {until}",
     "no stop": "nothing on record of {words}",
+    "registered": "the number is on the register {words}, {until}",
+    "not registered": "the number is not on the register {words}",
     "need": "no consent on record of {words}",
     "consent": "consent on record, {until}",
     "open": "open at {local} in every zone",
@@ -24,6 +28,9 @@ TEXTS = {
     "cooling": "cooling down after {counts}, {until}",
 }
 
+#: Rule, whether it passes, which text and what is filled in.
+Said = tuple[str, bool, str, dict[str, str]]
+
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What one rule says of a contact."""
@@ -31,72 +38,111 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     passed: bool
     detail: str
+    #: Of the rule's row; empty where it has none.
+    citation: str = ""
+    confidence: str = ""
 
 
-def explain(case: Case, at_us: int) -> list[Answer]:
-    """Return what each rule says, once: stops, consents, windows, then caps and cool-downs."""
+def explain(case: Case, at_us: int, rows: Mapping[str, Row], only: str | None = None) -> list[Answer]:
+    """Return what each rule says, once: stops, registers, consents, windows, then caps and cool-downs.
+
+    Parameters
+    ----------
+    rows : by id
+        Where citation and confidence are looked up.
+    only : str or None
+        Id of the one rule to answer for; None: all.
+    """
     ends: dict[str, int] = {}
     for start, end, rule in case.blocks:
         if start <= at_us < end:
             ends[rule] = max(end, ends.get(rule, 0))
     found: dict[str, Answer] = {}
-    for answer in (*_stops(case, ends), *_needs(case, ends), *_windows(case, at_us), *_counters(case, ends, at_us)):
+    for rule, passed, kind, text in (
+        *_stops(case, ends, only),
+        *_registers(case, ends, only),
+        *_needs(case, ends, only),
+        *_windows(case, at_us, only),
+        *_counters(case, ends, at_us, only),
+    ):
         # A row may say several things (a consent and a count): it passes when all of them do.
-        if answer.rule not in found or not answer.passed:
-            found[answer.rule] = answer
+        if rule not in found or not passed:
+            row = rows.get(rule)
+            found[rule] = Answer(
+                rule=rule,
+                passed=passed,
+                detail=TEXTS[kind].format(**text),
+                citation="" if row is None else row.citation,
+                confidence="" if row is None else row.confidence,
+            )
     return list(found.values())
 
 
-def _stops(case: Case, ends: dict[str, int]) -> list[Answer]:
+def _stops(case: Case, ends: dict[str, int], only: str | None) -> Iterator[Said]:
     triggers: dict[str, list[str]] = {}
     for word, rows in case.plan.stops.items():
         for row in rows:
-            triggers.setdefault(row.id, []).append(word)
+            if only in (None, row.id):
+                triggers.setdefault(row.id, []).append(word)
     needed = {row.id for row in case.plan.needs}
-    found = []
     for rule, words in triggers.items():
         text = {"words": ", ".join(words), "until": _until(case, ends.get(rule))}
         if rule in ends and rule not in needed:
-            found.append(_answer(rule, False, "stop", text))
+            yield rule, False, "stop", text
         elif rule not in ends and words != [NO_RULES]:
-            found.append(_answer(rule, True, "no stop", text))
-    return found
+            yield rule, True, "no stop", text
 
 
-def _needs(case: Case, ends: dict[str, int]) -> list[Answer]:
-    found = []
+def _registers(case: Case, ends: dict[str, int], only: str | None) -> Iterator[Said]:
+    for name, rows in case.plan.registers.items():
+        for row in rows:
+            if only not in (None, row.id):
+                continue
+            text = {"words": name, "until": _until(case, ends.get(row.id))}
+            if row.id in ends:
+                yield row.id, False, "registered", text
+            elif name not in case.subject.registers:
+                yield row.id, True, "not registered", text
+            elif row.unless is not None:
+                until = consent_until(case.subject, (row.unless,))
+                yield row.id, True, "consent", {"words": row.unless, "until": _until(case, until)}
+
+
+def _needs(case: Case, ends: dict[str, int], only: str | None) -> Iterator[Said]:
     for row in case.plan.needs:
+        if only not in (None, row.id):
+            continue
         text = {"words": ", ".join(row.needs_consent)}
         if row.id in ends:
-            found.append(_answer(row.id, False, "need", text))
+            yield row.id, False, "need", text
         else:
             until = consent_until(case.subject, row.needs_consent)
-            found.append(_answer(row.id, True, "consent", text | {"until": _until(case, until)}))
-    return found
+            yield row.id, True, "consent", text | {"until": _until(case, until)}
 
 
-def _windows(case: Case, at_us: int) -> list[Answer]:
+def _windows(case: Case, at_us: int, only: str | None) -> Iterator[Said]:
     hours = case.hours(at_us)
     binding = {row.rule for row in hours.rows}
-    found = []
     for row in case.plan.hours.rows:
+        if only not in (None, row.rule):
+            continue
         if row.rule not in binding:
-            found.append(_answer(row.rule, True, "lifted hours", {"until": _until(case, case.lifted_until)}))
+            yield row.rule, True, "lifted hours", {"until": _until(case, case.lifted_until)}
             continue
         zone = row.closed_in(case.zones, at_us)
         if zone is None:
             local = local_text(at_us, case.zones.latest_offset(at_us))
-            found.append(_answer(row.rule, True, "open", {"local": local}))
+            yield row.rule, True, "open", {"local": local}
         else:
             holiday = row.closed is not None and row.closed.on(local_day(zone, at_us))
             text = {"local": local_text(at_us, offset_at(zone, at_us)), "zone": zone}
-            found.append(_answer(row.rule, False, "holiday" if holiday else "closed", text))
-    return found
+            yield row.rule, False, "holiday" if holiday else "closed", text
 
 
-def _counters(case: Case, ends: dict[str, int], at_us: int) -> list[Answer]:
-    found = []
+def _counters(case: Case, ends: dict[str, int], at_us: int, only: str | None) -> Iterator[Said]:
     for counter in case.plan.counters.all:
+        if only not in (None, counter.rule):
+            continue
         counted = _counted(case, counter, at_us)
         text = {
             "counted": str(counted),
@@ -105,12 +151,11 @@ def _counters(case: Case, ends: dict[str, int], at_us: int) -> list[Answer]:
             "until": _until(case, ends.get(counter.rule)),
         }
         if counter.rule in ends and counted >= counter.limit:
-            found.append(_answer(counter.rule, False, "full" if counter.kind == "cap" else "cooling", text))
+            yield counter.rule, False, "full" if counter.kind == "cap" else "cooling", text
         elif counted >= counter.limit and not counter.distinct:
-            found.append(_answer(counter.rule, True, "lifted", text))
+            yield counter.rule, True, "lifted", text
         else:
-            found.append(_answer(counter.rule, True, counter.kind, text))
-    return found
+            yield counter.rule, True, counter.kind, text
 
 
 def _counted(case: Case, counter: Counter, at_us: int) -> int:
@@ -127,7 +172,3 @@ def _until(case: Case, end: int | None) -> str:
     if end is None or end == FOREVER:
         return "until it is lifted"
     return f"until {local_text(end, case.zones.latest_offset(end))}"
-
-
-def _answer(rule: str, passed: bool, kind: str, text: dict[str, str]) -> Answer:
-    return Answer(rule=rule, passed=passed, detail=TEXTS[kind].format(**text))

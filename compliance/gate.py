@@ -4,17 +4,20 @@ The gate knows no clock and no jurisdiction: instants come in, rules are data. I
 row denies, how long an allowance holds and when a denial ends.
 """
 
+from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
-from compliance import explaining
-from compliance.cases import Case, abandonment, open_case, open_debts
+from compliance import explaining, pace
+from compliance.cases import Case, abandonment, in_effect, open_case, open_debts
 from compliance.counting import Block, Subject
 from compliance.packs import Packs, load
 from compliance.places import Place, Places
 from compliance.plans import Contact, Plan, plan_for
-from compliance.rows import ACTORS, CHANNELS, PURPOSES, Row
+from compliance.rows import ACTORS, CHANNELS, ENFORCED, PURPOSES, Row, Stop
 from compliance.zones import Zones, local_text, offset_at
 from domain.errors import BadInput
+from domain.pace import PaceRule
 from domain.people import ContactEvent, Dossier, Phone, Verdict
 
 #: An assumption of a verdict, beside those of a place: nothing tells where the person is.
@@ -34,9 +37,12 @@ class Gate:
         self.version = packs.version
         self._tree = Places(packs)
         self._places: dict[tuple[str, str | None, str | None], Place] = {}
+        #: One place for all the towns that no rule tells apart: they share plans.
+        self._alike: dict[tuple[object, ...], Place] = {}
         self._plans: dict[tuple[Place, str, str, str, str, str, str | None], Plan] = {}
         self._zones: dict[tuple[object, ...], tuple[Zones, tuple[str, ...]]] = {}
         self._zone_sets: dict[tuple[str, ...], Zones] = {}
+        self._twin: Gate | None = None
         self._split: dict[frozenset[str], set[str]] = {}
         for region in packs.timezones.split_area_codes:
             self._split.setdefault(frozenset(packs.timezones.region[region]), set()).add(region)
@@ -52,9 +58,36 @@ class Gate:
         """
         return cls(load(directory, strict=strict))
 
+    def reading(self, strict: bool) -> "Gate":
+        """Return the gate of the same packs in the conservative or the literal reading.
+
+        Raises
+        ------
+        BadInput
+            When the files have changed since this gate was loaded.
+        """
+        if strict == self.packs.strict:
+            return self
+        if self._twin is None:
+            twin = Gate.load(self.packs.directory, strict=strict)
+            if twin.packs.contents != self.packs.contents:
+                raise BadInput(f"{self.packs.directory}: the packs changed while they were in use; start again")
+            self._twin, twin._twin = twin, self
+        return self._twin
+
     def row(self, rule: str) -> Row | None:
         """Return the row of a rule, with its citation."""
         return self.packs.rows.get(rule)
+
+    def stop_rows(self, kind: str, country: str, region: str | None, city: str | None) -> list[Stop]:
+        """Return the rows that a kind of stop sets off for a debtor at an address, whoever collects."""
+        place = self._place((country, region, city))
+        return [
+            row
+            for code in place.codes
+            for row in self.packs.jurisdictions[code].stops
+            if kind in row.trigger and row.status in ENFORCED and (not row.regions or place.lies_in(row.regions))
+        ]
 
     def judge(
         self,
@@ -76,7 +109,7 @@ class Gate:
             Debts that the contact is about; the open ones among them are judged, and all must pass. Empty: all of the
             person's.
         """
-        case, assumed = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed)
+        case, assumed = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed, at_us)
         plan, zones = case.plan, case.zones
         denial: Block | None = None
         ends = case.open_until(at_us)
@@ -91,6 +124,11 @@ class Gate:
             notices = plan.first_notices + notices
         if message:
             notices += plan.message_notices
+        retention = plan.retention
+        if plan.dated:
+            idle = {row.id for row in plan.dated if not in_effect(row, zones, at_us)}
+            notices = tuple(rule for rule in notices if rule not in idle)
+            retention = tuple(rule for rule in retention if rule not in idle)
         if denial is None and ends:
             return Verdict(
                 allowed=True,
@@ -100,6 +138,7 @@ class Gate:
                 agent_always=agent_always,
                 abandon_message=message,
                 notices=notices,
+                retention=retention,
                 rules=self.version,
                 assumed=assumed,
             )
@@ -117,9 +156,18 @@ class Gate:
             agent_always=agent_always,
             abandon_message=message,
             notices=notices,
+            retention=retention,
             rules=self.version,
             assumed=assumed,
         )
+
+    def pace_rules(self, people: Iterable[Dossier], *, actor: str, purpose: str, on: date) -> tuple[PaceRule, ...]:
+        """Return the limits of abandonment that bind calls to some people on a day of the floor."""
+        return pace.pace_rules(self.packs, self._places_of(people), actor, purpose, on)
+
+    def required_messages(self, people: Iterable[Dossier], *, actor: str, purpose: str, on: date) -> tuple[str, ...]:
+        """Return the rules by which some people must be told who called when no agent comes."""
+        return pace.required_messages(self.packs, self._places_of(people), actor, purpose, on)
 
     def explain(
         self,
@@ -132,25 +180,29 @@ class Gate:
         actor: str,
         purpose: str,
         live_agent_guaranteed: bool = False,
+        only: str | None = None,
     ) -> list[explaining.Answer]:
-        """Return what each rule that binds such a contact says at an instant."""
-        case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed)
-        return explaining.explain(case, at_us)
+        """Return what each rule that binds such a contact says at an instant; `only` the one of this id."""
+        case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed, at_us)
+        return explaining.explain(case, at_us, self.packs.rows, only)
 
-    def _case(
-        self,
-        dossier: Dossier,
-        channel: str,
-        phone: Phone | None,
-        debts: tuple[int, ...],
-        actor: str,
-        purpose: str,
-        live_agent_guaranteed: bool,
-    ) -> tuple[Case, tuple[str, ...]]:
-        address = (dossier.country, dossier.region, dossier.city)
+    def _places_of(self, people: Iterable[Dossier]) -> list[Place]:
+        addresses = dict.fromkeys((one.country, one.region, one.city) for one in people)
+        return list(dict.fromkeys(map(self._place, addresses)))
+
+    def _place(self, address: tuple[str, str | None, str | None]) -> Place:
         place = self._places.get(address)
         if place is None:
-            place = self._places[address] = self._tree.find(*address)
+            found = self._tree.find(*address)
+            place = self._places[address] = self._alike.setdefault(found.content, found)
+        return place
+
+    def binding(
+        self, dossier: Dossier, channel: str, phone: Phone | None, actor: str, purpose: str
+    ) -> tuple[Plan, Zones, tuple[str, ...]]:
+        """Return what binds a contact, where the person may be, and what was assumed of the address."""
+        address = (dossier.country, dossier.region, dossier.city)
+        place = self._places.get(address) or self._place(address)
         line = _UNKNOWN_NUMBER if phone is None else (phone.line_type, phone.address_type or "personal", phone.country)
         key = (place, channel, actor, purpose, *line)
         plan = self._plans.get(key)
@@ -163,14 +215,29 @@ class Gate:
         found = self._zones.get(where)
         if found is None:
             found = self._zones[where] = self._candidates(place, dossier, phone)
+        return plan, *found
+
+    def _case(
+        self,
+        dossier: Dossier,
+        channel: str,
+        phone: Phone | None,
+        debts: tuple[int, ...],
+        actor: str,
+        purpose: str,
+        live_agent_guaranteed: bool,
+        at_us: int,
+    ) -> tuple[Case, tuple[str, ...]]:
+        plan, zones, assumed = self.binding(dossier, channel, phone, actor, purpose)
         subject = Subject(
             dossier=dossier,
             debts=open_debts(dossier, debts),
             phone=None if phone is None else phone.phone,
             channel=channel,
-            address=line[1],
+            address=plan.contact.address,
+            registers=() if phone is None else phone.registers,
         )
-        return open_case(plan, found[0], subject, debts, live_agent_guaranteed), found[1]
+        return open_case(plan, zones, subject, debts, live_agent_guaranteed, at_us), assumed
 
     def _plan(
         self, place: Place, channel: str, actor: str, purpose: str, line_type: str, address: str, country: str | None

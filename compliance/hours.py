@@ -152,6 +152,15 @@ class Hours:
                     return max(start, at_us)
         return None
 
+    def stretches(self, zones: Zones, start_us: int, end_us: int) -> list[Interval]:
+        """Return the open stretches of the UTC days that a stretch of time touches."""
+        found: list[Interval] = []
+        for day in range(start_us // DAY, (end_us - 1) // DAY + 1):
+            for opens, closes in self._day(zones, day):
+                joined = bool(found) and found[-1][1] == opens
+                found.append((found.pop()[0] if joined else opens, closes))
+        return found
+
     def closed_by(self, zones: Zones, at_us: int) -> tuple[str, str]:
         """Return the first row that is closed at an instant, and in which zone."""
         for row in self.rows:

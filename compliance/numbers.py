@@ -101,7 +101,7 @@ class Numbers:
         The postal code speaks before the city, the city before the region, the region before a country of one zone;
         a postal code that contradicts the region widens it.
         """
-        known = self._places.region(country, region)
+        known, city = self._places.locate(country, region, city)
         key = f"{country}-{known}"
         of_region = self._timezones.region.get(key, ())
         prefixes = self._timezones.postal.get(country, {})

@@ -3,14 +3,15 @@
 import unicodedata
 
 import msgspec
+from msgspec.structs import astuple
 
 from compliance.hours import Closed
 from compliance.packs import Packs
-from compliance.rows import Holidays, Jurisdiction
+from compliance.rows import CityCalendar, ExtraDay, Holidays, Jurisdiction
 from compliance.zones import day_number
 
 #: What a verdict says it assumed.
-REGION, CITY = "region", "city"
+REGION, CITY, COLLECTOR = "region", "city", "collector"
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -26,6 +27,17 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     closed: Closed | None
     #: What was not known, so that all that might hold does.
     assumed: tuple[str, ...]
+    #: An unknown region may be any of the country.
+    cautious: bool
+
+    def lies_in(self, regions: tuple[str, ...]) -> bool:
+        """Return whether the place lies in one of these regions, or may."""
+        return self.cautious if self.region is None else self.region in regions
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What places that are alike to every rule have in common."""
+        return astuple(self)
 
 
 def fold(text: str) -> str:
@@ -45,8 +57,10 @@ class Places:
             if table.parent is not None:
                 self._children.setdefault(table.parent, []).append(code)
         self._overlays = [code for code, table in tables.items() if table.overlay_for]
-        # The house comes last: where a law stops a contact too, the law is named.
         self._overlays.sort(key=lambda code: ("*" in tables[code].overlay_for, code))
+        told = [tables[code].collector_domiciles for code in self._overlays]
+        #: Where the collector sits; None: nobody says.
+        self._seats = {code for codes in told for code in codes or ()} if any(c is not None for c in told) else None
         self._regions: dict[str, dict[str, str]] = {}
         for code, table in tables.items():
             if table.parent is None and not table.overlay_for:
@@ -60,22 +74,46 @@ class Places:
         folded = fold(region)
         return names.get(folded) or names.get(folded.removeprefix(f"{country.casefold()}-"))
 
+    def locate(self, country: str, region: str | None, city: str | None) -> tuple[str | None, str | None]:
+        """Return the canonical code of an address's region, None when it is not known, and its city.
+
+        A city's code finds its region, and may stand where the region should; its other names may lie in several.
+        """
+        known = self.region(country, region)
+        if known is not None:
+            return known, city
+        for code in self._children.get(country, []):
+            # A city that is a region.
+            if city and fold(city) in map(fold, self._packs.jurisdictions[code].aliases):
+                return code.removeprefix(f"{country}-"), city
+        for name in filter(None, (city, region)):
+            for town in self._cities(country):
+                if f"-{town}".endswith(f"-{name.strip().upper()}"):
+                    return town.removeprefix(f"{country}-").partition("-")[0], town.rpartition("-")[2]
+        return None, city
+
+    def overlays(self, country: str) -> tuple[str, ...]:
+        """Return the codes of the tables that lie over a country, the house's last."""
+        return tuple(
+            code for code in self._overlays if {"*", country} & set(self._packs.jurisdictions[code].overlay_for)
+        )
+
     def find(self, country: str, region: str | None, city: str | None) -> Place:
         """Return the place of an address; a part that is missing or not understood leaves all its tables standing."""
         table = self._packs.jurisdictions.get(country)
-        overlays = tuple(
-            code for code in self._overlays if {"*", country} & set(self._packs.jurisdictions[code].overlay_for)
-        )
+        overlays = self.overlays(country)
         if table is None or table.parent is not None or table.overlay_for:
-            return Place(country=None, region=None, codes=overlays, closed=None, assumed=())
-        known = self.region(country, region)
+            return Place(country=None, region=None, codes=overlays, closed=None, assumed=(), cautious=True)
+        known, city = self.locate(country, region, city)
         children = self._children.get(country, [])
-        cities = [town for code in children for town in self._children.get(code, [])]
-        if known is None and city and (named := [town for town in cities if town.endswith(f"-{city.strip().upper()}")]):
-            known = named[0].removeprefix(f"{country}-").partition("-")[0]
+        cities = self._cities(country)
         assumed: list[str] = []
         if known is not None:
-            children = [code for code in children if code == f"{country}-{known}"]
+            here = f"{country}-{known}"
+            ours = [code for code in children if code != here and self._binds_us(code)]
+            if ours and self._seats is None:
+                assumed.append(COLLECTOR)
+            children = [code for code in children if code == here or code in ours]
             cities = [town for code in children for town in self._children.get(code, [])]
         elif children or (table.holidays and table.holidays.subdiv_from_address):
             assumed.append(REGION)
@@ -92,7 +130,14 @@ class Places:
             codes=(country, *children, *cities, *overlays),
             closed=self._closed(country, table.holidays, known, city),
             assumed=tuple(assumed),
+            cautious=self._packs.strict,
         )
+
+    def _binds_us(self, code: str) -> bool:
+        """Return whether a region's table binds by the collector's own domicile, or may."""
+        if self._packs.jurisdictions[code].applies_when == "debtor_domicile":
+            return False
+        return self._packs.strict if self._seats is None else code in self._seats
 
     def _region_names(self, country: str, table: Jurisdiction) -> dict[str, str]:
         names = {fold(code): code for code in table.regions}
@@ -101,6 +146,9 @@ class Places:
             code = child.removeprefix(f"{country}-")
             names |= {fold(name): code for name in (code, *self._packs.jurisdictions[child].aliases)}
         return names
+
+    def _cities(self, country: str) -> list[str]:
+        return [town for code in self._children.get(country, []) for town in self._children.get(code, [])]
 
     def _is_city(self, code: str, city: str) -> bool:
         names = (code.rpartition("-")[2], *self._packs.jurisdictions[code].aliases)
@@ -113,14 +161,14 @@ class Places:
         if holidays.subdiv_from_address:
             everywhere = self._packs.jurisdictions[country].regions if self._packs.strict else ()
             subdivisions = (region,) if region is not None else everywhere
-        extra = frozenset(
-            day_number(day.date)
-            for day in holidays.extra
-            if _may_be(day.region, region) and _may_be(day.city and fold(day.city), city and fold(city))
-        )
+        subdivisions += tuple(own.subdivision for own in holidays.cities if self._kept_at(own, region, city))
+        extra = frozenset(day_number(day.date) for day in holidays.extra if self._kept_at(day, region, city))
         return Closed(country=holidays.country, subdivisions=subdivisions, categories=holidays.categories, extra=extra)
 
+    def _kept_at(self, local: ExtraDay | CityCalendar, region: str | None, city: str | None) -> bool:
+        """Return whether an address lies where a day or calendar is kept, or may."""
+        return self._may_be(local.region, region) and self._may_be(local.city and fold(local.city), city and fold(city))
 
-def _may_be(wanted: str | None, actual: str | None) -> bool:
-    """Return whether an address may lie where a day is kept: what is unknown may."""
-    return not wanted or not actual or wanted == actual
+    def _may_be(self, wanted: str | None, actual: str | None) -> bool:
+        """Return whether an address may lie where a day is kept: what is unknown may, in the strict reading."""
+        return not wanted or (wanted == actual if actual else self._packs.strict)

@@ -12,9 +12,23 @@ from compliance.counting import Counter, Counters, counter_of_cooldown, counters
 from compliance.hours import Closed, Hours, OpenDays
 from compliance.packs import Packs
 from compliance.places import Place
-from compliance.rows import ENFORCED, KINDS, Abandonment, Cap, Jurisdiction, Notice, Recording, Row, Stop, Window
+from compliance.rows import (
+    ENFORCED,
+    KINDS,
+    Abandonment,
+    Cap,
+    Jurisdiction,
+    Notice,
+    Recording,
+    Registry,
+    Row,
+    Stop,
+    Window,
+)
 from domain.instants import DAY
 
+#: What is not named here is law in force.
+_FIRMNESS = {"unconfirmed": 1, "house": 2}
 #: Channels that a holiday closes even where no window speaks of them.
 _IN_PERSON = frozenset({"call", "prerecorded", "voicemail", "ringless_vm", "visit"})
 _WRITTEN = frozenset({"sms", "email", "im"})
@@ -51,6 +65,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     contact: Contact
     #: By kind of stop on record, the rows that it sets off.
     stops: dict[str, tuple[Stop, ...]]
+    #: By name of an imported register, the rows that close the channel to its numbers.
+    registers: dict[str, tuple[Registry, ...]]
     #: Rows that close the channel for want of a consent.
     needs: tuple[Cap | Stop, ...]
     hours: Hours
@@ -63,7 +79,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     first_notices: tuple[str, ...]
     #: Ids of notices due where a message is played to somebody whom no agent reached.
     message_notices: tuple[str, ...]
-    #: Place of a rule in the order of tables: of two that deny alike, the earlier is named.
+    #: Ids of the rows on how long the record of such a contact is kept.
+    retention: tuple[str, ...]
+    #: Rows among all of these that bind on some dates alone.
+    dated: tuple[Row, ...]
+    #: Of two rules that deny alike, the one of the lower number is named.
     rank: dict[str, int]
 
 
@@ -76,7 +96,12 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
         Country of the number: what may be played to a line that nobody answers for follows the number too.
     """
     tables = [packs.jurisdictions[code] for code in place.codes]
+    order = [row for table in tables for row in _rows(table)]
+    # Of two that deny alike the firmer is named: law before what is not confirmed, that before the house.
+    order.sort(key=lambda row: _FIRMNESS.get(row.status, 0))
+    rank = {row.id: place for place, row in enumerate(order)}
     stops: dict[str, list[Stop]] = {}
+    registers: dict[str, list[Registry]] = {}
     needs: list[Cap | Stop] = []
     windows: list[tuple[Window, Closed | None]] = []
     counters: list[Counter] = []
@@ -84,35 +109,44 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
     first: list[str] = []
     message: list[str] = []
     for table in tables:
-        for stop in _binding(table.stops, table, contact):
-            if contact.channel in stop.channels and contact.purpose not in stop.exceptions:
+        for stop in binding(table.stops, table, contact, place):
+            if (
+                contact.channel in stop.channels
+                and contact.purpose not in stop.exceptions
+                and _is_line(stop.line_types, contact.line_type)
+            ):
                 for word in stop.trigger:
                     stops.setdefault(word, []).append(stop)
                 if stop.needs_consent:
                     needs.append(stop)
-        for window in _binding(table.windows, table, contact):
+        for registry in binding(table.registries, table, contact, place):
+            if registry.register and contact.channel in registry.channels:
+                registers.setdefault(registry.register, []).append(registry)
+        for window in binding(table.windows, table, contact, place):
             if contact.channel in window.channels:
                 windows.append((window, None if table.overlay_for else place.closed))
-        for cap in _binding(table.caps, table, contact):
+        for cap in binding(table.caps, table, contact, place):
             if contact.channel in cap.channels and _addressed(cap, contact) and contact.purpose not in cap.exclude:
                 counters.extend(counters_of_cap(cap))
                 if cap.needs_consent:
                     needs.append(cap)
-        for cooldown in _binding(table.cooldowns, table, contact):
+        for cooldown in binding(table.cooldowns, table, contact, place):
             if contact.channel in cooldown.blocks_channels and contact.purpose not in cooldown.exclude:
                 counters.append(counter_of_cooldown(cooldown))
-        for notice in _binding(table.notices, table, contact):
+        for notice in binding(table.notices, table, contact, place):
             _sort_notice(notice, contact, notices, first, message)
         if contact.channel == "call":
-            notices.extend(row.id for row in _binding(table.recording, table, contact) if _announced(row))
+            notices.extend(row.id for row in binding(table.recording, table, contact, place) if _announced(row))
+    windows.sort(key=lambda pair: rank[pair[0].id])
     rows = [OpenDays.of(row, closed) for row, closed in windows]
-    if place.closed is not None and contact.channel in _IN_PERSON and not rows:
+    if place.closed is not None and contact.channel in _IN_PERSON and all(closed is None for _, closed in windows):
         rows.append(_holidays_only(place))
     lifted = [OpenDays.of(row, closed) for row, closed in windows if row.override is None]
     return Plan(
         place=place,
         contact=contact,
         stops={word: tuple(found) for word, found in stops.items()},
+        registers={name: tuple(found) for name, found in registers.items()},
         needs=tuple(needs),
         hours=Hours(tuple(rows)),
         hours_lifted=Hours(tuple(lifted)) if len(lifted) < len(windows) else None,
@@ -121,7 +155,14 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
         notices=tuple(notices),
         first_notices=tuple(first),
         message_notices=tuple(message),
-        rank={row.id: rank for rank, row in enumerate(row for table in tables for row in _rows(table))},
+        retention=tuple(row.id for table in tables for row in binding(table.retention, table, contact, place)),
+        dated=tuple(
+            row
+            for table in tables
+            for row in (*table.notices, *table.recording, *table.retention)
+            if row.effective_from is not None or row.effective_to is not None
+        ),
+        rank=rank,
     )
 
 
@@ -129,13 +170,15 @@ def _rows(table: Jurisdiction) -> list[Row]:
     return [row for name in KINDS for row in getattr(table, name)]
 
 
-def _binding(rows: tuple[_T, ...], table: Jurisdiction, contact: Contact) -> list[_T]:
+def binding(rows: tuple[_T, ...], table: Jurisdiction, contact: Contact, place: Place) -> list[_T]:
+    """Return the rows of a table that bind a contact with somebody of a place."""
     return [
         row
         for row in rows
         if row.status in ENFORCED
         and contact.actor in (row.actors or table.actors)
         and (row.purposes is None or contact.purpose in row.purposes)
+        and (not row.regions or place.lies_in(row.regions))
     ]
 
 
@@ -172,7 +215,7 @@ def _abandonment(packs: Packs, place: Place, contact: Contact, number_country: s
     return tuple(
         row
         for table in map(packs.jurisdictions.__getitem__, codes)
-        for row in _binding(table.abandonment, table, contact)
+        for row in binding(table.abandonment, table, contact, place)
         if _is_line(row.line_types, contact.line_type)
     )
 

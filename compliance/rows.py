@@ -28,7 +28,8 @@ Purpose = Literal[
     "consent_request",
     "professional_recipient",
 ]
-Scope = Literal["debt", "person", "phone", "address_type", "creditor", "collector", "channel"]
+#: `phone` and `household` count what was sent to others too: on that number, in that household.
+Scope = Literal["debt", "person", "household", "phone", "address_type", "creditor", "collector", "channel"]
 Counts = Literal["attempts", "connected_attempts", "contacts", "messages", "distinct_channels"]
 #: What an `exclude` list may name: events that do not count, purposes that are free, consents that lift the row.
 Exclusion = Literal[
@@ -61,21 +62,8 @@ EXCLUDED_CONSENTS = frozenset({"direct_prior_consent_7d"})
 #: Consents that the law itself limits in time: one on record without an end is not believed.
 BOUNDED_CONSENTS = frozenset({"direct_prior_consent_7d"})
 
-#: Words for stops that the law knows and no record carries yet; a row may name them beside the kinds on record.
-LEGAL_TRIGGERS = frozenset(
-    {
-        "employer_prohibits",
-        "inconvenient_time_or_place",
-        "do_not_use_this_medium",
-        "revoke_consent_any_reasonable_means",
-        "refusal_to_pay_written",
-        "stop_request_electronic",
-        "channel_not_authorized_by_debtor",
-        "gdpr_objection",
-        "identity_error",
-        "channel_request",
-    }
-)
+#: Words of the law that mean a kind of stop on record (`compliance.casefile` says which); rows name them beside it.
+LEGAL_TRIGGERS = frozenset({"debtor_requests_no_more_calls"})
 #: The engine itself raises this one: no pack has rules for the debtor's country.
 NO_RULES = "no_rules_for_country"
 TRIGGERS: frozenset[str] = frozenset(StopKind) | LEGAL_TRIGGERS | {NO_RULES}
@@ -101,6 +89,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     actors: tuple[Actor, ...] | None = None
     #: Binds these purposes alone; None: all that the row does not exclude.
     purposes: tuple[Purpose, ...] | None = None
+    #: Codes of the regions of the country where it binds alone; empty: in all. An unknown region may be one of them.
+    regions: tuple[str, ...] = ()
 
 
 class Days(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -192,12 +182,13 @@ class Stop(Row, frozen=True, kw_only=True):
     exceptions: tuple[Purpose, ...] = ()
     #: The channels are closed unless one of these consents is on record.
     needs_consent: tuple[str, ...] = ()
+    #: Binds numbers that are, or may be, of these types; empty: all.
+    line_types: tuple[LineType, ...] = ()
     #: How soon the law wants it obeyed; the gate obeys at once.
     deadline: str | dict[str, int] = "on_receipt"
     #: How long it lasts where the record names no end; for whoever records it.
     duration: dict[str, int] = {}
     confirmation: dict[str, int] = {}
-    nations: tuple[str, ...] = ()
     revoke_all_from: date | None = None
 
 
@@ -243,10 +234,22 @@ class Recording(Row, frozen=True, kw_only=True):
     object_right: bool = False
     all_party_states: tuple[str, ...] = ()
     default: str = ""
+    #: While this happens nothing is recorded, in sound, picture or text.
+    pause_on: str = ""
+    never_store_after_auth: tuple[str, ...] = ()
+    if_captured: str = ""
+
+
+#: What the numerator of a rate of abandoned calls counts, in the words of `domain.settings.COUNTABLE`. Who is lost in
+#: the switch was not connected in time either.
+COUNTED: dict[str, tuple[str, ...]] = {
+    "answered_live_not_connected_within_2s": ("no_agent", "lost"),
+    "answered_live_not_connected_within_2s_plus_amd_false_positives": ("no_agent", "lost", "detection"),
+}
 
 
 class Ratio(Row, frozen=True, kw_only=True):
-    """A rate that a campaign may not exceed; the verdict on one contact does not depend on it."""
+    """A rate that a campaign may not exceed: it binds pacing; the verdict on one contact does not depend on it."""
 
     metric: Literal["abandoned", "short_call"]
     limit: float
@@ -261,11 +264,13 @@ class Ratio(Row, frozen=True, kw_only=True):
     min_ring_s: float | None = None
     min_rings: int | None = None
     message: str = ""
+    sanction: str = ""
 
 
 class ThirdParty(Row, frozen=True, kw_only=True):
     allowed_for: tuple[str, ...] = ()
     max_contacts_per_third_party: int | None = None
+    must_verify_identity_before_disclosure: bool = False
     must_not_disclose: tuple[str, ...] = ()
     must_not_ask: tuple[str, ...] = ()
     forbidden: tuple[str, ...] = ()
@@ -278,6 +283,11 @@ class CallerId(Row, frozen=True, kw_only=True):
     forbidden_ranges: tuple[str, ...] = ()
     allowed_ranges: tuple[str, ...] = ()
     commercial_prefix: str = ""
+    required_prefix: str = ""
+    optional_prefix: tuple[str, ...] = ()
+    #: Who need not use the prefix.
+    exempt: tuple[str, ...] = ()
+    authenticate_over_calls_per_month: int | None = None
 
 
 class Retention(Row, frozen=True, kw_only=True):
@@ -290,8 +300,17 @@ class Retention(Row, frozen=True, kw_only=True):
 
 
 class Registry(Row, frozen=True, kw_only=True):
+    """A do-not-contact list: numbers on it are closed to the channels, for the row's purposes."""
+
     name: str
     applies_to_collection: bool
+    #: Under which name `cadencia import-register` brings it in; empty: it cannot be imported, and no verdict asks it.
+    register: str = ""
+    channels: tuple[Channel, ...] = ("call", "prerecorded", "voicemail", "ringless_vm", "sms", "im")
+    #: Consent kind that lifts the row.
+    unless: str | None = None
+    #: An import older than this may no longer be relied on.
+    refresh_days: int | None = None
 
 
 class Conduct(Row, frozen=True, kw_only=True):
@@ -307,6 +326,15 @@ class ExtraDay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     city: str | None = None
 
 
+class CityCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A city whose own days the library knows."""
+
+    region: str
+    city: str
+    #: The library's name of the city's calendar.
+    subdivision: str
+
+
 class Holidays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Public holidays and what they do to the hours."""
 
@@ -317,6 +345,7 @@ class Holidays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     #: The region of the address is the library's subdivision.
     subdiv_from_address: bool = False
     categories: tuple[str, ...] = ("public",)
+    cities: tuple[CityCalendar, ...] = ()
     extra: tuple[ExtraDay, ...] = ()
 
 
@@ -330,6 +359,10 @@ class Jurisdiction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     parent: str | None = None
     #: Codes of the countries that it lies over; `*` for all.
     overlay_for: tuple[str, ...] = ()
+    #: Whose domicile brings its rows to bear. A collector's binds it for every debtor of the country.
+    applies_when: Literal["debtor_domicile", "debtor_or_collector_domicile"] = "debtor_domicile"
+    #: Of an overlay: codes of the tables where the house itself sits; None: not told, so it may be any.
+    collector_domiciles: tuple[str, ...] | None = None
     #: Other names of the place in addresses.
     aliases: tuple[str, ...] = ()
     #: Codes of all regions of a country; a region that is not among them counts as unknown.

@@ -121,10 +121,11 @@ def local_text(at_us: int, offset_us: int) -> str:
 class Zones:
     """The zones a person may be in. What is asked holds in all of them: the strictest answer is given."""
 
-    __slots__ = ("_latest", "_releases", "names")
+    __slots__ = ("_dates", "_latest", "_releases", "names")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
+        self._dates: dict[tuple[date | None, date | None], tuple[int, int | None]] = {}
         self._latest: dict[int, Steps] = {}
         self._releases: dict[tuple[str, int, int], Steps] = {}
 
@@ -149,23 +150,29 @@ class Zones:
         if kind == "hours":
             return at_us + n * HOUR
         day = at_us // DAY
-        steps = self._releases.get((kind, n, day))
-        if steps is None:
-            midnights = {day * DAY}
-            for name in self.names:
-                for local in (day - 1, day, day + 1, day + 2):
-                    if day * DAY < day_start(name, local) < (day + 1) * DAY:
-                        midnights.add(day_start(name, local))
-            steps = self._releases[kind, n, day] = self._steps(
-                day, midnights, lambda at, name: day_start(name, _following(kind, n, local_day(name, at)))
-            )
+        steps = self._releases.get((kind, n, day)) or self.release_steps(kind, n, day)
         return steps[1][0] if len(steps[0]) == 1 else steps[1][bisect_right(steps[0], at_us) - 1]
+
+    def release_steps(self, kind: str, n: int, day: int) -> Steps:
+        """Return `release` over one UTC day, for kinds that count local dates."""
+        midnights = {day * DAY}
+        for name in self.names:
+            for local in (day - 1, day, day + 1, day + 2):
+                if day * DAY < day_start(name, local) < (day + 1) * DAY:
+                    midnights.add(day_start(name, local))
+        steps = self._releases[kind, n, day] = self._steps(
+            day, midnights, lambda at, name: day_start(name, _following(kind, n, local_day(name, at)))
+        )
+        return steps
 
     def dates(self, first: date | None, last: date | None) -> tuple[int, int | None]:
         """Return from when (0: ever) until when (None: for good) local dates bind that are true in any zone."""
-        begin = min(day_start(name, day_number(first)) for name in self.names) if first else 0
-        end = max(day_start(name, day_number(last) + 1) for name in self.names) if last else None
-        return begin, end
+        found = self._dates.get((first, last))
+        if found is None:
+            begin = min(day_start(name, day_number(first)) for name in self.names) if first else 0
+            end = max(day_start(name, day_number(last) + 1) for name in self.names) if last else None
+            found = self._dates[first, last] = begin, end
+        return found
 
     def _steps(self, day: int, starts: set[int], value: Callable[[int, str], int]) -> Steps:
         """Return the greatest value over all zones as a step function over one UTC day."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,11 +17,15 @@ from console import settings as settings_files
 from console.settings import Settings
 from domain.errors import CadenciaError, SwitchLost
 from domain.instants import DAY, HOUR, MINUTE, iso
-from domain.settings import CampaignSettings
+from domain.pace import PATIENCE, RING, SHIFT, Pace, strictest
+from domain.settings import LEAST_DETECTING_S, CampaignSettings
 
 if TYPE_CHECKING:
     from rich.table import Table
     from sqlalchemy import Connection
+
+    from compliance.packs import Packs
+    from ledger.registers import RegisterOnRecord
 
 ROOMS = ("domain", "compliance", "dialer", "ledger", "simulation", "console", "config")
 #: Free disk below which nothing should be started, and below which somebody should look, bytes.
@@ -147,11 +151,25 @@ def _disk(folder: Path) -> Finding:
 
 def _rules(settings: Settings) -> Finding:
     def look() -> str:
-        from compliance.gate import Gate
+        from console.accepted import gate_in_force, history
 
-        return f"valid, version {Gate.load(settings.rules).version}"
+        accepted = history(settings.rules)
+        said = f"valid, version {gate_in_force(settings.rules).version}"
+        return f"{said}, accepted {accepted[-1].at[:10]} by {accepted[-1].by}" if accepted else said
 
-    return attempted("rules", look)
+    found = attempted("rules", look)
+    return found if not found.ok else msgspec.structs.replace(found, todo=_draft(settings))
+
+
+def _draft(settings: Settings) -> str:
+    """Say what is to be done about packs that were edited and bind nobody yet."""
+    from console.accepted import draft_differs
+
+    try:
+        differs = draft_differs(settings.rules)
+    except CadenciaError as error:
+        return f"what rules/ holds is not in force, and wrong: {error}"
+    return "what rules/ holds is not in force: see and accept it with `cadencia rules accept`" if differs else ""
 
 
 def _ledger(settings: Settings) -> list[Finding]:
@@ -228,7 +246,9 @@ def preflight(settings: Settings, name: str) -> list[Finding]:
     findings = [_rules(settings), *_ledger(settings)]
     if all(finding.ok for finding in findings):
         findings += _list_and_hours(settings, campaign)
-    findings += [_trunks(settings, campaign), _caller_ids(campaign), _message(campaign), _disk(settings.folder)]
+    else:
+        findings.append(_message(campaign, ()))
+    findings += [_trunks(settings, campaign), _caller_ids(campaign), _disk(settings.folder)]
     if settings.nodes:
         findings += asterisk(settings)
     else:
@@ -238,21 +258,28 @@ def preflight(settings: Settings, name: str) -> list[Finding]:
 
 
 def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Finding]:
-    from compliance.gate import Gate
-    from console.stock import stock
+    from console.accepted import gate_in_force
+    from console.stock import candidates, stock
     from console.why import folded, present_us
     from domain.instants import to_datetime
-    from ledger import queries
+    from ledger import queries, registers
     from ledger.store import open_ledger
 
-    gate = Gate.load(settings.rules)
+    gate = gate_in_force(settings.rules)
+    zone = settings.floor.zone
     ledger = open_ledger(settings.ledger_url)
     try:
         state = folded(ledger, settings.floor.stream, gate, None)
         now_us = present_us(state)
         (found,) = stock(ledger, settings, gate, state, (campaign.name,), now_us)
+        people = [one.dossier for one in candidates(ledger, settings, state, campaign, now_us)]
+        asked: dict[str, Any] = {"actor": campaign.actor, "purpose": campaign.purpose}
+        asked["on"] = to_datetime(now_us, zone).date()
+        pace = strictest(campaign, campaign.abandon_limit, gate.pace_rules(people, **asked))
+        required = gate.required_messages(people, **asked)
         with ledger.reading() as connection:
             files = _files(connection)
+            held = registers.registers(connection)
             agents = [one for one in queries.agents(connection) if one.active]
     finally:
         ledger.close()
@@ -268,7 +295,6 @@ def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Find
         found=f"file {_age(files.get('payments'), now_us)}",
         todo="" if now_us - files.get("payments", 0) < DAY else "import today's: cadencia import-payments FILE",
     )
-    zone = settings.floor.zone
     best = max(found.callable, default=0)
     now = found.callable[0] if found.callable else 0
     when = ", ".join(
@@ -286,7 +312,59 @@ def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Find
         ok=True,
         found=f"{len(agents)} on record" if agents else "none on record: anybody may sign in",
     )
-    return [listed, paid, hours, desk]
+    rules = [_pace(campaign, pace), _message(campaign, required), *_registers(gate.packs, campaign, held, now_us)]
+    return [listed, paid, hours, desk, *rules]
+
+
+def _pace(campaign: CampaignSettings, pace: Pace) -> Finding:
+    """What limits of abandonment hold, and which rules set them."""
+
+    def by(what: str) -> str:
+        return f" ({pace.by[what]})" if what in pace.by else ""
+
+    held = [f"{pace.share * 100:g} % a shift{by(SHIFT)}"]
+    held += [f"{window.share * 100:g} % over {window.name}{by(window.name)}" for window in pace.windows]
+    wait = f"an answered person waits {pace.patience_s:g} s at most{by(PATIENCE)}"
+    rings = f"a telephone rings {pace.ring_timeout_s:g} s{by(RING)}"
+    counted = f"counted: {', '.join(pace.counted)}"
+    found = f"abandoned at most {', '.join(held)}; {counted}; {wait}; {rings}"
+    if campaign.detect_machines and campaign.clock_starts == "answer" and pace.patience_s < LEAST_DETECTING_S:
+        todo = (
+            f"machine detection takes up to 1.9 s and leaves no time to connect within {pace.patience_s:g} s of the "
+            f"answer: detect_machines = false in campaigns/{campaign.name}.toml, or clock_starts = 'greeting_end' "
+            "where counsel agrees"
+        )
+        return Finding(what="pacing", ok=False, found=found, todo=todo)
+    return Finding(what="pacing", ok=True, found=found)
+
+
+def _registers(
+    packs: "Packs", campaign: CampaignSettings, held: "list[RegisterOnRecord]", now_us: int
+) -> list[Finding]:
+    """The do-not-contact registers that bind a campaign's purpose are on record, and fresh enough."""
+    from compliance.rows import ENFORCED
+
+    imported = {one.name: one.imported_us for one in held}
+    countries = campaign.selection.countries
+    rows = [
+        row
+        for code, place in packs.jurisdictions.items()
+        if not countries or place.overlay_for or code.partition("-")[0] in countries
+        for row in place.registries
+        if row.register
+        and row.status in ENFORCED
+        and campaign.actor in (row.actors or place.actors)
+        and (row.purposes is None or campaign.purpose in row.purposes)
+    ]
+    findings = []
+    for row in rows:
+        at_us, country = imported.get(row.register), row.id.partition(".")[0]
+        stale = at_us is not None and row.refresh_days is not None and now_us - at_us > row.refresh_days * DAY
+        limit = "" if row.refresh_days is None else f"; {row.id} wants one of the last {row.refresh_days} days"
+        todo = f"cadencia import-register {row.register} FILE --country {country}" if stale or at_us is None else ""
+        what = f"register {row.register}"
+        findings.append(Finding(what=what, ok=not todo, found=f"{row.name}: {_age(at_us, now_us)}{limit}", todo=todo))
+    return findings
 
 
 def _files(connection: "Connection") -> dict[str, int]:
@@ -316,8 +394,14 @@ def _trunks(settings: Settings, campaign: CampaignSettings) -> Finding:
     return Finding(what="trunks", ok=True, found=names)
 
 
-def _message(campaign: CampaignSettings) -> Finding:
-    """Where the rules let a message be played because no agent came, they ask that it name the caller."""
+def _message(campaign: CampaignSettings, required: tuple[str, ...]) -> Finding:
+    """Where the rules let a message be played because no agent came, they ask that it name the caller.
+
+    Parameters
+    ----------
+    required : tuple of str
+        Rules by which one must be played to some people on the list.
+    """
     default = next(field.default for field in msgspec.structs.fields(CampaignSettings) if field.name == "message")
     if campaign.message == default:
         todo = (
@@ -326,7 +410,9 @@ def _message(campaign: CampaignSettings) -> Finding:
             f"campaigns/{campaign.name}.toml; docs/operations.md says how"
         )
         found = f"{default}, Asterisk's own good-bye: it names no caller"
-        return Finding(what="message", ok=True, found=found, todo=todo)
+        if required:
+            found += f", and {', '.join(required)} requires that one be played"
+        return Finding(what="message", ok=not required, found=found, todo=todo)
     return Finding(what="message", ok=True, found=campaign.message)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from compliance.gate import Gate
+from console.accepted import accepted_gate, gate_to_run
 from console.roster import agents
 from console.screen import screen
 from console.settings import NodeSettings, Settings
@@ -18,6 +18,7 @@ from dialer.asterisk.lab import find
 from dialer.asterisk.orders import AsteriskNode
 from dialer.asterisk.switch import AsteriskSwitch
 from dialer.clocks import Clock, RehearsedClock, WallClock
+from dialer.engine import Gate
 from dialer.live import Floor, Hooks, Switch
 from domain.calls import Mode
 from domain.errors import BadInput
@@ -236,15 +237,18 @@ def _floor(
     def roster() -> set[str]:
         return {one.agent for one in agents(ledger) if one.active}
 
+    def rules(version: str) -> Gate:
+        return accepted_gate(settings.rules, version)
+
     return Floor(
         ledger=ledger,
         switch=switch,
-        gate=Gate.load(settings.rules),
+        gate=gate_to_run(settings.rules),
         settings=settings.floor,
         clock=clock,
         versions=versions(),
         run=tuple(campaigns),
         loopback=loopback,
         socket_path=settings.socket,
-        hooks=Hooks(screen=partial(screen, ledger), roster=roster if known else None),
+        hooks=Hooks(screen=partial(screen, ledger), roster=roster if known else None, rules=rules),
     )

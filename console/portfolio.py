@@ -49,10 +49,10 @@ def import_file(
     if max_rejects is not None:
         check_number("import: --max-rejects", max_rejects, least=0, most=1)
     loaded = settings.load(folder)
-    form = _form(decimal_mark=decimal, date_order=dates, country=country, zone=zone or loaded.floor.zone)
+    form = form_of(decimal_mark=decimal, date_order=dates, country=country, zone=zone or loaded.floor.zone)
     with opened(loaded) as ledger, progress(quiet=as_json) as report:
         found = bring_in(
-            ledger, loaded, file, at_us=_known(at), dry_run=dry_run, full=full, max_rejects=max_rejects, form=form,
+            ledger, loaded, file, at_us=known_us(at), dry_run=dry_run, full=full, max_rejects=max_rejects, form=form,
             report=report,
         )  # fmt: skip
     tell(found, as_json, lambda: summary(found))
@@ -75,10 +75,10 @@ def import_payments(
     from ledger import payments
 
     loaded = settings.load(folder)
-    form = _form(decimal_mark=decimal, date_order=dates, zone=zone or loaded.floor.zone)
+    form = form_of(decimal_mark=decimal, date_order=dates, zone=zone or loaded.floor.zone)
     with opened(loaded) as ledger, progress(quiet=as_json) as report:
         found = payments.import_payments(
-            ledger, file, at_us=_known(at), form=form, dry_run=dry_run, progress=report
+            ledger, file, at_us=known_us(at), form=form, dry_run=dry_run, progress=report
         )  # fmt: skip
 
     def shown() -> str:
@@ -112,9 +112,10 @@ def bring_in(
 ) -> "ImportReport":
     """Import a file with the zones of the folder's own rule packs."""
     from compliance.numbers import Numbers
+    from console.accepted import in_force
     from ledger.portfolio import import_portfolio
 
-    numbers = Numbers.load(loaded.rules)
+    numbers = Numbers.load(in_force(loaded.rules))
     return import_portfolio(
         ledger,
         file,
@@ -155,7 +156,9 @@ def summary(found: "ImportReport") -> str:
     return "\n".join(lines)
 
 
-def _form(*, zone: str, decimal_mark: str | None, date_order: str | None, country: str | None = None) -> "Form":
+def form_of(
+    *, zone: str, decimal_mark: str | None = None, date_order: str | None = None, country: str | None = None
+) -> "Form":
     """Return how the file writes what can be written in two ways, as the options say."""
     from domain.errors import BadInput
     from ledger.intake.cells import Form
@@ -166,7 +169,7 @@ def _form(*, zone: str, decimal_mark: str | None, date_order: str | None, countr
     return Form(decimal_mark=decimal_mark, date_order=date_order, country=country, zone=zone)
 
 
-def _known(at: str | None) -> int:
+def known_us(at: str | None) -> int:
     import time
 
     from console.running import instant

@@ -33,7 +33,6 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Why was an account called, why not, until when, outranked by what? Or: why so many lines?"""
-    from compliance.gate import Gate
     from console import settings, why_view
     from console import why as asking
     from console.running import instant
@@ -63,8 +62,7 @@ def why(
     def shown() -> "RenderableType":
         from rich.console import Group
 
-        gate = Gate.load(loaded.rules)
-        return Group(*[why_view.answer(one, gate, zone) for one in found])
+        return Group(*[why_view.answer(one, zone) for one in found])
 
     tell(found, as_json, shown)
 
@@ -116,8 +114,10 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Decide the record again and compare every row byte for byte."""
-    from compliance.gate import Gate
+    from functools import cache, partial
+
     from console import settings
+    from console.accepted import gate_of
     from console.versions import versions
     from dialer.engine.replay import replay as decide_again
     from domain.errors import BadInput
@@ -133,7 +133,8 @@ def replay(
                 f"{', '.join(ledger.streams()) or 'none: nothing has run in this folder'}"
             )
         rows = ledger.read(name)
-        found = decide_again(rows if as_json else _counted(rows), Gate.load(loaded.rules), follow=follow)
+        gates = cache(partial(gate_of, loaded.rules))
+        found = decide_again(rows if as_json else _counted(rows), gates, follow=follow)
     finally:
         ledger.close()
     here = versions()
@@ -144,18 +145,25 @@ def replay(
         lines = []
         if strange:
             lines.append(f"[yellow]Recorded under another {', '.join(strange)}: a difference may come from there.[/]")
+        for version in dict.fromkeys(found.rules_missing):
+            lines.append(
+                f"[red]✗ rule packs {version}[/] are not to be had: what was decided under them cannot be decided "
+                f"again; restore {loaded.rules / 'accepted' / version} from a copy"
+                + ("" if follow else ", or take those rows as they are with --follow")
+            )
         for one in found.divergences:
             lines.append(f"[red]✗ row {one.seq:,}[/] (input {one.input_seq:,})")
             lines += [f"    recorded {one.recorded or 'nothing'}", f"    decided  {one.decided or 'nothing'}"]
-        if not found.divergences:
+        if not found.divergences and (follow or not found.rules_missing):
+            left = f"; {found.undecided:,} rows were not decided again" if found.undecided else ""
             lines.append(
                 f"[green]✓[/] {found.rows:,} rows from {found.inputs:,} inputs: "
-                f"every one of {found.orders_and_facts:,} facts and orders is the same, byte for byte."
+                f"every one of {found.orders_and_facts:,} facts and orders is the same, byte for byte{left}."
             )
         return "\n".join(lines)
 
     tell(found, as_json, shown)
-    raise typer.Exit(1 if found.divergences else 0)
+    raise typer.Exit(1 if found.divergences or found.rules_missing else 0)
 
 
 def _counted(rows: "Iterable[Row]") -> "Iterator[Row]":

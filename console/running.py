@@ -271,7 +271,13 @@ def limit(
     """Change the limit of abandoned calls of a running campaign."""
     check_number("limit: SHARE", share, least=0, most=0.999)
     answer = ask(folder, "limit", campaign=campaign, abandon_limit=share)
-    tell(answer, as_json, lambda: f"{campaign}: at most {share * 100:g} % abandoned from now on.")
+
+    def shown() -> str:
+        held, rule = answer["abandon_limit"], answer["bound_by"]
+        bound = f" ({rule} binds)" if rule and held < share else ""
+        return f"{campaign}: at most {held * 100:g} % abandoned from now on{bound}."
+
+    tell(answer, as_json, shown)
 
 
 @app.command(rich_help_panel="Run")
@@ -297,16 +303,16 @@ def stock(
     as_json: AsJson = False,
 ) -> None:
     """Callable leads by hour of the floor's day."""
-    from compliance.gate import Gate
     from console import settings
     from console import stock as counting
+    from console.accepted import gate_in_force
     from console.why import folded, present_us
     from domain.instants import to_datetime
     from ledger.store import open_ledger
 
     loaded = settings.load(folder)
     names = [campaign] if campaign is not None else [one.name for one in loaded.floor.campaigns]
-    gate = Gate.load(loaded.rules)
+    gate = gate_in_force(loaded.rules)
     ledger = open_ledger(loaded.ledger_url)
     try:
         at_us = instant(at) if at is not None else None

@@ -39,6 +39,8 @@ class CampaignLine(msgspec.Struct, frozen=True, kw_only=True):
     #: In force last, by the record.
     mode: str
     abandon_limit: float
+    #: Rules that bind pacing, by what they bind: `shift`, `patience_s`, `ring_timeout_s`, a window.
+    bound_by: dict[str, str]
     changes: list[Change]
     figures: list[Figure]
 
@@ -172,6 +174,7 @@ def read_shift(connection: Connection, floor: FloorSettings, day: str | None = N
                 campaign=name,
                 mode=terms[name][-1].mode,
                 abandon_limit=terms[name][-1].abandon_limit,
+                bound_by=terms[name][-1].bound_by,
                 changes=_changes(terms[name], zone),
                 figures=figures(counts),
             )

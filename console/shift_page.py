@@ -52,7 +52,8 @@ _WORDS = {
         "footer": "Every figure comes from the ledger; {rows} attempts counted. 95 % intervals: Wilson for shares, "
         "Poisson for counts per hour.",
         "columns": "metric|value|95 % interval|of|formula",
-        "campaign_columns": "campaign|mode|attempts|live answers|RPC|PTP|abandoned|this day|24 hours|30 days|limit",
+        "campaign_columns": "campaign|mode|attempts|live answers|RPC|PTP|abandoned|this day|24 hours|30 days|"
+        "limit|bound by",
         "agent_columns": "agent|logged in|talk|wrap-up|ready|paused|occupancy|calls|RPC|promises",
         "due_columns": "account|what|due|agent|amount",
         "hour_columns": "hour|attempts|live answers|RPC|PTP|abandoned",
@@ -96,7 +97,7 @@ _WORDS = {
         "proporciones, Poisson para recuentos por hora.",
         "columns": "métrica|valor|intervalo del 95 %|de|fórmula",
         "campaign_columns": "campaña|modo|intentos|descuelgues de personas|directos|promesas|abandonadas|este día|"
-        "24 horas|30 días|límite",
+        "24 horas|30 días|límite|por",
         "agent_columns": "agente|conectado|conversación|cierre|disponible|pausa|ocupación|llamadas|directos|promesas",
         "due_columns": "cuenta|qué|vence|agente|importe",
         "hour_columns": "hora|intentos|descuelgues de personas|directos|promesas|abandonadas",
@@ -237,6 +238,7 @@ def _campaigns(lines: list[CampaignLine], words: dict[str, str], lang: str) -> s
                 value_text(named["ptp_rate"]),
                 *(rate_text(named.get(name)) for name in ("abandon_us", "abandon_day", "abandon_24h", "abandon_30d")),
                 f"{line.abandon_limit:.1%}",
+                ", ".join(dict.fromkeys(line.bound_by.values())),
             ]
         )
     return _table(words["campaign_columns"].split("|"), rows, set(range(2, 11)))

@@ -114,14 +114,15 @@ def overview(shift: Shift) -> RenderableType:
         )
     changes = [Text(change_text(one, line.campaign, "en")) for line in shift.campaigns for one in line.changes]
     windows = Table(title="Abandonment", title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("campaign", "this day", "24 hours", "30 days", "limit now"):
-        windows.add_column(column, justify="left" if column == "campaign" else "right")
+    for column in ("campaign", "this day", "24 hours", "30 days", "limit now", "bound by"):
+        windows.add_column(column, justify="left" if column in ("campaign", "bound by") else "right")
     for line in shift.campaigns:
         named = {figure.name: figure for figure in line.figures}
         windows.add_row(
             line.campaign,
             *(rate_text(named.get(name)) for name in ("abandon_day", "abandon_24h", "abandon_30d")),
             f"{line.abandon_limit:.1%}",
+            ", ".join(dict.fromkeys(line.bound_by.values())),
         )
     standing = []
     if shift.open_calls:

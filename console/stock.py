@@ -1,4 +1,4 @@
-"""Callable leads by hour of the floor's day: what is left to dial, and when the list will be empty."""
+"""Callable leads by hour of the floor's day: what is left to dial, and what other rules would leave of it."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, time
@@ -18,6 +18,8 @@ from ledger.store import SqlLedger
 
 #: People read from the ledger at once.
 _CHUNK = 5_000
+#: Persons named of those whom other rules leave fewer hours.
+_NAMED = 20
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +40,24 @@ class Stock(msgspec.Struct, frozen=True, kw_only=True):
     #: Instants at which hours begin, and the leads that may be dialled in each.
     hours_us: tuple[int, ...]
     callable: tuple[int, ...]
+
+
+class StockChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What other rules would change of one campaign's stock."""
+
+    campaign: str
+    leads: int
+    hours_us: tuple[int, ...]
+    #: Leads that may be dialled in each hour, by the rules before and after.
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    #: Leads that lose an hour, and leads that gain one.
+    losing: int
+    gaining: int
+    #: Leads that lose an hour by the rule that takes their first one.
+    rules: dict[str, int]
+    #: Persons of the first of them.
+    persons: tuple[int, ...]
 
 
 def hours(floor: FloorSettings, at_us: int) -> tuple[int, ...]:
@@ -62,10 +82,63 @@ def stock(
         n_leads, counts = 0, [0] * len(wanted_us)
         for candidate in candidates(ledger, settings, state, campaign, at_us):
             n_leads += 1
-            for index in _callable(candidate, gate, campaign, wanted_us, at_us):
+            for index in callable_hours(candidate, gate, campaign, wanted_us, at_us):
                 counts[index] += 1
         found.append(Stock(campaign=name, leads=n_leads, hours_us=wanted_us, callable=tuple(counts)))
     return found
+
+
+def compare(
+    ledger: SqlLedger, settings: Settings, gates: tuple[Gate, Gate], state: State, at_us: int
+) -> list[StockChange]:
+    """Return what the second gate's rules would change of every campaign's stock."""
+    wanted_us = hours(settings.floor, at_us)
+    found = []
+    for campaign in settings.floor.campaigns:
+        n_leads = gaining = 0
+        counts = [[0] * len(wanted_us), [0] * len(wanted_us)]
+        rules: dict[str, int] = {}
+        persons = []
+        for candidate in candidates(ledger, settings, state, campaign, at_us):
+            n_leads += 1
+            before, after = (callable_hours(candidate, gate, campaign, wanted_us, at_us) for gate in gates)
+            for side, indices in zip(counts, (before, after), strict=True):
+                for index in indices:
+                    side[index] += 1
+            gaining += not after <= before
+            if not before <= after:
+                asked_us = max(wanted_us[min(before - after)], at_us, candidate.from_us)
+                rule = _denied_by(candidate, gates[1], campaign, asked_us)
+                rules[rule] = rules.get(rule, 0) + 1
+                persons.append(candidate.dossier.person)
+        found.append(
+            StockChange(
+                campaign=campaign.name,
+                leads=n_leads,
+                hours_us=wanted_us,
+                before=tuple(counts[0]),
+                after=tuple(counts[1]),
+                losing=len(persons),
+                gaining=gaining,
+                rules=rules,
+                persons=tuple(persons[:_NAMED]),
+            )
+        )
+    return found
+
+
+def _denied_by(candidate: Candidate, gate: Gate, campaign: CampaignSettings, at_us: int) -> str:
+    """Return the rule that denies the first number of a lead."""
+    verdict = gate.judge(
+        candidate.dossier,
+        at_us=at_us,
+        phone=candidate.dossier.phones[0],
+        debts=candidate.debts,
+        actor=campaign.actor,
+        purpose=campaign.purpose,
+    )
+    assert verdict.rule is not None  # none of its numbers may be dialled in that hour
+    return verdict.rule
 
 
 def candidates(
@@ -85,7 +158,7 @@ def candidates(
                 yield Candidate(dossier=dossiers[listed.person], debts=listed.debts)
 
 
-def _callable(
+def callable_hours(
     candidate: Candidate, gate: Gate, campaign: CampaignSettings, hours_us: tuple[int, ...], at_us: int
 ) -> set[int]:
     """Return the indices of the hours in which some number of a lead may be dialled."""

@@ -10,6 +10,7 @@ import msgspec
 
 from compliance.explaining import Answer
 from compliance.gate import Gate
+from console.accepted import gate_in_force, gate_of
 from console.settings import Settings
 from dialer.engine import Engine
 from dialer.engine.state import READY, Campaign, LeadState, State
@@ -104,8 +105,11 @@ def why(ledger: SqlLedger, settings: Settings, account: str, creditor: str | Non
     if not accounts:
         whose = f" of creditor {creditor!r}" if creditor else ""
         raise BadInput(f"why: no account {account!r}{whose} is on record; check its spelling, or import it first")
-    gate = Gate.load(settings.rules)
+    gate = gate_in_force(settings.rules)
     state = folded(ledger, settings.floor.stream, gate, at_us)
+    if at_us is not None:
+        # As the floor judged at that instant, as far as those rules are to be had.
+        gate = gate_of(settings.rules, state.rules) or gate
     now_us = at_us if at_us is not None else present_us(state)
     return [_answer(ledger, settings, gate, state, found, now_us, past=at_us is not None) for found in accounts]
 

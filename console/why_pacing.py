@@ -2,7 +2,7 @@
 
 import msgspec
 
-from compliance.gate import Gate
+from console.accepted import gate_in_force
 from console.board_view import REASONS
 from console.settings import Settings
 from console.why import folded
@@ -40,7 +40,7 @@ def why_pacing(ledger: SqlLedger, settings: Settings, at_us: int, *, named: str 
     stream = settings.floor.stream
     with ledger.reading() as connection:
         around = queries.pacing_around(connection, stream, at_us, campaign=named, within_us=within_us)
-    state = folded(ledger, stream, Gate.load(settings.rules), at_us)
+    state = folded(ledger, stream, gate_in_force(settings.rules), at_us)
     names = [named] if named is not None else list(state.campaigns)
     with ledger.reading() as connection:
         found = [queries.pacing_at(connection, stream, name, at_us) for name in names]

@@ -9,7 +9,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from compliance.gate import Gate
 from console.board_view import REASONS
 from console.why import OnCampaign, OnPhone, Why
 from console.why_pacing import WhyPacing
@@ -20,12 +19,12 @@ from ledger.queries import Attempt
 _PLACES = {"ready": "green", "busy": "green", "parked": "yellow", "held": "yellow"}
 
 
-def answer(found: Why, gate: Gate, zone: str) -> RenderableType:
+def answer(found: Why, zone: str) -> RenderableType:
     """Return one account's answer."""
     when = f"{to_datetime(found.at_us, zone):%a %d %b %Y %H:%M:%S} {zone}"
     head = Text.assemble((found.account, "bold"), f" · {found.creditor} · person {found.person} · {when}")
     parts: list[RenderableType] = [head, _debts(found), *_stops(found, zone)]
-    parts += _campaigns(found, gate, zone)
+    parts += _campaigns(found, zone)
     parts += _attempts(found, zone)
     return Group(*parts)
 
@@ -46,21 +45,21 @@ def _stops(found: Why, zone: str) -> Iterable[Text]:
         yield Text(f"  stop: {stop.kind.replace('_', ' ')}{scope}{until}", style="red")
 
 
-def _campaigns(found: Why, gate: Gate, zone: str) -> Iterable[RenderableType]:
+def _campaigns(found: Why, zone: str) -> Iterable[RenderableType]:
     """Yield each campaign; what the gate says for one that does not list the account, only where none has said it."""
     listed = [one for one in found.campaigns if one.place != "not_listed"]
     told = [one.phones for one in listed]
     for one in found.campaigns:
         if one in listed:
-            yield _campaign(one, gate, zone)
+            yield _campaign(one, zone)
             continue
         yield Text(f"  {one.campaign}: {one.said}", style="dim")
         if not listed and one.phones not in told:
             told.append(one.phones)
-            yield Padding(Group(*[_phone(phone, gate, zone) for phone in one.phones]), (0, 0, 0, 2))
+            yield Padding(Group(*[_phone(phone, zone) for phone in one.phones]), (0, 0, 0, 2))
 
 
-def _campaign(one: OnCampaign, gate: Gate, zone: str) -> RenderableType:
+def _campaign(one: OnCampaign, zone: str) -> RenderableType:
     colour = _PLACES.get(one.place, "bright_black")
     said = Text(one.said, style=f"bold {colour}")
     if one.place == "ready" and one.before:
@@ -68,12 +67,12 @@ def _campaign(one: OnCampaign, gate: Gate, zone: str) -> RenderableType:
     parts: list[RenderableType] = [said]
     if one.pacing and one.place == "ready":
         parts.append(Text(f"pacing then: {REASONS.get(one.pacing, one.pacing)}", style="dim"))
-    parts += [_phone(phone, gate, zone) for phone in one.phones]
+    parts += [_phone(phone, zone) for phone in one.phones]
     title = f"{escape(one.campaign)} · {one.mode} · {one.state} · {one.attempts} attempts"
     return Panel(Group(*parts), title=title, title_align="left", border_style=colour)
 
 
-def _phone(phone: OnPhone, gate: Gate, zone: str) -> RenderableType:
+def _phone(phone: OnPhone, zone: str) -> RenderableType:
     verdict = phone.verdict
     which = f"number {phone.phone}" if phone.phone is not None else "no number on record"
     head = Text.assemble((which, "bold"), f" {phone.line_type}".rstrip(), f", {verdict.local_time} for the debtor: ")
@@ -83,12 +82,9 @@ def _phone(phone: OnPhone, gate: Gate, zone: str) -> RenderableType:
         if verdict.agent_always:
             head.append(", only with an agent reserved", style="yellow")
     else:
-        row = gate.row(verdict.rule) if verdict.rule else None
         head.append(f"denied by {verdict.rule}", style="red")
         if verdict.next_allowed_at_us:
             head.append(f", next allowed {to_datetime(verdict.next_allowed_at_us, zone):%a %d %b %H:%M}")
-        if row is not None:
-            head.append(f"\n    {row.citation}", style="dim")
     table = Table.grid(padding=(0, 1))
     quiet = [rule for rule in phone.rules if rule.passed and rule.detail.startswith("nothing on record")]
     if quiet:
@@ -96,7 +92,8 @@ def _phone(phone: OnPhone, gate: Gate, zone: str) -> RenderableType:
         table.add_row("   ", "[green]✓[/]", f"{len(quiet)} stops", f"[dim]none on record ({escape(names)})[/]")
     for rule in (one for one in phone.rules if one not in quiet):
         mark = "[green]✓[/]" if rule.passed else "[red]✗[/]"
-        table.add_row("   ", mark, escape(rule.rule), f"[dim]{escape(rule.detail)}[/]")
+        source = f"\n[bright_black]{escape(rule.citation)} (confidence {rule.confidence})[/]" if rule.citation else ""
+        table.add_row("   ", mark, escape(rule.rule), f"[dim]{escape(rule.detail)}[/]{source}")
     return Group(head, table)
 
 

@@ -21,6 +21,7 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     state: str
     ratio: float
+    #: In force: the strictest of settings, operator and rules.
     abandon_limit: float
     #: Attempts dialled today (floor's calendar day), and over the last 5 minutes as calls per hour.
     attempts: int
@@ -68,6 +69,8 @@ class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
     next_lead_us: int | None
     promises: int
     right_party: int
+    #: By what they bind (`shift`, `patience_s`, `ring_timeout_s`, a window), the rules that bind pacing.
+    bound_by: dict[str, str] = {}
 
 
 #: Agents who can be given a call, now or when what they do is over.
@@ -88,6 +91,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     campaigns: tuple[CampaignRow, ...]
     #: (kind, subject, since_us)
     alarms: tuple[tuple[str, str, int], ...]
+    #: Version of the rules in force.
+    rules: str = ""
 
 
 def nobody_ready(board: Board) -> tuple[str, str, int] | None:

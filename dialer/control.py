@@ -57,13 +57,19 @@ class Load(Command, frozen=True, kw_only=True, tag="load"):
     campaign: str
 
 
+class TakeRules(Command, frozen=True, kw_only=True, tag="rules"):
+    """Go on under an accepted version of the rule packs; answered once they are in force."""
+
+    version: str
+
+
 class End(Command, frozen=True, kw_only=True, tag="end"):
     """End the run: dial nothing new, wait for the calls up to a limit, leave."""
 
     within_s: float = 120.0
 
 
-Request = DeskCommand | Status | Watch | Attend | Load | End
+Request = DeskCommand | Status | Watch | Attend | Load | TakeRules | End
 
 _requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _encode = msgspec.json.Encoder().encode
@@ -84,6 +90,8 @@ class Behind(msgspec.Struct, frozen=True, kw_only=True):
     obey: Callable[[DeskCommand], Awaitable[dict[str, Any]]]
     #: Load a campaign's list anew; returns how many people are on it.
     load: Callable[[str], Awaitable[dict[str, Any]]]
+    #: Put a version of the rules in force; returns what that changed.
+    rules: Callable[[str], Awaitable[dict[str, Any]]]
     #: The board and measures of this moment.
     status: Callable[[], dict[str, Any]]
     #: How an agent stands, as its push says it; None: not on this floor.
@@ -208,6 +216,8 @@ class Server:
                 return {"agents": [stand for agent in request.agents if (stand := self._behind.stand(agent))]}
             case Load():
                 return await self._behind.load(request.campaign)
+            case TakeRules():
+                return await self._behind.rules(request.version)
             case End():
                 if not 0 <= request.within_s <= 3600:
                     raise BadInput(f"end: within_s must be in [0, 3600], was {request.within_s:g}; correct it")
@@ -321,6 +331,15 @@ def ask(path: Path, do: str, timeout_s: float = 10.0, **fields: Any) -> dict[str
         stream.write(_encode({"id": 1, "do": do, **fields}) + b"\n")
         stream.flush()
         return _content(stream.readline(_REPLY_LIMIT))
+
+
+def serves(path: Path) -> bool:
+    """Return whether an engine answers at a socket."""
+    try:
+        _connected(path, 10.0).close()
+    except BadInput:
+        return False
+    return True
 
 
 def watch(path: Path, timeout_s: float = 10.0) -> Iterator[dict[str, Any]]:

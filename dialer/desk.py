@@ -183,7 +183,8 @@ class Desk:
 
     def __init__(self, state: State, gate: Gate) -> None:
         self._state = state
-        self._gate = gate
+        #: Set anew when other rules come into force.
+        self.gate = gate
         self._language = "en"
         self._verbs: dict[type[Command], Callable[[Any, int], tuple[AnyEvent, ...]]] = {
             SignIn: self._sign_in,
@@ -411,7 +412,7 @@ class Desk:
         # Judged as the call-back will be: with the consent that asking for it gives.
         given = consents_after(Disposition.call_back, at_us)
         dossier = with_consents(self._state.people[call.person], given)
-        verdict = self._gate.judge(
+        verdict = self.gate.judge(
             dossier,
             at_us=instant_us,
             phone=next((phone for phone in dossier.phones if phone.phone == call.phone), None),

@@ -26,7 +26,7 @@ from dialer.board import Board, nobody_ready
 from dialer.clocks import Clock
 from dialer.commits import Commits, Committed, Numbers
 from dialer.control import Behind, Server
-from dialer.desk import Desk, DeskCommand, SignIn
+from dialer.desk import Desk, DeskCommand, Limit, SignIn
 from dialer.desk_words import refusal
 from dialer.engine import Engine, Gate
 from dialer.lease import Lease, Leases
@@ -38,10 +38,12 @@ from dialer.screens import Screens
 from dialer.warming import warm_pacing
 from domain.calls import CampaignState
 from domain.errors import BadInput, Broken, LedgerStalled, SwitchLost
-from domain.events import AnyEvent, CampaignOrdered, FloorOpened, NotSent, Tick
+from domain.events import AnyEvent, CampaignOrdered, FloorOpened, NotSent, RulesChanged, Tick
 from domain.facts import AgentShifted
 from domain.instants import SECOND, iso
 from domain.orders import AnyOrder, Connect, Order, Originate, Reserve, ShowLead
+from domain.pace import SHIFT
+from domain.records import Row
 from domain.settings import FloorSettings
 
 #: A desk command is answered when its rows are durable, or after this long without.
@@ -87,6 +89,8 @@ class Hooks(msgspec.Struct, frozen=True, kw_only=True):
     screen: Callable[[int, str], dict[str, Any]] | None = None
     #: Agents who may sign in; None: anybody.
     roster: Callable[[], Collection[str]] | None = None
+    #: Gate of an accepted version of the rule packs; None: they stay as they are while the floor runs.
+    rules: Callable[[str], Gate] | None = None
 
 
 class Floor:
@@ -240,20 +244,22 @@ class Floor:
         """Let the Originates of a durable batch go, then tell the engine what became of its Reserves."""
         for row in batch.rows:
             if isinstance(row.record, Originate):
-                why = self._originate(row.record, row.at_us, batch.numbers)
+                why = self._originate(row.record, row, batch.numbers)
                 if why:
                     self.accept(NotSent(at_us=self._now_us(), call_id=row.record.call_id, why=why))
         for answer in batch.answers:
             self.accept(replace(answer, at_us=self._now_us()))
 
-    def _originate(self, order: Originate, decided_us: int, numbers: dict[int, str]) -> str:
+    def _originate(self, order: Originate, row: Row, numbers: dict[int, str]) -> str:
         """Send an Originate unless its time is over; return why not, else nothing."""
         if not self._alive or self._end_by_s is not None:
             return "ending"
         now_us = self._now_us()
         if now_us >= order.valid_until_us:
             return "verdict_ended"
-        if self._clock.real_s(now_us - decided_us) > self._settings.commit_patience_s:
+        if row.seq < self._engine.state.rules_seq:
+            return "rules_changed"
+        if self._clock.real_s(now_us - row.at_us) > self._settings.commit_patience_s:
             return "commit_late"  # decided for a floor that has changed since
         if not self._engine.state.nodes.get(order.node):
             return "link_down"
@@ -429,6 +435,9 @@ class Floor:
             if not self._alive:
                 raise Broken("the engine has stopped; see its log, and start it again")
             durable = await self._flush(ANSWER_WITHIN_S)
+            if isinstance(command, Limit):
+                pace = self._engine.state.campaigns[command.campaign].pace
+                return {"durable": durable, "abandon_limit": pace.share, "bound_by": pace.by.get(SHIFT)}
             stand = self._stand(getattr(command, "agent", ""))
             return {"durable": durable} if stand is None else {"durable": durable, "stand": stand}
 
@@ -436,10 +445,33 @@ class Floor:
             await reader.load_new(self._settings, self._settings.campaign(campaign))
             return {"people": len(self._engine.state.campaigns[campaign].leads)}
 
-        server = Server(path, Behind(obey=obey, load=load, status=self.status, stand=self._stand, end=self.end))
+        async def rules(version: str) -> dict[str, Any]:
+            waiting = await self._take_rules(version, desk, reader)
+            if not self._alive:
+                raise Broken("the engine has stopped; see its log, and start it again")
+            durable = await self._flush(ANSWER_WITHIN_S)
+            return {"rules": self._engine.state.rules, "durable": durable, "to_review": waiting}
+
+        behind = Behind(obey=obey, load=load, rules=rules, status=self.status, stand=self._stand, end=self.end)
+        server = Server(path, behind)
         await server.open()
         leaving.push_async_callback(server.close)
         self._screens = Screens(server, self._engine.state, None if look_up is None else screen)
+
+    async def _take_rules(self, version: str, desk: Desk, reader: Reader) -> int:
+        """Put a version of the rules in force, and return how many leads that wait will be judged again."""
+        if self._hooks.rules is None:
+            raise BadInput("rules: this floor keeps the rules that it started with; start it again")
+        if version == self._engine.state.rules:
+            return 0
+        gate = await self._lookups.call(self._hooks.rules, version)
+        await reader.get_ready(gate)
+        log.info("rules_changed", before=self._engine.state.rules, after=version)
+        self._engine.gate = desk.gate = gate
+        self.accept(RulesChanged(at_us=self._now_us(), rules=gate.version))
+        waiting = sum(len(campaign.review) for campaign in self._engine.state.campaigns.values())
+        await reader.count_past(self._settings)
+        return waiting
 
     def _stand(self, agent: str) -> msgspec.Struct | None:
         return self._screens.stand(agent) if self._screens is not None else None

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from dialer.clocks import Clock
 from dialer.commits import Commits
-from dialer.engine import Engine
+from dialer.engine import Engine, Gate
+from dialer.engine.evolve import KEPT_DAYS
 from dialer.lookups import Lookups
 from dialer.recovery import settle
 from dialer.warming import warm_gate
@@ -59,34 +60,49 @@ class Reader:
         self._clock = clock
         #: What others wrote has been heard up to here; 0 after a restart: all of it is compared with the record.
         self._cursor = 0
+        #: By campaign, the day and the number of days that its past was counted for.
+        self._counted: dict[str, tuple[date, int]] = {}
 
     # ---- lists
 
     async def load_day(self, settings: FloorSettings) -> None:
         """Load every campaign's list of this calendar day of the floor, as far as the record does not hold it."""
         for campaign in settings.campaigns:
-            await self._count_past(settings, campaign)
+            await self._count_past(settings, campaign.name)
             now_us, held = self._clock.now_us(), self._engine.state.campaigns[campaign.name]
             of_today = _day(held.plan_us, settings.zone) == _day(now_us, settings.zone)
             if held.plan and of_today:
                 await self._load(campaign.name, held.plan)
+                await self._count_past(settings, campaign.name)
             else:
                 await self.load_new(settings, campaign)
 
-    async def _count_past(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
-        """Tell the engine how the days before this one went, where a limit looks back at them."""
-        if not campaign.limits:
+    async def count_past(self, settings: FloorSettings) -> None:
+        """Tell the engine of every campaign how the days before this one went, as far as its limits look back."""
+        for campaign in settings.campaigns:
+            await self._count_past(settings, campaign.name)
+
+    async def _count_past(self, settings: FloorSettings, name: str) -> None:
+        windows = self._engine.state.campaigns[name].pace.windows
+        if not windows:
             return
         today = _day(self._clock.now_us(), settings.zone)
-        first = today - timedelta(days=max(window.days for window in campaign.limits) - 1)
-        days = await self._lookups.insist("past", self._ledger.day_counts, campaign.name, first, today, settings.zone)
-        self._accept(PastCounted(at_us=self._clock.now_us(), campaign=campaign.name, days=tuple(days)))
+        # A window of calendar weeks or months grows from day to day, up to a month.
+        wanted = (today, max(KEPT_DAYS, *(window.days for window in windows)))
+        if self._counted.get(name) == wanted:
+            return
+        first = today - timedelta(days=wanted[1] - 1)
+        days = await self._lookups.insist("past", self._ledger.day_counts, name, first, today, settings.zone)
+        self._counted[name] = wanted
+        self._accept(PastCounted(at_us=self._clock.now_us(), campaign=name, days=tuple(days)))
 
     async def load_new(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
         """Make a campaign's list anew and load it; who is on the list already stays where he stands."""
         now_us = self._clock.now_us()
         plan = await self._lookups.insist("plan", self._ledger.make_plan, campaign, now_us, settings.zone)
         await self._load(campaign.name, plan)
+        # Its people may have brought further limits.
+        await self._count_past(settings, campaign.name)
 
     async def _load(self, name: str, plan: str) -> None:
         campaign = self._engine.state.campaigns[name]
@@ -102,7 +118,7 @@ class Reader:
             if chunk is None:
                 break
             if campaign.plan != plan or chunk.chunk >= campaign.plan_chunks:
-                await self._lookups.call(warm_gate, self._engine, name, chunk.people)
+                await self._warm(self._engine.gate, name, chunk.people)
                 self._accept(replace(chunk, at_us=self._clock.now_us()))
                 settle()
                 await self._commits.until(self._engine.seq)
@@ -113,12 +129,20 @@ class Reader:
 
     async def open(self) -> None:
         """Before anybody is called or loaded: note where the news stand, and get ready to judge who is on the lists."""
-        state = self._engine.state
-        if not state.people:
+        if not self._engine.state.people:
             self._cursor = await self._lookups.insist("news", self._ledger.change_cursor)
+        await self.get_ready(self._engine.gate)
+
+    async def get_ready(self, gate: Gate) -> None:
+        """Have a gate judge one of each kind on the lists, so that it is quick when it has to be."""
+        state = self._engine.state
         for campaign in state.settings.campaigns:
             people = [state.people[person] for person in state.campaigns[campaign.name].leads]
-            await self._lookups.call(warm_gate, self._engine, campaign.name, people)
+            await self._warm(gate, campaign.name, people)
+
+    async def _warm(self, gate: Gate, campaign: str, people: Sequence[Dossier]) -> None:
+        state = self._engine.state
+        await self._lookups.call(warm_gate, gate, state.campaign_settings(campaign), people, state.at_us)
 
     async def hear(self, tick_s: float) -> None:
         """Tell the engine what others write, for ever; first what they wrote while no engine ran."""

@@ -2,27 +2,27 @@
 
 from collections.abc import Iterable
 
-from dialer.engine import Engine
+from dialer.engine import Gate
 from dialer.pacing import Pacer, PacingSettings
 from domain.people import Dossier, Phone
+from domain.settings import CampaignSettings
 
 
-def warm_gate(engine: Engine, campaign: str, people: Iterable[Dossier]) -> None:
+def warm_gate(gate: Gate, settings: CampaignSettings, people: Iterable[Dossier], at_us: int) -> None:
     """Let the gate judge one person of each kind.
 
     What it works out when first asked for, calendars of holidays above all, takes up to seconds, in which no caller
     would get an agent.
     """
-    settings = engine.state.campaign_settings(campaign)
     kinds: dict[object, tuple[Dossier, Phone]] = {}
     for dossier in people:
         for phone in dossier.phones:
             kind = (dossier.country, dossier.region, dossier.address_zones, phone.country, phone.line_type, phone.zones)
             kinds.setdefault(kind, (dossier, phone))
     for dossier, phone in kinds.values():
-        engine.gate.judge(
+        gate.judge(
             dossier,
-            at_us=engine.state.at_us,
+            at_us=at_us,
             phone=phone,
             debts=(),
             actor=settings.actor,

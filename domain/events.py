@@ -31,6 +31,9 @@ class FloorOpened(Event, frozen=True, kw_only=True):
 
 
 class RulesChanged(Event, frozen=True, kw_only=True):
+    """Other rule packs are in force from here on: what is decided after this row is decided under them."""
+
+    #: Version of the packs.
     rules: str
 
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from domain.calls import AgentState, AnswerClass, CampaignState, Disposition, Phase
+from domain.pace import PaceRule
 from domain.people import Verdict
 
 
@@ -35,6 +36,15 @@ class PacingDecided(Fact, frozen=True, kw_only=True):
     p_answer: float = 0.0
 
 
+class PaceBound(Fact, frozen=True, kw_only=True):
+    """What the rules of the places of a campaign's people ask of its pacing on a day of the floor."""
+
+    campaign: str
+    #: ISO date.
+    day: str
+    rules: tuple[PaceRule, ...] = ()
+
+
 class Judged(Fact, frozen=True, kw_only=True):
     """The gate's verdict on one lead and number; denials once per lead and window."""
 
@@ -55,6 +65,13 @@ class LeadScheduled(Fact, frozen=True, kw_only=True):
     phone_index: int = 0
     #: Call-back owned by this agent.
     agent: str | None = None
+
+
+class LeadsReviewed(Fact, frozen=True, kw_only=True):
+    """So many more leads that a rule had put off were judged again, because other rules are in force."""
+
+    campaign: str
+    leads: int
 
 
 class LeadHeld(Fact, frozen=True, kw_only=True):
@@ -151,8 +168,10 @@ class AlarmCleared(Fact, frozen=True, kw_only=True):
 
 AnyFact = (
     PacingDecided
+    | PaceBound
     | Judged
     | LeadScheduled
+    | LeadsReviewed
     | LeadHeld
     | LeadClosed
     | CallMoved

@@ -43,9 +43,39 @@ class StopKind(Word):
     bankrupt = "bankrupt"
     deceased = "deceased"
     breathing_space = "breathing_space"
+    #: The consent to one written channel was taken back.
     revoked_sms = "revoked_sms"
+    revoked_email = "revoked_email"
+    revoked_im = "revoked_im"
+    #: The consent to what machines dial, send or play was taken back.
+    revoke_consent_any_reasonable_means = "revoke_consent_any_reasonable_means"
+    stop_request_electronic = "stop_request_electronic"
+    #: Asked of one channel or number, which the record names.
+    do_not_use_this_medium = "do_not_use_this_medium"
+    channel_request = "channel_request"
+    channel_not_authorized_by_debtor = "channel_not_authorized_by_debtor"
+    reasonable_request_channel_or_time = "reasonable_request_channel_or_time"
+    inconvenient_time_or_place = "inconvenient_time_or_place"
+    employer_prohibits = "employer_prohibits"
+    refusal_to_pay_written = "refusal_to_pay_written"
+    statute_barred_and_wont_pay = "statute_barred_and_wont_pay"
+    gdpr_objection = "gdpr_objection"
+    identity_error = "identity_error"
+    debt_adviser_plan_30d = "debt_adviser_plan_30d"
+    mental_health_crisis_moratorium = "mental_health_crisis_moratorium"
     wrong_number = "wrong_number"
     not_in_service = "not_in_service"
+
+
+#: Stops that say nothing unless a channel or a number is named with them.
+OF_A_MEDIUM = frozenset(
+    {StopKind.do_not_use_this_medium, StopKind.channel_request, StopKind.channel_not_authorized_by_debtor}
+)
+#: Stops that concern one number alone.
+OF_A_NUMBER = frozenset({StopKind.wrong_number, StopKind.not_in_service})
+
+#: Who says not to be called means every one of these.
+VOICE = frozenset({"call", "prerecorded", "voicemail", "ringless_vm"})
 
 
 class Stop(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,8 +84,16 @@ class Stop(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=Tr
     kind: StopKind
     debt: int | None = None
     phone: int | None = None
+    #: `call` stands for every voice.
+    channel: str | None = None
     #: None: until lifted.
     until_us: int | None = None
+
+    def binds(self, channel: str, phone: int | None) -> bool:
+        """Return whether a contact through a channel on a number is within the scope."""
+        return self.phone in (None, phone) and (
+            self.channel in (None, channel) or (self.channel == "call" and channel in VOICE)
+        )
 
 
 class Consent(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,6 +120,9 @@ class PastContact(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defa
     attempt: str | None = None
     #: home, mobile, personal, work, other; None: as the phone's.
     address_type: str | None = None
+    #: Whose line it is: `household`, somebody of the same household; `phone`, somebody else on the same number; None:
+    #: the person's own.
+    of: str | None = None
 
 
 class Debt(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
@@ -112,6 +153,8 @@ class Phone(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=T
     p_answer: float | None = None
     #: home, mobile, personal, work, other; None: personal.
     address_type: str | None = None
+    #: Names of the imported do-not-contact registers that hold the number.
+    registers: tuple[str, ...] = ()
 
 
 class CapKey(msgspec.Struct, gc=False, frozen=True, array_like=True):
@@ -141,6 +184,8 @@ class Dossier(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults
     consents: tuple[Consent, ...] = ()
     #: At least the last 30 days, oldest first.
     history: tuple[PastContact, ...] = ()
+    #: The same of other people: of the household, or on one of the numbers. Only rules whose scope says so count them.
+    others: tuple[PastContact, ...] = ()
 
 
 class Lead(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
@@ -174,6 +219,8 @@ class Verdict(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults
     abandon_message: bool = False
     #: Ids of notices due on this contact.
     notices: tuple[str, ...] = ()
+    #: Ids of the rows that say how long the record of this contact is kept.
+    retention: tuple[str, ...] = ()
     #: Version of the rule packs that judged.
     rules: str = ""
     #: What was not known and taken at its strictest: `region`, `city`, `zone`.

@@ -8,6 +8,8 @@ from domain.errors import BadInput
 #: Machine detection hears so much silence after a greeting before it says "a person", and takes so long at most.
 AFTER_GREETING_MS = 800
 DETECTION_MS = 1900
+#: With detection inside the patience, less leaves no time for an agent.
+LEAST_DETECTING_S = 2.5
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -181,7 +183,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         for key in self.retry:
             if key not in DEFAULT_RETRY:
                 raise BadInput(f"{where}: retry.{key} is no disposition; use one of {', '.join(sorted(DEFAULT_RETRY))}")
-        if self.detect_machines and self.clock_starts == "answer" and self.patience_s < 2.5:
+        if self.detect_machines and self.clock_starts == "answer" and self.patience_s < LEAST_DETECTING_S:
             raise BadInput(
                 f"{where}: machine detection takes up to 1.9 s and leaves no time within patience_s = "
                 f"{self.patience_s:g} counted from the answer; set clock_starts = 'greeting_end' where the law "

@@ -134,7 +134,7 @@ class _Auditor:
         dossier = event.dossier
         self._paid[dossier.person] = frozenset(debt.debt for debt in dossier.debts if debt.state == "paid")
         self._told[dossier.person] = any(
-            stop.kind in _NO_CALLS and stop.debt is None and stop.phone is None and stop.until_us is None
+            stop.kind in _NO_CALLS and stop.debt is None and stop.binds("call", None) and stop.until_us is None
             for stop in dossier.stops
         )
 

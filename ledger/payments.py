@@ -20,9 +20,9 @@ from ledger.intake.columns import PAYMENT_COLUMNS, find_columns
 from ledger.intake.files import open_table, refuse_floats, write_rejects
 from ledger.intake.rows import PaymentLine, RejectLine, RowReader
 from ledger.intake.stage import only_import
-from ledger.people import put_stops
 from ledger.reservations import announce, batches, bump
 from ledger.schema import balance_history, creditor, debt, history, import_file, payment
+from ledger.standing import put_stops
 from ledger.store import SqlLedger
 
 #: Payments of one transaction, some 20 ms; and the rest in which others get the lock.

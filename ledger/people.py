@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, and_, case, func, insert, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, func, insert, or_, select
 
 from domain.instants import DAY
 from domain.people import CapKey, Consent, ContactEvent, Debt, Dossier, PastContact, Phone, Stop, StopKind
@@ -21,6 +21,8 @@ from ledger.schema import (
     person,
     person_phone,
     phone,
+    phone_register,
+    register,
     stop,
 )
 
@@ -82,6 +84,7 @@ def _batch(connection: Connection, persons: list[int], at_us: int | None, known_
     stops = _stops(connection, persons, known_us)
     consents = _consents(connection, persons, known_us)
     contacts = _contacts(connection, persons, at_us, known_us)
+    others = _others(connection, persons, at_us, known_us)
     keys = {row.id: sorted(_keys(row.id, row.household, phones[row.id])) for row in people}
     standing = versions(connection, {key for own in keys.values() for key in own})
     for row in people:
@@ -98,6 +101,7 @@ def _batch(connection: Connection, persons: list[int], at_us: int | None, known_
             stops=tuple(stops[row.id]),
             consents=tuple(consents[row.id]),
             history=_history(contacts[row.id], debts[row.id]),
+            others=others.get(row.id, ()),
         )
 
 
@@ -185,6 +189,17 @@ def _phones(connection: Connection, persons: list[int]) -> dict[int, list[Phone]
         .where(person_phone.c.person.in_(persons), person_phone.c.status != "withdrawn")
         .order_by(person_phone.c.rank, phone.c.id)
     )
+    listed: dict[int, list[str]] = defaultdict(list)
+    registered = (
+        select(phone_register.c.phone, register.c.name)
+        .distinct()
+        .join(person_phone, person_phone.c.phone == phone_register.c.phone)
+        .join(register, register.c.id == phone_register.c.register)
+        .where(person_phone.c.person.in_(persons))
+        .order_by(register.c.name)
+    )
+    for number, name in connection.execute(registered):
+        listed[number].append(name)
     found: dict[int, list[Phone]] = defaultdict(list)
     for one, number, country, line_type, geographic, zones, address_type in connection.execute(query):
         found[one].append(
@@ -195,6 +210,7 @@ def _phones(connection: Connection, persons: list[int]) -> dict[int, list[Phone]
                 geographic=geographic,
                 zones=_zones(zones),
                 address_type=address_type,
+                registers=tuple(listed.get(number, ())),
             )
         )
     return found
@@ -209,13 +225,13 @@ def _stood(table: Table, ended: str, known_us: int | None) -> ColumnElement[bool
 
 def _stops(connection: Connection, persons: list[int], known_us: int | None) -> dict[int, list[Stop]]:
     query = (
-        select(stop.c.person, stop.c.kind, stop.c.debt, stop.c.phone, stop.c.until_us)
+        select(stop.c.person, stop.c.kind, stop.c.debt, stop.c.phone, stop.c.channel, stop.c.until_us)
         .where(stop.c.person.in_(persons), _stood(stop, "lifted_us", known_us))
         .order_by(stop.c.id)
     )
     found: dict[int, list[Stop]] = defaultdict(list)
-    for one, kind, owed, number, until_us in connection.execute(query):
-        found[one].append(Stop(kind=StopKind(kind), debt=owed, phone=number, until_us=until_us))
+    for one, kind, owed, number, channel, until_us in connection.execute(query):
+        found[one].append(Stop(kind=StopKind(kind), debt=owed, phone=number, channel=channel, until_us=until_us))
     return found
 
 
@@ -233,7 +249,7 @@ def _consents(connection: Connection, persons: list[int], known_us: int | None) 
 
 def _contacts(
     connection: Connection, persons: list[int], at_us: int | None, known_us: int | None
-) -> dict[int, list[Row[Any]]]:
+) -> dict[int, list[tuple[Any, ...]]]:
     query: Select[Any] = select(
         history.c.person,
         history.c.event_us,
@@ -250,83 +266,94 @@ def _contacts(
         query = query.where(history.c.event_us >= at_us - LOOK_BACK_US)
     if known_us is not None:
         query = query.where(history.c.known_us <= known_us)
-    found: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(query.order_by(history.c.event_us, history.c.id)):
-        found[row.person].append(row)
+    found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in connection.execute(query.order_by(history.c.event_us, history.c.id)).all():
+        found[row[0]].append(tuple(row))
     return found
 
 
-def _history(rows: list[Row[Any]], owed: list[Debt]) -> tuple[PastContact, ...]:
+def _others(
+    connection: Connection, persons: list[int], at_us: int | None, known_us: int | None
+) -> dict[int, tuple[PastContact, ...]]:
+    """Return the lines of others that rows may count too: of the same household, or on one of the person's numbers."""
+    mate, holder = person.alias(), person_phone.alias()
+    homes = (
+        select(person.c.id, mate.c.id)
+        .join(mate, mate.c.household == person.c.household)
+        .where(person.c.id.in_(persons), mate.c.id != person.c.id)
+    )
+    shared = (
+        select(person_phone.c.person, holder.c.person, person_phone.c.phone)
+        .join(holder, holder.c.phone == person_phone.c.phone)
+        .where(
+            person_phone.c.person.in_(persons),
+            person_phone.c.status != "withdrawn",
+            holder.c.person != person_phone.c.person,
+        )
+    )
+    mates: dict[int, dict[int, None]] = defaultdict(dict)
+    numbers: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+    for one, other in connection.execute(homes):
+        mates[one][other] = None
+    for one, other, number in connection.execute(shared):
+        numbers[one][other].add(number)
+    whose = dict.fromkeys(
+        [other for found in mates.values() for other in found]
+        + [other for found in numbers.values() for other in found]
+    )
+    told: dict[int, tuple[PastContact, ...]] = {}
+    for batch in batches(whose):
+        debts, contacts = _debts(connection, batch), _contacts(connection, batch, at_us, known_us)
+        told |= {other: _history(contacts[other], debts[other]) for other in batch if contacts[other]}
+    found: dict[int, tuple[PastContact, ...]] = {}
+    for one in dict.fromkeys([*mates, *numbers]) if told else ():
+        at_home = mates.get(one, {})
+        lines = [msgspec.structs.replace(line, of="household") for other in at_home for line in told.get(other, ())]
+        lines += [
+            msgspec.structs.replace(line, of="phone")
+            for other, common in numbers.get(one, {}).items()
+            if other not in at_home
+            for line in told.get(other, ())
+            if line.phone in common
+        ]
+        found[one] = tuple(sorted(lines, key=_by_time))
+    return found
+
+
+def _by_time(line: PastContact) -> tuple[int, str, int]:
+    return line.at_us, line.attempt or "", line.phone or 0
+
+
+def _history(rows: list[tuple[Any, ...]], owed: list[Debt]) -> tuple[PastContact, ...]:
     """Fold history rows into one line an attempt: when it was dialled, and the last rung it reached."""
     lines: list[PastContact] = []
     place: dict[str, int] = {}
     undone: set[str] = set()
-    for row in rows:
-        if row.event == NOT_DIALLED:
-            undone.add(row.attempt)
+    for _, at_us, event, channel, inbound, number, address_type, owed_to, concerned, attempt in rows:
+        if event == NOT_DIALLED:
+            undone.add(attempt)
             continue
-        event = _LADDER[row.event]
-        if row.attempt in place:
-            known = place[row.attempt]
-            lines[known] = msgspec.structs.replace(lines[known], event=event)
+        if attempt in place:
+            known = place[attempt]
+            lines[known] = msgspec.structs.replace(lines[known], event=_LADDER[event])
             continue
-        if row.attempt is not None:
-            place[row.attempt] = len(lines)
-        debts = from_ids(row.debts)
+        if attempt is not None:
+            place[attempt] = len(lines)
+        debts = from_ids(concerned)
         lines.append(
             PastContact(
-                at_us=row.event_us,
-                event=event,
-                channel=row.channel,
-                inbound=row.inbound,
-                phone=row.phone,
-                creditor=row.creditor or next((one.creditor for one in owed if one.debt in debts), None),
+                at_us=at_us,
+                event=_LADDER[event],
+                channel=channel,
+                inbound=inbound,
+                phone=number,
+                creditor=owed_to or next((one.creditor for one in owed if one.debt in debts), None),
                 debts=debts,
-                attempt=row.attempt,
-                address_type=row.address_type,
+                attempt=attempt,
+                address_type=address_type,
             )
         )
     return tuple(line for line in lines if line.attempt not in undone) if undone else tuple(lines)
-
-
-def put_stops(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Record stops; one that stands already stays as it is, or for longer where the new one lasts longer."""
-    if not rows:
-        return
-    statement = upsert(connection, stop)
-    later = case(
-        (or_(stop.c.until_us.is_(None), statement.excluded.until_us.is_(None)), None),
-        (statement.excluded.until_us > stop.c.until_us, statement.excluded.until_us),
-        else_=stop.c.until_us,
-    )
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[stop.c.person, stop.c.kind, text("coalesce(debt, 0)"), text("coalesce(phone, 0)")],
-            index_where=text("lifted_us IS NULL"),
-            set_={"until_us": later},
-        ),
-        rows,
-    )
-
-
-def put_consents(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Record consents; a newer one takes the place of a standing one of the same scope."""
-    if not rows:
-        return
-    statement = upsert(connection, consent)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=[
-                consent.c.person,
-                consent.c.kind,
-                text("coalesce(channel, '')"),
-                text("coalesce(phone, 0)"),
-            ],
-            index_where=text("revoked_us IS NULL"),
-            set_={"until_us": statement.excluded.until_us},
-        ),
-        rows,
-    )
 
 
 def enroll(connection: Connection, people: Iterable[Dossier], numbers: Mapping[int, str], at_us: int) -> None:
@@ -392,7 +419,14 @@ def enroll(connection: Connection, people: Iterable[Dossier], numbers: Mapping[i
             )
         seen = {"person": dossier.person, "event_us": at_us, "known_us": at_us, "source": "enrolled"}
         rows["stop"] += [
-            seen | {"kind": one.kind, "debt": one.debt, "phone": one.phone, "until_us": one.until_us}
+            seen
+            | {
+                "kind": one.kind,
+                "debt": one.debt,
+                "phone": one.phone,
+                "channel": one.channel,
+                "until_us": one.until_us,
+            }
             for one in dossier.stops
         ]
         rows["consent"] += [

@@ -41,7 +41,7 @@ from domain.facts import (
 from domain.orders import Reserve
 from domain.people import CapKey, ContactEvent, consents_after, stops_after
 from domain.records import Row
-from ledger.people import NOT_DIALLED, from_ids, ids, put_consents, put_stops
+from ledger.people import NOT_DIALLED, from_ids, ids
 from ledger.reservations import announce, batches, bump, compare, overwrite
 from ledger.schema import (
     agent_state,
@@ -54,6 +54,7 @@ from ledger.schema import (
     person_phone,
     promise,
 )
+from ledger.standing import put_consents, put_stops
 
 _json = msgspec.json.Encoder()
 _keys = msgspec.json.Decoder(tuple[CapKey, ...])

@@ -1,9 +1,9 @@
 """The tables of the system of record, one schema for SQLite and PostgreSQL, whole in one file.
 
 Laws kept here: money is integer minor units with a currency; instants are integer microseconds UTC (`_us`);
-local days are ISO text (`_on`); names, numbers and addresses live in `person` and `phone` alone, every other table
-holds ids. Tables written from the journal (attempt, outcome, history …) have no foreign keys into the portfolio:
-the record stands by itself, also after an erasure.
+local days are ISO text (`_on`); names, numbers and addresses live in `person`, `phone` and `register_number` alone,
+free text in `stop.note`, every other table holds ids. Tables written from the journal (attempt, outcome, history …)
+have no foreign keys into the portfolio: the record stands by itself, also after an erasure.
 """
 
 from sqlalchemy import (
@@ -195,6 +195,7 @@ stop = Table(
     Column("kind", Text, nullable=False, comment="domain.people.StopKind"),
     Column("debt", Id, comment="null: every debt"),
     Column("phone", Id, comment="null: every number"),
+    Column("channel", Text, comment="null: every channel; call: every voice"),
     Column("event_us", Instant, nullable=False),
     Column("known_us", Instant, nullable=False),
     Column("until_us", Instant, comment="null: until lifted"),
@@ -202,6 +203,13 @@ stop = Table(
     Column("source", Text, nullable=False, comment="import, payments or agent"),
     Column("why", Text, nullable=False, server_default="", comment="e.g. the agent's disposition already_paid"),
     Column("call_id", Text),
+    Column("received", Text, comment="channel through which the debtor said it"),
+    Column("recorded_by", Text, comment="who wrote it down"),
+    Column("note", Text, comment="free text of whoever wrote it down; an erasure empties it"),
+    Column("confirmed_us", Instant, comment="the debtor was told that it is obeyed"),
+    Column("confirmed_by", Text),
+    Column("lifted_by", Text),
+    Column("lifted_why", Text, comment="a word of ledger.stops.REASONS"),
     # One standing stop per scope: whoever records it again changes nothing.
     Index(
         "uq_stop_standing",
@@ -209,6 +217,7 @@ stop = Table(
         "kind",
         text("coalesce(debt, 0)"),
         text("coalesce(phone, 0)"),
+        text("coalesce(channel, '')"),
         unique=True,
         sqlite_where=text("lifted_us IS NULL"),
         postgresql_where=text("lifted_us IS NULL"),
@@ -238,6 +247,39 @@ consent = Table(
         sqlite_where=text("revoked_us IS NULL"),
         postgresql_where=text("revoked_us IS NULL"),
     ),
+)
+
+# ---- do-not-contact registers
+
+register = Table(
+    "register",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True, comment="as the packs' rows name it"),
+    Column("edition", Integer, nullable=False, server_default="0", comment="whose numbers are in force"),
+    Column("numbers", BigInteger, nullable=False, server_default="0"),
+    Column("sha256", String(64), comment="of the file"),
+    Column("imported_us", Instant, comment="null: the first import has not ended"),
+    Column("as_of", Day, comment="day of which the register's keeper dates the file"),
+)
+
+#: Whole editions, so that numbers which come on record later are found too.
+register_number = Table(
+    "register_number",
+    metadata,
+    Column("register", Id, ForeignKey("register.id"), primary_key=True),
+    Column("edition", Integer, primary_key=True, autoincrement=False),
+    Column("e164", Text, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+#: Which of our phones are on which register: what a dossier tells.
+phone_register = Table(
+    "phone_register",
+    metadata,
+    Column("phone", Id, ForeignKey("phone.id"), primary_key=True),
+    Column("register", Id, ForeignKey("register.id"), primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 # ---- the floor
@@ -463,7 +505,7 @@ stream = Table(
 )
 
 #: Rows of the journal that tell under which terms a floor ran (`ledger.terms`): a handful a day among all its calls.
-TERMS = "kind IN ('FloorOpened', 'LeadsLoaded', 'LimitSet', 'ModeSet')"
+TERMS = "kind IN ('FloorOpened', 'LeadsLoaded', 'LimitSet', 'ModeSet', 'PaceBound')"
 
 journal = Table(
     "journal",

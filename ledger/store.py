@@ -5,7 +5,7 @@ What the rooms call is here; what it takes is in the modules beside (journal, pe
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from typing import Self
@@ -29,6 +29,8 @@ from ledger.schema import stream as streams
 
 #: Snapshots kept of a stream; the last one might be the one that cannot be read.
 _KEPT_SNAPSHOTS = 3
+#: Dossiers of a whole portfolio are read so many at a time.
+_READ_AT_ONCE = 5_000
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +145,11 @@ class SqlLedger:
         """Return what is on record about people, in the order asked; who is not on record is left out."""
         with self._database.reading() as connection:
             return people.dossiers(connection, persons, at_us)
+
+    def each_dossier(self, persons: Iterable[int], at_us: int | None = None) -> Iterator[Dossier]:
+        """Yield what `dossiers` returns, some in memory at a time; each batch is as it stands when it is read."""
+        for batch in batches(persons, _READ_AT_ONCE):
+            yield from self.dossiers(batch, at_us)
 
     def numbers(self, phones: Sequence[int]) -> dict[int, str]:
         """Return the digits (E.164) of phones; an erased one is left out."""

@@ -10,6 +10,8 @@ import msgspec
 from sqlalchemy import Connection, select, text
 
 from domain.events import FloorOpened, LeadsLoaded, LimitSet, ModeSet
+from domain.facts import PaceBound
+from domain.pace import PaceRule, strictest
 from domain.records import decode
 from domain.settings import CampaignSettings
 from ledger.reservations import batches
@@ -36,9 +38,12 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     at_us: int
     mode: str
     ratio: float
+    #: The strictest of settings, operator and rules.
     abandon_limit: float
-    #: Set by an operator while the floor ran; otherwise read from its settings.
+    #: Set by an operator while the floor ran; otherwise read from its settings, or asked by the rules.
     by_hand: bool = False
+    #: Rules that bind pacing, by what they bind (`domain.pace.Pace.by`).
+    bound_by: dict[str, str] = {}
 
 
 def term_rows(connection: Connection, stream: str, until_us: int = _END_US) -> Iterator[tuple[int, int, Any]]:
@@ -77,12 +82,16 @@ def lives(connection: Connection, stream: str, from_us: int, to_us: int) -> list
 def in_force(connection: Connection, stream: str, from_us: int, to_us: int) -> dict[str, list[Terms]]:
     """Return each campaign's terms at the start of a window, or at its first opening, and every later change in it."""
     files: dict[str, CampaignSettings] = {}
+    limits: dict[str, float] = {}
+    rules: dict[str, tuple[PaceRule, ...]] = {}
     found: dict[str, list[Terms]] = {}
 
     def put(campaign: str, at_us: int, by_hand: bool, **changed: Any) -> None:
         steps = found[campaign]
+        pace = strictest(files[campaign], limits[campaign], rules.get(campaign, ()))
+        changed |= {"abandon_limit": pace.share, "bound_by": pace.by}
         fresh = msgspec.structs.replace(steps[-1], at_us=at_us, by_hand=by_hand, **changed)
-        if (fresh.mode, fresh.ratio, fresh.abandon_limit) == (steps[-1].mode, steps[-1].ratio, steps[-1].abandon_limit):
+        if fresh == msgspec.structs.replace(steps[-1], at_us=at_us, by_hand=by_hand):
             return
         if at_us <= from_us:
             steps.clear()
@@ -94,6 +103,7 @@ def in_force(connection: Connection, stream: str, from_us: int, to_us: int) -> d
                 before = files.get(settings.name)
                 files[settings.name] = settings
                 if before is None:
+                    limits[settings.name] = settings.abandon_limit
                     found[settings.name] = [
                         Terms(
                             at_us=at_us,
@@ -107,9 +117,14 @@ def in_force(connection: Connection, stream: str, from_us: int, to_us: int) -> d
                 if (before.mode, before.ratio) != (settings.mode, settings.ratio):
                     put(settings.name, at_us, False, mode=settings.mode, ratio=settings.ratio)
                 if before.abandon_limit != settings.abandon_limit:
-                    put(settings.name, at_us, False, abandon_limit=settings.abandon_limit)
+                    limits[settings.name] = settings.abandon_limit
+                put(settings.name, at_us, False)
         elif isinstance(record, LimitSet) and record.campaign in found:
-            put(record.campaign, at_us, True, abandon_limit=record.abandon_limit)
+            limits[record.campaign] = record.abandon_limit
+            put(record.campaign, at_us, True)
+        elif isinstance(record, PaceBound) and record.campaign in found:
+            rules[record.campaign] = record.rules
+            put(record.campaign, at_us, False)
         elif isinstance(record, ModeSet) and record.campaign in found:
             ratio = {} if record.ratio is None else {"ratio": record.ratio}
             put(record.campaign, at_us, True, mode=record.mode, **ratio)

@@ -13,7 +13,7 @@ from simpy import Environment
 
 from dialer.engine import Engine, Gate
 from domain.calls import AgentState, AnswerClass, Disposition
-from domain.events import AnyEvent, CampaignOrdered, FloorOpened, LeadsLoaded, NotSent, Tick
+from domain.events import AnyEvent, CampaignOrdered, FloorOpened, LeadsLoaded, NotSent, RulesChanged, Tick
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
 from domain.instants import SECOND
 from domain.orders import Order, Originate, Reserve
@@ -140,6 +140,14 @@ class SimulatedFloor:
             self._ledger.append(self._waiting)
         return self.summary
 
+    def change_rules(self, at_us: int, gate: Gate) -> None:
+        """Put other rules in force at an instant of the run; to be told before it goes."""
+        Alarm(self.env, at_us - self._now, self._take_rules, gate)
+
+    def _take_rules(self, gate: Gate) -> None:
+        self.engine.gate = gate
+        self.accept(RulesChanged(at_us=self._now, rules=gate.version))
+
     # ---- events in, orders out
 
     def accept(self, event: AnyEvent) -> None:
@@ -181,7 +189,9 @@ class SimulatedFloor:
             order = row.record
             if isinstance(order, Originate):
                 self.summary.attempts += 1
-                if now < order.valid_until_us:
+                if row.seq < self.engine.state.rules_seq:
+                    self.accept(NotSent(at_us=now, call_id=order.call_id, why="rules_changed"))
+                elif now < order.valid_until_us:
                     self.world.send(order)
                 else:
                     self.accept(NotSent(at_us=now, call_id=order.call_id, why="verdict_ended"))

@@ -12,7 +12,7 @@ from dialer.engine.snapshot import Image, freeze, take, thaw
 from dialer.engine.state import State
 from dialer.engine.step import Gate, Step
 from domain.errors import Broken
-from domain.events import AnyEvent, FloorOpened
+from domain.events import AnyEvent, FloorOpened, RulesChanged
 from domain.records import Row
 
 
@@ -22,7 +22,8 @@ class Engine:
     Parameters
     ----------
     gate : Gate
-        Judges every contact before it is reserved.
+        Judges every contact before it is reserved. Whoever hands in an input that names rules, `FloorOpened` or
+        `RulesChanged`, sets `gate` to theirs before.
     """
 
     def __init__(self, gate: Gate, state: State | None = None) -> None:
@@ -45,7 +46,7 @@ class Engine:
         Raises
         ------
         Broken
-            When the input cannot be folded; the floor must stop dialling.
+            When the input cannot be folded, or names other rules than the gate's; the floor must stop dialling.
         """
         state = self.state
         if event.at_us < state.at_us:
@@ -54,6 +55,8 @@ class Engine:
             state.settings = event.settings
         elif not state.opened:
             raise Broken(f"the first input of a stream is FloorOpened, was {type(event).__name__}")
+        if isinstance(event, FloorOpened | RulesChanged) and event.rules != self.gate.version:
+            raise Broken(f"input names the rules {event.rules!r}, and the gate has {self.gate.version!r}")
         state.at_us = event.at_us
         step = Step(state, self.gate)
         step.emit(event, getattr(event, "campaign", None))

@@ -59,7 +59,7 @@ def seek_agent(step: Step, call: Call) -> None:
 
 
 def patience_us(step: Step, call: Call) -> int:
-    return round(step.state.campaign_settings(call.campaign).patience_s * SECOND)
+    return round(step.state.campaigns[call.campaign].pace.patience_s * SECOND)
 
 
 def connect(step: Step, call: Call, agent: Agent) -> None:

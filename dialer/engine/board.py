@@ -37,6 +37,7 @@ def board(state: State) -> Board:
             for agent in state.agents.values()
         ),
         campaigns=tuple(_campaign(state, campaign, phases[campaign.name]) for campaign in state.campaigns.values()),
+        rules=state.rules,
         alarms=tuple((*key.split("|", 1), since_us) for key, since_us in state.alarms.items()),  # type: ignore[misc]
     )
 
@@ -56,7 +57,8 @@ def _campaign(state: State, campaign: Campaign, phases: dict[Phase, int]) -> Cam
         mode=campaign.mode,
         state=campaign.state,
         ratio=campaign.ratio,
-        abandon_limit=campaign.abandon_limit,
+        abandon_limit=campaign.pace.share,
+        bound_by=campaign.pace.by,
         attempts=tally.attempts,
         calls_per_hour=len(tally.dials_us) * 3600.0 / window_s,
         connected=tally.connected,

@@ -39,7 +39,8 @@ def reserved(step: Step, event: events.Reserved) -> None:
         # The verdict ran out, or the agent reserved for it went away, while the ledger answered.
         finish(step, call, Disposition.not_sent)
         return
-    patience_ms = round(settings.patience_s * 1000) - spent_detecting_ms(settings)
+    pace = step.campaign_of(call).pace
+    patience_ms = round(pace.patience_s * 1000) - spent_detecting_ms(settings)
     step.emit(
         Originate(
             call_id=call.call_id,
@@ -48,7 +49,7 @@ def reserved(step: Step, event: events.Reserved) -> None:
             node=call.node,
             trunk=call.trunk,
             caller_id=call.caller_id,
-            ring_timeout_ms=round(settings.ring_timeout_s * 1000),
+            ring_timeout_ms=round(pace.ring_timeout_s * 1000),
             valid_until_us=call.valid_until_us or step.at_us + 60 * SECOND,
             detect=settings.detect_machines,
             record=settings.record,
@@ -322,7 +323,7 @@ def silent(step: Step) -> None:
     """End calls that the switch has forgotten: no word long after their ring time."""
     for call in list(step.state.calls.values()):
         if call.phase in (Phase.originating, Phase.ringing) and step.state.nodes.get(call.node):
-            limit_us = round(step.state.campaign_settings(call.campaign).ring_timeout_s * SECOND) + SILENT_US
+            limit_us = round(step.campaign_of(call).pace.ring_timeout_s * SECOND) + SILENT_US
             if step.at_us - call.dialled_us > limit_us:
                 if not call.hangup_why:
                     step.emit(HangUp(call_id=call.call_id, node=call.node, why="silent"), call.campaign)

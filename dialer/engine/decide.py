@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from dialer.engine import agents, calls, dialling, leads
+from dialer.engine import agents, bounds, calls, dialling, leads, review
 from dialer.engine.step import Step
 from domain import events
 
@@ -17,8 +17,21 @@ def decide(step: Step, event: Any) -> None:
 
 def _floor_opened(step: Step, event: events.FloorOpened) -> None:
     calls.recovered(step)
+    bounds.bind_all(step)
     for node in event.settings.nodes:
         dialling.link_alarm(step, node)
+
+
+def _tick(step: Step, event: events.Tick) -> None:
+    bounds.day_begun(step)
+    dialling.tick(step)
+    if not dialling.lagging(step.state):
+        review.review(step)
+
+
+def _person_changed(step: Step, event: events.PersonChanged) -> None:
+    bounds.person_changed(step, event)
+    leads.person_changed(step, event)
 
 
 def _resynced(step: Step, event: events.Resynced) -> None:
@@ -28,8 +41,10 @@ def _resynced(step: Step, event: events.Resynced) -> None:
 
 _FOLLOWS: dict[type, Callable[[Step, Any], Any]] = {
     events.FloorOpened: _floor_opened,
-    events.PersonChanged: leads.person_changed,
-    events.Tick: lambda step, event: dialling.tick(step),
+    events.RulesChanged: lambda step, event: bounds.bind_all(step),
+    events.LeadsLoaded: bounds.lists_loaded,
+    events.PersonChanged: _person_changed,
+    events.Tick: _tick,
     events.CampaignOrdered: lambda step, event: dialling.campaign_ordered(step, event.campaign, event.verb),
     events.Reserved: calls.reserved,
     events.Stale: calls.stale,

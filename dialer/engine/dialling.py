@@ -23,7 +23,7 @@ from domain.facts import (
 )
 from domain.instants import MINUTE, SECOND
 from domain.orders import Reserve, ShowLead
-from domain.people import CapKey, Dossier, Phone, Verdict
+from domain.people import Dossier, Phone, Verdict
 from domain.settings import CampaignSettings
 
 #: Leads judged for one campaign at one tick, so that a list that the law has closed does not stop the clock.
@@ -46,15 +46,20 @@ def tick(step: Step) -> None:
         calls.silent(step)
     allot(step)
     linked = any(state.nodes.get(node) for node in state.settings.nodes)
-    lagging = state.commit_lag_us > state.settings.commit_patience_s * SECOND
-    _alarm(step, "commit_lag", "", lagging)
-    blocked = "link_down" if not linked else "commit_lag" if lagging else ""
+    late = lagging(state)
+    _alarm(step, "commit_lag", "", late)
+    blocked = "link_down" if not linked else "commit_lag" if late else ""
     in_flight = flights(state)
     lines = sum(flight.lines for flight in in_flight.values())
     for campaign in list(state.campaigns.values()):
         if campaign.state is CampaignState.running:
             lines += _dial(step, campaign, in_flight[campaign.name], lines, blocked)
         _settle(step, campaign, in_flight[campaign.name].lines)
+
+
+def lagging(state: State) -> bool:
+    """Return whether the record is too far behind for anything new."""
+    return state.commit_lag_us > state.settings.commit_patience_s * SECOND
 
 
 def _time_limits(step: Step) -> None:
@@ -172,7 +177,7 @@ def _forecasts(state: State, campaign: Campaign, n_free: int, room: int) -> list
 def _power(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float]:
     """Lines by a fixed ratio, falling back to one per agent where the day's abandonment leaves no room for one more."""
     people, abandoned = campaign.abandonment()
-    budget_left = campaign.abandon_limit * (people + 1) - abandoned
+    budget_left = campaign.pace.share * (people + 1) - abandoned
     if budget_left < 1.0 and abandoned:
         return free - covered, "budget", budget_left
     return int(free * campaign.ratio) - covered, "ratio", budget_left
@@ -318,13 +323,9 @@ def reserve(
     verdict: Verdict,
     agent: Agent | None,
 ) -> None:
-    state = step.state
     call_id = step.next_id()
-    keys = tuple(
-        CapKey(cap.key, state.versions[cap.key])
-        for cap in dossier.keys
-        if not cap.key.startswith("phone:") or cap.key == f"phone:{phone.phone}"
-    )
+    # As the dossier was read: a key that has moved on with somebody else's call makes this one stale.
+    keys = tuple(cap for cap in dossier.keys if not cap.key.startswith("phone:") or cap.key == f"phone:{phone.phone}")
     worked = leads.open_debts(dossier, lead.debts)
     numbers = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*") or ("",)
     step.emit(
@@ -416,7 +417,7 @@ def lead_accepted(step: Step, name: str) -> None:
 
 def _blocked(step: Step, node: str) -> bool:
     state = step.state
-    return not state.nodes.get(node) or state.commit_lag_us > state.settings.commit_patience_s * SECOND
+    return not state.nodes.get(node) or lagging(state)
 
 
 def lead_skipped(step: Step, name: str, reason: str) -> None:
@@ -455,7 +456,10 @@ def _settle(step: Step, campaign: Campaign, lines: int) -> None:
     elif campaign.state is CampaignState.running and campaign.leads and not left and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
     people, abandoned = campaign.abandonment()
-    _alarm(step, "abandonment", campaign.name, abandoned > campaign.abandon_limit * people)
+    share, alert_share = campaign.pace.share, campaign.pace.alert_share
+    _alarm(step, "abandonment", campaign.name, abandoned > share * people)
+    near = alert_share is not None and alert_share * people < abandoned <= share * people
+    _alarm(step, "abandonment_near", campaign.name, near)
     for window in step.state.pacers[campaign.name].settings.limits:
         over = window.abandoned_before + abandoned > window.share * (window.answered_before + people)
         _alarm(step, "abandonment", f"{campaign.name}, {window.name}", over)

@@ -23,6 +23,7 @@ from dialer.engine.state import (
     LeadState,
     State,
     Tally,
+    put_off,
 )
 from dialer.engine.transitions import ALLOWED, UNANSWERED
 from dialer.pacing import Pacer
@@ -30,10 +31,13 @@ from domain import events, facts, orders
 from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Disposition, Phase
 from domain.errors import Broken
 from domain.instants import MINUTE, SECOND, from_datetime, to_datetime
-from domain.people import ContactEvent, Dossier, PastContact, consents_after, stops_after, with_consents
+from domain.pace import strictest
+from domain.people import CapKey, ContactEvent, Dossier, PastContact, consents_after, stops_after, with_consents
 from domain.settings import AFTER_GREETING_MS
 
 _KEPT_WAITS = 200
+#: Days of counts that are kept at least.
+KEPT_DAYS = 31
 _DIAL_WINDOW_US = 5 * MINUTE
 #: How often calls that the switch has forgotten are looked for.
 _SWEEP_US = 5 * SECOND
@@ -57,7 +61,8 @@ def evolve(state: State, record: Any) -> None:
 
 def _floor_opened(state: State, event: events.FloorOpened) -> None:
     state.settings = event.settings
-    state.rules, state.rehearsed = event.rules, event.rehearsed
+    state.rehearsed = event.rehearsed
+    _take_rules(state, event.rules)
     for node in event.settings.nodes:
         state.nodes[node] = False
     for settings in event.settings.campaigns:
@@ -69,6 +74,7 @@ def _floor_opened(state: State, event: events.FloorOpened) -> None:
                 mode=settings.mode,
                 ratio=settings.ratio,
                 abandon_limit=settings.abandon_limit,
+                pace=strictest(settings, settings.abandon_limit),
                 tally=Tally(),
             )
             continue
@@ -78,6 +84,7 @@ def _floor_opened(state: State, event: events.FloorOpened) -> None:
             campaign.mode, campaign.ratio = settings.mode, settings.ratio
         if before.abandon_limit != settings.abandon_limit:
             campaign.abandon_limit = settings.abandon_limit
+        campaign.set_pace()
     names = {settings.name for settings in event.settings.campaigns}
     for campaign in state.campaigns.values():
         if campaign.name not in names:
@@ -112,7 +119,9 @@ def _roll_day(state: State, at_us: int) -> bool:
     _set_shift_end(state, at_us)
     for campaign in state.campaigns.values():
         if past_day:
-            longest = max((window.days for window in campaign.settings.limits), default=1)
+            longest = max((window.days for window in campaign.pace.windows), default=1)
+            # A window of calendar weeks or months grows from day to day.
+            longest = max(longest, KEPT_DAYS)
             past = [*campaign.past, campaign.tally.day(past_day)]
             campaign.past = past[max(0, len(past) - longest + 1) :]
         campaign.tally = Tally()
@@ -144,7 +153,24 @@ def _retune(state: State) -> None:
 
 
 def _rules_changed(state: State, event: events.RulesChanged) -> None:
-    state.rules = event.rules
+    _take_rules(state, event.rules)
+
+
+def _take_rules(state: State, rules: str) -> None:
+    """Put rules in force; what others had said ends here."""
+    if rules == state.rules:
+        return
+    state.rules, state.rules_seq = rules, state.seq
+    for call in state.calls.values():
+        if call.phase is Phase.reserving:
+            call.valid_until_us = state.at_us
+    for campaign in state.campaigns.values():
+        waiting = sorted((lead.rank, lead.person) for lead in campaign.leads.values() if put_off(lead))
+        campaign.review = [person for _, person in waiting]
+
+
+def _leads_reviewed(state: State, fact: facts.LeadsReviewed) -> None:
+    del state.campaigns[fact.campaign].review[: fact.leads]
 
 
 def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
@@ -179,9 +205,17 @@ def _person_changed(state: State, event: events.PersonChanged) -> None:
 
 
 def _learn(state: State, dossier: Dossier) -> None:
-    """Take a dossier from the ledger, keeping what only we know yet: our own attempts not in it."""
+    """Take a dossier from the ledger, keeping what only we know yet: our own attempts not in it.
+
+    Lists and news are read while others write, and may come late: one that was read before something that we know
+    already is left. Its versions are taken as they were read, with what was read: where they are behind, the next
+    reservation is stale.
+    """
     known = state.people.get(dossier.person)
     if known is not None:
+        own = f"person:{dossier.person}"
+        if any(cap.key == own and cap.version < state.versions.get(own, 0) for cap in dossier.keys):
+            return
         told = {line.attempt for line in dossier.history}
         kept = [line for line in known.history if line.attempt is not None and line.attempt not in told]
         if kept:
@@ -189,7 +223,6 @@ def _learn(state: State, dossier: Dossier) -> None:
             dossier = replace(dossier, history=tuple(lines))
     state.people[dossier.person] = dossier
     for cap in dossier.keys:
-        # Our own bumps may be ahead of what the ledger had committed when it read.
         if cap.version > state.versions.get(cap.key, -1):
             state.versions[cap.key] = cap.version
 
@@ -224,6 +257,7 @@ def _limit_set(state: State, event: events.LimitSet) -> None:
     campaign = state.campaigns.get(event.campaign)
     if campaign is not None:
         campaign.abandon_limit = event.abandon_limit
+        campaign.set_pace()
         state.retune(event.campaign)
 
 
@@ -241,6 +275,25 @@ def _alarm_raised(state: State, fact: facts.AlarmRaised) -> None:
 
 def _alarm_cleared(state: State, fact: facts.AlarmCleared) -> None:
     state.alarms.pop(f"{fact.kind}|{fact.subject}", None)
+
+
+#: By what counts as abandoned, how many of today's calls are such.
+_TALLIED: dict[str, Callable[[Tally], int]] = {"lost": lambda tally: tally.lost, "detection": lambda tally: tally.cut}
+
+
+def _pace_bound(state: State, fact: facts.PaceBound) -> None:
+    campaign = state.campaigns[fact.campaign]
+    before = campaign.pace.counted
+    campaign.rules, campaign.ruled_on = fact.rules, fact.day
+    campaign.set_pace()
+    state.retune(fact.campaign)
+    pacer = state.pacers.get(fact.campaign)
+    if pacer is None:
+        return
+    for kind in campaign.pace.counted:
+        if kind not in before:
+            for _ in range(_TALLIED[kind](campaign.tally)):
+                pacer.observe_abandoned(kind)
 
 
 # ---- the list
@@ -344,15 +397,29 @@ def _note(state: State, call: Call, event: ContactEvent | None) -> None:
 def _reserved(state: State, event: events.Reserved) -> None:
     for cap in event.keys:
         state.versions[cap.key] = cap.version
+    call = state.calls.get(event.call_id)
+    if call is not None:
+        _move_keys(state, call.person, {cap.key: cap.version for cap in event.keys})
+
+
+def _move_keys(state: State, person: int, moved: dict[str, int]) -> None:
+    """Note our own bumps in the dossier of the one whose call it is, and in no other.
+
+    Whoever shares a key (a household, a number) was judged without this call: the ledger has to find them stale.
+    """
+    dossier = state.people[person]
+    keys = tuple(CapKey(cap.key, moved.get(cap.key, cap.version)) for cap in dossier.keys)
+    state.people[person] = replace(dossier, keys=keys)
 
 
 def _stale(state: State, event: events.Stale) -> None:
     call = state.calls.get(event.call_id)
     if call is not None:
         _note(state, call, None)
-    _learn(state, event.dossier)
+    # Read in the transaction that refused: nothing is newer, whatever version we believed in.
     for cap in event.dossier.keys:
         state.versions[cap.key] = cap.version
+    _learn(state, event.dossier)
 
 
 def _originate(state: State, order: orders.Originate) -> None:
@@ -537,6 +604,8 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
         state.people[call.person] = replace(dossier, stops=(*dossier.stops, *stops))
     for key in call.keys:
         state.versions[key] = state.versions.get(key, 0) + 1
+    held = {cap.key: cap.version for cap in state.people[call.person].keys}
+    _move_keys(state, call.person, {key: held[key] + 1 for key in call.keys if key in held})
     tally = campaign.tally
     tally.finished += 1
     if fact.disposition is Disposition.machine and call.answer_class is AnswerClass.connected:
@@ -705,7 +774,9 @@ _FOLDS: dict[type, Callable[[State, Any], None]] = {
     events.PauseAsked: _pause_asked,
     events.Finishing: _finishing,
     facts.PacingDecided: _pacing_decided,
+    facts.PaceBound: _pace_bound,
     facts.LeadScheduled: _lead_scheduled,
+    facts.LeadsReviewed: _leads_reviewed,
     facts.LeadHeld: _lead_held,
     facts.LeadClosed: _lead_closed,
     facts.CallMoved: _call_moved,

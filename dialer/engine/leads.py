@@ -1,6 +1,6 @@
 """Decisions about leads: what an attempt's end means for its person, and what is left of the list."""
 
-from dialer.engine.state import BUSY, CLOSED, PARKED, Agent, Call, Campaign, LeadState
+from dialer.engine.state import BUSY, CLOSED, Agent, Call, Campaign, LeadState, put_off
 from dialer.engine.step import Step
 from domain.calls import Disposition, Phase
 from domain.events import PersonChanged
@@ -123,7 +123,7 @@ def person_changed(step: Step, event: PersonChanged) -> None:
                 close_lead(step, campaign, lead, "paid")
         elif lead.place == CLOSED and lead.why in ("paid", "withdrawn"):
             schedule(step, campaign, lead, step.at_us, "reopened")
-        elif (lead.place == PARKED and "." in lead.why) or (lead.place == CLOSED and "." in lead.why):
+        elif put_off(lead):
             # Parked or closed by a rule: what the rule saw has changed, so ask the gate again.
             schedule(step, campaign, lead, step.at_us, "changed")
     call_id = step.state.person_call.get(person)

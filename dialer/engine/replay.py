@@ -1,12 +1,15 @@
 """Audit replay: decide a recorded stream again and compare every following row, byte for byte."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
 from dialer.engine.snapshot import freeze, thaw
 from dialer.engine.step import Gate
-from domain.events import FloorOpened
+from domain.errors import Broken
+from domain.events import FloorOpened, RulesChanged
+from domain.pace import PaceRule
+from domain.people import Verdict
 from domain.records import Row, encode
 
 
@@ -30,17 +33,37 @@ class Replay(msgspec.Struct, kw_only=True):
     divergences: list[Divergence] = []
     #: Versions named in the segments' headers.
     versions: list[dict[str, str]] = []
+    #: Versions of the rules in force, in their order; of them, those that are not to be had any more.
+    rules: list[str] = []
+    rules_missing: list[str] = []
+    #: Rows under rules that are missing: taken as they are.
+    undecided: int = 0
 
 
-def replay(rows: Iterable[Row], gate: Gate, *, follow: bool = False) -> Replay:
-    """Decide a stream again.
+class _NoGate:
+    """Stands where no rules are to be had; nothing is decided by it."""
+
+    version = ""
+
+    def judge(self, *_: object, **__: object) -> Verdict:
+        raise Broken("replay: judged without rules")
+
+    def pace_rules(self, *_: object, **__: object) -> tuple[PaceRule, ...]:
+        raise Broken("replay: asked without rules")
+
+
+def replay(rows: Iterable[Row], gates: Callable[[str], Gate | None], *, follow: bool = False) -> Replay:
+    """Decide a stream again, each stretch of it under the rules that it names.
 
     Parameters
     ----------
     rows : iterable of Row
         The stream from its first row.
+    gates : callable
+        Returns the gate of a version of the rules; None: that version is not to be had.
     follow : bool
-        After a divergence, take the recorded rows as they are and go on; otherwise stop at the first.
+        After a divergence, or where rules are missing, take the recorded rows as they are and go on; otherwise stop at
+        the first.
 
     Raises
     ------
@@ -50,13 +73,27 @@ def replay(rows: Iterable[Row], gate: Gate, *, follow: bool = False) -> Replay:
     from dialer.engine import Engine
 
     found = Replay()
-    engine = Engine(gate)
+    engine, gate = Engine(_NoGate()), None
     for recorded in _steps(rows):
         found.rows += len(recorded)
         found.inputs += 1
         head = recorded[0].record
         if type(head) is FloorOpened:
             found.versions.append(head.versions)
+        if isinstance(head, FloorOpened | RulesChanged):
+            gate = gates(head.rules)
+            found.rules.append(head.rules)
+            if gate is None:
+                found.rules_missing.append(head.rules)
+            else:
+                engine.gate = gate
+        if gate is None:
+            found.undecided += len(recorded)
+            if not follow:
+                return found
+            for row in recorded:
+                engine.fold(row)
+            continue
         before = freeze(engine.state) if follow and engine.state.opened else None
         decided = engine.handle(head)  # type: ignore[arg-type]
         difference = _compare(recorded, decided)

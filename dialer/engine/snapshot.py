@@ -19,6 +19,7 @@ class _Head(msgspec.Struct, array_like=True):
     at_us: int
     settings: FloorSettings
     rules: str
+    rules_seq: int
     rehearsed: bool
     shift_us: int
     midnight_us: int
@@ -37,7 +38,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 #: Changes with every change of what stands in `_Head` or below it, the pacers' memory included.
-_FORM = 8
+_FORM = 10
 #: Dossiers encoded at once.
 _SLICE = 500
 
@@ -57,6 +58,7 @@ def take(state: State) -> Image:
         at_us=state.at_us,
         settings=state.settings,
         rules=state.rules,
+        rules_seq=state.rules_seq,
         rehearsed=state.rehearsed,
         shift_us=state.shift_us,
         midnight_us=state.midnight_us,
@@ -116,7 +118,7 @@ def thaw(blob: bytes) -> State:
         raise Broken(f"snapshot has form {image.version}, this code reads {_FORM}; fold the journal instead")
     state = State()
     for field in (
-        *("seq", "at_us", "settings", "rules", "rehearsed", "swept_us", "tokens"),
+        *("seq", "at_us", "settings", "rules", "rules_seq", "rehearsed", "swept_us", "tokens"),
         *("shift_us", "midnight_us", "shift_end_us", "day"),
     ):
         setattr(state, field, getattr(image, field))

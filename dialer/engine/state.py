@@ -11,6 +11,7 @@ from dialer.pacing import Limit, Pacer, PacingSettings
 from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
 from domain.events import DayCount, Disposed
 from domain.facts import PacingDecided
+from domain.pace import Pace, PaceRule, strictest
 from domain.people import Dossier
 from domain.settings import CampaignSettings, FloorSettings, Window
 
@@ -109,6 +110,11 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
     call_back: str | None = None
 
 
+def put_off(lead: LeadState) -> bool:
+    """Return whether a rule keeps a lead waiting or off the list: only ids of rules have a dot."""
+    return lead.place in (PARKED, CLOSED) and "." in lead.why
+
+
 class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Counts of one campaign on one calendar day of the floor."""
 
@@ -175,6 +181,10 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     places: dict[str, int] = {}
     tally: Tally
     pacing: PacingDecided | None = None
+    #: What the rules ask of its pacing, and the day for which they were asked; with the settings: what is in force.
+    rules: tuple[PaceRule, ...] = ()
+    ruled_on: str = ""
+    pace: Pace
     #: Days before this one, oldest first, as far as a limit looks back.
     past: list[DayCount] = []
     #: Calls that might be placed at once at an instant, by `calls_per_second`.
@@ -185,10 +195,16 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     plan: str = ""
     plan_us: int = 0
     plan_chunks: int = 0
+    #: Persons whom a rule put off before the rules changed, not judged again yet, in the order of the list.
+    review: list[int] = []
 
     def abandonment(self) -> tuple[int, int]:
         """Return (answered by a person, of those abandoned) today, as this campaign counts them."""
-        return against((self.tally.day(""),), self.settings.counted)
+        return against((self.tally.day(""),), self.pace.counted)
+
+    def set_pace(self) -> None:
+        """Bring what is in force up to settings, operator and rules."""
+        self.pace = strictest(self.settings, self.abandon_limit, self.rules)
 
 
 class State:
@@ -199,6 +215,8 @@ class State:
         self.at_us = 0
         self.settings = FloorSettings()
         self.rules = ""
+        #: Row since which these rules are in force.
+        self.rules_seq = 0
         self.rehearsed = False
         self.opened = False
         #: First instant of the shift and of the next calendar day of the floor.
@@ -222,6 +240,7 @@ class State:
         self.person_call: dict[int, str] = {}
         self.phone_call: dict[int, str] = {}
         self.people: dict[int, Dossier] = {}
+        #: The newest known of every key; what a reservation claims stands in the dossier that was judged.
         self.versions: dict[str, int] = {}
         #: True: link up and resynced.
         self.nodes: dict[str, bool] = {}
@@ -297,16 +316,16 @@ class State:
         campaign = self.campaigns[name]
         settings = campaign.settings
         return PacingSettings(
-            abandon_limit=campaign.abandon_limit,
-            patience_s=settings.patience_s,
+            abandon_limit=campaign.pace.share,
+            patience_s=campaign.pace.patience_s,
             tick_s=self.settings.tick_s,
             agents=max(1, self.staff(name)),
             max_lines=min(settings.max_lines or self.settings.max_lines, self.settings.max_lines),
             day_s=(self.shift_end_us - self.shift_us) / 1e6,
-            hard=settings.hard,
-            limits=tuple(self._limit(campaign, window) for window in settings.limits),
+            hard=campaign.pace.hard,
+            limits=tuple(self._limit(campaign, window) for window in campaign.pace.windows),
             staff_plan=self._staff_plan(name),
-            counted=settings.counted,
+            counted=campaign.pace.counted,
             calls_per_second=settings.calls_per_second,
         )
 
@@ -317,7 +336,7 @@ class State:
     def _limit(self, campaign: Campaign, window: Window) -> Limit:
         first = (date.fromisoformat(self.day) - timedelta(days=window.days - 1)).isoformat()
         past = (one for one in campaign.past if one.day >= first)
-        answered, abandoned = against(past, campaign.settings.counted)
+        answered, abandoned = against(past, campaign.pace.counted)
         return Limit(
             name=window.name,
             share=window.share,

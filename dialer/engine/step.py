@@ -1,9 +1,12 @@
 """One handling of one input: records are emitted one by one, each evolved before the next is decided."""
 
+from collections.abc import Iterable
+from datetime import date
 from typing import Protocol
 
 from dialer.engine.evolve import evolve
 from dialer.engine.state import Agent, Call, Campaign, State
+from domain.pace import PaceRule
 from domain.people import Dossier, Phone, Verdict
 from domain.records import Record, Row
 
@@ -26,6 +29,8 @@ class Gate(Protocol):
         purpose: str,
         live_agent_guaranteed: bool = False,
     ) -> Verdict: ...
+
+    def pace_rules(self, people: Iterable[Dossier], *, actor: str, purpose: str, on: date) -> tuple[PaceRule, ...]: ...
 
 
 class Step:

@@ -7,7 +7,7 @@ it is; money never passes through a float.
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -23,6 +23,7 @@ MAX_DIGITS = 15
 #: Lengths of text columns; longer text is a mistake of columns too.
 MAX_NAME = 200
 MAX_KEY = 100
+MAX_NOTE = 500
 
 
 class BadCell(Exception):
@@ -212,6 +213,21 @@ def _day(year: int, month: int, day: int) -> str:
 def day_start(iso: str, zone: str) -> int:
     """Return the instant at which an ISO date begins in a zone."""
     return from_datetime(datetime.fromisoformat(iso).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC))
+
+
+def day_start_of(cell: str, form: Form) -> int:
+    """Return the instant of ISO text; of a bare date, the beginning of its day in the form's zone."""
+    text = cell.strip()
+    return instant(text, form) if len(text) > 10 else day_start(iso_date(text, form.date_order), form.zone)
+
+
+def day_end(cell: str, form: Form) -> int:
+    """Return the instant of ISO text; of a bare date, the end of its day in the form's zone."""
+    text = cell.strip()
+    if len(text) > 10:
+        return instant(text, form)
+    following = date.fromisoformat(iso_date(text, form.date_order)) + timedelta(days=1)
+    return day_start(following.isoformat(), form.zone)
 
 
 def instant(cell: str, form: Form) -> int:

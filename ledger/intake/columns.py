@@ -66,6 +66,21 @@ PAYMENT_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "method": ("medio", "medio_pago", "payment_method"),
 }
 
+#: Column of a file of stops → other names.
+STOP_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "creditor": ACCOUNT_COLUMNS["creditor"],
+    "account": ACCOUNT_COLUMNS["account"],
+    "stop": ("kind", "bloqueo", "tipo", "marca", "flag"),
+    "scope": ("alcance",),
+    "phone": ("telefono", "phone_number"),
+    "country": ACCOUNT_COLUMNS["country"],
+    "channel": ("canal",),
+    "since": ("at", "fecha", "desde", "date", "received_on"),
+    "until": ("hasta",),
+    "received": ("received_by", "recibido_por", "via"),
+    "note": ("nota", "notas", "observaciones"),
+}
+
 #: `phone1`, `telefono 2`, `movil`, `home_phone`…: a column that holds one number; several may stand side by side.
 _ONE_PHONE = re.compile(
     r"(?:(?:home|work|mobile|cell)_)?(?:phone|telephone|tel|telefono|movil|celular|mobile|cell|fijo|landline)"

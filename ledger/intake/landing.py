@@ -155,6 +155,14 @@ class _Statements:
             first=first,
             last=last,
         )
+        self._run(
+            f"INSERT INTO phone_register (phone, register) SELECT f.id, n.register FROM {S}.phone s "
+            "JOIN phone f ON f.e164 = s.e164 JOIN register r ON TRUE "
+            "JOIN register_number n ON n.register = r.id AND n.edition = r.edition AND n.e164 = s.e164 "
+            "WHERE s.ord BETWEEN :first AND :last ON CONFLICT (phone, register) DO NOTHING",
+            first=first,
+            last=last,
+        )
 
     def people(self, first: int, last: int) -> None:
         span = {"first": first, "last": last}
@@ -163,7 +171,7 @@ class _Statements:
             for way in ("seqscan", "hashjoin", "mergejoin", "material"):
                 self._stage.execute(f"SET LOCAL enable_{way} = off")
         touched = self._touched(span)
-        bump(self._stage.connection, (f"person:{person}" for person in touched))
+        bump(self._stage.connection, [*(f"person:{person}" for person in touched), *self._shared(span)])
         if self._stage.is_sqlite:
             for table in ("here", "here_debt", "here_stop"):
                 self._run(f"DELETE FROM {table}")
@@ -204,6 +212,36 @@ class _Statements:
                 "WHERE t.ord BETWEEN :first AND :last AND (t.person IS NULL OR t.person <> k.person)"
             )
         return sorted(self._stage.execute(persons, **span).scalars())
+
+    def _shared(self, span: dict[str, int]) -> list[str]:
+        """Return the keys through which others count what a step tells: households that change, and prior attempts."""
+        here = "WHERE t.ord BETWEEN :first AND :last"
+        homes: list[str] = []
+        if "household" in self._given.columns:
+            changed = "" if self._has["contact"] else "AND (p.household IS NULL OR p.household <> h.id)"
+            homes.append(
+                f'SELECT h.id FROM {S}.turn t JOIN {S}.account a ON a."row" = t."row" '
+                f"JOIN household h ON h.ref = a.household LEFT JOIN person p ON p.id = t.person {here} {changed}"
+            )
+        numbers: list[str] = []
+        if self._has["contact"]:
+            homes.append(
+                f"SELECT p.household FROM {S}.turn t JOIN person p ON p.id = t.person {here} "
+                "AND p.household IS NOT NULL"
+            )
+            of_turn = (
+                f'JOIN {S}.account a ON a.ref = t.ref JOIN {S}.contact k ON k."row" = a."row"'
+                if self._given.kind == "accounts"
+                else f'JOIN {S}.known_debt d ON d.person = t.person JOIN {S}.contact k ON k."row" = d."row"'
+            )
+            numbers.append(f"SELECT f.id FROM {S}.turn t {of_turn} JOIN phone f ON f.e164 = k.e164 {here}")
+        found = [(kind, " UNION ".join(queries)) for kind, queries in (("household", homes), ("phone", numbers))]
+        return [
+            f"{kind}:{number}"
+            for kind, query in found
+            if query
+            for number in self._stage.execute(query, **span).scalars()
+        ]
 
     def _persons(self, span: dict[str, int]) -> None:
         here = f'FROM {S}.turn t JOIN {S}.account a ON a."row" = t."row"'
@@ -339,7 +377,7 @@ class _Statements:
         fresh = """
             FROM here_stop s WHERE NOT EXISTS (
                 SELECT 1 FROM stop t WHERE t.person = s.person AND t.kind = s.kind AND t.lifted_us IS NULL
-                AND t.phone IS NULL AND coalesce(t.debt, 0) = coalesce(s.debt, 0))
+                AND t.phone IS NULL AND t.channel IS NULL AND coalesce(t.debt, 0) = coalesce(s.debt, 0))
         """
         self._run(f"""
             INSERT INTO history (event_us, known_us, person, debts, event, detail)
@@ -354,7 +392,8 @@ class _Statements:
     def _lift(self) -> None:
         """Lift what an import had stopped and the file says does not stand, or stands in its accounts again."""
         lifted = f"""
-            lifted_us IS NULL AND source = 'import' AND phone IS NULL AND person IN (SELECT person FROM here_debt)
+            lifted_us IS NULL AND source = 'import' AND phone IS NULL AND channel IS NULL
+            AND person IN (SELECT person FROM here_debt)
             AND ((kind = 'withdrawn' AND debt IN (SELECT debt FROM here_debt WHERE old_state = 'withdrawn'))
                 OR (kind <> 'paid' AND EXISTS (
                     SELECT 1 FROM here_debt x JOIN {S}.stop s ON s."row" = x."row"

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-from domain.people import ContactEvent, StopKind
+from domain.people import OF_A_MEDIUM, OF_A_NUMBER, ContactEvent, StopKind
 from ledger.intake.cells import BadCell, Form, instant, iso_date, plain
 from ledger.intake.phones import e164
 
@@ -14,10 +14,20 @@ _ITEMS = re.compile(r"[;|]")
 
 # ---- stops
 
-#: Stops that an account file may carry; the other kinds name one phone and come from calls.
-FILE_STOPS = tuple(k for k in StopKind if k not in (StopKind.withdrawn, StopKind.wrong_number, StopKind.not_in_service))
-#: Of those, the ones that concern the account alone and not the whole person.
-DEBT_STOPS = frozenset({StopKind.paid, StopKind.withdrawn, StopKind.dispute})
+#: Stops that people tell of; a withdrawal comes with a full file of accounts.
+TOLD_STOPS = tuple(kind for kind in StopKind if kind is not StopKind.withdrawn)
+#: Of those, the ones that an account file may carry: the others name a phone or a channel.
+FILE_STOPS = tuple(kind for kind in TOLD_STOPS if kind not in OF_A_NUMBER | OF_A_MEDIUM)
+#: Stops that concern the account alone and not the whole person, unless something else is said.
+DEBT_STOPS = frozenset(
+    {
+        StopKind.paid,
+        StopKind.withdrawn,
+        StopKind.dispute,
+        StopKind.identity_error,
+        StopKind.statute_barred_and_wont_pay,
+    }
+)
 
 _YES = frozenset({"1", "yes", "y", "si", "s", "true", "t", "x", "verdadero", "v"})
 _NO = frozenset({"0", "no", "n", "false", "f", "falso"})
@@ -39,15 +49,40 @@ _STOP_NAMES = {
     "vulnerabilidad": "vulnerable",
     "concurso": "bankrupt", "insolvencia": "bankrupt", "bankruptcy": "bankrupt", "quiebra": "bankrupt",
     "fallecido": "deceased", "fallecida": "deceased", "difunto": "deceased",
-    "moratoria": "breathing_space",
+    "moratoria": "breathing_space", "debtor_requests_no_more_calls": "do_not_call",
+    "oposicion": "gdpr_objection", "canal_no_autorizado": "channel_not_authorized_by_debtor",
+    "numero_equivocado": "wrong_number",
 }  # fmt: skip
 
 
 def stop_kind(word: str) -> StopKind | None:
     """Return the stop that a word of a file means, English or Spanish; None when none."""
+    kind = told_stop(word)
+    return kind if kind in FILE_STOPS else None
+
+
+def told_stop(word: str) -> StopKind | None:
+    """Return the stop of any scope that a word means; None when none."""
     word = plain(word)
     word = _STOP_NAMES.get(word, word)
-    return StopKind(word) if word in FILE_STOPS else None
+    return StopKind(word) if word in TOLD_STOPS else None
+
+
+def stop_word(cell: str) -> StopKind:
+    """Return the stop that a cell names."""
+    kind = told_stop(cell)
+    if kind is None:
+        raise BadCell(f"{cell.strip()!r} is no stop: use one of {', '.join(TOLD_STOPS)}")
+    return kind
+
+
+def lacking(kind: StopKind, channel: str | None, number: str | None) -> tuple[str, str, str] | None:
+    """Return which field a stop cannot do without, what was found there and what to do; None: it is whole."""
+    if kind in OF_A_NUMBER and number is None:
+        return "phone", "", f"{kind} is of one number: name it"
+    if kind in OF_A_MEDIUM and number is None and channel is None:
+        return "channel", "", f"{kind} is of one channel or number: name it ({', '.join(CHANNELS)})"
+    return None
 
 
 def flag(cell: str, order: str | None) -> Flag:
@@ -78,9 +113,12 @@ def stop_list(cell: str, order: str | None) -> tuple[tuple[StopKind, Flag], ...]
 
 # ---- contacts and consents
 
-CHANNELS = ("call", "sms", "email", "message", "letter", "visit", "ivr")
+#: As the rule packs name them.
+CHANNELS = ("call", "prerecorded", "voicemail", "ringless_vm", "sms", "email", "im", "letter", "visit")
 _CHANNEL_NAMES = {
-    "llamada": "call", "voz": "call", "voice": "call", "correo": "email", "carta": "letter", "visita": "visit",
+    "llamada": "call", "voz": "call", "voice": "call", "phone": "call", "telefono": "call", "ivr": "prerecorded",
+    "buzon": "voicemail", "correo": "email", "message": "im", "mensajeria": "im", "whatsapp": "im", "carta": "letter",
+    "visita": "visit",
 }  # fmt: skip
 
 
@@ -91,12 +129,12 @@ def consent_list(cell: str, order: str | None) -> tuple[tuple[str, str | None, s
     for item in filter(None, (part.strip() for part in _ITEMS.split(cell))):
         scope, _, until = item.partition("@")
         kind, _, channel = scope.partition(":")
-        kind, channel = plain(kind), plain(channel)
+        kind = plain(kind)
         if not kind:
             raise BadCell("name the consent, e.g. prior_express_consent or hours:call@2027-01-31")
-        if channel and channel not in CHANNELS:
-            raise BadCell(f"{channel!r} is no channel: use one of {', '.join(CHANNELS)}")
-        found.append((kind, channel or None, iso_date(until, order) if until else None))
+        found.append(
+            (kind, channel_name(channel) if channel.strip() else None, iso_date(until, order) if until else None)
+        )
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """A row of a file becomes rows of the stage, or a reject with every cell that is wrong and what to do.
 
-Runs in several processes: a reader is made from plain values and callables that travel by name.
+Runs in several processes: a reader is made from plain values and callables that travel by name. Over 500 lines: every
+kind of row is read by the same cells.
 """
 
 import json
@@ -12,18 +13,22 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
+from domain.errors import BadInput
 from domain.instants import DAY
 from domain.people import StopKind
 from ledger.intake.cells import (
     DEFAULT_CURRENCY,
     MAX_KEY,
     MAX_NAME,
+    MAX_NOTE,
     BadCell,
     Form,
     amount,
     country_code,
     currency_code,
+    day_end,
     day_start,
+    day_start_of,
     default_language,
     free_text,
     instant,
@@ -42,7 +47,9 @@ from ledger.intake.lists import (
     consent_list,
     contact_event,
     flag,
+    lacking,
     stop_list,
+    stop_word,
 )
 from ledger.intake.phones import e164
 
@@ -143,6 +150,25 @@ class PaymentLine(NamedTuple):
     method: str | None
 
 
+class StopOrder(NamedTuple):
+    """A stop that somebody tells of, for one account's debtor."""
+
+    row: int
+    creditor: str | None
+    account: str
+    kind: StopKind
+    #: The account alone, or the person; None: as is usual for the kind.
+    of_debt: bool | None = None
+    e164: str | None = None
+    channel: str | None = None
+    #: When the debtor said it; None: now.
+    event_us: int | None = None
+    until_us: int | None = None
+    #: Channel through which it was said.
+    received: str | None = None
+    note: str | None = None
+
+
 class RejectLine(NamedTuple):
     row: int
     field: str
@@ -169,6 +195,7 @@ class Lines(msgspec.Struct):
     contacts: list[ContactLine] = []
     priors: list[PriorLine] = []
     payments: list[PaymentLine] = []
+    orders: list[StopOrder] = []
     rejects: list[RejectLine] = []
 
 
@@ -221,7 +248,7 @@ class RowReader:
     Parameters
     ----------
     kind : str
-        `accounts`, `attempts` or `payments`.
+        `accounts`, `attempts`, `payments` or `stops`.
     at_us : int
         Instant of the import: nothing may have happened after it.
     """
@@ -229,7 +256,12 @@ class RowReader:
     def __init__(
         self, kind: str, table: Table, columns: Columns, form: Form, at_us: int, address_zones: AddressZones
     ) -> None:
-        self._read = {"accounts": self._account, "attempts": self._prior, "payments": self._payment}[kind]
+        self._read = {
+            "accounts": self._account,
+            "attempts": self._prior,
+            "payments": self._payment,
+            "stops": self._stop_order,
+        }[kind]
         self._table = table
         self._columns = columns
         self._form = form
@@ -360,6 +392,13 @@ class RowReader:
             PaymentLine(row, creditor, account, cells.get("amount"), currency, paid_us, reference, method)
         )
 
+    def _stop_order(self, lines: Lines, row: int, cells: _Cells) -> None:
+        order = _order(row, cells, self._form, self._at_us)
+        if isinstance(order, StopOrder):
+            lines.orders.append(order)
+        else:
+            self._reject(lines, row, cells, cells.problems, *order, whole=True)
+
     # ---- parts of rows
 
     def _country(self, cells: _Cells) -> str | None:
@@ -429,6 +468,47 @@ class RowReader:
     ) -> None:
         told = _told(problems)
         lines.rejects.append(RejectLine(row, *told, self._original(cells.texts), creditor, account, whole))
+
+
+def read_order(cells: dict[str, str], at_us: int, form: Form) -> StopOrder:
+    """Return a stop that is told cell by cell.
+
+    Raises
+    ------
+    BadInput
+        When a cell cannot be read: says which, what was found and what to do.
+    """
+    told = _Cells([*cells.values(), ""], {name: index for index, name in enumerate(cells)})
+    order = _order(1, told, form, at_us)
+    if not isinstance(order, StopOrder):
+        raise BadInput("stop: " + "; ".join(f"{field} {found!r}: {do}" for field, found, do in told.problems))
+    return order
+
+
+def _order(row: int, cells: _Cells, form: Form, at_us: int) -> StopOrder | tuple[str | None, str | None]:
+    """Return the stop that a row tells of, or its creditor and account where something in it is wrong."""
+    cells.need("account", "the creditor's number of the account")
+    cells.need("stop", "what was said, e.g. do_not_call")
+    creditor, account = cells.take("creditor", free_text, MAX_KEY), cells.take("account", free_text, MAX_KEY)
+    kind, scope = cells.take("stop", stop_word), plain(cells.get("scope"))
+    if scope not in ("", "debt", "person"):
+        cells.refuse("scope", cells.get("scope"), "write debt or person, or leave it blank")
+    channel, received = cells.take("channel", channel_name), cells.take("received", channel_name)
+    number = None
+    if text := cells.get("phone"):
+        country = cells.take("country", country_code) or form.country or _ANY_COUNTRY
+        number = cells.take("phone", e164, country)
+    event_us = cells.take("since", day_start_of, form)
+    if event_us is not None and event_us > at_us:
+        cells.refuse("since", cells.get("since"), "it lies in the future: correct it")
+    until_us = cells.take("until", day_end, form)
+    note = cells.take("note", free_text, MAX_NOTE)
+    if kind is not None and (why := lacking(kind, channel, number if text else None)):
+        cells.refuse(*why)
+    if cells.problems or account is None or kind is None:
+        return creditor, account
+    of_debt = None if not scope else scope == "debt"
+    return StopOrder(row, creditor, account, kind, of_debt, number, channel, event_us, until_us, received, note)
 
 
 def _told(problems: list[tuple[str, str, str]]) -> tuple[str, str, str]:

@@ -548,7 +548,9 @@ def test_killed_after_the_flip_is_completed_by_the_next(ledger_url: str, tmp_pat
             assert connection.execute(select(import_file.c.state)).scalars().all() == ["landed"] * 3
             told = connection.execute(select(change.c.person)).scalars().all()
             assert len(told) == len(set(told)) == 30
-            versions = connection.execute(select(cap_key.c.version)).scalars().all()
+            # Households and numbers of prior attempts move on with each step that tells of them.
+            persons = select(cap_key.c.version).where(cap_key.c.key.like("person:%"))
+            versions = connection.execute(persons).scalars().all()
             assert versions == [1] * 30
     assert not list(tmp_path.glob("*.stage"))
 
@@ -596,3 +598,31 @@ def test_a_reservation_judged_before_an_import_is_stale(ledger: SqlLedger, tmp_p
     after = dossier(ledger, "A1").keys
     assert [(one.key, one.version) for one in after if one not in before] == [(f"person:{person_of(ledger, 'A1')}", 1)]
     assert isinstance(after[0], CapKey)
+
+
+def test_what_is_told_of_one_is_news_of_the_household_and_of_whoever_has_the_number(
+    ledger: SqlLedger, tmp_path: Path
+) -> None:
+    rows = [
+        row("A1", household="H1", phone="600 123 456"),
+        row("A2", household="H1", phone="600 123 457"),
+        row("A3", phone="600 123 456"),
+        row("A4", phone="600 123 458"),
+    ]
+    bring(ledger, write(tmp_path / "portfolio.csv", rows))
+    with ledger.reading() as connection:
+        ids = connection.execute(select(person.c.id).order_by(person.c.id)).scalars().all()
+    before = ledger.dossiers(ids)
+    tried = {"account": "A1", "at": "2026-11-17T10:00:00+01:00", "event": "no_answer", "phone": "600123456"}
+    bring(ledger, write(tmp_path / "attempts.csv", [tried | {"country": "ES"}]), TOMORROW)
+    after = ledger.dossiers(ids)
+    assert [[line.of for line in one.others] for one in after] == [[], ["household"], ["phone"], []]
+    assert len(after[0].history) == 1
+    # Whoever was judged before it, is not reserved on that judgement.
+    moved = [{*one.keys} != {*then.keys} for one, then in zip(after, before, strict=True)]
+    assert moved == [True, True, True, False]
+    # Who moves in brings what was said to him.
+    bring(ledger, write(tmp_path / "moved.csv", [row("A4", household="H1", phone="600 123 458")]), TOMORROW)
+    newest = ledger.dossiers(ids)
+    assert {*newest[0].keys} != {*after[0].keys}
+    assert [line.of for line in newest[3].others] == ["household"]

@@ -12,7 +12,7 @@ from holidays import country_holidays
 
 from compliance.packs import Packs
 from compliance.places import Place
-from compliance.rows import Cap, Cooldown, Jurisdiction, Row, Stop, Window
+from compliance.rows import Cap, Cooldown, Jurisdiction, Registry, Row, Stop, Window
 from domain.instants import to_datetime
 from domain.people import Dossier, PastContact, Phone
 
@@ -50,15 +50,18 @@ class PlainGate:
         bound = [
             (row, table)
             for table in (self.packs.jurisdictions[code] for code in self.place.codes)
-            for rows in (table.stops, table.windows, table.caps, table.cooldowns)
+            for rows in (table.stops, table.registries, table.windows, table.caps, table.cooldowns)
             for row in rows
             if row.status in ("in_force", "house", "unconfirmed")
             and self.actor in (row.actors or table.actors)
             and (row.purposes is None or self.purpose in row.purposes)
+            and (not row.regions or (self.place.region in row.regions if self.place.region else self.packs.strict))
         ]
-        # Holidays close voice and visits even where no window speaks of them.
+        # Holidays close voice and visits even where no window of the country speaks of them.
         in_person = self.channel in ("call", "prerecorded", "voicemail", "ringless_vm", "visit")
-        if in_person and not any(isinstance(row, Window) and self.channel in row.channels for row, _ in bound):
+        if in_person and not any(
+            isinstance(row, Window) and self.channel in row.channels and not table.overlay_for for row, table in bound
+        ):
             today = [to_local(at_us, zone).date() for zone in self.zones]
             if any(self.holiday(day) for day in today):
                 return False
@@ -72,6 +75,10 @@ class PlainGate:
             return False
         if isinstance(row, Stop):
             return self.channel in row.channels and self.purpose not in row.exceptions and self.stop_denies(row, at_us)
+        if isinstance(row, Registry):
+            listed = self.phone is not None and row.register in self.phone.registers
+            lifted = row.unless is not None and self.consents((row.unless,), at_us)
+            return self.channel in row.channels and listed and not lifted
         if isinstance(row, Cap):
             return self.channel in row.channels and self.purpose not in row.exclude and self.cap_denies(row, at_us)
         assert isinstance(row, Cooldown)
@@ -103,21 +110,49 @@ class PlainGate:
         if country.holidays is None or country.holidays.treat != "closed":
             return False
         regions = country.regions if country.holidays.subdiv_from_address else ()
-        kept_in = [self.place.region] if self.place.region and regions else list(regions) or [None]
-        return any(day in calendar(country.holidays.country, region, day.year) for region in kept_in)
+        everywhere = list(regions) if self.packs.strict else []
+        kept_in = [self.place.region] if self.place.region and regions else everywhere or [None]
+        if any(
+            extra.date == day
+            and self.may_be(extra.region, self.place.region)
+            and self.may_be(extra.city, self.dossier.city)
+            for extra in country.holidays.extra
+        ):
+            return True
+        kept_in += [
+            own.subdivision
+            for own in country.holidays.cities
+            if self.may_be(own.region, self.place.region) and self.may_be(own.city, self.dossier.city)
+        ]
+        of, categories = country.holidays.country, country.holidays.categories
+        return any(day in calendar(of, region, categories, day.year) for region in kept_in)
+
+    def may_be(self, wanted: str | None, actual: str | None) -> bool:
+        return wanted is None or (actual == wanted if actual else self.packs.strict)
 
     # ---- stops and consents
 
+    def is_line(self, line_types: tuple[str, ...]) -> bool:
+        line = self.phone.line_type if self.phone else "unknown"
+        may_be = {"fixed_or_mobile": ("fixed", "landline", "mobile"), "fixed": ("fixed", "landline")}.get(line, (line,))
+        return not line_types or line in ("unknown", "other") or bool(set(may_be) & set(line_types))
+
     def stop_denies(self, row: Stop, at_us: int) -> bool:
+        if not self.is_line(row.line_types):
+            return False
         if row.needs_consent and not self.consents(row.needs_consent, at_us):
             return True
         return any(
             stop.kind in row.trigger
             and (stop.until_us is None or at_us < stop.until_us)
             and (stop.phone is None or (self.phone is not None and self.phone.phone == stop.phone))
+            and (stop.channel is None or self.channel == stop.channel or (stop.channel == "call" and self.is_voice()))
             and (stop.debt is None or stop.debt in [debt.debt for debt in self.debts])
             for stop in self.dossier.stops
         )
+
+    def is_voice(self) -> bool:
+        return self.channel in ("prerecorded", "voicemail", "ringless_vm")
 
     def consents(self, kinds: tuple[str, ...], at_us: int) -> bool:
         return any(
@@ -136,10 +171,18 @@ class PlainGate:
 
     # ---- counting
 
+    def known(self, row: Cap | Cooldown) -> list[PastContact]:
+        """Return the lines that a row may count: the person's, and others' where the scope says so."""
+        of_others = [
+            past
+            for past in self.dossier.others
+            if ("household" in row.scope and past.of == "household" and "phone" not in row.scope)
+            or ("phone" in row.scope and self.phone is not None and past.phone == self.phone.phone)
+        ]
+        return [*self.dossier.history, *of_others]
+
     def cap_denies(self, row: Cap, at_us: int) -> bool:
-        line = self.phone.line_type if self.phone else "unknown"
-        may_be = {"fixed_or_mobile": ("fixed", "landline", "mobile"), "fixed": ("fixed", "landline")}.get(line, (line,))
-        if row.line_types and line not in ("unknown", "other") and not set(may_be) & set(row.line_types):
+        if not self.is_line(row.line_types):
             return False
         address = (self.phone.address_type if self.phone else None) or "personal"
         if row.address_types and address not in row.address_types:
@@ -150,7 +193,7 @@ class PlainGate:
             return False
         lines = [
             past
-            for past in self.dossier.history
+            for past in self.known(row)
             if not past.inbound
             and past.channel in row.channels
             and (not row.address_types or self.address(past) in row.address_types)
@@ -198,7 +241,7 @@ class PlainGate:
     def cooldown_denies(self, row: Cooldown, at_us: int) -> bool:
         return not self.lifted(row, at_us) and any(
             self.cooling(row, past, zone, at_us)
-            for part in self.parted(row.scope, list(self.dossier.history))
+            for part in self.parted(row.scope, self.known(row))
             for past in part
             if (past.channel in row.trigger_channels or not row.trigger_channels)
             and self.counts(past, row.trigger)
@@ -253,5 +296,5 @@ def to_local(at_us: int, zone: ZoneInfo) -> datetime:
 
 
 @lru_cache(maxsize=1000)
-def calendar(country: str, region: str | None, year: int) -> frozenset[date]:
-    return frozenset(country_holidays(country, subdiv=region, years=year))
+def calendar(country: str, region: str | None, categories: tuple[str, ...], year: int) -> frozenset[date]:
+    return frozenset(country_holidays(country, subdiv=region, years=year, categories=categories))

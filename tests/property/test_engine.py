@@ -12,6 +12,7 @@ from dialer.engine import Engine
 from dialer.engine.allotment import allot
 from dialer.engine.evolve import evolve
 from dialer.engine.flight import flights
+from dialer.engine.replay import replay
 from dialer.engine.snapshot import freeze
 from dialer.engine.state import Agent, State
 from dialer.engine.step import Step
@@ -20,6 +21,7 @@ from domain import events
 from domain.calls import AGENT_DISPOSITIONS, AgentState, AnswerClass, CampaignState, Cause, Mode, Phase
 from domain.facts import AttemptClosed, CallClassed, CallMoved
 from domain.orders import Connect, Originate, Reserve
+from domain.pace import PaceRule
 from domain.people import CapKey, Debt, Dossier, Lead, Phone, Verdict
 from domain.records import Row, decode, encode
 from domain.settings import CampaignSettings, FloorSettings, Window
@@ -28,24 +30,38 @@ SECOND = 1_000_000
 START_US = 1_795_000_000 * SECOND
 
 
-class PatternGate:
-    """Denies some people by rule, demands an agent for others; a pure function of person and instant."""
+VERSIONS = ("pattern", "other")
 
-    version = "pattern"
+
+class PatternGate:
+    """Denies some people by rule, demands an agent for others; a pure function of version, person and instant."""
+
+    def __init__(self, version="pattern"):
+        self.version = version
 
     def judge(self, dossier, *, at_us, phone, debts, **_):
         minute = at_us // (60 * SECOND)
+        denied = 0 if self.version == "pattern" else 5
         if not debts or all(debt.state != "open" for debt in dossier.debts if debt.debt in debts):
             return Verdict(allowed=False, rule="house.paid")
         if any(stop.debt is None and stop.phone in (None, phone.phone) for stop in dossier.stops):
             return Verdict(allowed=False, rule="house.stop")
-        if (dossier.person * 7 + minute) % 11 == 0:
+        if (dossier.person * 7 + minute) % 11 == denied:
             return Verdict(allowed=False, rule="test.hours", next_allowed_at_us=(minute + 1) * 60 * SECOND)
         return Verdict(
             allowed=True,
             valid_until_us=(minute + 2) * 60 * SECOND,
             agent_always=dossier.person % 5 == 0,
             abandon_message=dossier.person % 2 == 0,
+            rules=self.version,
+        )
+
+    def pace_rules(self, people, **_):
+        if self.version == "pattern" or not any(one.person % 2 for one in people):
+            return ()
+        return (
+            PaceRule(rule="test.day", share=0.02, counted=("no_agent", "lost", "detection"), max_wait_s=1.0),
+            PaceRule(rule="test.month", share=0.01, days=30, hard=True, min_ring_s=40.0),
         )
 
 
@@ -163,6 +179,7 @@ class Floor(RuleBasedStateMachine):
         elif type(record) is Originate:
             assert record.call_id in self.reserved, "Originate without a Reserved"
             assert self.at_us < record.valid_until_us
+            assert self.ledger.calls[record.call_id].verdict.rules == self.engine.gate.version, "dialled by old rules"
             assert record.call_id not in self.originated, "dialled twice"
             self.originated.add(record.call_id)
             self.live[record.call_id] = "new"
@@ -327,6 +344,11 @@ class Floor(RuleBasedStateMachine):
     def mode(self, mode, name):
         self.hear(events.ModeSet, campaign=name, mode=mode)
 
+    @rule(version=st.sampled_from(VERSIONS))
+    def rules_change(self, version):
+        self.engine.gate = PatternGate(version)
+        self.hear(events.RulesChanged, rules=version)
+
     @rule(data=st.data(), lost=st.booleans())
     def blind(self, data, lost):
         self.hear(events.LinkDown, node="main")
@@ -347,8 +369,8 @@ class Floor(RuleBasedStateMachine):
         self.hear(events.Resynced, node="main", calls=tuple(alive), ended=tuple(ended), agents=off_hook)
 
     @precondition(lambda self: len(self.rows) > 30)
-    @rule()
-    def crash(self):
+    @rule(rules=st.sampled_from(VERSIONS))
+    def crash(self, rules):
         """Recover from snapshot or from nothing; the fold is the state."""
         before = freeze(self.engine.state)
         fresh = Engine(PatternGate())
@@ -358,10 +380,11 @@ class Floor(RuleBasedStateMachine):
             copy = record if type(record) is events.LeadsLoaded else decode(encode(record))
             fresh.fold(Row(stream="f", seq=row.seq, at_us=row.at_us, campaign=row.campaign, record=copy))
         assert freeze(fresh.state) == before, "folded facts differ from the live state"
-        self.engine = Engine.restore(fresh.snapshot(), PatternGate())
+        # The packs may have been changed while nothing ran.
+        self.engine = Engine.restore(fresh.snapshot(), PatternGate(rules))
         assert freeze(self.engine.state) == before
         self.answers = []  # what was under way is lost with the process
-        self.hear(events.FloorOpened, settings=self.settings, rules="pattern", versions={})
+        self.hear(events.FloorOpened, settings=self.settings, rules=rules, versions={})
         for call_id in [c for c in self.live if c not in self.engine.state.calls]:
             del self.live[call_id]
         alive = [
@@ -378,12 +401,9 @@ class Floor(RuleBasedStateMachine):
     def teardown(self):
         if not hasattr(self, "rows"):
             return
-        replayed = Engine(PatternGate())
-        produced = []
-        for row in self.rows:
-            if row.is_input:
-                produced += replayed.handle(row.record)
-        assert [encode(row.record) for row in produced] == [encode(row.record) for row in self.rows]
+        found = replay(self.rows, PatternGate)
+        assert not found.divergences
+        assert found.rows == len(self.rows)
 
     # ---- laws
 

@@ -6,9 +6,10 @@ from sqlalchemy import insert
 
 from domain.calls import AgentState, AnswerClass, Disposition, Mode, Phase
 from domain.events import Disposed, FloorOpened, LimitSet, ModeSet, NotSent, PersonChanged, Reserved, Tick
-from domain.facts import AgentShifted, CallClassed, CallMoved, Judged
+from domain.facts import AgentShifted, CallClassed, CallMoved, Judged, PaceBound
 from domain.instants import DAY, HOUR, MINUTE, SECOND, parse
 from domain.orders import Originate
+from domain.pace import PaceRule
 from domain.people import Dossier, Stop, StopKind, Verdict
 from domain.records import Row
 from ledger.attendance import agent_spans
@@ -306,6 +307,27 @@ def test_what_was_in_force_when(ledger: SqlLedger) -> None:
     assert [(one.mode, one.abandon_limit) for one in end["autumn"]] == [("predictive", 0.03)]
     assert [one.abandon_limit for one in end["spring"]] == [0.02]
     assert len(early["autumn"]) == 1
+
+
+def test_what_the_rules_asked_is_among_the_terms(ledger: SqlLedger) -> None:
+    settle(ledger, PEOPLE)
+    scribe = Scribe(at_us=MONDAY)
+    ledger.append(opened(scribe))
+    strict, lax = (PaceRule(rule=name, share=share) for name, share in (("XX.day", 0.01), ("XX.lax", 0.5)))
+    for record in (
+        PaceBound(campaign="spring", day="2026-11-16", rules=(strict, lax)),
+        LimitSet(at_us=scribe.at_us + 2 * SECOND, campaign="spring", abandon_limit=0.4),
+        PaceBound(campaign="spring", day="2026-11-17"),
+    ):
+        ledger.append(scribe.rows(record))
+    with ledger.reading() as connection:
+        found = in_force(connection, "floor", MONDAY, MONDAY + DAY)["spring"]
+    # An operator's word does not lift a rule; it stands when the rule is gone.
+    assert [(one.abandon_limit, one.bound_by.get("shift")) for one in found] == [
+        (0.03, None),
+        (0.01, "XX.day"),
+        (0.4, None),
+    ]
 
 
 # ---- the right to contact

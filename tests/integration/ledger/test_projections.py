@@ -10,7 +10,7 @@ from domain.events import Disposed, Reserved
 from domain.facts import AgentShifted, Judged
 from domain.instants import HOUR, SECOND
 from domain.people import ContactEvent, Debt, PastContact, Stop, StopKind, Verdict, rung
-from ledger.people import LOOK_BACK_US, put_stops
+from ledger.people import LOOK_BACK_US
 from ledger.schema import (
     agent_state,
     attempt,
@@ -23,6 +23,7 @@ from ledger.schema import (
     promise,
     stop,
 )
+from ledger.standing import put_stops
 from ledger.store import SqlLedger
 from tests.integration.ledger.scribe import NOW, Scribe, person, settle
 

@@ -1,17 +1,21 @@
 """Compare and bump: whoever judged an older state is told the new one, and nobody is called twice."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from compliance.packs import SHIPPED
 from domain.calls import Disposition
 from domain.errors import Broken
 from domain.events import Reserved, Stale
-from domain.people import CapKey, ContactEvent, PastContact
+from domain.instants import DAY, HOUR
+from domain.people import CapKey, ContactEvent, PastContact, Phone
 from ledger.store import SqlLedger, open_ledger
 from tests.integration.ledger.scribe import NOW, Scribe, person, reserve, settle, touch
 
@@ -187,3 +191,85 @@ def test_of_several_processes_one_gets_each_person(ledger_url: str) -> None:
         held = {cap.key: cap.version for one in fresh for cap in one.keys}
         assert {version for key, version in held.items() if key.startswith("household:")} == {1}
         assert sum(version for key, version in held.items() if key.startswith("person:")) == n // 2 + 1
+
+
+#: Calls one person again and again, as the gate allows; prints how often it was granted.
+CALLER = """
+import json, sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+from compliance.gate import Gate
+from domain.events import Reserved
+from ledger.store import open_ledger
+from tests.integration.ledger.scribe import reserve
+gate, ledger = Gate.load(Path({rules!r})), open_ledger({url!r}, patience_s=60)
+(one,) = ledger.dossiers([{person}])
+print("ready", flush=True)
+sys.stdin.readline()
+got = 0
+for turn in range(40):
+    phone = one.phones[0]
+    verdict = gate.judge(one, at_us={at_us}, phone=phone, debts=(), actor="third_party", purpose="collection")
+    if not verdict.allowed:
+        break
+    (answer,) = ledger.reserve([reserve(one, f"hand{person}-{{turn}}")], {at_us})
+    got += isinstance(answer, Reserved)
+    (one,) = [answer.dossier] if not isinstance(answer, Reserved) else ledger.dossiers([{person}])
+print(json.dumps([got, verdict.rule]))
+"""
+AT_US = NOW + 4 * HOUR
+
+
+def test_two_processes_call_a_couple_and_whoever_shares_a_number_as_the_law_counts_them(
+    ledger_url: str, tmp_path: Path
+) -> None:
+    for name in ("house.toml", "timezones.toml"):
+        shutil.copy(SHIPPED / name, tmp_path)
+    invented = (Path(__file__).parents[2] / "property" / "invented.toml").read_text()
+    # Of the invented country only the hours, and a row that counts by number.
+    head, rows = invented.split("[[jurisdiction.BR.caps]]", 1)
+    by_number = next(row for row in rows.split("[[") if 'id = "BR.phone"' in row)
+    (tmp_path / "br.toml").write_text(f"{head}[[{by_number}")
+    missed = PastContact(at_us=AT_US - 2 * DAY, event=ContactEvent.no_answer, phone=10, debts=(100,))
+    washington = {"country": "US", "region": "WA", "address_zones": ("America/Los_Angeles",)}
+    brazil = {"country": "BR", "region": "SP", "address_zones": ("America/Sao_Paulo",)}
+    shared = (Phone(phone=77, country="BR", line_type="mobile"),)
+    people = [
+        person(1, home=7, history=(missed, missed), **washington),
+        person(2, home=7, **washington),
+        person(3, phones=shared, **brazil),
+        person(4, phones=shared, **brazil),
+    ]
+    people[2:] = [replace(one, keys=(CapKey(f"person:{one.person}", 0), CapKey("phone:77", 0))) for one in people[2:]]
+    with open_ledger(ledger_url) as ledger:
+        settle(ledger, people)
+    path = [str(Path(__file__).parent), str(Path(__file__).parents[3])]
+    callers = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-c"),
+                CALLER.format(path=path, url=ledger_url, rules=str(rules), person=number, at_us=AT_US),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number, rules in ((1, SHIPPED), (2, SHIPPED), (3, tmp_path), (4, tmp_path))
+    ]
+    for caller in callers:
+        assert caller.stdout is not None
+        assert caller.stdout.readline() == "ready\n"
+    for caller in callers:
+        assert caller.stdin is not None
+        caller.stdin.write("go\n")
+        caller.stdin.flush()
+    told = [json.loads(caller.communicate(timeout=120)[0].splitlines()[-1]) for caller in callers]
+    # Three a week for the couple, two of which were before; whoever was called rests by another rule still longer.
+    assert told[0][0] + told[1][0] == 1
+    assert [rule for got, rule in told[:2] if not got] == ["WA.3week"]
+    assert told[2][0] + told[3][0] == 2
+    assert [rule for _, rule in told[2:]] == ["BR.phone", "BR.phone"]
+    with open_ledger(ledger_url) as ledger:
+        for one in ledger.dossiers([1, 2, 3, 4]):
+            assert {line.of for line in one.others} <= {"household" if one.person < 3 else "phone"}
+            assert len(one.history) + len(one.others) == (3 if one.person < 3 else 2)

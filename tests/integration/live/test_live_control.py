@@ -30,6 +30,7 @@ class Recorder:
         return Behind(
             obey=self.obey,
             load=self.load,
+            rules=self.rules,
             status=lambda: {"board": {"size": "x" * 1000}},
             stand=lambda agent: stands(agent) if agent != "nobody" else None,
             end=self.ended.append,
@@ -43,6 +44,9 @@ class Recorder:
 
     async def load(self, campaign: str) -> dict[str, Any]:
         return {"people": len(campaign)}
+
+    async def rules(self, version: str) -> dict[str, Any]:
+        return {"rules": version}
 
 
 def stands(agent: str, state: str = "ready") -> AgentPush:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from compliance.gate import Gate
 from dialer.clocks import RehearsedClock, WallClock
@@ -20,10 +20,12 @@ from domain.errors import BadInput, Broken
 from domain.events import FloorOpened, LeadsLoaded, PastCounted, PersonChanged
 from domain.facts import AttemptClosed, CallClassed, LeadClosed
 from domain.instants import HOUR, to_datetime
-from domain.orders import Originate
+from domain.orders import Originate, Reserve
 from domain.settings import CampaignSettings, Window
+from ledger.intake.cells import Form
 from ledger.reservations import announce, bump
-from ledger.schema import debt
+from ledger.schema import debt, history
+from ledger.stops import import_cells
 from ledger.store import SqlLedger, open_ledger
 from tests.integration.live.scene import (
     CAMPAIGN,
@@ -82,7 +84,8 @@ async def test_a_list_is_called_to_its_end_and_every_call_is_recorded_as_it_was(
     assert {row.record.call_id for row in rows if isinstance(row.record, Originate)} == set(network.originated)
     assert sum(robots.recorded.values()) == list(classes.values()).count("connected")
     assert not [found for found in ledger.verify() if found.broken]
-    audit = replay(rows, Gate.load(RULES))
+    gate = Gate.load(RULES)
+    audit = replay(rows, {gate.version: gate}.get)
     assert not audit.divergences
     assert audit.rows == len(rows)
 
@@ -175,6 +178,43 @@ async def test_what_others_write_is_heard_at_once(ledger: SqlLedger, tmp_path: P
             await until(lambda: records(ledger, LeadClosed))
     assert [(fact.person, fact.why) for fact in records(ledger, LeadClosed)] == [(7, "paid")]
     assert not network.originated
+
+
+async def test_a_stop_recorded_while_the_floor_dials_binds_from_its_commit_on(
+    ledger: SqlLedger, tmp_path: Path
+) -> None:
+    fill(ledger, 60)
+
+    def ask_not_to_be_called(account: str) -> None:
+        # As another program would: by a connection of its own.
+        with closing(open_ledger(f"sqlite:///{tmp_path}/ledger.db")) as other:
+            cells = {"account": account, "stop": "attorney"}
+            import_cells(other, cells, at_us=START_US, by="ana", form=Form(zone="UTC", country="ES"))
+
+    async with exchange(tmp_path) as (network, path), staffed(tmp_path, 3, HABITS):
+        one = floor(ledger, Line(path), tmp_path)
+        async with running(one):
+            await until(lambda: "connected" in network.truth.values())
+            # From the end of the list on, and then people whose calls are being reserved, or up.
+            for person in (*range(31, 61), *range(1, 31)):
+                await asyncio.to_thread(ask_not_to_be_called, str(person + 1_000_000))
+            await until(lambda: len({event.dossier.person for event in records(ledger, PersonChanged)}) == 60)
+            await until(lambda: not sum(row.ready for row in one.board().campaigns))
+    with ledger.reading() as connection:
+        # Rows of one table are numbered in the order of their commits.
+        rows = connection.execute(select(history.c.id, history.c.person, history.c.event).order_by(history.c.id)).all()
+    stopped = {row.person: row.id for row in rows if row.event == "stop"}
+    assert len(stopped) == 60
+    dialled = {row.person: row.id for row in rows if row.event == "dialed"}
+    assert [person for person, number in dialled.items() if number > stopped[person]] == []
+    assert len(dialled) < 60 - 10
+    # Nobody was ordered after the engine had been told.
+    told: dict[int, int] = {}
+    for row in ledger.read("floor"):
+        if isinstance(row.record, PersonChanged):
+            told.setdefault(row.record.dossier.person, row.seq)
+        elif isinstance(row.record, Reserve) and row.record.person in told:
+            pytest.fail(f"{row.record.person} reserved in row {row.seq}, stopped in row {told[row.record.person]}")
 
 
 async def test_what_others_wrote_while_no_engine_ran_is_heard_at_the_start(ledger: SqlLedger, tmp_path: Path) -> None:

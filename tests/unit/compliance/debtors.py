@@ -51,3 +51,19 @@ def judge(dossier: Dossier, at: str, phone: Phone | None, *, strict: bool = True
     """Judge a contact of a third-party collector about all debts."""
     asked: dict[str, Any] = {"debts": (), "actor": "third_party", "purpose": "collection"} | changes
     return shipped(strict).judge(dossier, at_us=parse(at), phone=phone, **asked)
+
+
+MD = debtor("ES", region="MD", address_zones=("Europe/Madrid",))
+CO = debtor("CO", address_zones=("America/Bogota",))
+#: A state with no rules of its own.
+NJ = debtor("US", region="NJ", address_zones=("America/New_York",))
+NOON = "2026-11-18T17:00:00Z"  # midday in New York and Bogotá, six in the evening in Madrid
+WEEK = [f"2026-11-{day}T10:00:00-05:00" for day in range(11, 18)]
+
+
+def us(region: str, city: str | None = None, **changes: object) -> Dossier:
+    return debtor("US", region=region, city=city, address_zones=("America/New_York",), **changes)
+
+
+def times(event: str, *instants: str, **changes: object) -> tuple[object, ...]:
+    return tuple(line(at, event, **changes) for at in instants)

@@ -76,3 +76,15 @@ def test_the_answers_agree_with_the_verdict(hour: int, channel: str) -> None:
         assert verdict.allowed is all(passed for passed, _ in found.values())
         if verdict.rule is not None:
             assert found[verdict.rule][0] is False
+
+
+def test_an_answer_carries_its_source() -> None:
+    asked = {"actor": "third_party", "purpose": "collection"}
+    at_us = parse("2026-11-17T12:00:00-05:00")
+    for dossier in (NJ, CO, debtor("ES"), debtor("FR")):
+        answers = shipped().explain(dossier, at_us=at_us, phone=None, debts=(), **asked)
+        rows = [(answer, shipped().row(answer.rule)) for answer in answers]
+        assert all(row and (row.citation, row.confidence) == (said.citation, said.confidence) for said, row in rows)
+        for answer in answers:
+            alone = shipped().explain(dossier, at_us=at_us, phone=None, debts=(), only=answer.rule, **asked)
+            assert alone == [answer]

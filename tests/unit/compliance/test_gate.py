@@ -1,34 +1,36 @@
-"""Verdicts, case by case: bounds to the second, clocks that change, zones, caps, cool-downs, stops, actors, regions."""
+"""Verdicts: bounds to the second, clocks that change, zones, caps, cool-downs, actors, regions, consents, notices."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from compliance.gate import Gate
+from compliance.packs import SHIPPED
 from domain.errors import BadInput
 from domain.instants import HOUR, parse
-from domain.people import Consent, Dossier, Phone, Stop, StopKind
+from domain.people import Consent, Dossier, Phone
 from tests.unit.compliance.debtors import (
     BOGOTA,
+    CO,
     ES_MOBILE,
     LOS_ANGELES,
     MADRID,
+    MD,
     NEW_YORK,
+    NJ,
+    NOON,
     TENNESSEE,
     TOLL_FREE,
+    WEEK,
     debt,
     debtor,
     judge,
-    line,
     shipped,
+    times,
+    us,
 )
-
-MD = debtor("ES", region="MD", address_zones=("Europe/Madrid",))
-CO = debtor("CO", address_zones=("America/Bogota",))
-#: A state with no rules of its own.
-NJ = debtor("US", region="NJ", address_zones=("America/New_York",))
-
-
-def us(region: str, city: str | None = None, **changes: object) -> Dossier:
-    return debtor("US", region=region, city=city, address_zones=("America/New_York",), **changes)
 
 
 @pytest.mark.parametrize(
@@ -125,12 +127,7 @@ def test_every_candidate_zone_must_be_open() -> None:
     assert allowed.valid_until_us == parse("2026-11-19T02:00:00Z")
 
 
-def times(event: str, *instants: str, **changes: object) -> tuple[object, ...]:
-    return tuple(line(at, event, **changes) for at in instants)
-
-
 AUGUST = times("no_answer", *["2026-08-31T10:00:00-04:00"] * 3)
-WEEK = [f"2026-11-{day}T10:00:00-05:00" for day in range(11, 18)]
 
 
 @pytest.mark.parametrize(
@@ -260,91 +257,6 @@ def test_a_creditors_cap_counts_its_debts_alone_in_the_literal_reading() -> None
     assert judge(two, at, BOGOTA, debts=(1,)).rule == "CO.1day"
 
 
-NOON = "2026-11-18T17:00:00Z"  # midday in New York and Bogotá, six in the evening in Madrid
-VOICE = {"call", "prerecorded", "voicemail", "ringless_vm"}
-ALL = VOICE | {"sms", "email", "im", "letter", "visit"}
-
-
-@pytest.mark.parametrize("kind", list(StopKind))
-def test_every_stop_closes_its_channels_in_every_country(kind: StopKind) -> None:
-    voice_only, sms_only = {StopKind.do_not_call}, {StopKind.revoked_sms}
-    number = {StopKind.wrong_number, StopKind.not_in_service}
-    closed = (
-        VOICE
-        if kind in voice_only
-        else {"sms"}
-        if kind in sms_only
-        else VOICE | {"sms", "im"}
-        if kind in number
-        else ALL
-    )
-    for dossier, phone in ((MD, MADRID), (CO, BOGOTA), (NJ, NEW_YORK)):
-        stopped = replace(dossier, stops=(Stop(kind=kind),))
-        for actor in ("third_party", "first_party"):
-            denied = {c for c in ALL if not judge(stopped, NOON, phone, channel=c, actor=actor).allowed}
-            free = {c for c in ALL if not judge(dossier, NOON, phone, channel=c, actor=actor).allowed}
-            assert (denied, free) == (closed, set())
-
-
-def test_the_law_is_named_before_the_house() -> None:
-    ceased = (Stop(kind=StopKind.cease_written),)
-    assert judge(replace(NJ, stops=ceased), NOON, NEW_YORK).rule == "US.cease_written"
-    assert judge(replace(NJ, stops=ceased), NOON, NEW_YORK, actor="first_party").rule == "HOUSE.cease"
-    assert judge(replace(CO, stops=ceased), NOON, BOGOTA).rule == "HOUSE.cease"
-    assert judge(replace(MD, stops=(Stop(kind=StopKind.dispute),)), NOON, MADRID).rule == "ES.rights"
-    notice = judge(replace(NJ, stops=ceased), NOON, NEW_YORK, channel="letter", purpose="legally_required_notice")
-    assert notice.allowed
-    gone = (Stop(kind=StopKind.deceased), *ceased)
-    assert not judge(replace(NJ, stops=gone), NOON, NEW_YORK, purpose="legally_required_notice").allowed
-
-
-def test_a_stop_binds_what_it_names() -> None:
-    until = parse("2026-11-20T12:00:00+01:00")
-    by_debt = replace(MD, debts=(debt(1), debt(2)), stops=(Stop(kind=StopKind.dispute, debt=1),))
-    assert judge(by_debt, NOON, MADRID, debts=(2,)).allowed
-    assert judge(by_debt, NOON, MADRID, debts=(1,)).rule == "ES.rights"
-    assert not judge(by_debt, NOON, MADRID, debts=(1, 2)).allowed
-    by_phone = replace(MD, stops=(Stop(kind=StopKind.wrong_number, phone=1),))
-    assert judge(by_phone, NOON, MADRID).rule == "HOUSE.wrong_number"
-    assert judge(by_phone, NOON, replace(MADRID, phone=2)).allowed
-    for_now = judge(replace(MD, stops=(Stop(kind=StopKind.breathing_space, until_us=until),)), NOON, MADRID)
-    assert (for_now.rule, for_now.next_allowed_at_us) == ("HOUSE.breathing_space", until)
-    lifted = judge(replace(MD, stops=(Stop(kind=StopKind.breathing_space, until_us=parse(NOON)),)), NOON, MADRID)
-    assert lifted.allowed
-
-
-@pytest.mark.parametrize(
-    ("debts", "stops", "named", "rule"),
-    [
-        ((debt(1),), (), (1,), None),
-        ((debt(1, state="paid"),), (), (1,), "HOUSE.paid"),
-        ((debt(1, state="withdrawn"),), (), (1,), "HOUSE.withdrawn"),
-        ((debt(1, state="paid"), debt(2)), (), (1, 2), None),
-        ((debt(1, state="paid"), debt(2)), (), (1,), "HOUSE.paid"),
-        ((debt(1, state="paid"), debt(2)), (), (), None),
-        ((debt(1, state="paid"), debt(2, state="withdrawn")), (), (), "HOUSE.paid"),
-        ((debt(1),), (Stop(kind=StopKind.paid, debt=1),), (1,), "HOUSE.paid"),
-        ((debt(1), debt(2)), (Stop(kind=StopKind.paid, debt=1),), (1, 2), None),
-        ((debt(1), debt(2)), (Stop(kind=StopKind.paid),), (1, 2), "HOUSE.paid"),
-        ((), (), (1,), "HOUSE.withdrawn"),
-        ((), (), (), None),
-    ],
-)
-def test_paid_debts_are_not_worked(debts: tuple, stops: tuple, named: tuple, rule: str | None) -> None:  # type: ignore[type-arg]
-    for channel in ("call", "sms", "letter"):
-        verdict = judge(replace(MD, debts=debts, stops=stops), NOON, MADRID, debts=named, channel=channel)
-        assert verdict.rule == rule
-        assert verdict.next_allowed_at_us is None
-
-
-def test_a_paid_debt_no_longer_counts() -> None:
-    history = times("no_answer", *[WEEK[6]] * 7)
-    two = us("NJ", debts=(debt(1, state="paid"), debt(2)), history=history)
-    assert judge(two, "2026-11-17T12:00:00-05:00", NEW_YORK, debts=(1, 2)).allowed
-    open_still = us("NJ", debts=(debt(1), debt(2)), history=history)
-    assert judge(open_still, "2026-11-17T12:00:00-05:00", NEW_YORK, debts=(1, 2)).rule == "US.7in7"
-
-
 @pytest.mark.parametrize(
     ("actor", "purpose", "at", "rule"),
     [
@@ -429,11 +341,34 @@ def test_a_row_that_needs_a_consent(
     assert (verdict.rule, verdict.next_allowed_at_us) == (rule, None)
 
 
+@pytest.mark.parametrize("actor", ["third_party", "first_party"])
+@pytest.mark.parametrize(
+    ("line_type", "consents", "rule"),
+    [
+        ("mobile", (), "US.prerecorded_wireless"),
+        ("fixed_or_mobile", (), "US.prerecorded_wireless"),
+        ("unknown", (), "US.prerecorded_wireless"),
+        ("fixed", (), None),
+        ("mobile", (Consent(kind="prior_express_consent"),), None),
+        ("mobile", (Consent(kind="prior_express_consent", phone=2),), "US.prerecorded_wireless"),
+    ],
+)
+def test_a_recording_to_a_mobile_needs_consent(
+    actor: str, line_type: str, consents: tuple[Consent, ...], rule: str | None
+) -> None:
+    asked = replace(NJ, consents=consents)
+    phone = replace(NEW_YORK, line_type=line_type)
+    assert judge(asked, NOON, phone, channel="prerecorded", actor=actor).rule == rule
+    assert judge(asked, NOON, phone, actor=actor).allowed
+
+
 @pytest.mark.parametrize(
     ("dossier", "phone", "agent_always", "message"),
     [
         (MD, MADRID, False, True),
         (CO, BOGOTA, False, True),
+        (debtor("GB", region="ENG"), Phone(phone=1, country="GB", zones=("Europe/London",)), False, True),
+        (debtor("CL", region="RM"), Phone(phone=1, country="CL", zones=("America/Santiago",)), False, True),
         (NJ, NEW_YORK, True, False),
         (NJ, TOLL_FREE, True, False),
         (NJ, Phone(phone=1, country="US", line_type="fixed", zones=("America/New_York",)), False, False),
@@ -457,6 +392,14 @@ def test_notices_due() -> None:
     assert judge(NJ, NOON, NEW_YORK).notices == ("US.mini_miranda", "US.rec")
     assert judge(NJ, NOON, NEW_YORK, channel="email").notices == ("US.mini_miranda", "US.electronic_optout")
     assert judge(NJ, NOON, NEW_YORK, channel="voicemail").notices == ("US.limited_content_voicemail",)
+    # A notice is due from the day on which its law applies.
+    robot = [judge(MD, f"2026-0{day}T12:00:00+02:00", MADRID, channel="prerecorded") for day in ("7-31", "8-03")]
+    assert ["EU.ai_disclosure" in verdict.notices for verdict in robot] == [False, True]
+    # What a message to an abandoned call must say is due where one may be played.
+    london = Phone(phone=1, country="GB", zones=("Europe/London",))
+    assert judge(debtor("GB", region="ENG"), NOON, london).notices == ("GB.rec", "GB.abandon_msg")
+    mexico = Phone(phone=1, country="MX", zones=("America/Mexico_City",))
+    assert judge(debtor("MX"), NOON, mexico).notices == ("MX.open",)
     assert judge(MD, NOON, MADRID).notices == ("EU.data_source", "ES.open", "EU.rec")
     spoken = replace(MD, history=times("right_party_contact", "2026-11-02T12:00:00+01:00"))
     assert judge(spoken, NOON, MADRID).notices == ("ES.open", "EU.rec")
@@ -487,3 +430,19 @@ def test_a_channel_without_hours_is_judged_again_after_a_while() -> None:
 def test_a_word_that_no_rule_knows_is_refused(asked: dict[str, str]) -> None:
     with pytest.raises(BadInput, match=f"{next(iter(asked))} must be one of"):
         judge(MD, NOON, MADRID, **asked)
+
+
+def test_what_never_opens_is_never_allowed_whatever_the_consent(tmp_path: Path) -> None:
+    rules = Path(shutil.copytree(SHIPPED, tmp_path / "rules"))
+    path = rules / "co.toml"
+    shut = ", ".join(f"{day} = []" for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
+    path.write_text(
+        path.read_text()
+        + f'\n[[jurisdiction.CO.windows]]\nid = "CO.never"\nchannels = ["visit"]\ndays = {{ {shut} }}\n'
+        'boundary = "inclusive_start"\ncitation = "test"\nsource = "test"\nconfidence = "low"\nstatus = "house"\n'
+        'force = "house_default"\n'
+    )
+    agreed = replace(CO, consents=(Consent(kind="hours"),))
+    asked = {"debts": (), "actor": "third_party", "purpose": "collection"}
+    verdict = Gate.load(rules).judge(agreed, at_us=parse(NOON), phone=None, channel="visit", **asked)
+    assert (verdict.allowed, verdict.rule, verdict.next_allowed_at_us) == (False, "CO.never", None)

@@ -1,13 +1,17 @@
 """Packs: what ships is whole; what an operator may get wrong is refused with file, row and remedy."""
 
+import csv
 import shutil
 from pathlib import Path
 
 import pytest
 
-from compliance.packs import SHIPPED, load
-from compliance.rows import Cap
+from compliance.gate import Gate
+from compliance.packs import SHIPPED, load, read
+from compliance.rows import KINDS, Cap
 from domain.errors import BadInput
+from domain.instants import parse
+from tests.unit.compliance.debtors import debtor
 
 
 @pytest.fixture
@@ -25,11 +29,38 @@ def edit(rules: Path, name: str, old: str, new: str) -> None:
 def test_what_ships_is_whole() -> None:
     packs = load(SHIPPED)
     assert set(packs.jurisdictions) == {
-        *("EU", "ES", "CO", "HOUSE", "US", "US-MA", "US-WA", "US-DC", "US-NY", "US-NY-NYC", "US-FL"),
+        *("HOUSE", "PCI", "EU", "ES", "GB", "CO", "CL", "PE", "MX", "AR", "AR-C", "AR-A"),
+        *("US", "US-MA", "US-WA", "US-DC", "US-NY", "US-NY-NYC", "US-FL"),
+        *("BR", "BR-SP", "BR-RJ", "BR-ES", "BR-AL", "BR-AM"),
     }
     assert all(row.citation and row.source for row in packs.rows.values())
-    assert all("Not legal advice" in head.notice and not head.counsel.signed for head in packs.heads.values())
+    assert all("Not legal advice" in file.head.notice and not file.head.counsel.signed for file in packs.files.values())
     assert all("NOT LEGAL ADVICE" in path.read_text() for path in SHIPPED.glob("*.toml"))
+
+
+def test_every_region_of_a_country_of_several_zones_has_its_own() -> None:
+    packs = load(SHIPPED)
+    zones = packs.timezones
+    for country, place in packs.jurisdictions.items():
+        if country in zones.country and (len(zones.country[country]) > 1 or place.regions):
+            wanted = {f"{country}-{region}" for region in place.regions if len(zones.country[country]) > 1}
+            assert wanted == {code for code in zones.region if code.startswith(f"{country}-")}, country
+
+
+def test_no_row_of_the_sources_is_lost() -> None:
+    packs = load(SHIPPED)
+    with (Path(__file__).parents[2] / "rules" / "rows.csv").open(newline="") as file:
+        wanted = {row["id"]: row for row in csv.DictReader(file)}
+    found = {
+        row.id: {"id": row.id, "table": code, "array": array}
+        | {key: getattr(row, key) for key in ("confidence", "status", "force", "citation", "source")}
+        for code, place in packs.jurisdictions.items()
+        for array in KINDS
+        for row in getattr(place, array)
+        if row.id in wanted
+    }
+    assert len(wanted) == 104
+    assert found == wanted
 
 
 def test_the_strict_reading_replaces_keys() -> None:
@@ -85,6 +116,8 @@ COLOMBIA = "[jurisdiction.CO]"
          "effective_from = 2027-01-01\neffective_to = 2026-01-01", r"3in7.*after"),
         ("us.toml", 'parent = "US-NY"', 'parent = "US-NJ"', r"US-NY-NYC.*parent 'US-NJ'"),
         ("us.toml", "duration = { calendar_days", "duration = { hours = 7, calendar_days", r"US\.7after.*either"),
+        ("gb.toml", 'regions = ["ENG", "WLS"] ', 'regions = ["ENG", "WAL"] ', r"GB\.breathing_space: region 'WAL'"),
+        ("br.toml", 'cities = [{ region = "SP"', 'cities = [{ region = "XX"', r"holidays name region 'XX'"),
         ("house.toml", 'trigger = ["deceased"]', 'trigger = ["bankrupt"]', r"stops deceased; add house rows"),
         ("timezones.toml", 'CO = ["America/Bogota"]', "", r"CO.*timezones\.toml has no zones for CO"),
         ("timezones.toml", 'CO = ["America/Bogota"]', "CO = []", r"timezones\.country\] CO names no zone"),
@@ -100,6 +133,36 @@ def test_a_mistake_is_named_with_its_place(rules: Path, name: str, old: str, new
         load(rules)
 
 
+@pytest.mark.parametrize(
+    ("at", "channel", "region", "city", "rule"),
+    [
+        ("2026-11-16T12:30:00+01:00", "call", "N", None, "ZZ.hours"),
+        ("2026-11-16T14:00:00+01:00", "call", "N", None, None),
+        ("2026-11-19T10:00:00+01:00", "call", "N", "Strelsau", "ZZ.hours"),
+        ("2026-11-19T10:00:00+01:00", "call", "N", "Zenda", None),
+        ("2026-11-18T10:00:00+01:00", "sms", "Southern Ruritania", None, "S.optin"),
+        ("2026-11-18T10:00:00+01:00", "sms", "Northern Ruritania", None, None),
+        ("2026-11-18T10:00:00+01:00", "sms", None, None, "S.optin"),
+    ],
+)
+def test_the_pack_of_the_manual_is_one(
+    rules: Path, at: str, channel: str, region: str | None, city: str | None, rule: str | None
+) -> None:
+    manual = (SHIPPED.parents[1] / "docs" / "compliance.md").read_text()
+    (rules / "zz.toml").write_text(manual.partition("```toml\n")[2].partition("```")[0])
+    edit(rules, "timezones.toml", "[timezones.country]\n", '[timezones.country]\nZZ = ["Europe/Prague"]\n')
+    verdict = Gate.load(rules).judge(
+        debtor("ZZ", region=region, city=city),
+        at_us=parse(at),
+        channel=channel,
+        phone=None,
+        debts=(),
+        actor="third_party",
+        purpose="collection",
+    )
+    assert verdict.rule == rule
+
+
 def test_a_file_without_a_head_is_refused(rules: Path) -> None:
     (rules / "xx.toml").write_text("[jurisdiction.XX]\nname = 'X'\nactors = []\n")
     with pytest.raises(BadInput, match=r"xx\.toml: no \[pack\] table"):
@@ -109,3 +172,37 @@ def test_a_file_without_a_head_is_refused(rules: Path) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no rule packs found"):
         load(tmp_path)
+
+
+def test_everything_wrong_is_named_at_once(rules: Path) -> None:
+    edit(rules, "co.toml", 'override = "hours"', 'overide = "hours"\nclok = 1')
+    edit(rules, "co.toml", CITED, "")
+    edit(rules, "co.toml", "limit = 1\n", "limit = 0\n")
+    edit(rules, "es.toml", 'counts = "attempts"', 'counts = "chats"\nlimits = 3')
+    edit(rules, "house.toml", "schema_version = 1", "schema_version = 2")
+    edit(rules, "timezones.toml", 'US-TN = ["America/New_York"', 'US-TN = ["America/Knoxville"')
+    problems: list[str] = []
+    assert read(rules, problems) is None
+    for name, said in (
+        ("co.toml", "(CO.hours): unknown field `overide`"),
+        ("co.toml", "(CO.hours): unknown field `clok`"),
+        ("co.toml", "(CO.hours): missing field `citation`"),
+        ("co.toml", "(CO.1day): limit must be 1 or more"),
+        ("es.toml", "counts: Invalid enum value 'chats'"),
+        ("es.toml", "unknown field `limits`"),
+        ("house.toml", "schema_version 2 is not 1"),
+        ("timezones.toml", "US-TN: time zone 'America/Knoxville'"),
+    ):
+        assert len([one for one in problems if name in one and said in one]) == 1
+    assert len(problems) == 8
+    with pytest.raises(BadInput, match=r"overide.*and 7 more: `cadencia rules check`"):
+        load(rules)
+
+
+def test_each_file_has_its_own_version(rules: Path) -> None:
+    before = load(rules).files
+    edit(rules, "co.toml", "[pack]", "# read by counsel\n[pack]")
+    after = load(rules).files
+    assert [name for name in before if before[name].version != after[name].version] == ["co.toml"]
+    assert after["co.toml"].codes == ("CO",)
+    assert "US-NY-NYC" in after["us.toml"].codes

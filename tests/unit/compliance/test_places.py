@@ -9,32 +9,52 @@ from compliance.gate import Gate
 from compliance.packs import SHIPPED, load
 from compliance.places import Places
 from domain.instants import parse
-from tests.unit.compliance.debtors import MADRID, debtor
+from tests.unit.compliance.debtors import MADRID, debtor, shipped
 
-ALL_STATES = ("US", "US-MA", "US-WA", "US-DC", "US-NY", "US-FL", "US-NY-NYC", "HOUSE")
+EVERYWHERE = ("HOUSE", "PCI")
+ALL_STATES = ("US", "US-MA", "US-WA", "US-DC", "US-NY", "US-FL", "US-NY-NYC", *EVERYWHERE)
+ALL_PROVINCES = ("AR", "AR-C", "AR-A", *EVERYWHERE)
 
 
 @pytest.mark.parametrize(
     ("country", "region", "city", "codes", "assumed"),
     [
-        ("US", "NJ", None, ("US", "HOUSE"), ()),
-        ("US", "New Jersey", "Newark", ("US", "HOUSE"), ()),
-        ("US", "ma", None, ("US", "US-MA", "HOUSE"), ()),
-        ("US", "NY", "NYC", ("US", "US-NY", "US-NY-NYC", "HOUSE"), ()),
-        ("US", "NY", "the bronx", ("US", "US-NY", "US-NY-NYC", "HOUSE"), ()),
-        ("US", "NY", "Albany", ("US", "US-NY", "HOUSE"), ()),
-        ("US", "NY", None, ("US", "US-NY", "US-NY-NYC", "HOUSE"), ("city",)),
-        ("US", None, "NYC", ("US", "US-NY", "US-NY-NYC", "HOUSE"), ()),
+        ("US", "NJ", None, ("US", *EVERYWHERE), ()),
+        ("US", "New Jersey", "Newark", ("US", *EVERYWHERE), ()),
+        ("US", "ma", None, ("US", "US-MA", *EVERYWHERE), ()),
+        ("US", "NY", "NYC", ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ()),
+        ("US", "NY", "the bronx", ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ()),
+        ("US", "NY", "Albany", ("US", "US-NY", *EVERYWHERE), ()),
+        ("US", "NY", None, ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ("city",)),
+        ("US", None, "NYC", ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ()),
+        ("US", "US-NY-NYC", None, ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ()),
+        ("US", None, "NY-NYC", ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ()),
+        ("AR", "AR-C", None, ("AR", "AR-C", *EVERYWHERE), ()),
+        ("US", "NYC", None, ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ()),
+        ("US", "nyc ", "NYC", ("US", "US-NY", "US-NY-NYC", *EVERYWHERE), ()),
         ("US", None, None, ALL_STATES, ("region",)),
         # A Manhattan lies in Kansas too.
         ("US", None, "Manhattan", ALL_STATES, ("region",)),
-        ("ES", "Castilla y León", None, ("ES", "EU", "HOUSE"), ()),
-        ("ES", "ES-MD", None, ("ES", "EU", "HOUSE"), ()),
-        ("ES", None, None, ("ES", "EU", "HOUSE"), ("region",)),
-        ("CO", "Antioquia", "Medellín", ("CO", "HOUSE"), ()),
-        ("EU", None, None, ("HOUSE",), ()),
-        ("US-MA", None, None, ("HOUSE",), ()),
-        ("FR", None, None, ("HOUSE",), ()),
+        ("ES", "Castilla y León", None, ("ES", "EU", *EVERYWHERE), ()),
+        ("ES", "ES-MD", None, ("ES", "EU", *EVERYWHERE), ()),
+        ("ES", None, None, ("ES", "EU", *EVERYWHERE), ("region",)),
+        ("CO", "Antioquia", "Medellín", ("CO", *EVERYWHERE), ()),
+        ("GB", "Scotland", None, ("GB", *EVERYWHERE), ()),
+        ("GB", None, "Leeds", ("GB", *EVERYWHERE), ("region",)),
+        ("BR", "São Paulo", None, ("BR", "BR-SP", *EVERYWHERE), ()),
+        ("BR", "PR", "Curitiba", ("BR", *EVERYWHERE), ()),
+        ("AR", "CABA", None, ("AR", "AR-C", *EVERYWHERE), ()),
+        ("AR", None, "CABA", ("AR", "AR-C", *EVERYWHERE), ()),
+        ("AR", "", "ciudad autonoma de Buenos Aires", ("AR", "AR-C", *EVERYWHERE), ()),
+        ("AR", None, None, ALL_PROVINCES, ("region",)),
+        # Province or city? Both may be meant.
+        ("AR", "Buenos Aires", None, ALL_PROVINCES, ("region",)),
+        # The city's law binds its collectors wherever the debtor lives, and nobody says where this one sits.
+        ("AR", "Córdoba", None, ("AR", "AR-C", *EVERYWHERE), ("collector",)),
+        ("AR", "Salta", None, ("AR", "AR-C", "AR-A", *EVERYWHERE), ("collector",)),
+        ("EU", None, None, EVERYWHERE, ()),
+        ("US-MA", None, None, EVERYWHERE, ()),
+        ("FR", None, None, EVERYWHERE, ()),
     ],
 )  # fmt: skip
 def test_tables_of_an_address(
@@ -44,13 +64,51 @@ def test_tables_of_an_address(
     assert (place.codes, place.assumed) == (codes, assumed)
 
 
+@pytest.mark.parametrize(("seats", "binds"), [('["AR-C"]', True), ('["AR-X"]', False), ("[]", False)])
+def test_the_house_says_where_it_sits(tmp_path: Path, seats: str, binds: bool) -> None:
+    rules = Path(shutil.copytree(SHIPPED, tmp_path / "rules"))
+    text = (rules / "house.toml").read_text()
+    line = '# collector_domiciles = ["AR-C"]'
+    assert line in text
+    (rules / "house.toml").write_text(text.replace(line, f"collector_domiciles = {seats}"))
+    for strict in (True, False):
+        place = Places(load(rules, strict=strict)).find("AR", "X", None)
+        assert (place.codes, place.assumed) == (("AR", *["AR-C"] * binds, *EVERYWHERE), ())
+
+
 def test_the_literal_reading_takes_no_region_for_granted() -> None:
     places = Places(load(SHIPPED, strict=False))
-    assert places.find("US", None, None).codes == ("US", "HOUSE")
-    assert places.find("US", "NY", None).codes == ("US", "US-NY", "HOUSE")
+    assert places.find("US", None, None).codes == ("US", *EVERYWHERE)
+    assert places.find("US", "NY", None).codes == ("US", "US-NY", *EVERYWHERE)
+    assert places.find("AR", "X", None).codes == ("AR", *EVERYWHERE)
     spain = places.find("ES", None, None).closed
     assert spain is not None
     assert spain.subdivisions == ()
+
+
+@pytest.mark.parametrize(
+    ("region", "city", "strict", "open_on"),
+    [
+        ("CT", "barcelona", True, False),
+        ("CT", None, True, False),
+        (None, None, True, False),
+        ("CT", None, False, True),
+        ("CT", "Girona", True, True),
+        ("MD", "Barcelona", True, True),
+    ],
+)
+def test_a_city_keeps_the_days_that_the_library_knows(
+    region: str | None, city: str | None, strict: bool, open_on: bool
+) -> None:
+    verdict = shipped(strict).judge(
+        debtor("ES", region=region, city=city, address_zones=("Europe/Madrid",)),
+        at_us=parse("2026-09-24T12:00:00+02:00"),
+        phone=MADRID,
+        debts=(),
+        actor="third_party",
+        purpose="collection",
+    )
+    assert verdict.allowed is open_on
 
 
 @pytest.mark.parametrize(

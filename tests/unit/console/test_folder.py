@@ -127,6 +127,32 @@ def test_preflight_warns_of_a_message_that_names_no_caller(folder: Path) -> None
     assert findings("preflight", "es", "--folder", str(folder))["message"]["todo"] == ""
 
 
+def test_preflight_says_which_rules_bind_and_wants_the_message_that_they_require(folder: Path) -> None:
+    portfolio = folder / "portfolio.csv"
+    rows = ("Bank,ONE,Ann,2079460001,GB,,100.00,GBP", "Banco,TWO,Ana,912345671,ES,MD,100.00,EUR")
+    head = "creditor,account,name,phone1,country,region,balance,currency"
+    portfolio.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    assert cadencia("import", str(portfolio), "--folder", str(folder)).exit_code == 0
+    found = findings("preflight", "es", "--folder", str(folder))
+    assert not found["message"]["ok"]
+    assert "GB.message requires that one be played" in found["message"]["found"]
+    assert "3 % a shift (ES.abandon_house)" in found["pacing"]["found"]
+    assert "no_agent, lost, detection" in found["pacing"]["found"]
+    assert found["pacing"]["ok"]
+    path = folder / "campaigns" / "es.toml"
+    text = path.read_text("utf-8")
+    own = 'message = "custom/bank"\ndetect_machines = true\npatience_s = 3.0\nabandon_limit = 0.01\n'
+    path.write_text(own + text, encoding="utf-8")
+    found = findings("preflight", "es", "--folder", str(folder))
+    assert found["message"]["ok"]
+    # Three seconds would do for detection; the rules leave two.
+    assert not found["pacing"]["ok"]
+    assert "1 % a shift;" in found["pacing"]["found"]
+    assert "waits 2 s at most (ES.abandon_house)" in found["pacing"]["found"]
+    path.write_text('selection = { countries = ["ES"] }\n' + text, encoding="utf-8")
+    assert findings("preflight", "es", "--folder", str(folder))["message"]["ok"]
+
+
 def test_a_server_that_does_not_answer_comes_with_what_to_look_at(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

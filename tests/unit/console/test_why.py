@@ -57,6 +57,9 @@ def test_before_the_first_run_the_gate_answers(folder: Path) -> None:
     verdict = campaign["phones"][0]["verdict"]
     assert (verdict["allowed"], verdict["rule"][:2]) == (False, "ES")
     assert verdict["next_allowed_at_us"]
+    assert verdict["retention"] == ["ES.ret", "EU.ret"]
+    rules = campaign["phones"][0]["rules"]
+    assert all(one["citation"] and one["confidence"] in ("high", "medium", "low") for one in rules)
     said = " ".join(cadencia(folder, "why", "OPEN", "--at", NIGHT).split())
     for words in (
         "denied by ES",

@@ -1,12 +1,13 @@
 """A floor in a few lines for the engine's unit tests: scripted gate, instant ledger, people 1…."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from dialer.engine import Engine
 from domain import events
 from domain.events import Event
 from domain.orders import Order, Originate, Reserve
+from domain.pace import PaceRule
 from domain.people import CapKey, Debt, Dossier, Lead, Phone, Verdict
 from domain.records import Row
 from domain.settings import CampaignSettings, FloorSettings
@@ -24,12 +25,18 @@ class OpenGate:
 
     def __init__(self) -> None:
         self.verdicts: dict[int, Verdict | Callable[[int], Verdict]] = {}
+        #: By country.
+        self.paces: dict[str, PaceRule] = {}
 
     def judge(self, dossier: Dossier, *, at_us: int, **_: object) -> Verdict:
         scripted = self.verdicts.get(dossier.person)
         if callable(scripted):
             return scripted(at_us)
         return scripted or Verdict(allowed=True, valid_until_us=at_us + 3600 * SECOND)
+
+    def pace_rules(self, people: Iterable[Dossier], **_: object) -> tuple[PaceRule, ...]:
+        countries = {one.country for one in people}
+        return tuple(rule for country, rule in sorted(self.paces.items()) if country in countries)
 
 
 def person(number: int, n_phones: int = 1) -> Dossier:
@@ -77,6 +84,10 @@ class Floor:
                 keys = tuple(CapKey(cap.key, cap.version + 1) for cap in record.keys)
                 records += self.hear(events.Reserved, call_id=record.call_id, keys=keys)
         return records
+
+    def rows_of(self) -> list[object]:
+        """Return every record so far."""
+        return [row.record for row in self.rows]
 
     def agent(self, *names: str, **fields: object) -> None:
         for name in names:

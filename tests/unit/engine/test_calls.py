@@ -1,5 +1,6 @@
 """The life of a call: classes, dispositions, the agent who gets it, what follows for the lead."""
 
+import msgspec
 import pytest
 
 from dialer.engine.transitions import ALLOWED, TRIGGERED
@@ -8,7 +9,7 @@ from domain.calls import AgentState, AnswerClass, Cause, Disposition, Mode, Phas
 from domain.errors import Broken
 from domain.facts import AttemptClosed, CallClassed, CallMoved, LeadClosed, LeadScheduled
 from domain.orders import Connect, DropAgent, HangUp, Keep, Originate, QueueAgent, RingAgent
-from domain.people import Verdict
+from domain.people import CapKey, Lead, Stop, StopKind, Verdict
 from domain.settings import CampaignSettings, Retry
 from tests.unit.engine.floor import SECOND, Floor, of, person
 
@@ -256,13 +257,30 @@ def test_paid_debt_leaves_every_list_and_its_ringing_call_is_ended():
     floor, call_id = one_call()
     dossier = person(1)
     paid = type(dossier.debts[0])(debt=100, creditor=1, balance_minor=0, currency="EUR", state="paid")
-    fresh = type(dossier)(person=1, keys=dossier.keys, country="ES", debts=(paid,), phones=dossier.phones)
+    # The reservation moved the keys on to 2, the payment its person's to 3.
+    keys = tuple(CapKey(cap.key, 3 if cap.key == "person:1" else 2) for cap in dossier.keys)
+    fresh = type(dossier)(person=1, keys=keys, country="ES", debts=(paid,), phones=dossier.phones)
     records = floor.hear(events.PersonChanged, dossier=fresh)
     assert [(h.call_id, h.why) for h in of(records, HangUp)] == [(call_id, "paid")]
     records = floor.hear(events.Ended, call_id=call_id, cause=Cause.normal)
     assert of(records, AttemptClosed)[0].disposition is Disposition.cancelled
     assert of(records, LeadClosed)[0].why == "paid"
     assert floor.dial(7200) == []
+
+
+@pytest.mark.parametrize("late", ["list", "news"])
+def test_what_was_read_before_a_stop_and_comes_after_it_does_not_undo_it(late):
+    floor = Floor(people=1)
+    before = person(1)
+    moved = tuple(CapKey(cap.key, cap.version + (cap.key == "person:1")) for cap in before.keys)
+    stopped = msgspec.structs.replace(before, keys=moved, stops=(Stop(kind=StopKind.cease_written),))
+    floor.hear(events.PersonChanged, dossier=stopped)
+    if late == "list":
+        lead = Lead(person=1, rank=1, debts=(100,))
+        floor.hear(events.LeadsLoaded, campaign="c", plan="q", chunk=0, sha256="", leads=(lead,), people=(before,))
+    else:
+        floor.hear(events.PersonChanged, dossier=before)
+    assert floor.engine.state.people[1] == stopped
 
 
 def test_denied_lead_leaves_until_it_may_be_judged_again():

@@ -124,7 +124,10 @@ def test_changed_settings_and_limits_reach_a_pacer_that_has_learned():
     assert pacer_of(floor).abandon_limit == 0.01
     campaigns = (predictive(hard=True, calls_per_second=5.0),)
     floor.hear(
-        events.FloorOpened, settings=msgspec.structs.replace(floor.settings, campaigns=campaigns), rules="", versions={}
+        events.FloorOpened,
+        settings=msgspec.structs.replace(floor.settings, campaigns=campaigns),
+        rules="open",
+        versions={},
     )
     assert pacer_of(floor).hard
     assert pacer_of(floor).calls_per_second == 5.0

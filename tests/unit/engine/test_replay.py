@@ -22,7 +22,7 @@ def recorded():
 
 def test_the_record_decides_again_to_the_same_bytes():
     rows = recorded()
-    found = replay(rows, OpenGate())
+    found = replay(rows, {"open": OpenGate()}.get)
     assert (found.divergences, found.rows) == ([], len(rows))
 
 
@@ -30,7 +30,7 @@ def test_a_changed_order_is_named():
     rows = recorded()
     index = next(i for i, row in enumerate(rows) if type(row.record) is Originate)
     rows[index] = replace(rows[index], record=replace(rows[index].record, trunk="other"))
-    (difference,) = replay(rows, OpenGate()).divergences
+    (difference,) = replay(rows, {"open": OpenGate()}.get).divergences
     assert difference.seq == rows[index].seq
     assert '"trunk":"other"' in difference.recorded
     assert '"trunk":"other"' not in difference.decided
@@ -40,6 +40,6 @@ def test_following_the_record_goes_on_after_a_divergence():
     rows = recorded()
     strict = OpenGate()
     strict.verdicts[1] = Verdict(allowed=False, rule="test.no")
-    found = replay(rows, strict, follow=True)
+    found = replay(rows, {"open": strict}.get, follow=True)
     assert found.rows == len(rows)
     assert len(found.divergences) >= 1

@@ -1,0 +1,363 @@
+"""What debtors have said and others must obey: stops recorded one by one or from a file, lifted and confirmed.
+
+Rule 1: a stop binds every channel and floor from its transaction on: it bumps the person's key and tells the floors.
+Rule 2: what is on record stays: a stop told again changes nothing but a later end, a lifted one keeps its row.
+Rule 3: free text stays in `stop.note`; history and journal get the word and ids alone.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+
+from domain.errors import BadInput
+from domain.people import StopKind
+from ledger.intake.cells import Form, infer_date_order
+from ledger.intake.columns import STOP_COLUMNS, find_columns
+from ledger.intake.files import open_table, write_rejects
+from ledger.intake.lists import DEBT_STOPS
+from ledger.intake.rows import RejectLine, RowReader, StopOrder, read_order
+from ledger.intake.stage import only_import
+from ledger.reservations import announce, batches, bump
+from ledger.schema import creditor, debt, history, person_phone, phone, stop
+from ledger.standing import put_stops
+from ledger.store import SqlLedger
+
+#: Why a stop may be lifted.
+REASONS = ("answered", "ended", "mistaken", "resolved", "taken_back")
+#: Lifted by payments and imports alone: the debt itself would still be paid or withdrawn.
+_NOT_BY_HAND = frozenset({StopKind.paid, StopKind.withdrawn})
+#: Stops of one transaction, and the rest in which others get the lock.
+_STEP = 200
+_REST_S = 0.005
+
+
+class StopReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file of stops came to."""
+
+    file: str
+    sha256: str
+    #: False: dry run.
+    landed: bool
+    rows: int
+    rejected: int
+    #: Stood already, with the same scope.
+    repeated: int
+    added: int
+    unknown_columns: tuple[str, ...]
+    #: Rejected rows with the reasons; None: there are none.
+    rejects: str | None
+
+
+class StopOnRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A stop with what is known of it but its note."""
+
+    stop: int
+    person: int
+    kind: str
+    debt: int | None
+    phone: int | None
+    channel: str | None
+    event_us: int
+    known_us: int
+    until_us: int | None
+    source: str
+    received: str | None
+    recorded_by: str | None
+    confirmed_us: int | None
+    confirmed_by: str | None
+    lifted_us: int | None
+    lifted_by: str | None
+    lifted_why: str | None
+
+
+class Refused(NamedTuple):
+    """A stop that cannot land: what is wrong with which field, and what to do."""
+
+    row: int
+    field: str
+    found: str
+    do: str
+
+
+class _Counts(msgspec.Struct):
+    rows: int = 0
+    repeated: int = 0
+    added: int = 0
+
+
+_COLUMNS = [stop.c.id if name == "stop" else stop.c[name] for name in StopOnRecord.__struct_fields__]
+
+
+def import_cells(ledger: SqlLedger, cells: dict[str, str], *, at_us: int, by: str, form: Form) -> bool:
+    """Put one stop on record, told as the columns of a file tell it; return False where it stood already.
+
+    Raises
+    ------
+    BadInput
+        When a cell cannot be read, or names what is not on record: says which, what was found and what to do.
+    """
+    order = read_order(cells, at_us, form)
+    with ledger.writing() as connection:
+        added, refused = _land(connection, [order], at_us, by, write=True)
+    for one in refused:
+        raise BadInput(f"stop: {one.field} {one.found!r}: {one.do}")
+    return added > 0
+
+
+def import_stops(
+    ledger: SqlLedger,
+    path: Path | str,
+    *,
+    at_us: int,
+    by: str,
+    form: Form | None = None,
+    dry_run: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> StopReport:
+    """Bring a file of stops into the ledger; every good row lands, whatever the others are like.
+
+    Raises
+    ------
+    BadInput
+        When the file cannot be read as a whole.
+    LedgerStalled
+        When the ledger cannot be written now; the same file again lands the rest.
+    """
+    table = open_table(Path(path))
+    columns = find_columns(table.header, STOP_COLUMNS, ("account", "stop"), str(path))
+    form = form or Form()
+    if form.date_order is None and "until" in columns.at:
+        days = [row[columns.at["until"]] for row in table.sample() if len(row) == len(table.header)]
+        form = msgspec.structs.replace(form, date_order=infer_date_order(days))
+    reader = RowReader("stops", table, columns, form, at_us, lambda *_place: ())
+    counts = _Counts()
+    rejects: list[RejectLine] = []
+    with only_import(ledger, "stops"):
+        for piece in table.pieces():
+            lines = reader.read(piece)
+            counts.rows += lines.n_rows
+            rejects += lines.rejects
+            refused: dict[int, Refused] = {}
+            for step in batches(lines.orders, _STEP):
+                with ledger.reading() if dry_run else ledger.writing() as connection:
+                    added, bad = _land(connection, step, at_us, by, write=not dry_run)
+                counts.added += added
+                counts.repeated += len(step) - added - len(bad)
+                refused |= {one.row: one for one in bad}
+                if not dry_run:
+                    time.sleep(_REST_S)
+            if refused:
+                cells = {row: texts for row, texts in table.cells(piece) if row in refused}
+                rejects += [reader.rejected(cells[row], *one) for row, one in refused.items()]
+            if progress is not None:
+                progress("stops", min(piece.read_bytes, table.size_bytes), table.size_bytes)
+        rejects.sort(key=lambda line: line.row)
+        to = table.path.with_name(f"{table.path.name}.rejects.csv")
+        n_rejects = write_rejects(table, ((one.row, one.field, one.found, one.do, one.cells) for one in rejects), to)
+    return StopReport(
+        file=table.path.name,
+        sha256=table.sha256(),
+        landed=not dry_run,
+        rows=counts.rows,
+        rejected=n_rejects,
+        repeated=counts.repeated,
+        added=counts.added,
+        unknown_columns=columns.unknown,
+        rejects=str(to) if n_rejects else None,
+    )
+
+
+def lift_stops(ledger: SqlLedger, which: Sequence[int], *, reason: str, at_us: int, by: str) -> list[StopOnRecord]:
+    """Lift stops that stand; return those that did.
+
+    Raises
+    ------
+    BadInput
+        When the reason is none, or one of them ends with a payment or an import alone.
+    """
+    if reason not in REASONS:
+        raise BadInput(f"stops: reason must be one of {', '.join(REASONS)}, was {reason!r}; correct it")
+    with ledger.writing() as connection:
+        found = stops(connection, stop.c.id.in_(which), stop.c.lifted_us.is_(None))
+        if fixed := sorted({one.kind for one in found if one.kind in _NOT_BY_HAND}):
+            raise BadInput(
+                f"stops: {', '.join(fixed)} cannot be lifted by hand: the debt itself is closed; import what it owes"
+            )
+        persons = sorted({one.person for one in found})
+        bump(connection, (f"person:{person}" for person in persons))
+        # Read again when the keys are ours.
+        found = stops(connection, stop.c.id.in_(which), stop.c.lifted_us.is_(None))
+        if not found:
+            return []
+        connection.execute(
+            update(stop)
+            .where(stop.c.id.in_([one.stop for one in found]))
+            .values(lifted_us=at_us, lifted_by=by, lifted_why=reason)
+        )
+        for one in found:
+            if one.phone is not None:
+                connection.execute(
+                    update(person_phone)
+                    .where(person_phone.c.person == one.person, person_phone.c.phone == one.phone)
+                    .where(person_phone.c.status == _STATUS.get(one.kind))
+                    .values(status="usable")
+                )
+        connection.execute(
+            insert(history),
+            [
+                {
+                    "event_us": at_us,
+                    "known_us": at_us,
+                    "person": one.person,
+                    "debts": "" if one.debt is None else str(one.debt),
+                    "phone": one.phone,
+                    "event": "stop_lifted",
+                    "detail": one.kind,
+                }
+                for one in found
+            ],
+        )
+        announce(connection, persons, at_us)
+    return found
+
+
+def confirm_stops(ledger: SqlLedger, which: Sequence[int], *, at_us: int, by: str) -> int:
+    """Note that debtors were told that their stops are obeyed; return of how many it was not noted before."""
+    with ledger.writing() as connection:
+        done = connection.execute(
+            update(stop)
+            .where(stop.c.id.in_(which), stop.c.confirmed_us.is_(None))
+            .values(confirmed_us=at_us, confirmed_by=by)
+        )
+        return done.rowcount
+
+
+def stops(connection: Connection, *which: ColumnElement[bool]) -> list[StopOnRecord]:
+    """Return stops on record, oldest first, lifted ones too, e.g. `stops(connection, stop.c.person == 17)`."""
+    query = select(*_COLUMNS).where(*which).order_by(stop.c.id)
+    return [
+        StopOnRecord(**dict(zip(StopOnRecord.__struct_fields__, row, strict=True))) for row in connection.execute(query)
+    ]
+
+
+def notes(connection: Connection, which: Iterable[int]) -> dict[int, str]:
+    """Return the notes of stops; personal: shown to people, written nowhere."""
+    query = select(stop.c.id, stop.c.note).where(stop.c.id.in_(list(which)), stop.c.note.is_not(None))
+    return {row.id: row.note for row in connection.execute(query)}
+
+
+# ---- steps
+
+#: What a stop of a number makes of the number.
+_STATUS: dict[str, str] = {StopKind.wrong_number: "wrong_party", StopKind.not_in_service: "not_in_service"}
+
+
+def _land(
+    connection: Connection, orders: Sequence[StopOrder], at_us: int, by: str, *, write: bool
+) -> tuple[int, list[Refused]]:
+    """Land some stops in the open transaction; return how many are new, and those that cannot land."""
+    rows, refused = _resolve(connection, orders, at_us, by)
+    persons = sorted({row["person"] for row in rows})
+    if write:
+        bump(connection, (f"person:{person}" for person in persons))
+    # Read when the keys are ours: nobody else writes about these people now.
+    standing = {
+        (one.person, one.kind, one.debt, one.phone, one.channel)
+        for one in stops(connection, stop.c.person.in_(persons), stop.c.lifted_us.is_(None))
+    }
+    fresh: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        scope = (row["person"], row["kind"], row["debt"], row["phone"], row["channel"])
+        if scope not in standing:
+            fresh.setdefault(scope, row)
+    if write:
+        put_stops(connection, rows)
+        for row in fresh.values():
+            if row["kind"] in _STATUS:
+                connection.execute(
+                    update(person_phone)
+                    .where(person_phone.c.person == row["person"], person_phone.c.phone == row["phone"])
+                    .values(status=_STATUS[row["kind"]])
+                )
+        if fresh:
+            connection.execute(
+                insert(history),
+                [
+                    {
+                        "event_us": row["event_us"],
+                        "known_us": at_us,
+                        "person": row["person"],
+                        "debts": "" if row["debt"] is None else str(row["debt"]),
+                        "phone": row["phone"],
+                        "event": "stop",
+                        "detail": row["kind"],
+                    }
+                    for row in fresh.values()
+                ],
+            )
+        announce(connection, persons, at_us)
+    return len(fresh), refused
+
+
+def _resolve(
+    connection: Connection, orders: Sequence[StopOrder], at_us: int, by: str
+) -> tuple[list[dict[str, Any]], list[Refused]]:
+    """Return the stops as rows with the ledger's ids, and those that name what is not on record."""
+    query = (
+        select(debt.c.id, creditor.c.name, debt.c.account, debt.c.person)
+        .join(creditor, creditor.c.id == debt.c.creditor)
+        # By creditor as well: that is how accounts are indexed.
+        .where(debt.c.creditor.in_(select(creditor.c.id)), debt.c.account.in_({one.account for one in orders}))
+    )
+    accounts: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
+    for number, name, account, person in connection.execute(query):
+        accounts[account].append((number, name, person))
+    numbers = (
+        select(person_phone.c.person, phone.c.e164, phone.c.id)
+        .join(phone, phone.c.id == person_phone.c.phone)
+        .where(phone.c.e164.in_({one.e164 for one in orders if one.e164 is not None}))
+    )
+    phones = {(person, e164): number for person, e164, number in connection.execute(numbers)}
+    rows: list[dict[str, Any]] = []
+    refused: list[Refused] = []
+    for one in orders:
+        found = [known for known in accounts[one.account] if one.creditor in (None, known[1])]
+        if len({person for _, _, person in found}) != 1:
+            do = (
+                "the ledger has no such account: import the accounts first, or correct it"
+                if not found
+                else "several creditors have this account: name the creditor"
+            )
+            refused.append(Refused(one.row, "account", one.account, do))
+            continue
+        (number, _, person), of_debt = found[0], one.kind in DEBT_STOPS if one.of_debt is None else one.of_debt
+        if of_debt and len(found) > 1:
+            do = "several creditors have this account: name the creditor"
+            refused.append(Refused(one.row, "account", one.account, do))
+            continue
+        if one.e164 is not None and (person, one.e164) not in phones:
+            do = "it is no number of this debtor's on record: correct it, or leave it out to stop them all"
+            refused.append(Refused(one.row, "phone", one.e164, do))
+            continue
+        rows.append(
+            {
+                "person": person,
+                "kind": one.kind,
+                "debt": number if of_debt else None,
+                "phone": None if one.e164 is None else phones[person, one.e164],
+                "channel": one.channel,
+                "event_us": at_us if one.event_us is None else one.event_us,
+                "known_us": at_us,
+                "until_us": one.until_us,
+                "source": "desk",
+                "received": one.received,
+                "recorded_by": by,
+                "note": one.note,
+            }
+        )
+    return rows, refused
