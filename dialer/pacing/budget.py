@@ -72,5 +72,5 @@ class Budget(msgspec.Struct):
             theta = min(theta, risk * share * exp(swing))
             if limit.hard:
                 counted_on = min(_COUNTED_ON * to_come, _COUNTED_ON_MOST + 5.0 * staff)
-                headroom = min(headroom, limit.share * (answered + counted_on) - abandoned - 1.0 - waiting)
+                headroom = min(headroom, limit.share * (answered + counted_on) - abandoned - 1.0 - reserve - waiting)
         return Risk(theta, budget_left, headroom)
