@@ -37,18 +37,12 @@ class Report:
     breaches: list[Breach]
 
 
-def check(connection: Connection, law: Law, *, shared: bool = False) -> Report:
-    """Return what a ledger holds and what is wrong with it.
-
-    Parameters
-    ----------
-    shared : bool
-        Where a rule counts by number, or with the spouse, count what others were sent too.
-    """
+def check(connection: Connection, law: Law) -> Report:
+    """Return what a ledger holds and what is wrong with it."""
     record = Record(connection)
     breaches = [Breach("order", fault.why, fault.at_us, fault.person, (fault.contact,)) for fault in record.faults]
     for contact in record.contacts:
-        breaches += _breaches(record, law, contact, shared)
+        breaches += _breaches(record, law, contact)
     return Report(
         contacts=len(record.contacts),
         calls=sum(one.channel == "call" for one in record.contacts),
@@ -62,27 +56,27 @@ def check(connection: Connection, law: Law, *, shared: bool = False) -> Report:
     )
 
 
-def _breaches(record: Record, law: Law, contact: Contact, shared: bool) -> Iterator[Breach]:
-    asked = ask(record, contact, shared)
+def _breaches(record: Record, law: Law, contact: Contact) -> Iterator[Breach]:
+    asked = ask(record, contact)
     for denial in law.denials(asked, contact.at_us):
         attempts = (contact.id, *(one for one in denial.attempts if one != contact.id))
         yield Breach(denial.kind, denial.rule, contact.at_us, contact.person, attempts)
 
 
-def ask(record: Record, contact: Contact, shared: bool) -> Asked:
+def ask(record: Record, contact: Contact) -> Asked:
     """Return a contact with all that was on record when it was reserved."""
     debtor, order = record.debtors[contact.person], contact.order
     actor, purpose = record.campaigns[contact.campaign]
     if contact.as_call_back and _was_asked_for(record, contact):
         purpose = _REPLY
     lines: list[Line] = record.lines_before(contact.person, order)
-    if shared:
-        for other in sorted(record.users.get(contact.phone or 0, set()) - {contact.person}):
-            lines += [line for line in record.lines_before(other, order) if line.phone == contact.phone]
-        for home in record.homes.values():
-            if contact.person in home:
-                for other in sorted(home - {contact.person} - record.users.get(contact.phone or 0, set())):
-                    lines += record.lines_before(other, order)
+    # What was sent to others counts where a rule goes by number or household.
+    for other in sorted(record.users.get(contact.phone or 0, set()) - {contact.person}):
+        lines += [line for line in record.lines_before(other, order) if line.phone == contact.phone]
+    for home in record.homes.values():
+        if contact.person in home:
+            for other in sorted(home - {contact.person} - record.users.get(contact.phone or 0, set())):
+                lines += record.lines_before(other, order)
     return Asked(
         debtor=debtor,
         channel=contact.channel,

@@ -281,7 +281,10 @@ class Law:
             return False
         hours = row.get("after_abandoned_hours")
         return hours is None or any(
-            line.event == "abandoned" and not line.inbound and at_us - line.at_us < hours * 3_600_000_000
+            line.person == asked.debtor.person
+            and line.event == "abandoned"
+            and not line.inbound
+            and at_us - line.at_us < hours * 3_600_000_000
             for line in asked.lines
         )
 
@@ -404,7 +407,7 @@ def _rests(line: Line, duration: Table, zone: ZoneInfo, at_us: int) -> bool:
 def _parts(scope: list[str], lines: Iterable[Line], asked: Asked) -> list[list[Line]]:
     """Return the lines that a scope counts together: one list, or one for each debt or creditor of the contact."""
     debtor = asked.debtor
-    own = [line for line in lines if line.person == debtor.person or "phone" in scope or "spouse" in scope]
+    own = [line for line in lines if line.person == debtor.person or "phone" in scope or "household" in scope]
     if "phone" in scope:
         number = None if asked.number is None else asked.number.phone
         own = [line for line in own if line.phone is None or line.phone == number]
