@@ -2,7 +2,7 @@
 
     python -m benchmarks.pacing [--quick] [--days N] [--hard N] [--only NAME...] [--cache FOLDER] [--out FOLDER]
 
-The whole run takes about an hour on two cores, prints the report and writes `docs/results-pacing.md` with its plots.
+The whole run takes some 80 minutes on two cores, prints the report and writes `docs/results-pacing.md` with its plots.
 It may be stopped: finished days are kept, and those of other sources are not used. `--quick` shows in a minute that all
 of it works; what it finds says nothing. `--only` runs what concerns some scenarios. Neither writes without `--out`.
 """
