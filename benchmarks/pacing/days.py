@@ -22,7 +22,7 @@ from benchmarks.pacing.scenarios import MARKOV, SCENARIOS, Scenario
 from benchmarks.pacing.world import DayResult, run_day
 
 DEVELOPMENT_SEEDS = range(1000)
-FRESH_SEEDS = range(20_000, 1_000_000)
+FRESH_SEEDS = range(40_000, 1_000_000)
 CACHE = Path("~/.cache/cadencia/pacing").expanduser()
 
 #: Makes the policy of a name, with a value of its knob, for a scenario. A function of a module: workers import it.

@@ -430,7 +430,7 @@ def _costs(cost: Cost) -> str:
         "Median µs in half an hour of a team's work, core and learned reference by turns in one process. Ratios "
         "travel, microseconds do not: these are of two shared cores.\n\n"
         f"{_table(('team', 'core', 'learned', 'ratio'), teams)}\n\n"
-        "On floors made up, with every table brought up to date at each decision:\n\n"
+        "On floors made up, where talks and wrap-ups end as often as on real ones:\n\n"
         f"{_table(('agents', 'ringing', 'answer rate', 'median µs'), floors)}\n"
     )
 

@@ -16,8 +16,9 @@ from dialer.pacing.settings import Limit, PacingSettings
 _RISK, _RISK_SMALL = 0.9, 0.63
 #: Answers are abandoned so far below a limit on average.
 _AIM, _AIM_HARD = 0.98, 0.995
-#: What is left at the end of a shift, and how much more under a hard limit: people are abandoned in clumps.
-_RESERVE, _RESERVE_BY_AGENT, _RESERVE_MOST = 0.3, 1.0 / 12.0, 2.0
+#: What is left at the end of a shift. More under a hard limit, by the size of the team: people are abandoned in clumps.
+_RESERVE = 0.3
+_RESERVE_HARD, _RESERVE_BY_AGENT, _RESERVE_MOST = 1.5, 0.09, 9.0
 #: What is left late is spent at most so many times as fast.
 _MOST, _MOST_HARD = 2.0, 1.5
 #: How strongly an abandoned call too many lowers the risk.
@@ -25,8 +26,11 @@ _GAIN = 0.02
 _GAIN_MOST = 1.2
 #: Answers that always seem still to come: what is left late in the day is not spent at once.
 _REST = 30.0
-#: Hard limits: share and number of the answers to come that may be counted on.
-_COUNTED_ON, _COUNTED_ON_MOST = 0.25, 150.0
+#: Hard limits: what is overdrawn is paid back so many times as fast, as long as this share of the risk is left.
+#: Early and by little: to dial without any risk for an hour costs much more than to dial with half of it for a day.
+_PAYBACK, _PAYBACK_LEAST = 2.5, 0.5
+#: Hard limits: share of the answers to come that may be counted on, and their number, the more for each agent.
+_COUNTED_ON, _COUNTED_ON_MOST, _COUNTED_ON_BY_AGENT = 0.5, 600.0, 5.0
 
 
 class Risk(NamedTuple):
@@ -58,7 +62,7 @@ class Budget(msgspec.Struct):
         """
         day = Limit(name="shift", share=settings.abandon_limit, hard=settings.hard)
         risk = _RISK + _RISK_SMALL / max(1, staff)
-        reserve = min(_RESERVE_MOST, _RESERVE + _RESERVE_BY_AGENT * staff)
+        reserve = min(_RESERVE_MOST, _RESERVE_HARD + _RESERVE_BY_AGENT * staff)
         theta, budget_left, headroom = inf, inf, inf
         for limit in (day, *settings.limits):
             answered, abandoned = limit.answered_before + self.answered, limit.abandoned_before + self.abandoned
@@ -66,11 +70,14 @@ class Budget(msgspec.Struct):
             aim = (_AIM_HARD if limit.hard else _AIM) * limit.share
             balance = aim * answered - abandoned - (reserve if limit.hard else _RESERVE)
             # An overdrawn window is paid back by the answers to come, and what is left is spent on them.
-            share = aim + balance / (to_come + _REST)
+            more = balance / (to_come + _REST)
+            share = aim + more
+            if limit.hard and more < 0.0:
+                share = max(aim + _PAYBACK * more, min(share, _PAYBACK_LEAST * aim))
             share = max(0.0, min((_MOST_HARD if limit.hard else _MOST) * aim, share))
             swing = max(-_GAIN_MOST, min(_GAIN_MOST, _GAIN * balance))
             theta = min(theta, risk * share * exp(swing))
             if limit.hard:
-                counted_on = min(_COUNTED_ON * to_come, _COUNTED_ON_MOST + 5.0 * staff)
-                headroom = min(headroom, limit.share * (answered + counted_on) - abandoned - 1.0 - reserve - waiting)
+                counted_on = min(_COUNTED_ON * to_come, _COUNTED_ON_MOST + _COUNTED_ON_BY_AGENT * staff)
+                headroom = min(headroom, limit.share * (answered + counted_on) - abandoned - 1.0 - waiting)
         return Risk(theta, budget_left, headroom)

@@ -429,7 +429,7 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
     expected_free = float(free)
     for i in range(n_busy):
         expected_free += freed[i, middle]
-    theta = bounds.theta * min(1.0, max(0.0, bounds.headroom - loss - 1.3 * sqrt(loss)) / bounds.braking)
+    theta = bounds.theta * min(1.0, max(0.0, bounds.headroom - loss - 0.5 * sqrt(loss)) / bounds.braking)
     dials = 0
     stopped = BY_RISK
 

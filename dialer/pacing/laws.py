@@ -83,14 +83,24 @@ class Spells(msgspec.Struct):
     beliefs: list[float] = msgspec.field(default_factory=lambda: equal(len(_SCALE_MEMORIES)))
     #: Variance of a logarithm around its forecast.
     variance: float = 1.0
+    #: What decisions go by: shape and scale when they were last told.
+    told: Floats = msgspec.field(default_factory=_shape_prior)
+    told_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.told_s = self.told_s or self.prior_s
 
     def scale_s(self) -> float:
         """Return the scale."""
         return self.prior_s * exp(mixed(self.beliefs, self.means))
 
+    def tell(self) -> None:
+        """Let decisions go by all that was learned up to now."""
+        self.told, self.told_s = self.shape.copy(), self.scale_s()
+
     def evidence(self) -> float:
-        """Return the weight of finished spells in the law, the prior's with them."""
-        return float(self.shape.sum())
+        """Return the weight of finished spells in the law that was told, the prior's with them."""
+        return float(self.told.sum())
 
     def add(self, duration_s: float) -> None:
         """Take one finished spell."""

@@ -26,8 +26,11 @@ REASONS = (
     "shift_end",
     "no_agents",
 )
-#: Outcomes and talks seen before prediction starts; until then one call is dialled per free agent.
+#: Outcomes (the more, the larger the team) and talks seen before prediction starts.
 _COLD_OUTCOMES, _COLD_SHARE, _COLD_TALKS = 20, 0.6, 3
+#: Until then one call is dialled per free agent; teams from this size dial so many, as no list is known of which more
+#: than six calls in ten are answered by people.
+_COLD_TEAM, _COLD_EACH = 40, 1.6
 #: Standard errors by which the answer rate is taken too high: too many answers harm people, too few idle agents.
 _CAUTION = 1.0
 #: Headroom of a hard limit under which the risk falls: small teams lose one caller at a time, large ones several.
@@ -38,11 +41,14 @@ _EXACT_STAFF = 45
 _MOST = 1000
 #: A weak lead is dialled earlier and a strong one kept longer: for all teams, and more for a team of one.
 _TASTE, _TASTE_SMALL = 0.2, 0.9
-#: A trunk is taken for dead at these odds, and probed at growing intervals.
-_DEAD_ODDS = log(1e5)
+#: A trunk is taken for dead at these odds, log, the higher the larger the team (a wave of calls begins with its invalid
+#: numbers), and probed at growing intervals.
+_DEAD_ODDS, _DEAD_BY_AGENT = log(1e5), 0.15
 _PROBE_FIRST_S, _PROBE_MOST_S = 2.0, 60.0
 #: Share of their time that agents will spend on answers, and talks that tell how long each takes.
 _OCCUPANCY, _SERVICE_MEMORY = 0.8, 300
+#: Decisions hear of finished spells one by one in teams smaller than this, every second or two in larger ones.
+_TELL_STAFF = 25
 #: Leavers so far ahead matter to the calls of now.
 _AHEAD_S = 60.0
 _EMPTY, _NOBODY = np.empty(0), np.empty((0, 2))
@@ -94,6 +100,9 @@ class _Memory(msgspec.Struct):
     finish: Spells
     budget: Budget
     trunk: _Trunk
+    #: Finished spells that decisions have not been told of, and how often they were told.
+    untold: int = 0
+    tellings: int = 0
     #: Means, for the answers to come.
     talk_s: float = 120.0
     wrap_s: float = 20.0
@@ -143,7 +152,8 @@ class Pacer:
         shape = (kernel.AGES, kernel.HORIZONS)
         self._talking, self._wrapping, self._finishing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self._talk_hazard, self._wrap_hazard = np.zeros(kernel.SPELL_BINS + 1), np.zeros(kernel.SPELL_BINS + 1)
-        self._tabled = (-1, -1, -1)
+        #: As of which telling the tables are filled, and whether that of agents about to finish is among them.
+        self._tabled = (-1, False)
         #: The rate of answers, the same on the safe side, and all laws, as long as nothing new is learned.
         self._known: tuple[float, float, kernel.Laws] | None = None
         self._warm()
@@ -156,7 +166,7 @@ class Pacer:
         floor = kernel.Floor(0, 0, nobody, nobody, nobody, nobody, 0, q, q, _NOBODY)
         bounds = kernel.Bounds(0.0, 1.0, 1.0, 0.0, 0, self.settings.patience_s, True)
         kernel.decide(self._believes()[2], floor, bounds)
-        self._tabled, self._known = (-1, -1, -1), None
+        self._tabled, self._known = (-1, False), None
 
     # ---- learning
 
@@ -194,7 +204,7 @@ class Pacer:
                 trunk.probes += trunk.failed_at - ring_s > trunk.died_at
                 return
             trunk.held.append((ring_s, progress))
-            if trunk.score >= _DEAD_ODDS:
+            if trunk.score >= _DEAD_ODDS + _DEAD_BY_AGENT * memory.staff:
                 # These failures tell about the trunk and not about the people.
                 trunk.dead, trunk.died_at, trunk.probes = True, trunk.failed_at, 0
                 trunk.held.clear()
@@ -238,20 +248,35 @@ class Pacer:
 
     def observe_talk(self, duration_s: float) -> None:
         """Take the length of a conversation."""
-        memory, self._known = self._memory, None
+        memory = self._memory
         memory.talk.add(duration_s)
         memory.talk_s += (duration_s - memory.talk_s) / min(memory.talk.n, _SERVICE_MEMORY)
+        self._tell()
 
     def observe_wrap(self, duration_s: float) -> None:
         """Take the length of a wrap-up."""
-        memory, self._known = self._memory, None
+        memory = self._memory
         memory.wrap.add(duration_s)
         memory.wrap_s += (duration_s - memory.wrap_s) / min(memory.wrap.n, _SERVICE_MEMORY)
+        self._tell()
 
     def observe_finish(self, duration_s: float) -> None:
         """Take how long an agent still talked after the signal that the talk was about to end."""
-        self._known = None
         self._memory.finish.add(duration_s)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Let decisions hear of finished spells, unless they have heard of others a moment ago.
+
+        By counts and not by the clock: what was folded from a record or restored has heard the same.
+        """
+        memory = self._memory
+        memory.untold += 1
+        if memory.untold * _TELL_STAFF > memory.staff:
+            for spells in (memory.talk, memory.wrap, memory.finish):
+                spells.tell()
+            memory.untold, self._known = 0, None
+            memory.tellings += 1
 
     def observe_staff(self, agents: int) -> None:
         """Take how many agents work for this campaign now."""
@@ -329,7 +354,11 @@ class Pacer:
         if not n_staff:
             return answer(0, "no_agents", 0.0, float(in_flight))
         if memory.rate.n < max(_COLD_OUTCOMES, _COLD_SHARE * memory.staff):
-            return answer(one_each, "cold_start", float(free), float(in_flight))
+            first = free
+            if memory.staff >= _COLD_TEAM:
+                # If every call were answered after all, a hard limit would still hold.
+                first += int(min((_COLD_EACH - 1.0) * free, max(0.0, allowed.headroom)))
+            return answer(max(0, first - in_flight), "cold_start", float(free), float(in_flight))
         if memory.talk.n < _COLD_TALKS:
             # How long agents talk is not known yet: only those who are free are counted on.
             talking = wrapping = finishing = _EMPTY
@@ -382,11 +411,11 @@ class Pacer:
                 resolved=resolved,
                 p_detected=memory.live / (memory.live + memory.machine),
                 talking=self._talking,
-                talk_scale_s=memory.talk.scale_s(),
+                talk_scale_s=memory.talk.told_s,
                 wrapping=self._wrapping,
-                wrap_scale_s=memory.wrap.scale_s(),
+                wrap_scale_s=memory.wrap.told_s,
                 finishing=self._finishing,
-                finish_scale_s=memory.finish.scale_s(),
+                finish_scale_s=memory.finish.told_s,
                 talk_hazard=self._talk_hazard,
                 talks=memory.talk.evidence(),
                 wrap_hazard=self._wrap_hazard,
@@ -398,16 +427,15 @@ class Pacer:
     def _table(self, finishing: bool) -> None:
         """Bring the tables of agents up to what was learned."""
         memory = self._memory
-        version = (memory.talk.n, memory.wrap.n, memory.finish.n if finishing else -1)
-        if version == self._tabled:
+        if self._tabled in ((memory.tellings, True), (memory.tellings, finishing)):
             return
-        self._tabled = version
-        wrap = (memory.wrap.shape, memory.wrap.scale_s(), self._wrap_hazard)
+        self._tabled = (memory.tellings, finishing)
+        wrap = (memory.wrap.told, memory.wrap.told_s, self._wrap_hazard)
         if finishing:
-            finish = (memory.finish.shape, memory.finish.scale_s(), self._talk_hazard)
-            kernel.tables(*finish, *wrap, self._finishing, self._wrapping)
-        talk = (memory.talk.shape, memory.talk.scale_s(), self._talk_hazard)
-        kernel.tables(*talk, *wrap, self._talking, self._wrapping)
+            kernel.tables(
+                memory.finish.told, memory.finish.told_s, self._talk_hazard, *wrap, self._finishing, self._wrapping
+            )
+        kernel.tables(memory.talk.told, memory.talk.told_s, self._talk_hazard, *wrap, self._talking, self._wrapping)
 
     def _believed(self, forecasts: Sequence[float] | Floats, p: float) -> Floats:
         """Return forecasts set right by what came of earlier ones."""
