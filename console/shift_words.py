@@ -212,7 +212,8 @@ DISPOSITIONS_ES = {
     "not_sent": "no enviada", "stale": "reserva caducada", "unknown": "desconocido", "unrecorded": "sin tipificar",
     "wrong_party": "persona equivocada", "third_party": "tercero", "no_promise": "sin promesa",
     "promise": "promesa", "plan": "plan", "dispute": "disputa", "already_paid": "ya pagado",
-    "call_back": "rellamada", "do_not_call": "no llamar", "vulnerable": "vulnerable", "deceased": "fallecido",
+    "call_back": "rellamada", "do_not_call": "no llamar", "vulnerable": "vulnerable", "attorney": "con abogado",
+    "bankrupt": "en concurso", "deceased": "fallecido",
 }  # fmt: skip
 
 _DUE_ES = {

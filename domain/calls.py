@@ -64,6 +64,8 @@ class Disposition(Word):
     call_back = "call_back"
     do_not_call = "do_not_call"
     vulnerable = "vulnerable"
+    attorney = "attorney"
+    bankrupt = "bankrupt"
     deceased = "deceased"
 
 
@@ -80,6 +82,8 @@ AGENT_DISPOSITIONS = (
     Disposition.call_back,
     Disposition.do_not_call,
     Disposition.vulnerable,
+    Disposition.attorney,
+    Disposition.bankrupt,
     Disposition.deceased,
 )
 

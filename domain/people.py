@@ -233,6 +233,8 @@ _STOPS_DEBT = {Disposition.dispute: StopKind.dispute, Disposition.already_paid: 
 _STOPS_PERSON = {
     Disposition.do_not_call: StopKind.do_not_call,
     Disposition.vulnerable: StopKind.vulnerable,
+    Disposition.attorney: StopKind.attorney,
+    Disposition.bankrupt: StopKind.bankrupt,
     Disposition.deceased: StopKind.deceased,
 }
 

@@ -48,6 +48,8 @@ DEFAULT_RETRY: dict[str, Retry] = {
     Disposition.call_back: Retry(after_min=0),
     Disposition.do_not_call: Retry(),
     Disposition.vulnerable: Retry(),
+    Disposition.attorney: Retry(),
+    Disposition.bankrupt: Retry(),
     Disposition.deceased: Retry(),
 }
 

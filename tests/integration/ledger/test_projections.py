@@ -94,6 +94,8 @@ def test_a_promise(ledger: SqlLedger) -> None:
     [
         (Disposition.do_not_call, [Stop(kind=StopKind.do_not_call)], "usable"),
         (Disposition.vulnerable, [Stop(kind=StopKind.vulnerable)], "usable"),
+        (Disposition.attorney, [Stop(kind=StopKind.attorney)], "usable"),
+        (Disposition.bankrupt, [Stop(kind=StopKind.bankrupt)], "usable"),
         (Disposition.deceased, [Stop(kind=StopKind.deceased)], "usable"),
         (Disposition.dispute, [Stop(kind=StopKind.dispute, debt=debt) for debt in (100, 101)], "usable"),
         (Disposition.already_paid, [Stop(kind=StopKind.dispute, debt=debt) for debt in (100, 101)], "usable"),
