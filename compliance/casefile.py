@@ -17,8 +17,9 @@ from compliance.numbers import NumberFacts, Numbers
 from compliance.rows import LEGAL_TRIGGERS
 from compliance.zones import Zones, load_zone
 from domain.errors import BadInput
-from domain.instants import parse
+from domain.instants import DAY, parse
 from domain.people import (
+    BOUNDED_CONSENTS,
     OF_A_NUMBER,
     CapKey,
     Consent,
@@ -30,6 +31,7 @@ from domain.people import (
     Stop,
     StopKind,
     Verdict,
+    as_message,
 )
 
 #: Other words for stops on record. Where a row names the word itself, that binds as well.
@@ -46,6 +48,10 @@ _MEANT = {
 }
 
 
+#: Words of the law for a consent that is not on record.
+_ABSENCES = {"no_written_electronic_consent": "written_electronic_consent"}
+
+
 def _stops_meant(word: str) -> tuple[StopKind, ...]:
     # A word that rows name and no record carries stands for itself as well: rows are found by the word alone.
     itself = (cast(StopKind, word),) if word in LEGAL_TRIGGERS else ()
@@ -54,7 +60,7 @@ def _stops_meant(word: str) -> tuple[StopKind, ...]:
 
 #: Stops on record by flag.
 FLAGS: dict[str, tuple[StopKind, ...]] = {str(kind): (kind,) for kind in StopKind} | {
-    word: _stops_meant(word) for word in sorted({*LEGAL_TRIGGERS, *_MEANT})
+    word: _stops_meant(word) for word in sorted({*LEGAL_TRIGGERS, *_MEANT, *_ABSENCES})
 }
 #: Words of the law for consents on record.
 _CONSENT_ALIASES = {
@@ -101,6 +107,7 @@ def judge(gate: Gate, numbers: Numbers, line: bytes | str) -> dict[str, Any]:
     try:
         case = read(line)
         question = ask(case, numbers)
+        _check_registers(gate, case)
         return {"id": case.id, **answer(gate.reading(question.strict), question)}
     except BadInput as error:
         return {"id": identity(line), "error": str(error)}
@@ -128,13 +135,13 @@ def ask(case: CaseLine, numbers: Numbers) -> Question:
         if past_us > at_us:
             continue  # not known then
         channel = past.channel or _channel(past.event, case.channel)
+        inbound = past.direction == "inbound"
         history.append(
             PastContact(
                 at_us=past_us,
-                event=past.event
-                or (ContactEvent.message_delivered if channel in _WRITTEN else ContactEvent.right_party_contact),
+                event=as_message(past.event or ContactEvent.right_party_contact, channel, inbound),
                 channel=channel,
-                inbound=past.direction == "inbound",
+                inbound=inbound,
                 # A contact on a number that the case does not tell may be on any of them; likewise its creditor.
                 phone=phones.of(past_number) if past_number is not None and number is not None else None,
                 creditor=creditors.of(past.creditor) if past.creditor and creditor is not None else None,
@@ -159,7 +166,7 @@ def ask(case: CaseLine, numbers: Numbers) -> Question:
         debts=tuple(Debt(debt=debt, creditor=1, balance_minor=1, currency="EUR") for debt in about),
         phones=() if phone is None else (phone,),
         stops=tuple(stop for index, flag in enumerate(case.flags or ()) for stop in _stops(flag, index, phone)),
-        consents=tuple(_consent(given, index, phones) for index, given in enumerate(case.consents or ())),
+        consents=_consents(case, at_us, phones),
         history=tuple(one for one in history if one.of is None),
         others=tuple(one for one in history if one.of is not None),
     )
@@ -174,6 +181,18 @@ def ask(case: CaseLine, numbers: Numbers) -> Question:
         live_agent_guaranteed=bool(case.live_agent_guaranteed),
         strict=case.strict is not False,
     )
+
+
+def _check_registers(gate: Gate, case: CaseLine) -> None:
+    """Refuse the name of a register that no pack speaks of: the number would pass for one that nobody registered."""
+    if not case.debtor.registers:
+        return
+    known = sorted({row.register for table in gate.packs.jurisdictions.values() for row in table.registries} - {""})
+    for index, name in enumerate(case.debtor.registers):
+        if name not in known:
+            raise BadInput(
+                f"debtor.registers[{index}]: no rule pack speaks of {name!r}; write one of {', '.join(known) or 'none'}"
+            )
 
 
 def answer(gate: Gate, question: Question) -> dict[str, Any]:
@@ -339,16 +358,30 @@ def _stops(flag: str | CaseFlag, index: int, phone: Phone | None) -> list[Stop]:
     ]
 
 
-def _consent(given: str | CaseConsent, index: int, phones: _Ids) -> Consent:
+def _consents(case: CaseLine, at_us: int, phones: _Ids) -> tuple[Consent, ...]:
+    """Return the consents on record; what a flag says is absent, or the law ends sooner than the line, is not."""
+    absent = {_ABSENCES[flag] for flag in case.flags or () if isinstance(flag, str) and flag in _ABSENCES}
+    given = [_consent(one, index, at_us, phones) for index, one in enumerate(case.consents or ())]
+    return tuple(one for one in given if one is not None and one.kind not in absent)
+
+
+def _consent(given: str | CaseConsent, index: int, at_us: int, phones: _Ids) -> Consent | None:
     if isinstance(given, str):
         given = CaseConsent(kind=given)
     if not given.kind:
         raise BadInput(f"consents[{index}]: is empty; name the consent, e.g. hours")
     number = None if given.phone is None else _e164(given.phone, f"consents[{index}].phone")
+    until_us = None if given.until is None else _instant(given.until, f"consents[{index}].until")
+    if given.kind in BOUNDED_CONSENTS:
+        # Without an end it is said of the instant asked, whichever it is. One that ends later than the law lets it was
+        # not given yet.
+        most_us = at_us + BOUNDED_CONSENTS[given.kind] * DAY
+        if until_us is not None and until_us > most_us:
+            return None
+        until_us = most_us if until_us is None else until_us
     return Consent(
         kind=_CONSENT_ALIASES.get(given.kind, given.kind),
         channel=given.channel,
         phone=None if number is None else phones.of(number),
-        # Said of the instant asked, whichever it is; so the law's own limit in time is taken as kept.
-        until_us=_FOREVER if given.until is None else _instant(given.until, f"consents[{index}].until"),
+        until_us=_FOREVER if until_us is None else until_us,
     )

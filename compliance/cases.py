@@ -10,10 +10,10 @@ import msgspec
 from compliance.counting import FOREVER, Block, Subject, Tally, released_at
 from compliance.hours import Hours
 from compliance.plans import Plan
-from compliance.rows import BOUNDED_CONSENTS, NO_RULES, Row
+from compliance.rows import NO_RULES, Row
 from compliance.zones import Zones
 from domain.instants import HOUR
-from domain.people import ContactEvent, Dossier, StopKind
+from domain.people import BOUNDED_CONSENTS, ContactEvent, Dossier, StopKind
 
 #: Kinds of a consent that lifts windows.
 HOURS = ("hours",)

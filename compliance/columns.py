@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from compliance.cases import CLOSING
 from compliance.counting import FOREVER
-from compliance.rows import BOUNDED_CONSENTS
-from domain.people import ContactEvent, Dossier, Phone, StopKind
+from domain.people import BOUNDED_CONSENTS, ContactEvent, Dossier, Phone, StopKind
 
 Ints = npt.NDArray[np.int64]
 Places = npt.NDArray[np.int32]

@@ -59,8 +59,6 @@ EXCLUDED_EVENTS: dict[str, frozenset[ContactEvent]] = {
     "unable_to_leave_message": NOT_CONNECTED,
 }
 EXCLUDED_CONSENTS = frozenset({"direct_prior_consent_7d"})
-#: Consents that the law itself limits in time: one on record without an end is not believed.
-BOUNDED_CONSENTS = frozenset({"direct_prior_consent_7d"})
 
 #: Words of the law that mean a kind of stop on record (`compliance.casefile` says which); rows name them beside it.
 LEGAL_TRIGGERS = frozenset({"debtor_requests_no_more_calls"})

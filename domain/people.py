@@ -30,6 +30,25 @@ class ContactEvent(Word):
     message_delivered = "message_delivered"
 
 
+#: Nobody rings or picks up in writing, nor in a mailbox: whatever rung is told of one of these, a message went out.
+_IN_WRITING = frozenset({"sms", "email", "im", "letter"})
+_MAILBOX = frozenset({"voicemail", "ringless_vm"})
+_NOT_TOLD = frozenset({ContactEvent.dialed, ContactEvent.amd_machine, ContactEvent.answered})
+_NEVER_REACHED = frozenset({ContactEvent.network_fail, ContactEvent.not_in_service, ContactEvent.busy})
+
+
+def as_message(event: ContactEvent, channel: str, inbound: bool) -> ContactEvent:
+    """Return what a line of a history says where its rung is one of calls and its channel is not.
+
+    A message that left is taken to have arrived, unless the line says that it was only sent or could not be delivered.
+    """
+    if inbound or event in _NEVER_REACHED or event is ContactEvent.message_sent:
+        return event
+    if channel in _IN_WRITING:
+        return ContactEvent.message_delivered
+    return ContactEvent.voicemail_left if channel in _MAILBOX and event in _NOT_TOLD else event
+
+
 class StopKind(Word):
     """Why a person, debt, phone or channel may not be contacted."""
 
@@ -250,10 +269,15 @@ def stops_after(disposition: Disposition, phone: int, debts: tuple[int, ...]) ->
     return ()
 
 
+_ASKED_FOR = "direct_prior_consent_7d"
+#: Consents that the law itself limits in time, to so many days: one on record without an end is not believed.
+BOUNDED_CONSENTS = {_ASKED_FOR: 7}
+
+
 def consents_after(disposition: Disposition, at_us: int) -> tuple[Consent, ...]:
     """Return the consents that a disposition records: who asks for a call-back agrees to be called for a week."""
     if disposition is Disposition.call_back:
-        return (Consent(kind="direct_prior_consent_7d", until_us=at_us + 7 * DAY),)
+        return (Consent(kind=_ASKED_FOR, until_us=at_us + BOUNDED_CONSENTS[_ASKED_FOR] * DAY),)
     return ()
 
 

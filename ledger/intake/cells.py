@@ -24,6 +24,8 @@ MAX_DIGITS = 15
 MAX_NAME = 200
 MAX_KEY = 100
 MAX_NOTE = 500
+#: Where a date ends first, and where last: POSIX names count the other way round.
+EASTERNMOST, _WESTERNMOST = "Etc/GMT-14", "Etc/GMT+12"
 
 
 class BadCell(Exception):
@@ -221,13 +223,18 @@ def day_start_of(cell: str, form: Form) -> int:
     return instant(text, form) if len(text) > 10 else day_start(iso_date(text, form.date_order), form.zone)
 
 
-def day_end(cell: str, form: Form) -> int:
-    """Return the instant of ISO text; of a bare date, the end of its day in the form's zone."""
+def day_end(iso: str, zone: str) -> int:
+    """Return the instant at which an ISO date has ended in a zone."""
+    return day_start((date.fromisoformat(iso) + timedelta(days=1)).isoformat(), zone)
+
+
+def day_end_everywhere(cell: str, form: Form) -> int:
+    """Return the instant of ISO text; of a bare date, when the last zone on earth has ended it.
+
+    A person's last day ends at the person's midnight, wherever that is, and not at the floor's.
+    """
     text = cell.strip()
-    if len(text) > 10:
-        return instant(text, form)
-    following = date.fromisoformat(iso_date(text, form.date_order)) + timedelta(days=1)
-    return day_start(following.isoformat(), form.zone)
+    return instant(text, form) if len(text) > 10 else day_end(iso_date(text, form.date_order), _WESTERNMOST)
 
 
 def instant(cell: str, form: Form) -> int:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-from domain.people import OF_A_MEDIUM, OF_A_NUMBER, ContactEvent, StopKind
+from domain.people import OF_A_MEDIUM, OF_A_NUMBER, ContactEvent, StopKind, as_message
 from ledger.intake.cells import BadCell, Form, instant, iso_date, plain
 from ledger.intake.phones import e164
 
@@ -176,5 +176,5 @@ def attempt_list(cell: str, country: str, form: Form) -> list[PriorAttempt]:
         channel = channel_name(words[1]) if len(words) > 1 else "call"
         event = contact_event(words[2]) if len(words) > 2 else ContactEvent.dialed
         phone = e164(words[3], country) if len(words) > 3 else None
-        found.append(PriorAttempt(at_us, channel, event.value, phone))
+        found.append(PriorAttempt(at_us, channel, as_message(event, channel, False).value, phone))
     return found

@@ -15,9 +15,10 @@ import msgspec
 
 from domain.errors import BadInput
 from domain.instants import DAY
-from domain.people import StopKind
+from domain.people import BOUNDED_CONSENTS, StopKind, as_message
 from ledger.intake.cells import (
     DEFAULT_CURRENCY,
+    EASTERNMOST,
     MAX_KEY,
     MAX_NAME,
     MAX_NOTE,
@@ -27,6 +28,7 @@ from ledger.intake.cells import (
     country_code,
     currency_code,
     day_end,
+    day_end_everywhere,
     day_start,
     day_start_of,
     default_language,
@@ -309,7 +311,8 @@ class RowReader:
         if not numbers:
             cells.problems += dropped
         stops = self._stops(cells)
-        consents = take("consents", consent_list, form.date_order) or ()
+        address_zones = self._zones_of(country, region, city, postal_code) if country else ()
+        agreed = self._consents(cells, address_zones)
         contacts = (take("prior_attempts", attempt_list, country, form) or []) if country else []
         if any(one.at_us > self._at_us for one in contacts):
             cells.refuse("prior_attempts", get("prior_attempts"), "an attempt lies in the future: correct it")
@@ -335,7 +338,7 @@ class RowReader:
                 city=city,
                 postal_code=postal_code,
                 street=street,
-                address_zones=",".join(self._zones_of(country, region, city, postal_code)),
+                address_zones=",".join(address_zones),
                 owner=owner,
                 rank=rank,
                 product=product,
@@ -351,12 +354,25 @@ class RowReader:
         for kind, said in stops.items():
             since_us = None if said.since is None else min(day_start(said.since, form.zone), self._at_us)
             lines.stops.append(StopLine(row, kind.value, said.on, kind in DEBT_STOPS, since_us))
-        for consent, channel, until in consents:
-            until_us = None if until is None else day_start(until, form.zone) + DAY
-            lines.consents.append(ConsentLine(row, consent, channel, until_us))
+        lines.consents += [ConsentLine(row, *one) for one in agreed]
         lines.contacts += [ContactLine(row, one.at_us, one.channel, one.event, one.phone) for one in contacts]
         if dropped:
             self._reject(lines, row, cells, dropped, creditor, account, whole=False)
+
+    def _consents(self, cells: _Cells, zones: tuple[str, ...]) -> list[tuple[str, str | None, int | None]]:
+        """Return kind, channel and end of each consent; its last day ends in the debtor's zone that ends it first."""
+        found = []
+        for kind, channel, last_day in cells.take("consents", consent_list, self._form.date_order) or ():
+            until_us = None if last_day is None else min(day_end(last_day, zone) for zone in zones or (EASTERNMOST,))
+            if days := BOUNDED_CONSENTS.get(kind):
+                if until_us is None or until_us > self._at_us + (days + 1) * DAY:
+                    cells.refuse(
+                        "consents", cells.get("consents"), f"{kind} holds {days} days: write its last day, kind@date"
+                    )
+                    continue
+                until_us = min(until_us, self._at_us + days * DAY)
+            found.append((kind, channel, until_us))
+        return found
 
     def _prior(self, lines: Lines, row: int, cells: _Cells) -> None:
         cells.need("account", "the creditor's number of the account")
@@ -374,7 +390,9 @@ class RowReader:
         if cells.problems or account is None or at_us is None or event is None:
             self._reject(lines, row, cells, cells.problems, creditor, account, whole=True)
             return
-        lines.priors.append(PriorLine(row, creditor, account, at_us, channel or "call", event.value, number))
+        channel = channel or "call"
+        event = as_message(event, channel, False)
+        lines.priors.append(PriorLine(row, creditor, account, at_us, channel, event.value, number))
 
     def _payment(self, lines: Lines, row: int, cells: _Cells) -> None:
         cells.need("account", "the creditor's number of the account")
@@ -501,7 +519,7 @@ def _order(row: int, cells: _Cells, form: Form, at_us: int) -> StopOrder | tuple
     event_us = cells.take("since", day_start_of, form)
     if event_us is not None and event_us > at_us:
         cells.refuse("since", cells.get("since"), "it lies in the future: correct it")
-    until_us = cells.take("until", day_end, form)
+    until_us = cells.take("until", day_end_everywhere, form)
     note = cells.take("note", free_text, MAX_NOTE)
     if kind is not None and (why := lacking(kind, channel, number if text else None)):
         cells.refuse(*why)
