@@ -280,6 +280,11 @@ def _cell_text(value: object) -> str:
 # ---- rejects
 
 
+def rejects_path(path: Path) -> Path:
+    """Return where the rejected rows of a file are written: beside it."""
+    return path.with_name(f"{path.name}.rejects.csv")
+
+
 def write_rejects(table: Table, rejects: Iterator[tuple[Any, ...]], to: Path) -> int:
     """Write the rejected rows, each with what is wrong before its original cells; return how many.
 
