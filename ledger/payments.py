@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, upd
 from domain.people import StopKind
 from ledger.intake.cells import BadCell, Form, amount
 from ledger.intake.columns import PAYMENT_COLUMNS
-from ledger.intake.direct import DirectFile, FileReport, Progress, Refused
+from ledger.intake.direct import DirectFile, FileReport, Refused
+from ledger.intake.files import Progress
 from ledger.intake.rows import PaymentLine
 from ledger.intake.stage import only_import
 from ledger.reservations import announce, bump

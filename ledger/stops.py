@@ -17,7 +17,8 @@ from domain.errors import BadInput
 from domain.people import StopKind
 from ledger.intake.cells import Form
 from ledger.intake.columns import STOP_COLUMNS
-from ledger.intake.direct import DirectFile, FileReport, Progress, Refused
+from ledger.intake.direct import DirectFile, FileReport, Refused
+from ledger.intake.files import Progress
 from ledger.intake.lists import DEBT_STOPS
 from ledger.intake.rows import StopOrder, read_order
 from ledger.intake.stage import only_import

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from ledger.intake.cells import Form, infer_date_order, infer_decimal_mark
 from ledger.intake.columns import find_columns
-from ledger.intake.files import open_table, refuse_floats, rejects_path, write_rejects
+from ledger.intake.files import Progress, open_table, refuse_floats, rejects_path, write_rejects
 from ledger.intake.rows import Lines, RejectLine, RowReader
 from ledger.reservations import batches
 from ledger.store import SqlLedger
@@ -22,9 +22,6 @@ from ledger.store import SqlLedger
 #: Rows of one transaction, some 20 ms; and the rest in which others get the lock.
 _STEP = 200
 _REST_S = 0.005
-
-#: (what is being done, bytes of it, of how many)
-Progress = Callable[[str, int, int], None]
 
 
 class FileReport(msgspec.Struct, frozen=True, kw_only=True):
