@@ -55,6 +55,17 @@ def tell(answer: Any, as_json: bool, shown: "Callable[[], RenderableType]") -> N
         printer().print(shown())
 
 
+def user() -> str:
+    """Return who runs the command, for the record."""
+    import getpass
+    import os
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        return f"uid {os.getuid()}"
+
+
 def note(text: str) -> None:
     """Tell people something beside the answer, where no program reads it."""
     from rich.console import Console

@@ -51,9 +51,10 @@ def test_a_stop_from_its_coming_to_its_lifting(folder: Path) -> None:
     (lifted,) = answer(folder, "stops", "lift", "A1", "gdpr_objection", "--reason", "answered", *LATER)
     assert lifted["kind"] == "gdpr_objection"
     assert [one["stop"]["lifted_why"] for one in answer(folder, "stops", "list", "A1")] == ["answered"]
-    again = cadencia(folder, "stops", "lift", "A1", "gdpr_objection", "--reason", "answered")
-    assert isinstance(again.exception, BadInput)
-    assert "no gdpr_objection of 'A1' stands" in str(again.exception)
+    for words in (("lift", "A1", "gdpr_objection", "--reason", "answered"), ("confirm", "A1", "gdpr_objection")):
+        again = cadencia(folder, "stops", *words)
+        assert isinstance(again.exception, BadInput)
+        assert "no gdpr_objection of 'A1' stands" in str(again.exception)
 
 
 def test_a_stop_may_be_of_the_account_alone(folder: Path) -> None:
