@@ -203,6 +203,10 @@ def _clock(last_us: int) -> Finding:
 
 def asterisk(settings: Settings) -> list[Finding]:
     """Ask each switch node what is missing there."""
+    from console import logs
+
+    # The standard output is the answer's.
+    logs.to_stderr()
     return [finding for name in settings.nodes for finding in asyncio.run(_node(settings, name))]
 
 
