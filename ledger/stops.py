@@ -137,21 +137,7 @@ def lift_stops(ledger: SqlLedger, which: Sequence[int], *, reason: str, at_us: i
                     .where(person_phone.c.status == _STATUS.get(one.kind))
                     .values(status="usable")
                 )
-        connection.execute(
-            insert(history),
-            [
-                {
-                    "event_us": at_us,
-                    "known_us": at_us,
-                    "person": one.person,
-                    "debts": "" if one.debt is None else str(one.debt),
-                    "phone": one.phone,
-                    "event": "stop_lifted",
-                    "detail": one.kind,
-                }
-                for one in found
-            ],
-        )
+        _tell(connection, "stop_lifted", at_us, [(at_us, one.person, one.debt, one.phone, one.kind) for one in found])
         announce(connection, persons, at_us)
     return found
 
@@ -214,24 +200,30 @@ def _land(
                     .where(person_phone.c.person == row["person"], person_phone.c.phone == row["phone"])
                     .values(status=_STATUS[row["kind"]])
                 )
-        if fresh:
-            connection.execute(
-                insert(history),
-                [
-                    {
-                        "event_us": row["event_us"],
-                        "known_us": at_us,
-                        "person": row["person"],
-                        "debts": "" if row["debt"] is None else str(row["debt"]),
-                        "phone": row["phone"],
-                        "event": "stop",
-                        "detail": row["kind"],
-                    }
-                    for row in fresh.values()
-                ],
-            )
+        told = [(row["event_us"], row["person"], row["debt"], row["phone"], row["kind"]) for row in fresh.values()]
+        _tell(connection, "stop", at_us, told)
         announce(connection, persons, at_us)
     return len(fresh), refused
+
+
+def _tell(
+    connection: Connection, event: str, at_us: int, told: Iterable[tuple[int, int, int | None, int | None, str]]
+) -> None:
+    """Write into the history what became of stops: (when, person, debt, phone, kind) of each."""
+    lines = [
+        {
+            "event_us": event_us,
+            "known_us": at_us,
+            "person": person,
+            "debts": "" if debt_ is None else str(debt_),
+            "phone": phone_,
+            "event": event,
+            "detail": kind,
+        }
+        for event_us, person, debt_, phone_, kind in told
+    ]
+    if lines:
+        connection.execute(insert(history), lines)
 
 
 def _resolve(
