@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from compliance.gate import Gate
+from compliance.gate import Address, Gate
 from domain.instants import DAY, MINUTE, from_datetime, to_datetime
 
 
@@ -28,7 +28,7 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True):
 def duties(
     gate: Gate,
     kind: str,
-    address: tuple[str, str | None, str | None],
+    address: Address,
     *,
     event_us: int,
     known_us: int,
@@ -40,7 +40,7 @@ def duties(
 
     Parameters
     ----------
-    address : (country, region, city)
+    address : Address
         Of the debtor.
     event_us, known_us : int
         When the debtor said it, and when it was recorded.

@@ -13,8 +13,8 @@ from compliance.cases import Case, abandonment, in_effect, open_case, open_debts
 from compliance.counting import Block, Subject
 from compliance.packs import Packs, load
 from compliance.places import Place, Places
-from compliance.plans import Contact, Plan, plan_for
-from compliance.rows import ACTORS, CHANNELS, ENFORCED, PURPOSES, Row, Stop
+from compliance.plans import Contact, Plan, binding, plan_for
+from compliance.rows import ACTORS, CHANNELS, PURPOSES, Row, Stop
 from compliance.zones import Zones, local_text, offset_at
 from domain.errors import BadInput
 from domain.pace import PaceRule
@@ -22,6 +22,8 @@ from domain.people import ContactEvent, Dossier, Phone, Verdict
 
 #: An assumption of a verdict, beside those of a place: nothing tells where the person is.
 ZONE = "zone"
+#: Country, region and city of a debtor, the last two None when unknown.
+Address = tuple[str, str | None, str | None]
 _UNKNOWN_NUMBER = ("unknown", "personal", None)
 
 
@@ -36,7 +38,7 @@ class Gate:
         #: Names the contents of the packs.
         self.version = packs.version
         self._tree = Places(packs)
-        self._places: dict[tuple[str, str | None, str | None], Place] = {}
+        self._places: dict[Address, Place] = {}
         #: One place for all the towns that no rule tells apart: they share plans.
         self._alike: dict[tuple[object, ...], Place] = {}
         self._plans: dict[tuple[Place, str, str, str, str, str, str | None], Plan] = {}
@@ -82,12 +84,8 @@ class Gate:
     def stop_rows(self, kind: str, country: str, region: str | None, city: str | None) -> list[Stop]:
         """Return the rows that a kind of stop sets off for a debtor at an address, whoever collects."""
         place = self._place((country, region, city))
-        return [
-            row
-            for code in place.codes
-            for row in self.packs.jurisdictions[code].stops
-            if kind in row.trigger and row.status in ENFORCED and (not row.regions or place.lies_in(row.regions))
-        ]
+        tables = map(self.packs.jurisdictions.__getitem__, place.codes)
+        return [row for table in tables for row in binding(table.stops, table, None, place) if kind in row.trigger]
 
     def judge(
         self,
@@ -169,6 +167,19 @@ class Gate:
         """Return the rules by which some people must be told who called when no agent comes."""
         return pace.required_messages(self.packs, self._places_of(people), actor, purpose, on)
 
+    def registers(
+        self, addresses: Iterable[Address], *, on: date, actor: str | None = None, purpose: str | None = None
+    ) -> list[pace.NeededRegister]:
+        """Return the registers that must be on record to contact people of some addresses on a day.
+
+        Parameters
+        ----------
+        actor, purpose : str or None
+            Whose calls, and what for; without them, all that any contact needs.
+        """
+        places = dict.fromkeys((address[0], self._place(address)) for address in addresses)
+        return pace.needed_registers(self.packs, places, actor, purpose, on)
+
     def explain(
         self,
         dossier: Dossier,
@@ -190,7 +201,7 @@ class Gate:
         addresses = dict.fromkeys((one.country, one.region, one.city) for one in people)
         return list(dict.fromkeys(map(self._place, addresses)))
 
-    def _place(self, address: tuple[str, str | None, str | None]) -> Place:
+    def _place(self, address: Address) -> Place:
         place = self._places.get(address)
         if place is None:
             found = self._tree.find(*address)

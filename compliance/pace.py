@@ -1,15 +1,25 @@
-"""What the rules ask of a campaign as a whole: its rate of abandoned calls, and the message to whom no agent came."""
+"""What the rules ask of a campaign as a whole: its rate of abandoned calls, the message to whom no agent came, and the
+do-not-contact registers to be on record.
+"""
 
 from collections.abc import Iterable
 from datetime import date
+from typing import NamedTuple
 
 from compliance.packs import Packs
 from compliance.places import Place
 from compliance.plans import Contact, binding
-from compliance.rows import COUNTED, Ratio, Row, Span
+from compliance.rows import COUNTED, Ratio, Registry, Row, Span
 from domain.pace import PaceRule
 
 _KIND_UNKNOWN = "unknown"
+
+
+class NeededRegister(NamedTuple):
+    """A register that a row wants on record, for debtors of a country."""
+
+    row: Registry
+    country: str
 
 
 def pace_rules(packs: Packs, places: Iterable[Place], actor: str, purpose: str, on: date) -> tuple[PaceRule, ...]:
@@ -39,6 +49,21 @@ def required_messages(packs: Packs, places: Iterable[Place], actor: str, purpose
         if not any(row.message == "forbidden" and not row.line_types and row.unless is None for row in rows):
             found.update(row.id for row in rows if row.message == "required")
     return tuple(sorted(found))
+
+
+def needed_registers(
+    packs: Packs, places: Iterable[tuple[str, Place]], actor: str | None, purpose: str | None, on: date
+) -> list[NeededRegister]:
+    """Return the registers that rows want for people of some countries' places, by name; of no actor, whoever calls."""
+    contact = None if actor is None or purpose is None else _call(actor, purpose)
+    found = {
+        (row.register, row.id, country): NeededRegister(row, country)
+        for country, place in places
+        for table in map(packs.jurisdictions.__getitem__, place.codes)
+        for row in binding(table.registries, table, contact, place)
+        if row.register and (contact is None or contact.channel in row.channels) and _on(row, on)
+    }
+    return [found[key] for key in sorted(found)]
 
 
 def _call(actor: str, purpose: str) -> Contact:

@@ -170,14 +170,14 @@ def _rows(table: Jurisdiction) -> list[Row]:
     return [row for name in KINDS for row in getattr(table, name)]
 
 
-def binding(rows: tuple[_T, ...], table: Jurisdiction, contact: Contact, place: Place) -> list[_T]:
-    """Return the rows of a table that bind a contact with somebody of a place."""
+def binding(rows: tuple[_T, ...], table: Jurisdiction, contact: Contact | None, place: Place) -> list[_T]:
+    """Return the rows of a table that bind a contact with somebody of a place; None: any contact."""
     return [
         row
         for row in rows
         if row.status in ENFORCED
-        and contact.actor in (row.actors or table.actors)
-        and (row.purposes is None or contact.purpose in row.purposes)
+        and (contact is None or contact.actor in (row.actors or table.actors))
+        and (contact is None or row.purposes is None or contact.purpose in row.purposes)
         and (not row.regions or place.lies_in(row.regions))
     ]
 

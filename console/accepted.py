@@ -4,7 +4,6 @@ The packs in `rules/` are a draft: what is edited there binds nobody until it is
 kept for good, so that what was decided under it can be decided again.
 """
 
-import getpass
 import os
 import shutil
 import time
@@ -15,6 +14,7 @@ import msgspec
 
 from compliance.gate import Gate
 from compliance.packs import SHIPPED, load
+from console.command_line import user
 from domain.errors import BadInput
 from domain.instants import iso
 
@@ -120,7 +120,7 @@ def keep(rules: Path, version: str, *, by: str | None = None, note: str = "") ->
     accepted = history(rules)
     before = accepted[-1].version if accepted else ""
     at = iso(time.time_ns() // 1000)
-    fresh = Acceptance(version=version, at=at, by=by or _user(), note=note, before=before)
+    fresh = Acceptance(version=version, at=at, by=by or user(), note=note, before=before)
     home, kept = rules / ACCEPTED, _folder(rules, version)
     making = home / f".{version}.{os.getpid()}"
     try:
@@ -156,13 +156,6 @@ def draft_differs(rules: Path) -> bool:
     """Return whether the folder's packs are not those in force."""
     accepted = history(rules)
     return bool(accepted) and load(rules).version != accepted[-1].version
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name
-        return f"uid {os.getuid()}"
 
 
 def _folder(rules: Path, version: str) -> Path:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from console import settings as settings_files
+from console.command_line import age
 from console.settings import Settings
 from domain.errors import CadenciaError, SwitchLost
-from domain.instants import DAY, HOUR, MINUTE, iso
+from domain.instants import DAY, MINUTE, iso
 from domain.pace import PATIENCE, RING, SHIFT, Pace, strictest
 from domain.settings import LEAST_DETECTING_S, CampaignSettings
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from rich.table import Table
     from sqlalchemy import Connection
 
-    from compliance.packs import Packs
-    from ledger.registers import RegisterOnRecord
 
 ROOMS = ("domain", "compliance", "dialer", "ledger", "simulation", "console", "config")
 #: Free disk below which nothing should be started, and below which somebody should look, bytes.
@@ -204,6 +203,10 @@ def _clock(last_us: int) -> Finding:
 
 def asterisk(settings: Settings) -> list[Finding]:
     """Ask each switch node what is missing there."""
+    from console import logs
+
+    # The standard output is the answer's.
+    logs.to_stderr()
     return [finding for name in settings.nodes for finding in asyncio.run(_node(settings, name))]
 
 
@@ -259,6 +262,7 @@ def preflight(settings: Settings, name: str) -> list[Finding]:
 
 def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Finding]:
     from console.accepted import gate_in_force
+    from console.registers import needs
     from console.stock import candidates, stock
     from console.why import folded, present_us
     from domain.instants import to_datetime
@@ -277,6 +281,7 @@ def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Find
         asked["on"] = to_datetime(now_us, zone).date()
         pace = strictest(campaign, campaign.abandon_limit, gate.pace_rules(people, **asked))
         required = gate.required_messages(people, **asked)
+        needed = gate.registers(((one.country, one.region, one.city) for one in people), **asked)
         with ledger.reading() as connection:
             files = _files(connection)
             held = registers.registers(connection)
@@ -312,7 +317,11 @@ def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Find
         ok=True,
         found=f"{len(agents)} on record" if agents else "none on record: anybody may sign in",
     )
-    rules = [_pace(campaign, pace), _message(campaign, required), *_registers(gate.packs, campaign, held, now_us)]
+    rules = [_pace(campaign, pace), _message(campaign, required)]
+    rules += [
+        Finding(what=f"register {one.register}", ok=not one.todo, found=one.found, todo=one.todo)
+        for one in needs(needed, held, now_us)
+    ]
     return [listed, paid, hours, desk, *rules]
 
 
@@ -338,35 +347,6 @@ def _pace(campaign: CampaignSettings, pace: Pace) -> Finding:
     return Finding(what="pacing", ok=True, found=found)
 
 
-def _registers(
-    packs: "Packs", campaign: CampaignSettings, held: "list[RegisterOnRecord]", now_us: int
-) -> list[Finding]:
-    """The do-not-contact registers that bind a campaign's purpose are on record, and fresh enough."""
-    from compliance.rows import ENFORCED
-
-    imported = {one.name: one.imported_us for one in held}
-    countries = campaign.selection.countries
-    rows = [
-        row
-        for code, place in packs.jurisdictions.items()
-        if not countries or place.overlay_for or code.partition("-")[0] in countries
-        for row in place.registries
-        if row.register
-        and row.status in ENFORCED
-        and campaign.actor in (row.actors or place.actors)
-        and (row.purposes is None or campaign.purpose in row.purposes)
-    ]
-    findings = []
-    for row in rows:
-        at_us, country = imported.get(row.register), row.id.partition(".")[0]
-        stale = at_us is not None and row.refresh_days is not None and now_us - at_us > row.refresh_days * DAY
-        limit = "" if row.refresh_days is None else f"; {row.id} wants one of the last {row.refresh_days} days"
-        todo = f"cadencia import-register {row.register} FILE --country {country}" if stale or at_us is None else ""
-        what = f"register {row.register}"
-        findings.append(Finding(what=what, ok=not todo, found=f"{row.name}: {_age(at_us, now_us)}{limit}", todo=todo))
-    return findings
-
-
 def _files(connection: "Connection") -> dict[str, int]:
     """Return when the newest file of each kind landed."""
     from sqlalchemy import func, select
@@ -379,10 +359,7 @@ def _files(connection: "Connection") -> dict[str, int]:
 
 
 def _age(at_us: int | None, now_us: int) -> str:
-    if at_us is None:
-        return "never imported"
-    hours = (now_us - at_us) / HOUR
-    return f"imported {iso(at_us)[:16]}Z, {hours:.0f} h ago" if hours >= 1 else "imported within the hour"
+    return "never imported" if at_us is None else age(at_us, now_us)
 
 
 def _trunks(settings: Settings, campaign: CampaignSettings) -> Finding:

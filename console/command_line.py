@@ -55,6 +55,27 @@ def tell(answer: Any, as_json: bool, shown: "Callable[[], RenderableType]") -> N
         printer().print(shown())
 
 
+def user() -> str:
+    """Return who runs the command, for the record."""
+    import getpass
+    import os
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        return f"uid {os.getuid()}"
+
+
+def age(at_us: int, now_us: int) -> str:
+    """Return when something was imported, for people."""
+    from domain.instants import HOUR, iso
+
+    hours = (now_us - at_us) / HOUR
+    if hours < 1:
+        return "imported within the hour"
+    return f"imported {iso(at_us)[:16]}Z, {f'{hours:.0f} h' if hours < 72 else f'{hours / 24:.0f} days'} ago"
+
+
 def note(text: str) -> None:
     """Tell people something beside the answer, where no program reads it."""
     from rich.console import Console

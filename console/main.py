@@ -13,7 +13,7 @@ from zoneinfo import reset_tzpath
 
 import typer
 
-from console import __version__, agents, folder, portfolio, record, reports, rules, running, stops, switch
+from console import __version__, agents, folder, portfolio, record, registers, reports, rules, running, stops, switch
 from domain.errors import BadInput, Broken, CadenciaError, LedgerStalled, SwitchLost
 
 app = typer.Typer(
@@ -25,10 +25,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for noun in (folder.app, portfolio.app, running.app, record.app, rules.app, reports.app, stops.app):
+for noun in (folder.app, portfolio.app, running.app, record.app, rules.app, reports.app, registers.app):
     app.add_typer(noun)
 app.add_typer(agents.app, name="agents", rich_help_panel="Run")
-app.add_typer(stops.stops_app, name="stops", rich_help_panel="Data")
+app.add_typer(stops.app, name="stops", rich_help_panel="Data")
 app.add_typer(rules.rules_app, name="rules", rich_help_panel="Rules")
 app.add_typer(switch.lab_app, name="lab", rich_help_panel="Telephony")
 app.add_typer(switch.asterisk_app, name="asterisk", rich_help_panel="Telephony")

@@ -12,6 +12,7 @@ from console.command_line import HERE, AsJson, Folder, check_number, tell
 if TYPE_CHECKING:
     from console.settings import Settings
     from ledger.intake.cells import Form
+    from ledger.intake.direct import FileReport
     from ledger.portfolio import ImportReport
     from ledger.store import SqlLedger
 
@@ -23,15 +24,20 @@ At = Annotated[
 ]
 
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Read and compare everything, land nothing.")]
+Decimal = Annotated[str | None, typer.Option(help="Sign that marks decimals: , or .")]
+Dates = Annotated[str | None, typer.Option(help="Order of ambiguous dates: dmy or mdy.")]
+
+
 @app.command("import", rich_help_panel="Data")
 def import_file(
     file: File,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare everything, land nothing.")] = False,
+    dry_run: DryRun = False,
     full: Annotated[
         bool, typer.Option("--full", help="The file holds every account of its creditors: others are withdrawn.")
     ] = False,
-    decimal: Annotated[str | None, typer.Option(help="Sign that marks decimals: , or .")] = None,
-    dates: Annotated[str | None, typer.Option(help="Order of ambiguous dates: dmy or mdy.")] = None,
+    decimal: Decimal = None,
+    dates: Dates = None,
     country: Annotated[str | None, typer.Option(help="Country of rows that name none, e.g. ES.")] = None,
     zone: Annotated[
         str | None, typer.Option(help="Zone of instants without an offset; without it, the floor's.")
@@ -62,9 +68,9 @@ def import_file(
 @app.command("import-payments", rich_help_panel="Data")
 def import_payments(
     file: File,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare everything, land nothing.")] = False,
-    decimal: Annotated[str | None, typer.Option(help="Sign that marks decimals: , or .")] = None,
-    dates: Annotated[str | None, typer.Option(help="Order of ambiguous dates: dmy or mdy.")] = None,
+    dry_run: DryRun = False,
+    decimal: Decimal = None,
+    dates: Dates = None,
     zone: Annotated[str | None, typer.Option(help="Zone of dates; without it, the floor's.")] = None,
     at: At = None,
     folder: Folder = HERE,
@@ -80,22 +86,8 @@ def import_payments(
         found = payments.import_payments(
             ledger, file, at_us=known_us(at), form=form, dry_run=dry_run, progress=report
         )  # fmt: skip
-
-    def shown() -> str:
-        head = "[bold green]Landed.[/]" if found.landed else "[bold]Dry run: nothing landed.[/]"
-        lines = [
-            f"{head} {found.file}: {found.rows:,} rows",
-            f"  {found.added:,} new payments, {found.paid:,} accounts paid in full, {found.repeated:,} known before",
-        ]
-        if found.rejects:
-            lines.append(
-                f"  [yellow]{found.rejected:,} rejected: see {found.rejects}[/] (correct it there and import it)"
-            )
-        if found.unknown_columns:
-            lines.append(f"  [yellow]columns not read: {', '.join(found.unknown_columns)}[/]")
-        return "\n".join(lines)
-
-    tell(found, as_json, shown)
+    counts = f"{found.added:,} new payments, {found.paid:,} accounts paid in full, {found.repeated:,} known before"
+    tell(found, as_json, lambda: file_summary(found, counts))
 
 
 def bring_in(
@@ -131,28 +123,41 @@ def bring_in(
 
 
 def summary(found: "ImportReport") -> str:
-    """Return what a file came to, for people."""
-    head = (
-        "[bold red]Refused: nothing landed.[/]"
-        if found.refused
-        else "[bold green]Landed.[/]"
-        if found.landed
-        else "[bold]Dry run: nothing landed.[/]"
-    )
-    lines = [
-        f"{head} {found.file}: {found.rows:,} rows of {found.kind}",
-        f"  {found.added:,} added, {found.changed:,} changed, {found.unchanged:,} unchanged, "
+    """Return what a file of accounts or prior attempts came to, for people."""
+    text = file_summary(
+        found,
+        f"{found.added:,} added, {found.changed:,} changed, {found.unchanged:,} unchanged, "
         f"{found.withdrawn:,} withdrawn, {found.repeated:,} repeated",
-        f"  {found.new_people:,} new people, {found.touched_people:,} touched, {found.new_phones:,} new numbers",
-    ]
+        f"{found.new_people:,} new people, {found.touched_people:,} touched, {found.new_phones:,} new numbers",
+        rows=f"rows of {found.kind}",
+        rejected=f"{found.rejected:,} rejected, {found.mended:,} mended",
+        refused=found.refused,
+    )
+    return "\n".join([text, *(f"  [dim]{note}[/]" for note in found.notes)])
+
+
+def file_summary(
+    found: "FileReport | ImportReport", *counts: str, rows: str = "rows", rejected: str = "", refused: bool = False
+) -> str:
+    """Return what a file came to, for people.
+
+    Parameters
+    ----------
+    counts : str
+        What became of its rows, a line each.
+    rows, rejected : str
+        What its rows are called, and how many are in the rejects file.
+    refused : bool
+        Nothing landed for the number of them.
+    """
+    landed = "[bold green]Landed.[/]" if found.landed else "[bold]Dry run: nothing landed.[/]"
+    head = "[bold red]Refused: nothing landed.[/]" if refused else landed
+    lines = [f"{head} {found.file}: {found.rows:,} {rows}", *(f"  {text}" for text in counts)]
     if found.rejects:
-        lines.append(
-            f"  [yellow]{found.rejected:,} rejected, {found.mended:,} mended: see {found.rejects}[/] "
-            "(correct it there and import it)"
-        )
+        rejected = rejected or f"{found.rejected:,} rejected"
+        lines.append(f"  [yellow]{rejected}: see {found.rejects}[/] (correct it there and import it)")
     if found.unknown_columns:
         lines.append(f"  [yellow]columns not read: {', '.join(found.unknown_columns)}[/]")
-    lines += [f"  [dim]{note}[/]" for note in found.notes]
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from console import logs
 from console.board_view import REASONS
 from console.command_line import printer
 from console.settings import Settings
@@ -129,6 +130,9 @@ async def _overhear(settings: Settings, shadow: Shadow, shown: "_Shown", hours: 
         raise BadInput(
             "run: cadencia.toml has no [nodes.NAME] whose calls could be followed; add one, or feed --events"
         )
+
+    # The standard output is the advice's.
+    logs.to_stderr()
 
     def now_us() -> int:
         return time.time_ns() // 1000

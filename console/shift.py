@@ -13,10 +13,10 @@ from domain.calls import NEVER_DIALLED, AgentState, AnswerClass, Disposition
 from domain.errors import BadInput
 from domain.instants import MINUTE, from_datetime, iso, to_datetime
 from domain.settings import FloorSettings
-from ledger.attendance import Span, agent_spans, worked
+from ledger.attendance import Span, agent_spans, called, worked
 from ledger.figures import Figure
 from ledger.metrics import Counts, attempt_rows, count, figures, quantile
-from ledger.schema import attempt, denial, outcome
+from ledger.schema import attempt, denial
 from ledger.terms import Terms, in_force
 
 _BUCKETS = 48
@@ -199,14 +199,9 @@ def read_shift(connection: Connection, floor: FloorSettings, day: str | None = N
 
 def _edges(connection: Connection, stream: str, from_us: int, to_us: int, zone: str) -> tuple[int, int]:
     """Return when the shift began and ended: with its first and last call, or with the time that agents worked."""
-    first_us, reserved_us, ended_us = connection.execute(
-        select(func.min(attempt.c.reserved_us), func.max(attempt.c.reserved_us), func.max(outcome.c.at_us))
-        .select_from(attempt.outerjoin(outcome, outcome.c.call_id == attempt.c.call_id))
-        .where(attempt.c.stream == stream, attempt.c.reserved_us >= from_us, attempt.c.reserved_us < to_us)
-    ).one()
-    stretches = worked(connection, stream, from_us, to_us, zone)
-    begins = [first_us, *(start_us for start_us, _ in stretches)]
-    return min(begins), max(reserved_us, ended_us or 0, *(stop_us for _, stop_us in stretches))
+    stretches = [called(connection, stream, from_us, to_us), *worked(connection, stream, from_us, to_us, zone)]
+    begins, ends = zip(*filter(None, stretches), strict=True)
+    return min(begins), max(ends)
 
 
 def _within(steps: list[Terms], begin_us: int) -> list[Terms]:

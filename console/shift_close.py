@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from domain.calls import Disposition
 from domain.instants import DAY, HOUR, iso, to_datetime
 from ledger.metrics import Counts
+from ledger.reservations import batches
 from ledger.schema import attempt, call_back, creditor, debt, lease, outcome, promise
 
 
@@ -148,11 +149,11 @@ def _of(stream: str) -> ColumnElement[bool]:
 def _accounts(connection: Connection, people: list[int]) -> dict[int, str]:
     """Return the creditor and account by which an operator knows a person."""
     found: dict[int, str] = {}
-    for start in range(0, len(people), 500):
+    for some in batches(people):
         rows = connection.execute(
             select(debt.c.person, creditor.c.name, debt.c.account)
             .join(creditor, creditor.c.id == debt.c.creditor)
-            .where(debt.c.person.in_(people[start : start + 500]))
+            .where(debt.c.person.in_(some))
             .order_by(debt.c.id.desc())
         )
         for person, name, account in rows:

@@ -1,11 +1,11 @@
-"""Commands about what debtors asked for: stops on record, lifted, confirmed, due; and do-not-contact registers."""
+"""Commands about what debtors asked for: stops on record, lifted, confirmed, due."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.command_line import HERE, AsJson, Folder, check_number, tell
-from console.portfolio import At, File, form_of, known_us, opened, progress
+from console.command_line import HERE, AsJson, Folder, tell, user
+from console.portfolio import At, Dates, DryRun, File, file_summary, form_of, known_us, opened, progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from ledger.stops import StopOnRecord
     from ledger.store import SqlLedger
 
-app = typer.Typer()
-stops_app = typer.Typer(
+app = typer.Typer(
     help="What debtors asked for: recorded, lifted, confirmed, due. A stop binds every channel at once.",
     no_args_is_help=True,
 )
@@ -30,7 +29,7 @@ PhoneNumber = Annotated[str | None, typer.Option("--phone", help="This number al
 Channel = Annotated[str | None, typer.Option(help="This channel alone; call: every voice.")]
 
 
-@stops_app.command()
+@app.command()
 def add(
     account: AccountName,
     kind: Kind,
@@ -63,23 +62,25 @@ def add(
         "scope": None if of_debt is None else "debt" if of_debt else "person",
     }  # fmt: skip
     with opened(loaded) as ledger:
+        owed = _owed(ledger, account, creditor)
+        (debtor,) = ledger.dossiers([owed[0].person])
         added = import_cells(
             ledger,
             {name: text for name, text in cells.items() if text},
             at_us=known_us(at),
-            by=_who(by),
-            form=form_of(zone=loaded.floor.zone, country=_country(ledger, account, creditor)),
+            by=by or user(),
+            form=form_of(zone=loaded.floor.zone, country=debtor.country),
         )
-        answer = {"added": added, "stops": _standing(ledger, account, creditor, kind)}
+        answer = {"added": added, "stops": _of_kind(_on_record(ledger, owed), kind)}
     word = "[bold green]Recorded.[/]" if added else "[bold]It stood already.[/]"
     tell(answer, as_json, lambda: f"{word} {account}: {kind}; whoever is asked now is told so")
 
 
-@stops_app.command("import")
+@app.command("import")
 def import_file(
     file: File,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and compare everything, land nothing.")] = False,
-    dates: Annotated[str | None, typer.Option(help="Order of ambiguous dates: dmy or mdy.")] = None,
+    dry_run: DryRun = False,
+    dates: Dates = None,
     country: Annotated[str | None, typer.Option(help="Country of numbers without a calling code, e.g. ES.")] = None,
     by: By = None,
     at: At = None,
@@ -93,22 +94,14 @@ def import_file(
     loaded = settings.load(folder)
     form = form_of(zone=loaded.floor.zone, date_order=dates, country=country)
     with opened(loaded) as ledger, progress(quiet=as_json) as report:
-        found = import_stops(ledger, file, at_us=known_us(at), by=_who(by), form=form, dry_run=dry_run, progress=report)
-
-    def shown() -> str:
-        head = "[bold green]Landed.[/]" if found.landed else "[bold]Dry run: nothing landed.[/]"
-        lines = [f"{head} {found.file}: {found.rows:,} rows", f"  {found.added:,} new, {found.repeated:,} known"]
-        if found.rejects:
-            lines.append(f"  [yellow]{found.rejected:,} rejected: see {found.rejects}[/] (correct it there, import it)")
-        if found.unknown_columns:
-            lines.append(f"  [yellow]columns not read: {', '.join(found.unknown_columns)}[/]")
-        return "\n".join(lines)
-
-    tell(found, as_json, shown)
+        found = import_stops(
+            ledger, file, at_us=known_us(at), by=by or user(), form=form, dry_run=dry_run, progress=report
+        )
+    tell(found, as_json, lambda: file_summary(found, f"{found.added:,} new, {found.repeated:,} known"))
     raise typer.Exit(1 if found.rejected else 0)
 
 
-@stops_app.command("list")
+@app.command("list")
 def listed(
     account: AccountName,
     creditor: Creditor = None,
@@ -121,7 +114,7 @@ def listed(
 
     loaded = settings.load(folder)
     with opened(loaded) as ledger:
-        found = _standing(ledger, account, creditor, None, lifted=True)
+        found = _on_record(ledger, _owed(ledger, account, creditor))
         with ledger.reading() as connection:
             said = notes(connection, [one.stop for one in found])
     tell(
@@ -131,7 +124,7 @@ def listed(
     )
 
 
-@stops_app.command()
+@app.command()
 def lift(
     account: AccountName,
     kind: Kind,
@@ -145,21 +138,15 @@ def lift(
 ) -> None:
     """Lift the standing stops of a kind: the account's own and the person's."""
     from console import settings
-    from domain.errors import BadInput
     from ledger.stops import lift_stops
 
-    loaded = settings.load(folder)
-    with opened(loaded) as ledger:
-        standing = [
-            one for one in _standing(ledger, account, creditor, kind) if channel is None or one.channel == channel
-        ]
-        if not standing:
-            raise BadInput(f"stops: no {kind} of {account!r} stands; `cadencia stops list {account}` shows what does")
-        found = lift_stops(ledger, [one.stop for one in standing], reason=reason, at_us=known_us(at), by=_who(by))
+    with opened(settings.load(folder)) as ledger:
+        which = _standing(ledger, account, creditor, kind, channel)
+        found = lift_stops(ledger, which, reason=reason, at_us=known_us(at), by=by or user())
     tell(found, as_json, lambda: f"[bold green]Lifted.[/] {account}: {len(found)} of {kind}, {reason}")
 
 
-@stops_app.command()
+@app.command()
 def confirm(
     account: AccountName,
     kind: Kind,
@@ -174,12 +161,12 @@ def confirm(
     from ledger.stops import confirm_stops
 
     with opened(settings.load(folder)) as ledger:
-        standing = _standing(ledger, account, creditor, kind)
-        n = confirm_stops(ledger, [one.stop for one in standing], at_us=known_us(at), by=_who(by))
+        which = _standing(ledger, account, creditor, kind)
+        n = confirm_stops(ledger, which, at_us=known_us(at), by=by or user())
     tell({"confirmed": n}, as_json, lambda: f"{account}: {n} of {kind} noted as confirmed")
 
 
-@stops_app.command()
+@app.command()
 def due(
     at: Annotated[str | None, typer.Option(help="As of: 2026-11-18T07:00:00Z; without it, now.")] = None,
     folder: Folder = HERE,
@@ -216,88 +203,10 @@ def due(
     tell(answer, as_json, shown)
 
 
-# ---- registers
-
-
-@app.command("import-register", rich_help_panel="Data")
-def import_register(
-    name: Annotated[str, typer.Argument(help="The register, as the packs name it: robinson, dnc, tps, rne, reus…")],
-    file: File,
-    country: Annotated[str, typer.Option(help="ISO code, of numbers without a calling code.")],
-    max_rejects: Annotated[
-        float, typer.Option(help="Share of rows without a number above which nothing lands.")
-    ] = 0.05,
-    at: At = None,
-    folder: Folder = HERE,
-    as_json: AsJson = False,
-) -> None:
-    """Replace a do-not-contact register by the numbers of a file; running campaigns obey at once."""
-    from compliance.packs import load
-    from console import settings
-    from domain.errors import BadInput
-    from ledger import registers
-
-    check_number("import-register: --max-rejects", max_rejects, least=0, most=1)
-    loaded = settings.load(folder)
-    known = sorted({row.register for row in _registry_rows(load(loaded.rules)) if row.register})
-    if name not in known:
-        raise BadInput(
-            f"import-register: no rule pack speaks of register {name!r}; they know {', '.join(known) or 'none'}. "
-            "Correct the name, or add a row with it"
-        )
-    code = form_of(zone=loaded.floor.zone, country=country.upper()).country or ""
-    with opened(loaded) as ledger, progress(quiet=as_json) as report:
-        found = registers.import_register(
-            ledger, name, file, country=code, at_us=known_us(at), max_reject_share=max_rejects, progress=report
-        )
-
-    def shown() -> str:
-        lines = [
-            f"[bold green]In force.[/] {found.register}: {found.numbers:,} numbers of {found.rows:,} rows",
-            f"  {found.marked:,} phones on record are on it now and were not, {found.unmarked:,} are no longer",
-        ]
-        if found.rejected:
-            lines.append(f"  [yellow]{found.rejected:,} rows hold no number: {'; '.join(found.examples)}[/]")
-        return "\n".join(lines)
-
-    tell(found, as_json, shown)
-
-
-@app.command(rich_help_panel="Data")
-def registers(folder: Folder = HERE, as_json: AsJson = False) -> None:
-    """Which do-not-contact registers are on record, and since when."""
-    from console import settings
-    from domain.instants import iso
-    from ledger.registers import registers as on_record
-
-    with opened(settings.load(folder)) as ledger, ledger.reading() as connection:
-        found = on_record(connection)
-
-    def shown() -> str:
-        lines = [
-            f"{one.name}: {one.numbers:,} numbers, "
-            + (f"imported {iso(one.imported_us)[:16]}Z" if one.imported_us else "cut off: import it again")
-            for one in found
-        ]
-        return "\n".join(lines) or "None is on record; bring one in: cadencia import-register NAME FILE"
-
-    tell(found, as_json, shown)
-
-
-def _registry_rows(packs: Any) -> list[Any]:
-    return [row for table in packs.jurisdictions.values() for row in table.registries]
-
-
 # ---- what the commands share
 
 
-def _who(by: str | None) -> str:
-    import getpass
-
-    return by or getpass.getuser()
-
-
-def _accounts(ledger: "SqlLedger", account: str, creditor: str | None) -> "list[Account]":
+def _owed(ledger: "SqlLedger", account: str, creditor: str | None) -> "list[Account]":
     """Return the debts that bear an account's number, of one person."""
     from domain.errors import BadInput
     from ledger import queries
@@ -315,29 +224,42 @@ def _accounts(ledger: "SqlLedger", account: str, creditor: str | None) -> "list[
     return found
 
 
-def _country(ledger: "SqlLedger", account: str, creditor: str | None) -> str:
-    (dossier,) = ledger.dossiers([_accounts(ledger, account, creditor)[0].person])
-    return dossier.country
-
-
-def _standing(
-    ledger: "SqlLedger", account: str, creditor: str | None, kind: str | None, *, lifted: bool = False
-) -> "list[StopOnRecord]":
-    """Return the stops of an account: its own and those of its person."""
-    from ledger.intake.lists import told_stop
+def _on_record(ledger: "SqlLedger", owed: "list[Account]") -> "list[StopOnRecord]":
+    """Return the stops of an account, lifted ones too: its own and those of its person."""
     from ledger.schema import stop
     from ledger.stops import stops
 
-    accounts = _accounts(ledger, account, creditor)
-    debts = {one.debt for one in accounts}
-    word = None if kind is None else told_stop(kind) or kind
+    debts = {one.debt for one in owed}
     with ledger.reading() as connection:
-        found = stops(connection, stop.c.person == accounts[0].person)
-    return [
-        one
-        for one in found
-        if (one.debt is None or one.debt in debts) and word in (None, one.kind) and (lifted or one.lifted_us is None)
-    ]
+        found = stops(connection, stop.c.person == owed[0].person)
+    return [one for one in found if one.debt is None or one.debt in debts]
+
+
+def _of_kind(found: "list[StopOnRecord]", kind: str) -> "list[StopOnRecord]":
+    """Return the stops of a kind, told in any of its words, that stand."""
+    from ledger.intake.lists import told_stop
+
+    word = told_stop(kind) or kind
+    return [one for one in found if one.kind == word and one.lifted_us is None]
+
+
+def _standing(
+    ledger: "SqlLedger", account: str, creditor: str | None, kind: str, channel: str | None = None
+) -> list[int]:
+    """Return the numbers of an account's standing stops of a kind, of every channel or of one.
+
+    Raises
+    ------
+    BadInput
+        When there is none.
+    """
+    from domain.errors import BadInput
+
+    found = _of_kind(_on_record(ledger, _owed(ledger, account, creditor)), kind)
+    which = [one.stop for one in found if channel in (None, one.channel)]
+    if not which:
+        raise BadInput(f"stops: no {kind} of {account!r} stands; `cadencia stops list {account}` shows what does")
+    return which
 
 
 def _due(ledger: "SqlLedger", loaded: "Settings", at_us: int) -> "list[tuple[str, StopOnRecord, Duty]]":
@@ -353,16 +275,17 @@ def _due(ledger: "SqlLedger", loaded: "Settings", at_us: int) -> "list[tuple[str
     with ledger.reading() as connection:
         found = stops(connection, stop.c.lifted_us.is_(None), or_(stop.c.until_us.is_(None), stop.c.until_us > at_us))
         address: dict[int, Any] = {}
-        account: dict[int, str] = {}
+        of_debt: dict[int, str] = {}
+        of_person: dict[int, str] = {}
         for some in batches(dict.fromkeys(one.person for one in found)):
             where = select(person.c.id, person.c.country, person.c.region, person.c.city).where(person.c.id.in_(some))
             address.update({row.id: tuple(row)[1:] for row in connection.execute(where)})
             owed = select(debt.c.person, debt.c.id, debt.c.account).where(debt.c.person.in_(some)).order_by(debt.c.id)
             for who, number, name in connection.execute(owed):
-                account.setdefault(-who, name)
-                account[number] = name
+                of_person.setdefault(who, name)
+                of_debt[number] = name
     listed = [
-        (account.get(one.debt or -one.person, ""), one, duty)
+        (of_person.get(one.person, "") if one.debt is None else of_debt[one.debt], one, duty)
         for one in found
         for duty in duties(
             gate,

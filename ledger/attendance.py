@@ -54,7 +54,7 @@ def worked(connection: Connection, stream: str, from_us: int, to_us: int, zone: 
             begin_us, end_us = day_us, _midnight_after(day_us, zone)
             started_before, runs_on = life.from_us < _midnight_of(day_us, zone), life.to_us > end_us
             if started_before or runs_on:
-                calls = _calls(connection, stream, _midnight_of(day_us, zone), end_us)
+                calls = called(connection, stream, _midnight_of(day_us, zone), end_us)
                 if calls is None:
                     day_us = end_us
                     continue
@@ -77,7 +77,7 @@ def _midnight_after(at_us: int, zone: str) -> int:
     return from_datetime(local + timedelta(days=1))
 
 
-def _calls(connection: Connection, stream: str, from_us: int, to_us: int) -> tuple[int, int] | None:
+def called(connection: Connection, stream: str, from_us: int, to_us: int) -> tuple[int, int] | None:
     """Return when the first call of a window was reserved and the last one ended."""
     first_us, reserved_us, ended_us = connection.execute(
         select(func.min(attempt.c.reserved_us), func.max(attempt.c.reserved_us), func.max(outcome.c.at_us))

@@ -1,13 +1,11 @@
 """Payments into the ledger, at once: who has paid is never dialled again, also while a campaign runs (docs/import.md).
 
-A payment is known by its creditor's reference: the same one again changes nothing, so a file may come any number of
-times. Every good row lands, whatever the others are like; each step is one short transaction that bumps the cap keys of
-the people it concerns and tells the floors.
+A payment is known by its creditor's reference: the same one again changes nothing. Each step is one short transaction
+that bumps the cap keys of the people it concerns and tells the floors.
 """
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,39 +13,23 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from domain.people import StopKind
-from ledger.intake.cells import BadCell, Form, amount, infer_date_order, infer_decimal_mark
-from ledger.intake.columns import PAYMENT_COLUMNS, find_columns
-from ledger.intake.files import open_table, refuse_floats, write_rejects
-from ledger.intake.rows import PaymentLine, RejectLine, RowReader
+from ledger.intake.cells import BadCell, Form, amount
+from ledger.intake.columns import PAYMENT_COLUMNS
+from ledger.intake.direct import DirectFile, FileReport, Refused
+from ledger.intake.files import Progress
+from ledger.intake.rows import PaymentLine
 from ledger.intake.stage import only_import
-from ledger.reservations import announce, batches, bump
+from ledger.reservations import announce, bump
 from ledger.schema import balance_history, creditor, debt, history, import_file, payment
 from ledger.standing import put_stops
 from ledger.store import SqlLedger
 
-#: Payments of one transaction, some 20 ms; and the rest in which others get the lock.
-_STEP = 200
-_REST_S = 0.005
 
-
-class PaymentReport(msgspec.Struct, frozen=True, kw_only=True):
+class PaymentReport(FileReport, frozen=True, kw_only=True):
     """What a payments file came to."""
 
-    file: str
-    sha256: str
-    #: False: dry run.
-    landed: bool
-    rows: int
-    rejected: int
-    #: Known by their reference before.
-    repeated: int
-    #: Payments that were new.
-    added: int
-    #: Accounts that they paid in full.
+    #: Accounts that it paid in full.
     paid: int
-    unknown_columns: tuple[str, ...]
-    #: Rejected rows with the reasons; None: there are none.
-    rejects: str | None
 
 
 class _Owed(NamedTuple):
@@ -73,22 +55,6 @@ class _Fresh(NamedTuple):
     amount_minor: int
 
 
-class _Refused(NamedTuple):
-    """A payment that cannot land: what is wrong with which field, and what to do."""
-
-    row: int
-    field: str
-    found: str
-    do: str
-
-
-class _Counts(msgspec.Struct):
-    rows: int = 0
-    repeated: int = 0
-    added: int = 0
-    paid: int = 0
-
-
 def import_payments(
     ledger: SqlLedger,
     path: Path | str,
@@ -96,7 +62,7 @@ def import_payments(
     at_us: int,
     form: Form | None = None,
     dry_run: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> PaymentReport:
     """Bring a file of payments into the ledger.
 
@@ -107,80 +73,50 @@ def import_payments(
     LedgerStalled
         When the ledger cannot be written now; the same file again lands the rest.
     """
-    table = open_table(Path(path))
-    columns = find_columns(table.header, PAYMENT_COLUMNS, ("account", "paid_on", "amount", "reference"), str(path))
-    refuse_floats(table, [table.header[columns.at["amount"]]])
-    form = form or Form()
-    sample = [row for row in table.sample() if len(row) == len(table.header)]
-    form = msgspec.structs.replace(
-        form,
-        decimal_mark=form.decimal_mark or infer_decimal_mark(row[columns.at["amount"]] for row in sample),
-        date_order=form.date_order or infer_date_order(row[columns.at["paid_on"]] for row in sample),
-    )
-    reader = RowReader("payments", table, columns, form, at_us, lambda *_place: ())
-    sha256 = table.sha256()
-    counts = _Counts()
-    rejects: list[RejectLine] = []
+    file = DirectFile(
+        "payments", path, PAYMENT_COLUMNS, ("account", "paid_on", "amount", "reference"), form or Form(), at_us=at_us,
+        amounts=("amount",), days=("paid_on",),
+    )  # fmt: skip
+    paid = 0
     with only_import(ledger, "payments"):
-        file = None if dry_run else _open_file(ledger, table.path.name, sha256, at_us)
-        for piece in table.pieces():
-            lines = reader.read(piece)
-            counts.rows += lines.n_rows
-            rejects += lines.rejects
-            refused: dict[int, _Refused] = {}
-            for step in batches(lines.payments, _STEP):
-                refused |= {one.row: one for one in _land(ledger, step, form, at_us, file, counts)}
-                if not dry_run:
-                    time.sleep(_REST_S)
-            if refused:
-                cells = {row: texts for row, texts in table.cells(piece) if row in refused}
-                rejects += [reader.rejected(cells[row], *one) for row, one in refused.items()]
-            if progress is not None:
-                progress("payments", min(piece.read_bytes, table.size_bytes), table.size_bytes)
-        rejects.sort(key=lambda line: line.row)
-        to = table.path.with_name(f"{table.path.name}.rejects.csv")
-        n_rejects = write_rejects(table, ((one.row, one.field, one.found, one.do, one.cells) for one in rejects), to)
-        if file is not None:
-            _close_file(ledger, file, at_us, counts, n_rejects)
-    return PaymentReport(
-        file=table.path.name,
-        sha256=sha256,
-        landed=not dry_run,
-        rows=counts.rows,
-        rejected=n_rejects,
-        repeated=counts.repeated,
-        added=counts.added,
-        paid=counts.paid,
-        unknown_columns=columns.unknown,
-        rejects=str(to) if n_rejects else None,
-    )
+        number = None if dry_run else _open_file(ledger, file, at_us)
+
+        def land(connection: Connection, lines: Sequence[PaymentLine]) -> tuple[int, list[Refused]]:
+            nonlocal paid
+            added, newly_paid, refused = _land(connection, lines, file.form, at_us, number)
+            paid += newly_paid
+            return added, refused
+
+        report = file.land(ledger, lambda lines: lines.payments, land, dry_run=dry_run, progress=progress)
+        if number is not None:
+            _close_file(ledger, number, at_us, report)
+    return PaymentReport(**msgspec.structs.asdict(report), paid=paid)
 
 
 # ---- steps
 
 
 def _land(
-    ledger: SqlLedger, lines: Sequence[PaymentLine], form: Form, at_us: int, file: int | None, counts: _Counts
-) -> list[_Refused]:
-    """Land some payments in one transaction, or none where there is no file row; return those that cannot land."""
-    with ledger.reading() if file is None else ledger.writing() as connection:
-        fresh, refused = _sort_out(connection, lines, form)
-        counts.repeated += len(lines) - len(fresh) - len(refused)
-        counts.added += len(fresh)
-        persons = sorted({one.person for one in fresh})
-        if file is not None:
-            bump(connection, (f"person:{person}" for person in persons))
-        # Read when the keys are ours: nobody else writes about these people now.
-        owed = {one.debt: one for one in _debts(connection, debt.c.id.in_({one.debt for one in fresh}))}
-        after = _pay(fresh, owed)
-        counts.paid += sum(after[one] == 0 and owed[one].state != "paid" for one in after)
-        if file is not None and fresh:
-            _write(connection, fresh, owed, at_us, file)
-            announce(connection, persons, at_us)
-    return refused
+    connection: Connection, lines: Sequence[PaymentLine], form: Form, at_us: int, file: int | None
+) -> tuple[int, int, list[Refused]]:
+    """Land some payments in the open transaction, or none where there is no file row.
+
+    Return how many are new, how many accounts they pay in full, and those that cannot land.
+    """
+    fresh, refused = _sort_out(connection, lines, form)
+    persons = sorted({one.person for one in fresh})
+    if file is not None:
+        bump(connection, (f"person:{person}" for person in persons))
+    # Read when the keys are ours: nobody else writes about these people now.
+    owed = {one.debt: one for one in _debts(connection, debt.c.id.in_({one.debt for one in fresh}))}
+    after = _pay(fresh, owed)
+    if file is not None and fresh:
+        _write(connection, fresh, owed, at_us, file)
+        announce(connection, persons, at_us)
+    return len(fresh), sum(after[one] == 0 and owed[one].state != "paid" for one in after), refused
 
 
-def _sort_out(connection: Connection, lines: Sequence[PaymentLine], form: Form) -> tuple[list[_Fresh], list[_Refused]]:
+def _sort_out(connection: Connection, lines: Sequence[PaymentLine], form: Form) -> tuple[list[_Fresh], list[Refused]]:
     """Return the payments that are new, and those that cannot land."""
     creditors = select(creditor.c.id)
     found: dict[str, list[_Owed]] = defaultdict(list)
@@ -192,7 +128,7 @@ def _sort_out(connection: Connection, lines: Sequence[PaymentLine], form: Form) 
     )
     known = {(to, reference) for to, reference in connection.execute(references)}
     fresh: list[_Fresh] = []
-    refused: list[_Refused] = []
+    refused: list[Refused] = []
     for line in lines:
         owed = [one for one in found[line.account] if line.creditor in (None, one.creditor_name)]
         if len(owed) != 1:
@@ -201,22 +137,22 @@ def _sort_out(connection: Connection, lines: Sequence[PaymentLine], form: Form) 
                 if not owed
                 else "several creditors have this account: name the creditor in a column of its own"
             )
-            refused.append(_Refused(line.row, "account", line.account, do))
+            refused.append(Refused(line.row, "account", line.account, do))
             continue
         (one,) = owed
         if (one.creditor, line.reference) in known:
             continue
         if line.currency not in (None, one.currency):
             do = f"the account is owed in {one.currency}: write the amount in that currency"
-            refused.append(_Refused(line.row, "currency", str(line.currency), do))
+            refused.append(Refused(line.row, "currency", str(line.currency), do))
             continue
         try:
             amount_minor = amount(line.amount, one.currency, form.decimal_mark)
         except BadCell as error:
-            refused.append(_Refused(line.row, "amount", line.amount, str(error)))
+            refused.append(Refused(line.row, "amount", line.amount, str(error)))
             continue
         if amount_minor == 0:
-            refused.append(_Refused(line.row, "amount", line.amount, "nothing was paid: leave the row out"))
+            refused.append(Refused(line.row, "amount", line.amount, "nothing was paid: leave the row out"))
             continue
         known.add((one.creditor, line.reference))
         fresh.append(_Fresh(line, one.debt, one.creditor, one.person, amount_minor))
@@ -310,16 +246,17 @@ def _write(connection: Connection, fresh: list[_Fresh], owed: dict[int, _Owed], 
     connection.execute(insert(history), told)
 
 
-def _open_file(ledger: SqlLedger, name: str, sha256: str, at_us: int) -> int:
+def _open_file(ledger: SqlLedger, file: DirectFile, at_us: int) -> int:
+    told = {"kind": "payments", "name": file.name, "sha256": file.sha256, "started_us": at_us, "state": "landing"}
     with ledger.writing() as connection:
-        row = insert(import_file).values(kind="payments", name=name, sha256=sha256, started_us=at_us, state="landing")
+        row = insert(import_file).values(told)
         return int(connection.execute(row.returning(import_file.c.id)).scalar_one())
 
 
-def _close_file(ledger: SqlLedger, file: int, at_us: int, counts: _Counts, rejected: int) -> None:
+def _close_file(ledger: SqlLedger, file: int, at_us: int, report: FileReport) -> None:
     with ledger.writing() as connection:
         connection.execute(
             update(import_file)
             .where(import_file.c.id == file)
-            .values(state="landed", finished_us=at_us, rows=counts.rows, rejected=rejected, added=counts.added)
+            .values(state="landed", finished_us=at_us, rows=report.rows, rejected=report.rejected, added=report.added)
         )

@@ -5,7 +5,7 @@ completed, by whoever comes next. The same file a second time changes nothing.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ledger.intake import stage as tables
 from ledger.intake.cells import Form, infer_date_order, infer_decimal_mark
 from ledger.intake.columns import ACCOUNT_COLUMNS, ATTEMPT_COLUMNS, Columns, find_columns, is_attempts_header
 from ledger.intake.compare import Found, Given, compare
-from ledger.intake.files import Table, open_table, refuse_floats, write_rejects
+from ledger.intake.files import Progress, Table, open_table, refuse_floats, rejects_path, write_rejects
 from ledger.intake.landing import Landing, land
 from ledger.intake.rows import AddressZones
 from ledger.intake.stage import SCHEMA, Stage, StageGone, clear_leftovers, only_import
@@ -24,9 +24,6 @@ from ledger.intake.workers import Describe, Source, Workers
 from ledger.reservations import upsert
 from ledger.schema import creditor, import_file
 from ledger.store import SqlLedger
-
-#: (what is being done, how much of it, of how much)
-Progress = Callable[[str, int, int], None]
 
 _landings = msgspec.json.Decoder(Landing)
 _MARKS = {"dmy": "day/month/year", "mdy": "month/day/year", ",": "a comma", ".": "a point"}
@@ -130,7 +127,7 @@ def import_portfolio(
                 found = compare(stage, given)
                 _describe(stage, workers, found.new_phones, report)
             _find_cells(stage, table, columns)
-            n_rejects = write_rejects(table, _rejects(stage), rejects := _rejects_path(table.path))
+            n_rejects = write_rejects(table, _rejects(stage), rejects := rejects_path(table.path))
             rejected = stage.scalar(f'SELECT count(DISTINCT "row") FROM {SCHEMA}.reject WHERE whole')
             refused = rejected > max_reject_share * rows
             result = ImportReport(
@@ -263,10 +260,6 @@ def _find_cells(stage: Stage, table: Table, columns: Columns) -> None:
 
 def _rejects(stage: Stage) -> Iterator[tuple[Any, ...]]:
     return stage.rows(f'SELECT "row", field, found, "do", cells FROM {SCHEMA}.reject ORDER BY "row"')
-
-
-def _rejects_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.rejects.csv")
 
 
 def _n_turns(found: Found) -> int:

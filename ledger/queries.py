@@ -1,4 +1,4 @@
-"""What `why`, `report`, `metrics` and `stock` ask of the record. Every function takes a connection and only reads."""
+"""What the commands ask of the record. Every function takes a connection and only reads."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
@@ -24,6 +24,7 @@ from ledger.schema import (
     history,
     journal,
     outcome,
+    person,
 )
 from ledger.schema import stream as streams
 
@@ -32,6 +33,15 @@ _verdicts = msgspec.json.Decoder(Verdict)
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """A row of an answer; its fields are named as the tables' columns."""
+
+
+# ---- everybody
+
+
+def addresses(connection: Connection) -> list[tuple[str, str | None, str | None]]:
+    """Return the countries, regions and cities of the people on record, each once."""
+    query = select(person.c.country, person.c.region, person.c.city).distinct()
+    return [(country, region, city) for country, region, city in connection.execute(query)]
 
 
 # ---- one account

@@ -6,7 +6,7 @@ Rule 3: an import that was cut off changes nothing that the next one does not pu
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, select, text, update
 
 from domain.errors import BadInput
 from ledger.intake.cells import BadCell, plain
-from ledger.intake.files import Table, open_table
+from ledger.intake.files import Progress, Table, open_table
 from ledger.intake.phones import e164
 from ledger.intake.stage import only_import
 from ledger.reservations import announce, batches, bump, upsert
@@ -64,7 +64,7 @@ def import_register(
     country: str,
     at_us: int,
     max_reject_share: float = 0.05,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> RegisterReport:
     """Replace a register by the numbers of a file.
 
@@ -176,9 +176,7 @@ def _open(path: Path) -> Table:
     return open_table(path)
 
 
-def _numbers(
-    table: Table, country: str, report: Callable[[str, int, int], None]
-) -> Iterator[tuple[int, str | None, str | None]]:
+def _numbers(table: Table, country: str, report: Progress) -> Iterator[tuple[int, str | None, str | None]]:
     """Yield (row, number or None, what is wrong or None), a piece of the file in memory at a time."""
     titles = [plain(title) for title in table.header]
     found = [index for index, title in enumerate(titles) if title in _NUMBER]
@@ -220,7 +218,7 @@ def _begin(ledger: SqlLedger, name: str) -> tuple[int, int]:
     return int(row.id), int(row.edition) + 1
 
 
-def _mark(ledger: SqlLedger, number: int, at_us: int, report: Callable[[str, int, int], None]) -> tuple[int, int]:
+def _mark(ledger: SqlLedger, number: int, at_us: int, report: Progress) -> tuple[int, int]:
     """Mark the phones on record by the edition in force; return how many were marked and unmarked."""
     counts = []
     for query, marks in ((_TO_MARK, True), (_TO_UNMARK, False)):

@@ -5,24 +5,24 @@ Rule 2: what is on record stays: a stop told again changes nothing but a later e
 Rule 3: free text stays in `stop.note`; history and journal get the word and ids alone.
 """
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from domain.errors import BadInput
 from domain.people import StopKind
-from ledger.intake.cells import Form, infer_date_order
-from ledger.intake.columns import STOP_COLUMNS, find_columns
-from ledger.intake.files import open_table, write_rejects
+from ledger.intake.cells import Form
+from ledger.intake.columns import STOP_COLUMNS
+from ledger.intake.direct import DirectFile, FileReport, Refused
+from ledger.intake.files import Progress
 from ledger.intake.lists import DEBT_STOPS
-from ledger.intake.rows import RejectLine, RowReader, StopOrder, read_order
+from ledger.intake.rows import StopOrder, read_order
 from ledger.intake.stage import only_import
-from ledger.reservations import announce, batches, bump
+from ledger.reservations import announce, bump
 from ledger.schema import creditor, debt, history, person_phone, phone, stop
 from ledger.standing import put_stops
 from ledger.store import SqlLedger
@@ -31,26 +31,6 @@ from ledger.store import SqlLedger
 REASONS = ("answered", "ended", "mistaken", "resolved", "taken_back")
 #: Lifted by payments and imports alone: the debt itself would still be paid or withdrawn.
 _NOT_BY_HAND = frozenset({StopKind.paid, StopKind.withdrawn})
-#: Stops of one transaction, and the rest in which others get the lock.
-_STEP = 200
-_REST_S = 0.005
-
-
-class StopReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file of stops came to."""
-
-    file: str
-    sha256: str
-    #: False: dry run.
-    landed: bool
-    rows: int
-    rejected: int
-    #: Stood already, with the same scope.
-    repeated: int
-    added: int
-    unknown_columns: tuple[str, ...]
-    #: Rejected rows with the reasons; None: there are none.
-    rejects: str | None
 
 
 class StopOnRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,21 +53,6 @@ class StopOnRecord(msgspec.Struct, frozen=True, kw_only=True):
     lifted_us: int | None
     lifted_by: str | None
     lifted_why: str | None
-
-
-class Refused(NamedTuple):
-    """A stop that cannot land: what is wrong with which field, and what to do."""
-
-    row: int
-    field: str
-    found: str
-    do: str
-
-
-class _Counts(msgspec.Struct):
-    rows: int = 0
-    repeated: int = 0
-    added: int = 0
 
 
 _COLUMNS = [stop.c.id if name == "stop" else stop.c[name] for name in StopOnRecord.__struct_fields__]
@@ -117,9 +82,9 @@ def import_stops(
     by: str,
     form: Form | None = None,
     dry_run: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> StopReport:
-    """Bring a file of stops into the ledger; every good row lands, whatever the others are like.
+    progress: Progress | None = None,
+) -> FileReport:
+    """Bring a file of stops into the ledger.
 
     Raises
     ------
@@ -128,48 +93,13 @@ def import_stops(
     LedgerStalled
         When the ledger cannot be written now; the same file again lands the rest.
     """
-    table = open_table(Path(path))
-    columns = find_columns(table.header, STOP_COLUMNS, ("account", "stop"), str(path))
-    form = form or Form()
-    if form.date_order is None and "until" in columns.at:
-        days = [row[columns.at["until"]] for row in table.sample() if len(row) == len(table.header)]
-        form = msgspec.structs.replace(form, date_order=infer_date_order(days))
-    reader = RowReader("stops", table, columns, form, at_us, lambda *_place: ())
-    counts = _Counts()
-    rejects: list[RejectLine] = []
+    file = DirectFile("stops", path, STOP_COLUMNS, ("account", "stop"), form or Form(), at_us=at_us, days=("until",))
+
+    def land(connection: Connection, orders: Sequence[StopOrder]) -> tuple[int, list[Refused]]:
+        return _land(connection, orders, at_us, by, write=not dry_run)
+
     with only_import(ledger, "stops"):
-        for piece in table.pieces():
-            lines = reader.read(piece)
-            counts.rows += lines.n_rows
-            rejects += lines.rejects
-            refused: dict[int, Refused] = {}
-            for step in batches(lines.orders, _STEP):
-                with ledger.reading() if dry_run else ledger.writing() as connection:
-                    added, bad = _land(connection, step, at_us, by, write=not dry_run)
-                counts.added += added
-                counts.repeated += len(step) - added - len(bad)
-                refused |= {one.row: one for one in bad}
-                if not dry_run:
-                    time.sleep(_REST_S)
-            if refused:
-                cells = {row: texts for row, texts in table.cells(piece) if row in refused}
-                rejects += [reader.rejected(cells[row], *one) for row, one in refused.items()]
-            if progress is not None:
-                progress("stops", min(piece.read_bytes, table.size_bytes), table.size_bytes)
-        rejects.sort(key=lambda line: line.row)
-        to = table.path.with_name(f"{table.path.name}.rejects.csv")
-        n_rejects = write_rejects(table, ((one.row, one.field, one.found, one.do, one.cells) for one in rejects), to)
-    return StopReport(
-        file=table.path.name,
-        sha256=table.sha256(),
-        landed=not dry_run,
-        rows=counts.rows,
-        rejected=n_rejects,
-        repeated=counts.repeated,
-        added=counts.added,
-        unknown_columns=columns.unknown,
-        rejects=str(to) if n_rejects else None,
-    )
+        return file.land(ledger, lambda lines: lines.orders, land, dry_run=dry_run, progress=progress)
 
 
 def lift_stops(ledger: SqlLedger, which: Sequence[int], *, reason: str, at_us: int, by: str) -> list[StopOnRecord]:
@@ -207,21 +137,7 @@ def lift_stops(ledger: SqlLedger, which: Sequence[int], *, reason: str, at_us: i
                     .where(person_phone.c.status == _STATUS.get(one.kind))
                     .values(status="usable")
                 )
-        connection.execute(
-            insert(history),
-            [
-                {
-                    "event_us": at_us,
-                    "known_us": at_us,
-                    "person": one.person,
-                    "debts": "" if one.debt is None else str(one.debt),
-                    "phone": one.phone,
-                    "event": "stop_lifted",
-                    "detail": one.kind,
-                }
-                for one in found
-            ],
-        )
+        _tell(connection, "stop_lifted", at_us, [(at_us, one.person, one.debt, one.phone, one.kind) for one in found])
         announce(connection, persons, at_us)
     return found
 
@@ -284,24 +200,30 @@ def _land(
                     .where(person_phone.c.person == row["person"], person_phone.c.phone == row["phone"])
                     .values(status=_STATUS[row["kind"]])
                 )
-        if fresh:
-            connection.execute(
-                insert(history),
-                [
-                    {
-                        "event_us": row["event_us"],
-                        "known_us": at_us,
-                        "person": row["person"],
-                        "debts": "" if row["debt"] is None else str(row["debt"]),
-                        "phone": row["phone"],
-                        "event": "stop",
-                        "detail": row["kind"],
-                    }
-                    for row in fresh.values()
-                ],
-            )
+        told = [(row["event_us"], row["person"], row["debt"], row["phone"], row["kind"]) for row in fresh.values()]
+        _tell(connection, "stop", at_us, told)
         announce(connection, persons, at_us)
     return len(fresh), refused
+
+
+def _tell(
+    connection: Connection, event: str, at_us: int, told: Iterable[tuple[int, int, int | None, int | None, str]]
+) -> None:
+    """Write into the history what became of stops: (when, person, debt, phone, kind) of each."""
+    lines = [
+        {
+            "event_us": event_us,
+            "known_us": at_us,
+            "person": person,
+            "debts": "" if debt_ is None else str(debt_),
+            "phone": phone_,
+            "event": event,
+            "detail": kind,
+        }
+        for event_us, person, debt_, phone_, kind in told
+    ]
+    if lines:
+        connection.execute(insert(history), lines)
 
 
 def _resolve(

@@ -7,7 +7,7 @@ of one person's history lines tell who wrote before whom, whatever clock each wr
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -54,20 +54,11 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class Written:
-    """One row of the history."""
+class Written(Line):
+    """One row of the history; its channel is empty where it tells of no contact."""
 
     order: int
-    event_us: int
     known_us: int
-    event: str
-    channel: str | None
-    inbound: bool
-    phone: int | None
-    address_type: str | None
-    creditor: int | None
-    debts: tuple[int, ...]
-    attempt: str | None
     detail: str
 
 
@@ -146,16 +137,17 @@ class Record:
             found[person].append(
                 Written(
                     order=order,
-                    event_us=event_us,
+                    at_us=event_us,
                     known_us=known_us,
                     event=event,
-                    channel=channel,
+                    channel=channel or "",
                     inbound=bool(inbound),
                     phone=phone,
                     address_type=address,
                     creditor=creditor,
                     debts=_ids(debts),
                     attempt=attempt,
+                    person=person,
                     detail=detail,
                 )
             )
@@ -328,7 +320,7 @@ class Record:
         campaigns = dict(self._rows("SELECT id, campaign FROM history WHERE event = 'message_sent'"))
         for person, lines in self.written.items():
             for line in lines:
-                if line.event == "message_sent" and line.attempt is not None and line.channel is not None:
+                if line.event == "message_sent" and line.attempt is not None and line.channel:
                     self.contacts.append(
                         Contact(
                             id=line.attempt,
@@ -338,7 +330,7 @@ class Record:
                             debts=line.debts,
                             order=line.order,
                             reserved_us=line.known_us,
-                            at_us=line.event_us,
+                            at_us=line.at_us,
                             campaign=campaigns[line.order],
                             mode="",
                             agent_held=False,
@@ -354,22 +346,10 @@ class Record:
                 break
             if row.event == "not_dialled":
                 undone.add(row.attempt or "")
-            if row.channel is None:
-                continue
-            key = row.attempt or f"imported {row.order}"
-            first = found.get(key)
-            found[key] = Line(
-                at_us=row.event_us if first is None else first.at_us,
-                event=row.event,
-                channel=row.channel,
-                inbound=row.inbound,
-                phone=row.phone,
-                address_type=row.address_type,
-                creditor=row.creditor,
-                debts=row.debts,
-                attempt=row.attempt,
-                person=person,
-            )
+            if row.channel:
+                key = row.attempt or f"imported {row.order}"
+                # It counts from when it was dialled.
+                found[key] = replace(row, at_us=found[key].at_us) if key in found else row
         return [line for key, line in found.items() if key not in undone]
 
 

@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain
@@ -18,6 +18,9 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from domain.errors import BadInput
+
+#: (what is being done, how much of it, of how much)
+Progress = Callable[[str, int, int], None]
 
 #: Rows of one piece.
 PIECE_ROWS = 4000
@@ -278,6 +281,11 @@ def _cell_text(value: object) -> str:
 
 
 # ---- rejects
+
+
+def rejects_path(path: Path) -> Path:
+    """Return where the rejected rows of a file are written: beside it."""
+    return path.with_name(f"{path.name}.rejects.csv")
 
 
 def write_rejects(table: Table, rejects: Iterator[tuple[Any, ...]], to: Path) -> int:

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +108,23 @@ def test_what_cannot_be_followed_is_told(folder: Path) -> None:
 
 
 # ---- AMI
+
+
+def test_a_switch_that_is_away_is_told_beside_the_advice_not_in_it(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    node = f'host = "127.0.0.1"\nport = {port}\nuser = "cadencia"\nsecret_variable = "AMI_SECRET"\n'
+    (folder / "cadencia.toml").write_text(f"[nodes.main]\n{node}")
+    command = [sys.executable, "-m", "console.main", "run", "es", "--shadow", "--json", "--folder", str(folder)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"AMI_SECRET": "x"}
+    ) as running:
+        assert running.stderr is not None
+        said = json.loads(running.stderr.readline())
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate(timeout=60)
+    assert (said["event"], said["node"]) == ("shadow_link_down", "main")
+    assert [json.loads(line) for line in out.splitlines()] == [{"summary": [], "unused": {}}]
 
 
 def queue_status(session: Session, action: dict[str, str]) -> None:

@@ -15,10 +15,10 @@ from domain.instants import DAY, parse
 from domain.orders import Reserve
 from domain.people import Dossier, Stop, StopKind, Verdict
 from ledger.intake.cells import Form
+from ledger.intake.direct import FileReport
 from ledger.schema import history, person, person_phone, stop
 from ledger.stops import (
     StopOnRecord,
-    StopReport,
     confirm_stops,
     import_cells,
     import_stops,
@@ -53,7 +53,7 @@ def tell(ledger: SqlLedger, at_us: int = NOW, **cells: str) -> bool:
 
 def bring_stops(
     ledger: SqlLedger, folder: Path, *rows: dict[str, str], at_us: int = NOW, dry_run: bool = False
-) -> StopReport:
+) -> FileReport:
     path = write(folder / "stops.csv", rows)
     return import_stops(ledger, path, at_us=at_us, by="ana", form=FORM, dry_run=dry_run)
 

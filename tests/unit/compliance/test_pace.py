@@ -1,4 +1,6 @@
-"""What the packs ask of a campaign as a whole: limits of abandonment by place and day, and the message that is due."""
+"""What the packs ask of a campaign as a whole: limits of abandonment by place and day, the message that is due,
+and the registers that must be on record.
+"""
 
 import shutil
 from datetime import date
@@ -142,3 +144,33 @@ def test_without_rules_the_settings_stand() -> None:
     assert (pace.share, pace.hard, pace.windows, pace.counted, pace.by) == (
         0.05, True, (), ("no_agent", "detection"), {},
     )  # fmt: skip
+
+
+def test_registers_are_needed_by_place_purpose_channel_and_day(tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(SHIPPED, tmp_path / "rules"))
+    path = directory / "es.toml"
+    text = path.read_text()
+    row = text[text.index('id = "ES.robinson_selling"') :].partition("\n\n")[0]
+    later = row.replace("ES.robinson_selling", "ES.later") + "\neffective_from = 2027-01-01"
+    written = row.replace("ES.robinson_selling", "ES.written").replace('["call",', '["email",')
+    written = written.replace(', "prerecorded", "voicemail", "ringless_vm", "sms", "im"', "")
+    regional = row.replace("ES.robinson_selling", "ES.regional") + '\nregions = ["CT"]'
+    extra = "".join(f"\n[[jurisdiction.ES.registries]]\n{one}\n" for one in (later, written, regional))
+    path.write_text(text + extra)
+    gate = Gate.load(directory)
+
+    def needed(*addresses: tuple[str, str | None, str | None], on: date = DAY, **asked: str) -> list[tuple[str, str]]:
+        return [(row.id, country) for row, country in gate.registers(addresses, on=on, **asked)]
+
+    madrid, barcelona = ("ES", "MD", None), ("ES", "CT", "Barcelona")
+    selling = {"actor": "third_party", "purpose": "cross_sell"}
+    assert needed(madrid, ("ES", "MD", "Getafe"), **selling) == [("ES.robinson_selling", "ES")]
+    assert needed(madrid, actor="third_party", purpose="collection") == []
+    assert needed(barcelona, **selling) == [("ES.regional", "ES"), ("ES.robinson_selling", "ES")]
+    assert ("ES.later", "ES") in needed(madrid, on=date(2027, 1, 1), **selling)
+    # Whoever contacts them, what for and by whatever channel.
+    assert needed(madrid) == [("ES.robinson_selling", "ES"), ("ES.written", "ES")]
+    assert needed(("US", "NY", None), madrid, ("FR", None, None), **selling) == [
+        ("US.dnc_selling", "US"),
+        ("ES.robinson_selling", "ES"),
+    ]

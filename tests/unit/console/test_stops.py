@@ -51,9 +51,10 @@ def test_a_stop_from_its_coming_to_its_lifting(folder: Path) -> None:
     (lifted,) = answer(folder, "stops", "lift", "A1", "gdpr_objection", "--reason", "answered", *LATER)
     assert lifted["kind"] == "gdpr_objection"
     assert [one["stop"]["lifted_why"] for one in answer(folder, "stops", "list", "A1")] == ["answered"]
-    again = cadencia(folder, "stops", "lift", "A1", "gdpr_objection", "--reason", "answered")
-    assert isinstance(again.exception, BadInput)
-    assert "no gdpr_objection of 'A1' stands" in str(again.exception)
+    for words in (("lift", "A1", "gdpr_objection", "--reason", "answered"), ("confirm", "A1", "gdpr_objection")):
+        again = cadencia(folder, "stops", *words)
+        assert isinstance(again.exception, BadInput)
+        assert "no gdpr_objection of 'A1' stands" in str(again.exception)
 
 
 def test_a_stop_may_be_of_the_account_alone(folder: Path) -> None:
@@ -75,6 +76,33 @@ def test_a_file_with_a_bad_row_lands_the_others_and_fails(folder: Path) -> None:
     assert "1 rejected" in cadencia(folder, "stops", "import", str(path), "--dry-run").stdout
 
 
+def test_registers_that_the_people_on_record_need_are_listed_with_what_to_do(folder: Path) -> None:
+    def wanted() -> dict[str, list[tuple[Any, ...]]]:
+        return {
+            one["name"]: [(need["rule"], need["purposes"], need["todo"]) for need in one["wanted"]]
+            for one in answer(folder, "registers")
+        }
+
+    todo = "cadencia import-register {} FILE --country {}"
+    spain = ("ES.robinson_selling", ["cross_sell"])
+    assert wanted() == {"robinson": [(*spain, todo.format("robinson", "ES"))]}
+    said = cadencia(folder, "registers").stdout
+    assert "robinson: never imported" in said
+    assert "before contacts for cross_sell in ES" in said
+    rows = [row("B1", country="US", phone="(212) 555-0123", currency="USD"), row("B2", country="FR", phone="")]
+    write(folder / "more.csv", rows)
+    assert cadencia(folder, "import", str(folder / "more.csv"), "--dates", "dmy", *AT).exit_code == 0
+    (folder / "list.txt").write_text("600123456\n")
+    imported = ("import-register", "dnc", str(folder / "list.txt"), "--country", "ES")
+    answer(folder, *imported, "--at", "2020-01-01T00:00:00Z")
+    america = ("US.dnc_selling", ["cross_sell"])
+    assert wanted()["dnc"] == [(*america, todo.format("dnc", "US"))]
+    assert "of the last 31 days" in cadencia(folder, "registers").stdout
+    answer(folder, *imported)
+    answer(folder, "import-register", "tps", str(folder / "list.txt"), "--country", "ES")
+    assert wanted() == {"dnc": [(*america, "")], "tps": [], "robinson": [(*spain, todo.format("robinson", "ES"))]}
+
+
 def test_preflight_wants_the_registers_of_who_sells(folder: Path) -> None:
     def finding() -> Any:
         found = json.loads(cadencia(folder, "preflight", "es", "--json").stdout)
@@ -92,7 +120,7 @@ def test_preflight_wants_the_registers_of_who_sells(folder: Path) -> None:
     assert (found["numbers"], found["marked"]) == (2, 1)
     assert finding()["ok"]
     assert [one["name"] for one in answer(folder, "registers")] == ["robinson"]
-    assert "robinson: 2 numbers" in cadencia(folder, "registers").stdout
+    assert "robinson: 2 numbers, imported within the hour" in cadencia(folder, "registers").stdout
     strange = cadencia(folder, "import-register", "nobody", str(folder / "list.txt"), "--country", "ES")
     assert isinstance(strange.exception, BadInput)
     assert "no rule pack speaks of register 'nobody'" in str(strange.exception)
