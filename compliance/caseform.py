@@ -160,6 +160,8 @@ def _complaint(error: str, found: Any) -> str:
         return f"{said}; its fields are {', '.join(fields)}"
     for key in re.findall(r"\w+", path):
         found = found[int(key) if isinstance(found, list) else key]
+    if "enum value" in said:
+        said = f"{path}: is no word known"
     hint = "write the ISO code in capitals, e.g. ES" if name == "country" else "correct it"
     if name in _WORDS:
         hint = f"write one of {', '.join(_WORDS[name])}"

@@ -34,6 +34,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Return whether the place lies in one of these regions, or may."""
         return self.cautious if self.region is None else self.region in regions
 
+    def supposes(self, code: str) -> bool:
+        """Return whether a table holds here only as long as nobody says where the collector sits."""
+        return COLLECTOR in self.assumed and code.startswith(f"{self.country}-") and code.split("-")[1] != self.region
+
     @property
     def content(self) -> tuple[object, ...]:
         """What places that are alike to every rule have in common."""

@@ -29,6 +29,7 @@ from domain.instants import DAY
 
 #: What is not named here is law in force.
 _FIRMNESS = {"unconfirmed": 1, "house": 2}
+_SUPPOSED = 3
 #: Channels that a holiday closes even where no window speaks of them.
 _IN_PERSON = frozenset({"call", "prerecorded", "voicemail", "ringless_vm", "visit"})
 _WRITTEN = frozenset({"sms", "email", "im"})
@@ -96,10 +97,15 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
         Country of the number: what may be played to a line that nobody answers for follows the number too.
     """
     tables = [packs.jurisdictions[code] for code in place.codes]
-    order = [row for table in tables for row in _rows(table)]
-    # Of two that deny alike the firmer is named: law before what is not confirmed, that before the house.
-    order.sort(key=lambda row: _FIRMNESS.get(row.status, 0))
-    rank = {row.id: place for place, row in enumerate(order)}
+    # Of two that deny alike the firmer is named: law before what is not confirmed, that before the house; last what
+    # binds only because nobody says where the collector sits.
+    order = [
+        (_SUPPOSED if place.supposes(code) else _FIRMNESS.get(row.status, 0), row)
+        for code, table in zip(place.codes, tables, strict=True)
+        for row in _rows(table)
+    ]
+    order.sort(key=lambda pair: pair[0])
+    rank = {row.id: number for number, (_, row) in enumerate(order)}
     stops: dict[str, list[Stop]] = {}
     registers: dict[str, list[Registry]] = {}
     needs: list[Cap | Stop] = []

@@ -80,6 +80,8 @@ def gate_of(rules: Path, version: str) -> Gate | None:
     BadInput
         When the version was kept, and its files are not what they were.
     """
+    if not version:
+        return None  # nothing was in force yet
     kept = _folder(rules, version)
     if kept.is_dir():
         return _whole(kept, version)

@@ -71,9 +71,15 @@ def add(
             by=by or user(),
             form=form_of(zone=loaded.floor.zone, country=debtor.country),
         )
-        answer = {"added": added, "stops": _of_kind(_on_record(ledger, owed), kind)}
-    word = "[bold green]Recorded.[/]" if added else "[bold]It stood already.[/]"
-    tell(answer, as_json, lambda: f"{word} {account}: {kind}; whoever is asked now is told so")
+        standing = _of_kind(_on_record(ledger, owed), kind)
+
+    def shown() -> str:
+        word = "[bold green]Recorded.[/]" if added else "[bold]It stood already.[/]"
+        ends = [one.until_us for one in standing]
+        held = "lifted" if None in ends else _minute(max(filter(None, ends)), loaded.floor.zone)
+        return f"{word} {account}: {kind}, until {held}; whoever is asked now is told so"
+
+    tell({"added": added, "stops": standing}, as_json, shown)
 
 
 @app.command("import")
@@ -301,13 +307,17 @@ def _due(ledger: "SqlLedger", loaded: "Settings", at_us: int) -> "list[tuple[str
     return sorted(listed, key=lambda found: (found[2].due_us, found[1].stop))
 
 
+def _minute(at_us: int, zone: str) -> str:
+    from domain.instants import to_datetime
+
+    return f"{to_datetime(at_us, zone):%Y-%m-%d %H:%M}"
+
+
 def _lines(found: "list[StopOnRecord]", said: dict[int, str], zone: str) -> str:
     from rich.markup import escape
 
-    from domain.instants import to_datetime
-
     def when(at_us: int) -> str:
-        return f"{to_datetime(at_us, zone):%Y-%m-%d %H:%M}"
+        return _minute(at_us, zone)
 
     lines = []
     for one in found:

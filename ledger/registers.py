@@ -6,6 +6,7 @@ Rule 3: an import that was cut off changes nothing that the next one does not pu
 """
 
 import time
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +109,9 @@ def import_register(
             time.sleep(_REST_S)
         if rows == 0 or bad > max_reject_share * rows:
             _forget(ledger, number, keep=edition - 1)
+            with ledger.writing() as connection:
+                # Of a register that was never in force nothing stays.
+                connection.execute(delete(register).where(register.c.id == number, register.c.edition == 0))
             raise BadInput(
                 f"{path}: {bad} of {rows} rows hold no number ({'; '.join(examples) or 'the file is empty'}); the "
                 "register stays as it was. Name the country of the numbers, or the column: number"
@@ -170,6 +174,8 @@ def _open(path: Path) -> Table:
             first = file.readline(4096).decode("utf-8-sig", "replace").strip()
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}; check the name and its permissions") from error
+    if not first and path.stat().st_size <= len(BOM_UTF8):
+        raise BadInput(f"{path}: the file is empty; give a file with a number on each line")
     if first[:4] != "PAR1" and not first.startswith("\x1f") and not any(sign in first for sign in ",;\t|"):
         # One number a line: whatever the first line is, it is a row.
         return Table(path, ("number",), ",", False, path.stat().st_size)

@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from domain.errors import BadInput
-from domain.people import StopKind
+from domain.people import OF_A_NUMBER, StopKind
 from ledger.intake.cells import Form
 from ledger.intake.columns import STOP_COLUMNS
 from ledger.intake.direct import DirectFile, FileReport, Refused
@@ -263,7 +263,8 @@ def _resolve(
             refused.append(Refused(one.row, "account", one.account, do))
             continue
         if one.e164 is not None and (person, one.e164) not in phones:
-            do = "it is no number of this debtor's on record: correct it, or leave it out to stop them all"
+            all_of_them = "" if one.kind in OF_A_NUMBER else ", or leave it out to stop them all"
+            do = f"it is no number of this debtor's on record: correct it{all_of_them}"
             refused.append(Refused(one.row, "phone", one.e164, do))
             continue
         rows.append(

@@ -520,6 +520,8 @@ def _order(row: int, cells: _Cells, form: Form, at_us: int) -> StopOrder | tuple
     if event_us is not None and event_us > at_us:
         cells.refuse("since", cells.get("since"), "it lies in the future: correct it")
     until_us = cells.take("until", day_end_everywhere, form)
+    if until_us is not None and until_us <= at_us:
+        cells.refuse("until", cells.get("until"), "it has ended already and would bind nobody: correct it")
     note = cells.take("note", free_text, MAX_NOTE)
     if kind is not None and (why := lacking(kind, channel, number if text else None)):
         cells.refuse(*why)

@@ -21,6 +21,7 @@ from domain.instants import DAY, parse
 from domain.people import CapKey, ContactEvent, Debt, Dossier, Stop, StopKind
 from domain.settings import CampaignSettings
 from ledger.intake import workers
+from ledger.intake.cells import Form
 from ledger.portfolio import complete_imports
 from ledger.schema import (
     balance_history,
@@ -377,12 +378,33 @@ def test_consents_and_contacts_are_told_once(ledger: SqlLedger, tmp_path: Path) 
     bring(ledger, path)
     found = dossier(ledger, "A1")
     (consent,) = found.consents
-    assert consent.until_us == parse("2027-07-01T00:00:00Z")
+    # Where the address tells no zone, a last day ends where it ends first.
+    assert consent.until_us == parse("2027-07-01T00:00:00+14:00")
     (once,) = found.history
     assert once.debts == ()
     before = content(ledger)
     bring(ledger, path, TOMORROW)
     assert content(ledger) == before
+
+
+def test_a_consent_ends_at_the_debtors_midnight_and_when_the_law_says(ledger: SqlLedger, tmp_path: Path) -> None:
+    week = "direct_prior_consent_7d"
+    rows = [
+        row("A1", region="Cataluña", consents="hours@2026-12-31"),
+        row("A2", region="Cataluña", consents=f"{week}@2026-11-20"),
+        row("A3", region="Cataluña", consents=f"{week}@2026-11-25"),
+        row("A4", consents=f"{week}@2026-11-27"),
+        row("A5", consents=week),
+    ]
+    report = bring(ledger, write(tmp_path / "1.csv", rows), form=Form(zone="America/New_York"))
+    assert report.rejected == 2
+    ends = [dossier(ledger, account).consents[0].until_us for account in ("A1", "A2", "A3")]
+    assert ends == [
+        parse("2027-01-01T00:00:00+01:00"),
+        parse("2026-11-21T00:00:00+01:00"),
+        # Seven days from now are sooner over than the day named.
+        NOW + 7 * DAY,
+    ]
 
 
 def test_a_file_of_prior_attempts(ledger: SqlLedger, tmp_path: Path) -> None:

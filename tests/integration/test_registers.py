@@ -76,6 +76,11 @@ def test_a_file_of_something_else_leaves_the_register_as_it_was(ledger: SqlLedge
         listed(ledger, tmp_path, "600123456\nhello\nworld\n12\n")
     with pytest.raises(BadInput, match="0 of 0 rows"):
         listed(ledger, tmp_path, "number\n")
+    for nothing in ("", "\ufeff"):
+        with pytest.raises(BadInput, match="the file is empty; give a file with a number"):
+            listed(ledger, tmp_path, nothing, "dnc")
+    with pytest.raises(BadInput, match="2 of 2 rows hold no number"):
+        listed(ledger, tmp_path, "hello\nworld\n", "dnc")
     with pytest.raises(BadInput, match="no column of numbers"):
         listed(ledger, tmp_path, "name;street\nx;y\n")
     with pytest.raises(BadInput, match="small letters"):
@@ -84,6 +89,8 @@ def test_a_file_of_something_else_leaves_the_register_as_it_was(ledger: SqlLedge
         import_register(ledger, "robinson", tmp_path / "none.txt", country="ES", at_us=NOW)
     assert marks(ledger) == [[(), ("robinson",)], [()]]
     with ledger.reading() as connection:
+        # Of what was never brought in nothing stays.
+        assert [one.name for one in registers(connection)] == ["robinson"]
         assert connection.execute(select(register_number.c.e164)).scalars().all() == ["+34600123457"]
 
 

@@ -118,6 +118,11 @@ def test_a_denial_says_rule_time_zones_citation_and_when_it_ends() -> None:
         ({"history": past(range(12, 19)), "consents": [CONSENT_7D]}, None),
         ({"history": past(range(12, 19)), "consents": [{"kind": CONSENT_7D, "channel": "sms"}]}, "US.7in7"),
         ({"history": past(range(12, 19)), "consents": [{"kind": CONSENT_7D, "until": NOON}]}, "US.7in7"),
+        ({"history": past(range(12, 19)), "consents": [{"kind": CONSENT_7D, "until": "2026-11-25T12:00:00-05:00"}]},
+         None),
+        # A consent to a week that ends later was not given yet.
+        ({"history": past(range(12, 19)), "consents": [{"kind": CONSENT_7D, "until": "2026-11-25T12:00:01-05:00"}]},
+         "US.7in7"),
         ({"at": "2026-11-18T22:00:00-05:00"}, "US.hours"),
         ({"at": "2026-11-18T22:00:00-05:00", "consents": ["hours"]}, None),
         ({"at": "2026-11-18T22:00:00-05:00", "consents": ["debtor_consent_or_known_inconvenience"]}, None),
@@ -140,6 +145,10 @@ def test_a_denial_says_rule_time_zones_citation_and_when_it_ends() -> None:
         ({"flags": ["vulnerable_stop"]}, "HOUSE.vulnerable"),
         ({"flags": ["wrong_number"]}, "HOUSE.wrong_number"),
         ({"flags": ["breathing_space"]}, "HOUSE.breathing_space"),
+        ({"flags": ["revoke_consent_any_reasonable_means"]}, "US.tcpa_revocation_calls"),
+        ({"flags": ["revoke_consent_any_reasonable_means"], "strict": False}, None),
+        ({"flags": ["no_written_electronic_consent"], "consents": ["written_electronic_consent"], "channel": "sms",
+          "debtor": {"region": "NY", "city": "NYC"}}, "NYC.electronic_optin"),
         ({"flags": [{"kind": "breathing_space", "until": NOON}]}, None),
     ],
 )  # fmt: skip
@@ -219,14 +228,14 @@ def test_kinds_of_address(address_type: str, history_type: str | None, rule: str
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"channel": "fax"}, "channel: invalid enum value 'fax', found \"fax\"; write one of call, prerecorded,"),
+        ({"channel": "fax"}, "channel: is no word known, found \"fax\"; write one of call, prerecorded,"),
         ({"at": "2026-11-18T12:00:00"}, "at: '2026-11-18T12:00:00' is no instant with its offset; write ISO 8601"),
         ({"at": "2026-02-30T12:00:00Z"}, "at: '2026-02-30T12:00:00Z' is no instant"),
         ({"at": "0001-01-01T00:00:00+05:00"}, "lies outside 1990 to 2099"),
         ({"at": 3}, "at: expected `str`, got `int`, found 3; correct it"),
         ({"strict": "yes"}, "strict: expected `bool | null`, got `str`, found \"yes\""),
-        ({"actor": "collector"}, "actor: invalid enum value 'collector'"),
-        ({"purpose": "sale"}, "purpose: invalid enum value 'sale', found \"sale\"; write one of collection,"),
+        ({"actor": "collector"}, "actor: is no word known"),
+        ({"purpose": "sale"}, "purpose: is no word known, found \"sale\"; write one of collection,"),
         ({"chanel": "call"}, "line: object contains unknown field `chanel`; its fields are id, at, channel, debtor"),
         ({"debtor": {"zip": "07030"}}, "debtor: object contains unknown field `zip`; its fields are country, person"),
         ({"debtor": {"country": None}}, "debtor: object missing required field `country`"),
@@ -236,10 +245,10 @@ def test_kinds_of_address(address_type: str, history_type: str | None, rule: str
         ({"debtor": {"phone": "+9991234567"}}, "debtor.phone: number '+9991234567' is not E.164"),
         ({"consents": [{"kind": "hours", "phone": "12"}]}, "consents[0].phone: number '12' is not E.164"),
         ({"debtor": {"address_timezone": "Spain/Madrid"}}, "debtor.address_timezone: time zone 'Spain/Madrid' is not"),
-        ({"debtor": {"line_type": "cell"}}, "debtor.line_type: invalid enum value 'cell'"),
+        ({"debtor": {"line_type": "cell"}}, "debtor.line_type: is no word known"),
         ({"history": [{"event": "busy"}]}, "history[0]: object missing required field `at`; its fields are at,"),
         ({"history": [{"at": NOON, "event": "busy"}, {"at": NOON, "event": "ring"}]},
-         "history[1].event: invalid enum value 'ring', found \"ring\"; write one of dialed,"),
+         "history[1].event: is no word known, found \"ring\"; write one of dialed,"),
         ({"history": [{"at": "yesterday"}]}, "history[0].at: 'yesterday' is no instant"),
         ({"history": [{"at": NOON, "phone": "x"}]}, "history[0].phone: number 'x' is not E.164"),
         ({"history": [{"at": NOON, "debts": ["A"]}]}, "history[0]: object contains unknown field `debts`"),
@@ -248,6 +257,8 @@ def test_kinds_of_address(address_type: str, history_type: str | None, rule: str
         ({"flags": [3]}, "flags[0]: expected `str | object`, got `int`, found 3"),
         ({"flags": [{"kind": "paid", "on": True}]}, "flags[0]: object contains unknown field `on`; its fields"),
         ({"consents": [""]}, "consents[0]: is empty"),
+        ({"debtor": {"registers": ["robinson", "robinsonn"]}},
+         "debtor.registers[1]: no rule pack speaks of 'robinsonn'; write one of "),
         ({"consents": [{"kind": "hours", "until": "soon"}]}, "consents[0].until: 'soon' is no instant"),
     ],
 )  # fmt: skip
@@ -276,6 +287,24 @@ def test_a_line_that_is_none_gives_its_id_where_it_can_be_read(line: bytes | str
     found = answer(line)
     assert found["id"] == given
     assert said in found["error"]
+
+
+@pytest.mark.parametrize("event", ["dialed", "answered", "right_party_contact", "voicemail_left", "message_delivered"])
+@pytest.mark.parametrize("channel", ["sms", "email", "letter"])
+def test_a_message_is_one_by_its_channel_whatever_rung_it_is_told_with(event: str, channel: str) -> None:
+    yesterday = [{"at": "2026-11-17T12:00:00-03:00", "channel": channel, "event": event}]
+    santiago = {
+        "country": "CL",
+        "region": None,
+        "phone": None,
+        "address_timezone": "America/Santiago",
+        "line_type": None,
+    }
+    assert verdict(debtor=santiago, channel="sms", history=yesterday)["rule"] == "CL.2day_gap"
+    # What never arrived, and what the debtor wrote, counts for nothing.
+    for other in ({"event": "not_in_service"}, {"direction": "inbound"}):
+        unheard = [yesterday[0] | other]
+        assert verdict(debtor=santiago, channel="sms", history=unheard)["allowed"]
 
 
 def test_a_guaranteed_agent_lifts_what_the_law_lifts_for_one(invented: tuple[Gate, Numbers]) -> None:

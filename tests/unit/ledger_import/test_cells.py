@@ -189,11 +189,18 @@ def test_stops_and_consents() -> None:
 
 
 def test_prior_attempts() -> None:
-    text = "2026-11-18T10:05:00Z; 2026-11-17 carta message_sent;2026-11-16T10:00Z voz busy 600123456"
+    text = (
+        "2026-11-18T10:05:00Z; 2026-11-17 carta message_sent;2026-11-16T10:00Z voz busy 600123456;"
+        "2026-11-15T10:00Z sms;2026-11-14T10:00Z correo answered;2026-11-13T10:00Z buzon"
+    )
     assert lists.attempt_list(text, "ES", Form()) == [
         PriorAttempt(parse("2026-11-18T10:05:00Z"), "call", "dialed", None),
         PriorAttempt(parse("2026-11-17T12:00:00Z"), "letter", "message_sent", None),
         PriorAttempt(parse("2026-11-16T10:00:00Z"), "call", "busy", "+34600123456"),
+        # In writing and in a mailbox nobody is dialled: a message went out.
+        PriorAttempt(parse("2026-11-15T10:00:00Z"), "sms", "message_delivered", None),
+        PriorAttempt(parse("2026-11-14T10:00:00Z"), "email", "message_delivered", None),
+        PriorAttempt(parse("2026-11-13T10:00:00Z"), "voicemail", "voicemail_left", None),
     ]
     assert lists.contact_event("No answer") is ContactEvent.no_answer
     for wrong in ("2026-11-18T10:05Z fax busy", "2026-11-18T10:05Z call sneezed", "2026-11-18T10:05Z a b c d"):
