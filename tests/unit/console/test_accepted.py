@@ -132,6 +132,8 @@ def test_packs_that_change_while_somebody_looks_are_not_accepted(folder: Path) -
 def test_an_unknown_version_is_not_to_be_had(folder: Path) -> None:
     rules = folder / "rules"
     assert accepted.gate_of(rules, "0123456789abcdef") is None
+    # Of an instant before the first run no version is on record, whatever was accepted since.
+    assert accepted.gate_of(rules, "") is None
     with pytest.raises(BadInput, match="never accepted"):
         accepted.accepted_gate(rules, load(rules).version)
     literal = Gate.load(rules, strict=False).version
