@@ -309,13 +309,13 @@ def _others(
     for one in dict.fromkeys([*mates, *numbers]) if told else ():
         at_home = mates.get(one, {})
         lines = [msgspec.structs.replace(line, of="household") for other in at_home for line in told.get(other, ())]
-        lines += [
-            msgspec.structs.replace(line, of="phone")
-            for other, common in numbers.get(one, {}).items()
-            if other not in at_home
-            for line in told.get(other, ())
-            if line.phone in common
-        ]
+        for other, common in numbers.get(one, {}).items():
+            for line in told.get(other, ()):
+                if line.phone is None:
+                    # It may have been any number that the other has.
+                    lines += [msgspec.structs.replace(line, of="phone", phone=number) for number in sorted(common)]
+                elif line.phone in common and other not in at_home:
+                    lines.append(msgspec.structs.replace(line, of="phone"))
         found[one] = tuple(sorted(lines, key=_by_time))
     return found
 
