@@ -301,8 +301,8 @@ class _Builder:
         for line in sorted((*dossier.history, *dossier.others), key=_at):
             at.append(line.at_us)
             kinds.append(self._line_kinds[line.event, line.channel, line.inbound, line.attempt is None, line.of])
-            # A number not told may be any of the person's own, and none of another's.
-            to.append(OTHER if line.phone is None and line.of is not None else phones.get(line.phone, OTHER))
+            # As `compliance.counting` has it: a number not told is none of a housemate's.
+            to.append(OTHER if line.phone is None and line.of == "household" else phones.get(line.phone, OTHER))
             addresses.append(self._address_types[line.address_type or of_phone.get(line.phone, "personal")])
             owed_to.append(ANY if line.creditor is None else creditors.get(line.creditor, OTHER))
             for debt in line.debts:

@@ -259,8 +259,8 @@ class Counters:
 
 def _chosen(counter: Counter, line: PastContact, subject: Subject) -> bool:
     """Return whether a line went to the number, channel or kind of address that the counter counts."""
-    # A number not told may be any of the person's own, and none of another's.
-    if counter.same_phone and (line.of is not None if line.phone is None else line.phone != subject.phone):
+    # A number not told may be any that the person has, and whoever shares one with him; and none of a housemate's.
+    if counter.same_phone and (line.of == "household" if line.phone is None else line.phone != subject.phone):
         return False
     if counter.same_channel and line.channel != subject.channel:
         return False

@@ -66,10 +66,14 @@ def dossiers(
 
 
 def _batch(connection: Connection, persons: list[int], at_us: int | None, known_us: int | None) -> Iterable[Dossier]:
+    # PostgreSQL shows each statement what was committed by then. So a version is read before what it vouches for, and
+    # the person's, which vouches for the keys themselves, before all: what came meanwhile makes a reservation stale.
+    standing = versions(connection, {f"person:{one}" for one in persons})
+    keys = _keys(connection, persons)
+    standing |= versions(connection, {key for own in keys.values() for key in own} - standing.keys())
     people = connection.execute(
         select(
             person.c.id,
-            person.c.household,
             person.c.country,
             person.c.region,
             person.c.city,
@@ -85,8 +89,6 @@ def _batch(connection: Connection, persons: list[int], at_us: int | None, known_
     consents = _consents(connection, persons, known_us)
     contacts = _contacts(connection, persons, at_us, known_us)
     others = _others(connection, persons, at_us, known_us)
-    keys = {row.id: sorted(_keys(row.id, row.household, phones[row.id])) for row in people}
-    standing = versions(connection, {key for own in keys.values() for key in own})
     for row in people:
         yield Dossier(
             person=row.id,
@@ -105,12 +107,20 @@ def _batch(connection: Connection, persons: list[int], at_us: int | None, known_
         )
 
 
-def _keys(one: int, home: int | None, phones: list[Phone]) -> Iterable[str]:
-    yield f"person:{one}"
-    if home is not None:
-        yield f"household:{home}"
-    for number in phones:
-        yield f"phone:{number.phone}"
+def _keys(connection: Connection, persons: list[int]) -> dict[int, list[str]]:
+    query = (
+        select(person.c.id, person.c.household, person_phone.c.phone)
+        .outerjoin(person_phone, and_(person_phone.c.person == person.c.id, person_phone.c.status != "withdrawn"))
+        .where(person.c.id.in_(persons))
+    )
+    found: dict[int, set[str]] = defaultdict(set)
+    for one, home, number in connection.execute(query):
+        found[one].add(f"person:{one}")
+        if home is not None:
+            found[one].add(f"household:{home}")
+        if number is not None:
+            found[one].add(f"phone:{number}")
+    return {one: sorted(own) for one, own in found.items()}
 
 
 def _zones(column: str) -> tuple[str, ...]:
@@ -309,13 +319,13 @@ def _others(
     for one in dict.fromkeys([*mates, *numbers]) if told else ():
         at_home = mates.get(one, {})
         lines = [msgspec.structs.replace(line, of="household") for other in at_home for line in told.get(other, ())]
-        lines += [
-            msgspec.structs.replace(line, of="phone")
-            for other, common in numbers.get(one, {}).items()
-            if other not in at_home
-            for line in told.get(other, ())
-            if line.phone in common
-        ]
+        for other, common in numbers.get(one, {}).items():
+            for line in told.get(other, ()):
+                if line.phone is None:
+                    # It may have been any number that the other has.
+                    lines += [msgspec.structs.replace(line, of="phone", phone=number) for number in sorted(common)]
+                elif line.phone in common and other not in at_home:
+                    lines.append(msgspec.structs.replace(line, of="phone"))
         found[one] = tuple(sorted(lines, key=_by_time))
     return found
 

@@ -2,6 +2,7 @@
 
 Rule 1: whoever writes what a verdict could depend on bumps the keys it concerns, in the same transaction.
 Rule 2: locks are taken in one order: cap keys, sorted; then rows; then, last, the news.
+Rule 3: whoever reads what a verdict could depend on reads the versions before it (PostgreSQL commits in between).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -71,12 +71,10 @@ def ask(record: Record, contact: Contact) -> Asked:
         purpose = _REPLY
     lines: list[Line] = record.lines_before(contact.person, order)
     # What was sent to others counts where a rule goes by number or household.
-    for other in sorted(record.users.get(contact.phone or 0, set()) - {contact.person}):
-        lines += [line for line in record.lines_before(other, order) if line.phone == contact.phone]
-    for home in record.homes.values():
-        if contact.person in home:
-            for other in sorted(home - {contact.person} - record.users.get(contact.phone or 0, set())):
-                lines += record.lines_before(other, order)
+    sharing = record.users.get(contact.phone or 0, set()) - {contact.person}
+    home = {one for people in record.homes.values() if contact.person in people for one in people} - {contact.person}
+    for other in sorted(sharing | home):
+        lines += record.lines_before(other, order)
     return Asked(
         debtor=debtor,
         channel=contact.channel,
@@ -90,6 +88,8 @@ def ask(record: Record, contact: Contact) -> Asked:
         stops=_standing(record.stops[contact.person], order),
         consents=_standing(record.consents[contact.person], order),
         lines=tuple(lines),
+        home=frozenset(home),
+        sharing=frozenset(sharing),
     )
 
 

@@ -13,7 +13,7 @@ from simpy import Environment
 
 from dialer.engine import Engine, Gate
 from dialer.recovery import recover
-from domain.calls import CampaignState, Mode
+from domain.calls import CampaignState, Disposition, Mode
 from domain.events import AnyEvent, CampaignOrdered, FloorOpened, ModeSet, NotSent, PersonChanged, Tick
 from domain.facts import AgentShifted, AttemptClosed
 from domain.instants import DAY, HOUR, MINUTE, SECOND
@@ -29,8 +29,24 @@ from simulation.exchange import WorldSettings
 from simulation.people import Behaviour, People
 from simulation.world import World
 
-#: People who answer often, and have much to say: the more lines and stops, the more there is to leak.
-BEHAVIOUR = Behaviour(p_pick_up=(0.55, 0.5, 0.45), fatigue=1.0, inclination=(0.6, 1.4))
+#: People who answer often, and have much to say: the more lines and stops, the more there is to leak. Most ask to be
+#: called again, as few of those calls are still allowed a day later.
+BEHAVIOUR = Behaviour(
+    p_pick_up=(0.55, 0.5, 0.45),
+    fatigue=1.0,
+    inclination=(0.6, 1.4),
+    p_debtor_fixed=0.8,
+    outcomes=(
+        (Disposition.promise, 0.12),
+        (Disposition.plan, 0.03),
+        (Disposition.no_promise, 0.12),
+        (Disposition.call_back, 0.60),
+        (Disposition.dispute, 0.05),
+        (Disposition.already_paid, 0.04),
+        (Disposition.do_not_call, 0.03),
+        (Disposition.vulnerable, 0.01),
+    ),
+)
 #: One of so many commits is the engine's last act, before or after it.
 _KILLED_OF_COMMITS = 150
 #: News are read at one of so many heartbeats.

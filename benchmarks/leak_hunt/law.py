@@ -407,10 +407,14 @@ def _rests(line: Line, duration: Table, zone: ZoneInfo, at_us: int) -> bool:
 def _parts(scope: list[str], lines: Iterable[Line], asked: Asked) -> list[list[Line]]:
     """Return the lines that a scope counts together: one list, or one for each debt or creditor of the contact."""
     debtor = asked.debtor
-    own = [line for line in lines if line.person == debtor.person or "phone" in scope or "household" in scope]
     if "phone" in scope:
         number = None if asked.number is None else asked.number.phone
-        own = [line for line in own if line.phone is None or line.phone == number]
+        # A number not told may be any that the person has, whoever else has it; and none of a housemate's.
+        users = {debtor.person} | asked.sharing
+        own = [line for line in lines if (line.person in users if line.phone is None else line.phone == number)]
+    else:
+        counted = {debtor.person} | (asked.home if "household" in scope else set())
+        own = [line for line in lines if line.person in counted]
     if "channel" in scope:
         own = [line for line in own if line.channel == asked.channel]
     if "address_type" in scope:

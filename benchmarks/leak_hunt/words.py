@@ -74,7 +74,11 @@ class Asked:
     closed: frozenset[int] = frozenset()
     stops: tuple[Held, ...] = ()
     consents: tuple[Held, ...] = ()
+    #: The person's own, and those of the others named below.
     lines: tuple[Line, ...] = ()
+    #: Who else lives there, and who else has the number.
+    home: frozenset[int] = frozenset()
+    sharing: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ class _Statements:
         return sorted(self._stage.execute(persons, **span).scalars())
 
     def _shared(self, span: dict[str, int]) -> list[str]:
-        """Return the keys through which others count what a step tells: households that change, and prior attempts."""
+        """Return the keys through which others count what a step tells: new households and numbers, prior attempts."""
         here = "WHERE t.ord BETWEEN :first AND :last"
         homes: list[str] = []
         if "household" in self._given.columns:
@@ -235,6 +235,25 @@ class _Statements:
                 else f'JOIN {S}.known_debt d ON d.person = t.person JOIN {S}.contact k ON k."row" = d."row"'
             )
             numbers.append(f"SELECT f.id FROM {S}.turn t {of_turn} JOIN phone f ON f.e164 = k.e164 {here}")
+            # An attempt whose number is not told may have been on any that the person has,
+            numbers.append(
+                f"SELECT l.phone FROM {S}.turn t {of_turn} JOIN person_phone l ON l.person = t.person {here} "
+                "AND k.e164 IS NULL"
+            )
+        if self._has["number"]:
+            # or is given here; and who is given a number brings what was on record before.
+            brings = "t.person IS NOT NULL"
+            if self._has["contact"]:
+                brings += (
+                    f' OR EXISTS (SELECT 1 FROM {S}.account b JOIN {S}.contact k ON k."row" = b."row" '
+                    "WHERE b.ref = t.ref AND k.e164 IS NULL)"
+                )
+            numbers.append(
+                f"SELECT f.id FROM {S}.turn t JOIN {S}.account a ON a.ref = t.ref "
+                f'JOIN {S}.number n ON n."row" = a."row" JOIN phone f ON f.e164 = n.e164 '
+                f"LEFT JOIN person_phone l ON l.person = t.person AND l.phone = f.id {here} "
+                f"AND l.phone IS NULL AND ({brings})"
+            )
         found = [(kind, " UNION ".join(queries)) for kind, queries in (("household", homes), ("phone", numbers))]
         return [
             f"{kind}:{number}"

@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from compliance.gate import Gate
+from compliance.packs import SHIPPED
 from domain.errors import BadInput, LedgerStalled
 from domain.instants import DAY, parse
 from domain.people import CapKey, ContactEvent, Debt, Dossier, Stop, StopKind
@@ -38,6 +40,8 @@ from ledger.schema import (
 from ledger.store import SqlLedger, open_ledger
 from simulation.sample import write_sample
 from tests.integration.portfolio_files import NOW, TOMORROW, bring, content, rejects, row, write
+
+GATE = Gate.load(SHIPPED)
 
 
 @pytest.fixture
@@ -648,3 +652,36 @@ def test_what_is_told_of_one_is_news_of_the_household_and_of_whoever_has_the_num
     newest = ledger.dossiers(ids)
     assert {*newest[0].keys} != {*after[0].keys}
     assert [line.of for line in newest[3].others] == ["household"]
+
+
+def test_an_attempt_whose_number_is_not_told_rests_every_number_that_the_person_has(
+    ledger: SqlLedger, tmp_path: Path
+) -> None:
+    shared, own = "020 7946 0123", "020 7946 0199"
+    rows = [
+        row("A1", country="GB", currency="GBP", household="H1", phone=shared),
+        row("A2", country="GB", currency="GBP", phone=shared, phone2=own),
+        row("A3", country="GB", currency="GBP", household="H1", phone="020 7946 0177"),
+    ]
+    bring(ledger, write(tmp_path / "portfolio.csv", rows))
+    before = dossier(ledger, "A2")
+    tried = {"account": "A1", "at": "2026-11-18T10:00:00+00:00", "event": "abandoned"}
+    bring(ledger, write(tmp_path / "attempts.csv", [tried]), TOMORROW)
+    sharing, mate = dossier(ledger, "A2"), dossier(ledger, "A3")
+
+    def rests(one: Dossier) -> list[bool]:
+        asked = {"at_us": TOMORROW, "debts": (), "actor": "third_party", "purpose": "collection"}
+        return [GATE.judge(one, phone=number, **asked).rule == "GB.72h_abandon" for number in one.phones]
+
+    # The shared number may have been it, whoever is asked for there; none that only others have was.
+    assert rests(dossier(ledger, "A1")) == [True]
+    assert rests(sharing) == [True, False]
+    assert rests(mate) == [False]
+    # What was judged before it is not reserved.
+    assert {*sharing.keys} != {*before.keys}
+    # Who is given a number brings what was sent to him.
+    given = row("A1", country="GB", currency="GBP", household="H1", phone=shared, phone2=own)
+    bring(ledger, write(tmp_path / "again.csv", [given]), TOMORROW)
+    after = dossier(ledger, "A2")
+    assert rests(after) == [True, True]
+    assert {*after.keys} != {*sharing.keys}

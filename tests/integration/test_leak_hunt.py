@@ -10,14 +10,16 @@ from sqlalchemy import text
 
 import ledger.journal
 import ledger.projections
-from benchmarks.leak_hunt.checker import Report, check
+from benchmarks.leak_hunt.checker import Report, ask, check
 from benchmarks.leak_hunt.law import KINDS, Law
+from benchmarks.leak_hunt.record import Contact, Record
 from benchmarks.leak_hunt.scene import Scene, play
 from compliance.gate import Gate
 from compliance.packs import SHIPPED
-from domain.instants import MINUTE
+from domain.instants import DAY, HOUR, MINUTE, parse
 from domain.pace import PaceRule
-from domain.people import CapKey, Verdict
+from domain.people import CapKey, ContactEvent, Debt, Dossier, PastContact, Phone, Verdict
+from ledger.people import enroll
 from ledger.store import open_ledger
 
 LAW = Law(SHIPPED)
@@ -141,3 +143,80 @@ def test_a_forged_record_is_found(kind: tuple[str, str | None], hunted: tuple[Pa
     found = [breach for breach in checked(path).breaches if breach.attempts[0] == call]
     assert kind[0] in {breach.kind for breach in found}
     assert kind[1] in {None, *(breach.rule for breach in found)}
+
+
+# ---- the checker sees whom else a rule counts
+
+NOON = parse("2026-11-18T17:00:00Z")
+SHARED, OWN, ANOTHER = 1, 2, 3
+
+
+def living(person: int, country: str, home: int, phones: tuple[int, ...], *lines: PastContact) -> Dossier:
+    keys = [f"person:{person}", f"household:{home}", *(f"phone:{phone}" for phone in phones)]
+    return Dossier(
+        person=person,
+        keys=tuple(CapKey(key, 0) for key in sorted(keys)),
+        country=country,
+        region="WA" if country == "US" else "ENG",
+        debts=(Debt(debt=person, creditor=1, balance_minor=1, currency="EUR"),),
+        phones=tuple(Phone(phone=phone, country=country, line_type="fixed") for phone in phones),
+        history=lines,
+    )
+
+
+@pytest.mark.parametrize(
+    ("country", "at_home", "phones", "lines", "rule"),
+    [
+        # A number not told may be any that the other has, and none that only the debtor has.
+        ("GB", False, (SHARED, ANOTHER), [("abandoned", None)], "GB.72h_abandon"),
+        ("GB", True, (SHARED, ANOTHER), [("abandoned", None)], "GB.72h_abandon"),
+        ("GB", True, (ANOTHER,), [("abandoned", None)], None),
+        ("GB", True, (ANOTHER,), [("abandoned", SHARED)], "GB.72h_abandon"),
+        ("GB", True, (SHARED, ANOTHER), [("abandoned", ANOTHER)], None),
+        # Washington counts a housemate's on every number, and nobody else's.
+        ("US", True, (SHARED, ANOTHER), [("no_answer", ANOTHER)] * 3, "WA.3week"),
+        ("US", True, (ANOTHER,), [("no_answer", None)] * 3, "WA.3week"),
+        ("US", False, (SHARED, ANOTHER), [("no_answer", SHARED)] * 3, None),
+    ],
+)
+def test_what_others_were_sent_counts_by_number_and_household(
+    country: str,
+    at_home: bool,
+    phones: tuple[int, ...],
+    lines: list[tuple[str, int | None]],
+    rule: str | None,
+    tmp_path: Path,
+) -> None:
+    told = [
+        PastContact(at_us=NOON - (9 - n) * HOUR, event=ContactEvent(event), phone=phone)
+        for n, (event, phone) in enumerate(lines)
+    ]
+    people = [living(1, country, 1, (SHARED, OWN)), living(2, country, 1 if at_home else 2, phones, *told)]
+    contact = Contact(
+        id="floor-1",
+        person=1,
+        channel="call",
+        phone=SHARED,
+        debts=(1,),
+        order=1 << 40,
+        reserved_us=NOON,
+        at_us=NOON,
+        campaign="campaign",
+        mode="predictive",
+        agent_held=False,
+    )
+    with open_ledger(f"sqlite:///{tmp_path}/ledger.db") as opened:
+        with opened.writing() as connection:
+            enroll(connection, people, {n: f"+1206555010{n}" for n in (SHARED, OWN, ANOTHER)}, NOON - DAY)
+        with opened.reading() as connection:
+            record = Record(connection)
+        (debtor,) = opened.dossiers([1], NOON)
+    record.campaigns["campaign"] = ("third_party", "collection")
+    found = {denial.rule for denial in LAW.denials(ask(record, contact), NOON)}
+    assert found & {"GB.72h_abandon", "WA.3week"} == {rule} - {None}
+    # The gate reads the same out of the dossier that the ledger gives.
+    (phone,) = (one for one in debtor.phones if one.phone == SHARED)
+    answers = Gate.load(SHIPPED).explain(
+        debtor, at_us=NOON, phone=phone, debts=(1,), actor="third_party", purpose="collection"
+    )
+    assert {one.rule for one in answers if not one.passed} & {"GB.72h_abandon", "WA.3week"} == {rule} - {None}

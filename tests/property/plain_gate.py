@@ -177,6 +177,7 @@ class PlainGate:
             past
             for past in self.dossier.others
             if ("household" in row.scope and past.of == "household" and "phone" not in row.scope)
+            or ("phone" in row.scope and past.phone is None and past.of == "phone")
             or ("phone" in row.scope and self.phone is not None and past.phone == self.phone.phone)
         ]
         return [*self.dossier.history, *of_others]

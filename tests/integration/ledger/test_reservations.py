@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from sqlalchemy import event
 
 from compliance.packs import SHIPPED
 from domain.calls import Disposition
@@ -16,6 +17,8 @@ from domain.errors import Broken
 from domain.events import Reserved, Stale
 from domain.instants import DAY, HOUR
 from domain.people import CapKey, ContactEvent, PastContact, Phone
+from ledger.reservations import announce, bump
+from ledger.standing import put_stops
 from ledger.store import SqlLedger, open_ledger
 from tests.integration.ledger.scribe import NOW, Scribe, person, reserve, settle, touch
 
@@ -191,6 +194,63 @@ def test_of_several_processes_one_gets_each_person(ledger_url: str) -> None:
         held = {cap.key: cap.version for one in fresh for cap in one.keys}
         assert {version for key, version in held.items() if key.startswith("household:")} == {1}
         assert sum(version for key, version in held.items() if key.startswith("person:")) == n // 2 + 1
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_who_reads_while_others_write_is_reserved_on_no_more_than_was_read(ledger_url: str, refused: bool) -> None:
+    """Others commit between any two statements of a reading, or of a refusal, which reads as well."""
+    if refused and ledger_url.startswith("sqlite"):
+        pytest.skip("SQLite: nobody else writes within a transaction")
+    answers: list[type] = []
+    with open_ledger(ledger_url) as ledger, open_ledger(ledger_url) as other:
+        while (answer := overtaken(ledger, other, len(answers) + 1, refused)) is not None:
+            answers.append(answer)
+    # What came before the first statement was read, what came before the last one not.
+    assert len(answers) > 5
+    assert {*answers} == {Reserved, Stale}
+
+
+def overtaken(ledger: SqlLedger, other: SqlLedger, statement: int, refused: bool) -> type | None:
+    """Return how who was read while others wrote before a statement is answered; None: there are fewer statements."""
+    ours, mate, sharer = 3 * statement, 3 * statement + 1, 3 * statement + 2
+    one, two = person(ours, home=statement, n_phones=2), person(mate, home=statement)
+    number = one.phones[1]
+    three = person(sharer, phones=(number,))
+    three = replace(three, keys=(CapKey(f"person:{sharer}", 0), CapKey(f"phone:{number.phone}", 0)))
+    settle(ledger, [one, two, three])
+    # Whoever refuses has locked the person and the household.
+    writers = [sharer] if refused else [mate, sharer]
+    counted = 0
+
+    def count(*_: object) -> None:
+        nonlocal counted
+        counted += 1
+        if counted == statement:
+            orders = [reserve(by_hand, f"by hand {by_hand.person}") for by_hand in other.dossiers(writers)]
+            assert {*map(type, other.reserve(orders, NOW))} == {Reserved}
+            if not refused:
+                stop = {"person": ours, "kind": "attorney", "debt": None, "phone": None, "until_us": None}
+                with other.writing() as connection:
+                    bump(connection, [f"person:{ours}"])
+                    put_stops(connection, [stop | {"event_us": NOW, "known_us": NOW, "source": "import"}])
+                    announce(connection, [ours], NOW)
+
+    touch(ledger, [ours])
+    event.listen(ledger._database.engine, "before_cursor_execute", count)
+    if refused:
+        (stale,) = ledger.reserve([reserve(one, f"refused {ours}")], NOW)
+        assert isinstance(stale, Stale)
+        read = stale.dossier
+    else:
+        (read,) = ledger.dossiers([ours])
+    event.remove(ledger._database.engine, "before_cursor_execute", count)
+    if counted < statement:
+        return None
+    (now,) = ledger.dossiers([ours])
+    assert len(now.others) == len(writers)
+    (answer,) = ledger.reserve([reserve(read, f"ours {ours}", phone=number.phone)], NOW)
+    assert isinstance(answer, Stale) or read == now
+    return type(answer)
 
 
 #: Calls one person again and again, as the gate allows; prints how often it was granted.
