@@ -68,7 +68,6 @@ def test_no_row_that_may_deny_is_left_untried() -> None:
 #: Changes that no verdict of the strict reading shows: another row says the same of the same contacts.
 UNSEEN = {
     "FL.ftsa_8pm opens a minute early",  # FL.hours
-    "AR.hours binds the creditor alone",  # CABA.hours, wherever the collector may sit
 }
 
 
