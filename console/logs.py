@@ -1,9 +1,10 @@
 """Where the log goes: JSON lines into the folder of a run, warnings to standard error for everything else."""
 
+import io
 import logging
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 
@@ -19,7 +20,17 @@ def to_file(folder: Path) -> Path:
 
 def to_stderr() -> None:
     """Send warnings and errors to standard error."""
-    _configure(sys.stderr, logging.WARNING)
+    _configure(cast(TextIO, _Stderr()), logging.WARNING)
+
+
+class _Stderr(io.TextIOBase):
+    """Standard error as it is when something is written: who replaced it may have closed the one of before."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def _configure(out: TextIO, level: int) -> None:
