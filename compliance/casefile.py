@@ -360,7 +360,8 @@ def _stops(flag: str | CaseFlag, index: int, phone: Phone | None) -> list[Stop]:
 
 def _consents(case: CaseLine, at_us: int, phones: _Ids) -> tuple[Consent, ...]:
     """Return the consents on record; what a flag says is absent, or the law ends sooner than the line, is not."""
-    absent = {_ABSENCES[flag] for flag in case.flags or () if isinstance(flag, str) and flag in _ABSENCES}
+    flagged = {flag if isinstance(flag, str) else flag.kind for flag in case.flags or ()}
+    absent = {_ABSENCES[word] for word in flagged & _ABSENCES.keys()}
     given = [_consent(one, index, at_us, phones) for index, one in enumerate(case.consents or ())]
     return tuple(one for one in given if one is not None and one.kind not in absent)
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from compliance.rows import EXCLUDED_CONSENTS, EXCLUDED_EVENTS, NOT_CONNECTED, Cap, Cooldown, Span
+from compliance.rows import EXCLUDED_CONSENTS, EXCLUDED_EVENTS, Cap, Cooldown, Span
 from compliance.zones import Zones
 from domain.instants import DAY, HOUR
-from domain.people import ContactEvent, Dossier, PastContact
+from domain.people import NOT_CONNECTED, ContactEvent, Dossier, PastContact
 
 #: From when, until when (excluded), which rule.
 Block = tuple[int, int, str]

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from domain.people import ContactEvent, StopKind
+from domain.people import NOT_CONNECTED, ContactEvent, StopKind
 
 Channel = Literal["call", "prerecorded", "voicemail", "ringless_vm", "sms", "email", "im", "letter", "visit"]
 Actor = Literal["third_party", "debt_buyer", "first_party"]
@@ -52,7 +52,6 @@ PURPOSES: tuple[str, ...] = get_args(Purpose)
 #: Statuses that bind; the others stand in a pack for the reader.
 ENFORCED: frozenset[str] = frozenset({"in_force", "house", "unconfirmed"})
 
-NOT_CONNECTED = frozenset({ContactEvent.network_fail, ContactEvent.not_in_service, ContactEvent.busy})
 #: Voicemail could not be left either; whether a mailbox existed is not on record, so only these are sure.
 EXCLUDED_EVENTS: dict[str, frozenset[ContactEvent]] = {
     "not_connected": NOT_CONNECTED,

@@ -33,7 +33,7 @@ REASONS = {
     "predicted": "what the agents soon free can take",
     "enough_ringing": "enough is ringing already",
     "budget": "abandonment leaves no room: one per agent",
-    "cold_start": "one per agent until rates are known",
+    "cold_start": "a first call or two per agent until rates are known",
     "one_per_free_agent": "one per free agent",
     "ratio": "lines per free agent",
     "preview": "agents ask for each call",

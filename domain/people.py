@@ -34,7 +34,8 @@ class ContactEvent(Word):
 _IN_WRITING = frozenset({"sms", "email", "im", "letter"})
 _MAILBOX = frozenset({"voicemail", "ringless_vm"})
 _NOT_TOLD = frozenset({ContactEvent.dialed, ContactEvent.amd_machine, ContactEvent.answered})
-_NEVER_REACHED = frozenset({ContactEvent.network_fail, ContactEvent.not_in_service, ContactEvent.busy})
+#: Rungs on which the contact reached no line.
+NOT_CONNECTED = frozenset({ContactEvent.network_fail, ContactEvent.not_in_service, ContactEvent.busy})
 
 
 def as_message(event: ContactEvent, channel: str, inbound: bool) -> ContactEvent:
@@ -42,7 +43,7 @@ def as_message(event: ContactEvent, channel: str, inbound: bool) -> ContactEvent
 
     A message that left is taken to have arrived, unless the line says that it was only sent or could not be delivered.
     """
-    if inbound or event in _NEVER_REACHED or event is ContactEvent.message_sent:
+    if inbound or event in NOT_CONNECTED or event is ContactEvent.message_sent:
         return event
     if channel in _IN_WRITING:
         return ContactEvent.message_delivered
