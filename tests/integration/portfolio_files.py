@@ -8,7 +8,10 @@ from typing import Any
 from sqlalchemy import select
 
 from compliance.numbers import address_zones, describe
+from domain.calls import Mode
 from domain.instants import DAY, parse
+from domain.orders import Reserve
+from domain.people import Dossier, Verdict
 from ledger.portfolio import ImportReport, import_portfolio
 from ledger.schema import import_file, metadata
 from ledger.store import SqlLedger
@@ -60,3 +63,21 @@ def content(ledger: SqlLedger) -> dict[str, list[tuple[Any, ...]]]:
 def rejects(path: Path) -> list[dict[str, str]]:
     with path.with_name(f"{path.name}.rejects.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def reserve(of: Dossier) -> Reserve:
+    """Return the order by which another campaign reserves a call to a person."""
+    return Reserve(
+        call_id="other-1",
+        campaign="spring",
+        person=of.person,
+        debts=tuple(one.debt for one in of.debts),
+        phone=of.phones[0].phone,
+        keys=of.keys,
+        mode=Mode.progressive,
+        verdict=Verdict(allowed=True),
+        node="main",
+        trunk="trunk",
+        caller_id="+34910000000",
+        ordinal=1,
+    )

@@ -6,16 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from domain.calls import Mode
 from domain.errors import BadInput
 from domain.events import Reserved, Stale
 from domain.instants import parse
-from domain.orders import Reserve
-from domain.people import Dossier, StopKind, Verdict
+from domain.people import Dossier, StopKind
 from ledger.payments import PaymentReport, import_payments
 from ledger.schema import balance_history, debt, history, payment
 from ledger.store import SqlLedger, open_ledger
-from tests.integration.portfolio_files import NOW, TOMORROW, bring, content, rejects, row, write
+from tests.integration.portfolio_files import NOW, TOMORROW, bring, content, rejects, reserve, row, write
 
 
 @pytest.fixture
@@ -43,23 +41,6 @@ def dossier(ledger: SqlLedger, account: str) -> Dossier:
     assert person is not None
     (found,) = ledger.dossiers([person])
     return found
-
-
-def reserve(of: Dossier) -> Reserve:
-    return Reserve(
-        call_id="other-1",
-        campaign="spring",
-        person=of.person,
-        debts=tuple(one.debt for one in of.debts),
-        phone=of.phones[0].phone,
-        keys=of.keys,
-        mode=Mode.progressive,
-        verdict=Verdict(allowed=True),
-        node="main",
-        trunk="trunk",
-        caller_id="+34910000000",
-        ordinal=1,
-    )
 
 
 def test_a_full_payment_stops_the_debt_at_once(ledger: SqlLedger, tmp_path: Path) -> None:

@@ -8,12 +8,10 @@ from sqlalchemy import select
 
 from compliance.gate import Gate
 from compliance.packs import SHIPPED
-from domain.calls import Mode
 from domain.errors import BadInput
 from domain.events import Stale
 from domain.instants import DAY, parse
-from domain.orders import Reserve
-from domain.people import Dossier, Stop, StopKind, Verdict
+from domain.people import Dossier, Stop, StopKind
 from ledger.intake.cells import Form
 from ledger.intake.direct import FileReport
 from ledger.schema import history, person, person_phone, stop
@@ -27,7 +25,7 @@ from ledger.stops import (
     stops,
 )
 from ledger.store import SqlLedger, open_ledger
-from tests.integration.portfolio_files import NOW, TOMORROW, bring, content, rejects, row, write
+from tests.integration.portfolio_files import NOW, TOMORROW, bring, content, rejects, reserve, row, write
 
 GATE = Gate.load(SHIPPED)
 FORM = Form(zone="Europe/Madrid", country="ES")
@@ -83,23 +81,6 @@ def closed(of: Dossier, phone: int = 0, debts: tuple[int, ...] = ()) -> set[str]
 def standing(ledger: SqlLedger) -> list[StopOnRecord]:
     with ledger.reading() as connection:
         return stops(connection, stop.c.lifted_us.is_(None))
-
-
-def reserve(of: Dossier) -> Reserve:
-    return Reserve(
-        call_id="other-1",
-        campaign="spring",
-        person=of.person,
-        debts=tuple(one.debt for one in of.debts),
-        phone=of.phones[0].phone,
-        keys=of.keys,
-        mode=Mode.progressive,
-        verdict=Verdict(allowed=True),
-        node="main",
-        trunk="trunk",
-        caller_id="+34910000000",
-        ordinal=1,
-    )
 
 
 def test_a_stop_binds_every_channel_from_its_transaction_on(ledger: SqlLedger) -> None:
