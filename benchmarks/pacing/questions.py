@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.pacing.compare import F8, LIMIT, Days, near_limit
 from benchmarks.pacing.knobs import KNOBS
 from benchmarks.pacing.optimum import solved
-from benchmarks.pacing.runs import BENT_TEAMS, TEAMS, Bench, Sizes, Want
+from benchmarks.pacing.runs import BENT_TEAMS, Bench, Sizes, Want
 from benchmarks.pacing.scenarios import MARKOV
 from benchmarks.pacing.table import AROUND
 
@@ -29,8 +29,8 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 
 def watch(bench: Bench, scenarios: Sequence[str], sizes: Sizes) -> list[Watched]:
     """Return how the limit is kept, scenario by scenario."""
-    # What hardness costs is small: the teams of every size run as many days without it.
-    core = [Want("core", name, LIMIT, max(sizes.days, sizes.hard * (name in TEAMS))) for name in scenarios]
+    # What hardness costs is small: as many days are run without it.
+    core = [Want("core", name, LIMIT, max(sizes.days, sizes.hard)) for name in scenarios]
     hard = [Want("core_hard", name, LIMIT, sizes.hard) for name in scenarios]
     bench.run("default settings and hard limits", core + hard)
     found = []

@@ -58,8 +58,8 @@ def sizes(days: int, hard: int = HARD_DAYS) -> Sizes:
         around=max(2, days // 4),
         rivals=max(1, days // 3),
         hard=hard,
-        foretold_small=15,
-        foretold=12,
+        foretold_small=36,
+        foretold=24,
         curve=max(1, days // 6),
         model_agent_hours=80 * days,
     )

@@ -122,16 +122,18 @@ def _fill(
 
 
 @njit(cache=True)
-def _freed_by(table: Floats, age_s: float, scale_s: float, ahead_s: float) -> float:
-    """Return a chance of a table, linear between its rows and columns."""
-    ratio = age_s / scale_s
-    row = min(spell_bin(ratio) // 2, AGES - 2)
-    share = min(1.0, (ratio - EDGES[2 * row]) / (EDGES[2 * row + 2] - EDGES[2 * row]))
-    column = min(int(ahead_s), HORIZONS - 2)
-    part = min(1.0, ahead_s - column)
-    early = table[row, column] + part * (table[row, column + 1] - table[row, column])
-    late = table[row + 1, column] + part * (table[row + 1, column + 1] - table[row + 1, column])
-    return float(early + share * (late - early))
+def _freed_by(table: Floats, ages_s: Floats, scale_s: float, ahead_s: Floats, out: Floats) -> None:
+    """Fill `out[i, j]` with the chances of a table for age i until `ahead_s[j]`, linear between rows and columns."""
+    for i in range(ages_s.size):
+        ratio = ages_s[i] / scale_s
+        row = min(spell_bin(ratio) // 2, AGES - 2)
+        share = min(1.0, (ratio - EDGES[2 * row]) / (EDGES[2 * row + 2] - EDGES[2 * row]))
+        for j in range(ahead_s.size):
+            column = min(int(ahead_s[j]), HORIZONS - 2)
+            part = min(1.0, ahead_s[j] - column)
+            early = table[row, column] + part * (table[row, column + 1] - table[row, column])
+            late = table[row + 1, column] + part * (table[row + 1, column + 1] - table[row + 1, column])
+            out[i, j] = early + share * (late - early)
 
 
 @njit(cache=True)
@@ -145,7 +147,7 @@ def _slowed(ages_s: Floats, scale_s: float, hazard: Floats, finished: float) -> 
 
 @njit(cache=True)
 def _survival(counts: Floats, out: Floats) -> None:
-    """Fill `out[b]` with the share of rings still going at the lower edge of bin b."""
+    """Fill `out[b]` with the share of rings still going at the lower edge of bin b, and with 0 twice after the last."""
     total = 0.0
     for b in range(RING_BINS):
         total += counts[b]
@@ -153,17 +155,16 @@ def _survival(counts: Floats, out: Floats) -> None:
     for b in range(RING_BINS):
         out[b] = left / total
         left -= counts[b]
-    out[RING_BINS] = 0.0
+    out[RING_BINS] = out[RING_BINS + 1] = 0.0
 
 
 @njit(cache=True)
 def _at(survival: Floats, ring_s: float) -> float:
     """Return the share of rings still going after some seconds: linear within a bin."""
-    place = ring_s / RING_BIN_S
-    if place >= RING_BINS:
-        return 0.0
-    b = int(place)
-    return float(survival[b] + (place - b) * (survival[b + 1] - survival[b]))
+    # Without a branch and with an index that cannot be negative this runs on several calls at once.
+    place = min(ring_s / RING_BIN_S, float(RING_BINS))
+    b = np.uint32(place)
+    return float(survival[b] + (place - b) * (survival[b + np.uint32(1)] - survival[b]))
 
 
 @njit(cache=True)
@@ -299,8 +300,8 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
     p = laws.p
     free, waiting, ringing_s = floor.free, floor.waiting, floor.ringing_s
     n_detecting, p_detected = floor.detecting, laws.p_detected
-    people = np.empty(RING_BINS + 1)
-    others = np.empty(RING_BINS + 1)
+    people = np.empty(RING_BINS + 2)
+    others = np.empty(RING_BINS + 2)
     _survival(laws.live, people)
     _survival(laws.rest, others)
     moments = np.empty(MOMENTS)
@@ -310,38 +311,32 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
     # Calls that already ring longer than most others' outcomes take are likelier to be people: while few outcomes are
     # known the rate is too low without them. Only upwards: one more call in flight must never invite a further one.
     surplus = 0.0
+    s_live, s_rest = np.empty(n_ringing), np.empty(n_ringing)
     for i in range(n_ringing):
         q = floor.q_ringing[i] if own else p
-        s_live = _at(people, ringing_s[i])
-        below = q * s_live + (1.0 - q) * _at(others, ringing_s[i])
+        s_live[i], s_rest[i] = _at(people, ringing_s[i]), _at(others, ringing_s[i])
+        below = q * s_live[i] + (1.0 - q) * s_rest[i]
         if below > 1e-12:
-            surplus += max(0.0, q * s_live / below - q)
+            surplus += max(0.0, q * s_live[i] / below - q)
     lift = 1.0 + surplus / (laws.resolved * p)
     p = min(0.99, p * lift)
     # Chances by moment: answered[i, j], freed[i, j].
     answered = np.empty((n_ringing, MOMENTS))
     for i in range(n_ringing):
         q = min(0.99, floor.q_ringing[i] * lift) if own else p
-        age = ringing_s[i]
-        s_live = _at(people, age)
-        below = q * s_live + (1.0 - q) * _at(others, age)
-        for j in range(MOMENTS):
-            if below > 1e-9:
-                answered[i, j] = q * (s_live - _at(people, age + moments[j])) / below
-            else:
-                answered[i, j] = 0.0
+        below = q * s_live[i] + (1.0 - q) * s_rest[i]
+        if below > 1e-9:
+            for j in range(MOMENTS):
+                answered[i, j] = q * (s_live[i] - _at(people, ringing_s[i] + moments[j])) / below
+        else:
+            answered[i] = 0.0
     n_talking, n_wrapping, n_finishing = floor.talking_s.size, floor.wrapping_s.size, floor.finishing_s.size
     n_busy = n_talking + n_wrapping + n_finishing
     freed = np.empty((n_busy, MOMENTS))
-    for j in range(MOMENTS):
-        ahead = moments[j] + bounds.patience_s
-        for i in range(n_talking):
-            freed[i, j] = _freed_by(laws.talking, floor.talking_s[i], laws.talk_scale_s, ahead)
-        for i in range(n_wrapping):
-            freed[n_talking + i, j] = _freed_by(laws.wrapping, floor.wrapping_s[i], laws.wrap_scale_s, ahead)
-        for i in range(n_finishing):
-            later = _freed_by(laws.finishing, floor.finishing_s[i], laws.finish_scale_s, ahead)
-            freed[n_talking + n_wrapping + i, j] = later
+    ahead_s = moments + bounds.patience_s
+    _freed_by(laws.talking, floor.talking_s, laws.talk_scale_s, ahead_s, freed)
+    _freed_by(laws.wrapping, floor.wrapping_s, laws.wrap_scale_s, ahead_s, freed[n_talking:])
+    _freed_by(laws.finishing, floor.finishing_s, laws.finish_scale_s, ahead_s, freed[n_talking + n_wrapping :])
     # Spells that still last are evidence too: finished ones alone make a young shift look quick.
     slower = _slowed(floor.talking_s, laws.talk_scale_s, laws.talk_hazard, laws.talks)
     if slower < _NEARLY:
@@ -357,7 +352,7 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
     for j in range(MOMENTS):
         gone = 0.0
         for k in range(floor.leaving.shape[0]):
-            if floor.leaving[k, 0] <= moments[j] + bounds.patience_s:
+            if floor.leaving[k, 0] <= ahead_s[j]:
                 gone += floor.leaving[k, 1]
         stays = max(0.0, 1.0 - gone)
         base[j] = np.floor(free * stays + 1e-9) - waiting
@@ -370,30 +365,31 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
     width = n_terms + bounds.room + 2 if exact else 1
     spread = np.zeros((MOMENTS, width))
     size = n_terms
-    mean = np.empty(MOMENTS)
-    variance = np.empty(MOMENTS)
-    third = np.empty(MOMENTS)
+    mean = base.copy()
+    variance = np.zeros(MOMENTS)
+    third = np.zeros(MOMENTS)
+    for i in range(n_busy):
+        for j in range(MOMENTS):
+            f = freed[i, j]
+            w = f * (1.0 - f)
+            mean[j] += f
+            variance[j] += w
+            third[j] += w * (1.0 - 2.0 * f)
+    for i in range(n_ringing):
+        for j in range(MOMENTS):
+            a = answered[i, j]
+            w = a * (1.0 - a)
+            mean[j] -= a
+            variance[j] += w
+            third[j] -= w * (1.0 - 2.0 * a)
     risk = 0.0
     loss = 0.0
     for j in range(MOMENTS):
-        m, v, t = base[j], 0.0, 0.0
-        for i in range(n_busy):
-            f = freed[i, j]
-            w = f * (1.0 - f)
-            m += f
-            v += w
-            t += w * (1.0 - 2.0 * f)
-        for i in range(n_ringing):
-            a = answered[i, j]
-            w = a * (1.0 - a)
-            m -= a
-            v += w
-            t -= w * (1.0 - 2.0 * a)
         w = p_detected * (1.0 - p_detected)
-        m -= n_detecting * p_detected
-        v += n_detecting * w
-        t -= n_detecting * w * (1.0 - 2.0 * p_detected)
-        mean[j], variance[j], third[j] = m, v, t
+        mean[j] -= n_detecting * p_detected
+        variance[j] += n_detecting * w
+        third[j] -= n_detecting * w * (1.0 - 2.0 * p_detected)
+        m, v = mean[j], variance[j]
         if exact:
             line = spread[j]
             line[0] = 1.0
@@ -414,7 +410,7 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
                 short += (least - k) * line[k]
             loss = max(loss, short)
         else:
-            risk += _below(m, v, t)
+            risk += _below(m, v, third[j])
             if v > 1e-9:
                 s = sqrt(v)
                 z = m / s
