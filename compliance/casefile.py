@@ -21,6 +21,7 @@ from domain.instants import DAY, parse
 from domain.people import (
     BOUNDED_CONSENTS,
     OF_A_NUMBER,
+    STOP_WORDS,
     CapKey,
     Consent,
     ContactEvent,
@@ -34,20 +35,6 @@ from domain.people import (
     as_message,
 )
 
-#: Other words for stops on record. Where a row names the word itself, that binds as well.
-_MEANT = {
-    "vulnerable_stop": StopKind.vulnerable,
-    "cease": StopKind.cease_written,
-    "cease_communication_written": StopKind.cease_written,
-    "cease_oral": StopKind.do_not_call,  # what was said aloud stops the voice
-    "debtor_requests_no_more_calls": StopKind.do_not_call,
-    "represented_by_attorney": StopKind.attorney,
-    "disputed": StopKind.dispute,
-    "debt_disputed": StopKind.dispute,
-    "breathing_space_notice": StopKind.breathing_space,
-}
-
-
 #: Words of the law for a consent that is not on record.
 _ABSENCES = {"no_written_electronic_consent": "written_electronic_consent"}
 
@@ -55,12 +42,12 @@ _ABSENCES = {"no_written_electronic_consent": "written_electronic_consent"}
 def _stops_meant(word: str) -> tuple[StopKind, ...]:
     # A word that rows name and no record carries stands for itself as well: rows are found by the word alone.
     itself = (cast(StopKind, word),) if word in LEGAL_TRIGGERS else ()
-    return (*itself, _MEANT[word]) if word in _MEANT else itself
+    return (*itself, STOP_WORDS[word]) if word in STOP_WORDS else itself
 
 
 #: Stops on record by flag.
 FLAGS: dict[str, tuple[StopKind, ...]] = {str(kind): (kind,) for kind in StopKind} | {
-    word: _stops_meant(word) for word in sorted({*LEGAL_TRIGGERS, *_MEANT, *_ABSENCES})
+    word: _stops_meant(word) for word in sorted({*LEGAL_TRIGGERS, *STOP_WORDS, *_ABSENCES})
 }
 #: Words of the law for consents on record.
 _CONSENT_ALIASES = {

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from compliance.packs import TIMEZONES, Packs
-from compliance.places import Places
+from compliance.places import Places, fold
 from compliance.rows import ENFORCED, KINDS, Row
 
 
@@ -123,6 +123,17 @@ def standing(packs: Packs, code: str, actor: str | None = None) -> list[Standing
     if not packs.jurisdictions[code].overlay_for:
         codes |= dict.fromkeys(Places(packs).overlays(country))
     return [found for one in codes for found in _standing(packs, one, actor)]
+
+
+def places_named(packs: Packs, name: str) -> list[str]:
+    """Return the codes of the jurisdictions that a name is of: a whole code or its last part, or another name."""
+    asked = fold(name)
+    whole = [code for code in packs.jurisdictions if fold(code) == asked]
+    return whole or [
+        code
+        for code, table in packs.jurisdictions.items()
+        if asked in map(fold, (code.rpartition("-")[2], table.name, *table.aliases))
+    ]
 
 
 def row(packs: Packs, rule: str) -> Standing | None:

@@ -3,37 +3,65 @@
 import io
 import logging
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO, cast
 
 import structlog
 
 FILE = "cadencia.log"
+#: What a full disk, a closed stream, a narrow encoding raise.
+_UNWRITABLE = (OSError, ValueError)
 
 
 def to_file(folder: Path) -> Path:
     """Send the log of a run into its folder; return the file."""
     path = folder / FILE
-    _configure(path.open("a", encoding="utf-8"), logging.INFO)
+    file = path.open("a", encoding="utf-8")
+    _configure(_Out(lambda: file), logging.INFO)
     return path
 
 
 def to_stderr() -> None:
     """Send warnings and errors to standard error."""
-    _configure(cast(TextIO, _Stderr()), logging.WARNING)
+    # As it is when something is written: who replaced it may have closed the one of before.
+    _configure(_Out(lambda: sys.stderr), logging.WARNING)
 
 
-class _Stderr(io.TextIOBase):
-    """Standard error as it is when something is written: who replaced it may have closed the one of before."""
+class _Out(io.TextIOBase):
+    """A stream that never fails its writer: a full disk or a closed terminal must not stop who has something to log.
+
+    The first of some lines that cannot be written is told on standard error, if that can be written to.
+    """
+
+    def __init__(self, stream: Callable[[], TextIO]) -> None:
+        self._stream = stream
+        self._failed = False
 
     def write(self, text: str) -> int:
-        return sys.stderr.write(text)
+        try:
+            self._stream().write(text)
+            self._failed = False
+        except _UNWRITABLE as error:
+            self._tell(error)
+        return len(text)
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        try:
+            self._stream().flush()
+        except _UNWRITABLE as error:
+            self._tell(error)
+
+    def _tell(self, error: Exception) -> None:
+        if not self._failed:
+            self._failed = True
+            with suppress(*_UNWRITABLE):
+                print(f"cadencia: the log cannot be written: {error}", file=sys.stderr)
 
 
-def _configure(out: TextIO, level: int) -> None:
+def _configure(stream: _Out, level: int) -> None:
+    out = cast(TextIO, stream)
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     structlog.configure(
         processors=[

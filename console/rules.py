@@ -90,7 +90,7 @@ def list_packs(rules: Rules = None, folder: Folder = HERE, as_json: AsJson = Fal
 
 @rules_app.command()
 def show(
-    what: Annotated[str, typer.Argument(help="Code of a place (ES, US-MA, US-NY-NYC), or id of a row (US.7in7).")],
+    what: Annotated[str, typer.Argument(help="Code or name of a place (ES, US-MA, NYC), or id of a row (US.7in7).")],
     actor: Annotated[
         str | None, typer.Option(help="Only what binds this one: third_party, debt_buyer or first_party.")
     ] = None,
@@ -101,14 +101,17 @@ def show(
 ) -> None:
     """What binds at a place, overlays and house rules included, or one row in full; each with its citation."""
     from compliance.packs import load
-    from compliance.review import row, standing
+    from compliance.review import places_named, row, standing
     from compliance.rows import ACTORS
     from domain.errors import BadInput
 
     if actor is not None and actor not in ACTORS:
         raise BadInput(f"rules show: --actor must be one of {', '.join(ACTORS)}, was {actor!r}; correct it")
     packs = load(_directory(rules, folder), strict=strict)
-    code = next((code for code in packs.jurisdictions if code.casefold() == what.casefold()), None)
+    codes = places_named(packs, what)
+    if len(codes) > 1:
+        raise BadInput(f"rules show: {what!r} may be {' or '.join(codes)}; name one")
+    code = codes[0] if codes else None
     if code is not None:
         found = [one for one in standing(packs, code, actor) if one.binds]
     else:

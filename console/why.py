@@ -13,6 +13,7 @@ from compliance.gate import Gate
 from console.accepted import gate_in_force, gate_of
 from console.settings import Settings
 from dialer.engine import Engine
+from dialer.engine.dialling import purpose_of
 from dialer.engine.state import READY, Campaign, LeadState, State
 from domain.calls import Phase
 from domain.errors import BadInput, Broken
@@ -200,17 +201,14 @@ def _on_campaign(
     mode = running.mode if running is not None else campaign.mode
     word = running.state if running is not None else "never run"
     debts = lead.debts if lead is not None else (found.debt,)
+    purpose = purpose_of(campaign, lead) if lead is not None else campaign.purpose
     phones = [
         OnPhone(
             phone=phone.phone if phone is not None else None,
             line_type=phone.line_type if phone is not None else "",
             zones=phone.zones if phone is not None else (),
-            verdict=gate.judge(
-                dossier, at_us=at_us, phone=phone, debts=debts, actor=campaign.actor, purpose=campaign.purpose
-            ),
-            rules=gate.explain(
-                dossier, at_us=at_us, phone=phone, debts=debts, actor=campaign.actor, purpose=campaign.purpose
-            ),
+            verdict=gate.judge(dossier, at_us=at_us, phone=phone, debts=debts, actor=campaign.actor, purpose=purpose),
+            rules=gate.explain(dossier, at_us=at_us, phone=phone, debts=debts, actor=campaign.actor, purpose=purpose),
         )
         for phone in dossier.phones or (None,)
     ]

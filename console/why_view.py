@@ -40,7 +40,8 @@ def _debts(found: Why) -> Text:
 
 def _stops(found: Why, zone: str) -> Iterable[Text]:
     for stop in found.stops:
-        scope = f" on debt {stop.debt}" if stop.debt else f" on number {stop.phone}" if stop.phone else ""
+        of = (("debt", stop.debt), ("number", stop.phone), ("channel", stop.channel))
+        scope = "".join(f" on {what} {which}" for what, which in of if which)
         until = f" until {to_datetime(stop.until_us, zone):%d %b %Y %H:%M}" if stop.until_us else ""
         yield Text(f"  stop: {stop.kind.replace('_', ' ')}{scope}{until}", style="red")
 

@@ -87,6 +87,19 @@ class StopKind(Word):
     not_in_service = "not_in_service"
 
 
+#: Other words for stops on record. Where a rule names the word itself, that binds as well.
+STOP_WORDS = {
+    "vulnerable_stop": StopKind.vulnerable,
+    "cease": StopKind.cease_written,
+    "cease_communication_written": StopKind.cease_written,
+    "cease_oral": StopKind.do_not_call,  # what was said aloud stops the voice
+    "debtor_requests_no_more_calls": StopKind.do_not_call,
+    "represented_by_attorney": StopKind.attorney,
+    "disputed": StopKind.dispute,
+    "debt_disputed": StopKind.dispute,
+    "breathing_space_notice": StopKind.breathing_space,
+}
+
 #: Stops that say nothing unless a channel or a number is named with them.
 OF_A_MEDIUM = frozenset(
     {StopKind.do_not_use_this_medium, StopKind.channel_request, StopKind.channel_not_authorized_by_debtor}

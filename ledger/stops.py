@@ -93,7 +93,9 @@ def import_stops(
     LedgerStalled
         When the ledger cannot be written now; the same file again lands the rest.
     """
-    file = DirectFile("stops", path, STOP_COLUMNS, ("account", "stop"), form or Form(), at_us=at_us, days=("until",))
+    file = DirectFile(
+        "stops", path, STOP_COLUMNS, ("account", "stop"), form or Form(), at_us=at_us, days=("since", "until")
+    )
 
     def land(connection: Connection, orders: Sequence[StopOrder]) -> tuple[int, list[Refused]]:
         return _land(connection, orders, at_us, by, write=not dry_run)

@@ -247,7 +247,7 @@ def _try(
     state = step.state
     dossier = state.people[lead.person]
     if lead.person in state.person_call:
-        leads.schedule(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
+        leads.postpone(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
         return 0
     found = judge(step, settings, lead, dossier, guaranteed=agent is not None or campaign.mode is Mode.progressive)
     if found is None:
@@ -258,7 +258,7 @@ def _try(
         deny(step, campaign, lead, phone, verdict)
         return 0
     if phone.phone in state.phone_call:
-        leads.schedule(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
+        leads.postpone(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
         return 0
     if verdict.agent_always and agent is None:
         if substitute is None:
@@ -269,13 +269,16 @@ def _try(
     return 1
 
 
+def purpose_of(settings: CampaignSettings, lead: LeadState) -> str:
+    """Return what the next call is for: some laws count one that the debtor asked for as an answer to him."""
+    return REPLY if lead.asked else settings.purpose
+
+
 def judge(
     step: Step, settings: CampaignSettings, lead: LeadState, dossier: Dossier, *, guaranteed: bool
 ) -> tuple[Phone, int, Verdict] | None:
     """Return the first number that may be called now, else the one that may be called soonest; None: no number."""
     worked = leads.open_debts(dossier, lead.debts)
-    # The debtor asked for it: some laws count such a call as an answer to him.
-    purpose = REPLY if lead.why == "call_back" else settings.purpose
     best: tuple[Phone, int, Verdict] | None = None
     n_phones = len(dossier.phones)
     for offset in range(n_phones):
@@ -287,7 +290,7 @@ def judge(
             phone=phone,
             debts=worked or lead.debts,
             actor=settings.actor,
-            purpose=purpose,
+            purpose=purpose_of(settings, lead),
             live_agent_guaranteed=guaranteed,
         )
         if verdict.allowed:
@@ -310,7 +313,7 @@ def deny(step: Step, campaign: Campaign, lead: LeadState, phone: Phone, verdict:
     if verdict.next_allowed_at_us is None:
         leads.close_lead(step, campaign, lead, why)
     else:
-        leads.schedule(step, campaign, lead, max(verdict.next_allowed_at_us, step.at_us + SECOND), why)
+        leads.postpone(step, campaign, lead, max(verdict.next_allowed_at_us, step.at_us + SECOND), why)
 
 
 def reserve(
@@ -394,7 +397,7 @@ def lead_asked(step: Step, name: str) -> None:
             elif not found[2].allowed:
                 deny(step, campaign, lead, found[0], found[2])
             elif lead.person in state.person_call:
-                leads.schedule(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
+                leads.postpone(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
             else:
                 agents.shift(step, agent, AgentState.previewing)
                 step.emit(ShowLead(agent=name, campaign=campaign.name, person=lead.person), campaign.name)

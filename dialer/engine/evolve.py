@@ -303,6 +303,7 @@ def _lead_scheduled(state: State, fact: facts.LeadScheduled) -> None:
     campaign = state.campaigns[fact.campaign]
     lead = campaign.leads[fact.person]
     lead.why, lead.phone_index, lead.call_back = fact.why, fact.phone_index, fact.agent
+    lead.asked = lead.asked or fact.why == Disposition.call_back
     if fact.at_us <= state.at_us:
         state.place(campaign, lead, READY if fact.agent is None else HELD, fact.at_us)
     else:
@@ -596,6 +597,7 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
         lead.attempts -= bool(call.dialled_us)  # ordered, never dialled
         return
     _note(state, call, ContactEvent(fact.event))
+    lead.asked = False
     if call.disposed is not None and call.disposed.call_back_us is not None:
         given = consents_after(fact.disposition, state.at_us)
         state.people[call.person] = with_consents(state.people[call.person], given)

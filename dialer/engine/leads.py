@@ -55,7 +55,7 @@ def _follow(step: Step, call: Call, disposition: Disposition) -> None:
     if disposition is Disposition.call_back and disposed is not None and disposed.call_back_us is not None:
         agent = disposed.agent if disposed.own else None
         index = next((i for i, phone in enumerate(dossier.phones) if phone.phone == call.phone), 0)
-        schedule(step, campaign, lead, disposed.call_back_us, "call_back", index, agent)
+        schedule(step, campaign, lead, disposed.call_back_us, disposition, index, agent)
         return
     if retry.after_min is None or lead.ended.get(disposition, 0) >= retry.limit:
         close_lead(step, campaign, lead, disposition)
@@ -67,7 +67,9 @@ def _follow(step: Step, call: Call, disposition: Disposition) -> None:
     if retry.next_number and dossier.phones:
         here = next((i for i, phone in enumerate(dossier.phones) if phone.phone == call.phone), index)
         index = (here + 1) % len(dossier.phones)
-    schedule(step, campaign, lead, step.at_us + round(retry.after_min * MINUTE), disposition, index)
+    # An attempt that was never dialled leaves a call-back to its owner.
+    owner = lead.call_back if rung(disposition) is None else None
+    schedule(step, campaign, lead, step.at_us + round(retry.after_min * MINUTE), disposition, index, owner)
 
 
 def schedule(
@@ -90,6 +92,11 @@ def schedule(
         ),
         campaign.name,
     )
+
+
+def postpone(step: Step, campaign: Campaign, lead: LeadState, at_us: int, why: str) -> None:
+    """Schedule a lead that was not called for later, with the number and the owner that it has."""
+    schedule(step, campaign, lead, at_us, why, agent=lead.call_back)
 
 
 def close_lead(step: Step, campaign: Campaign, lead: LeadState, why: str) -> None:
@@ -125,7 +132,7 @@ def person_changed(step: Step, event: PersonChanged) -> None:
             schedule(step, campaign, lead, step.at_us, "reopened")
         elif put_off(lead):
             # Parked or closed by a rule: what the rule saw has changed, so ask the gate again.
-            schedule(step, campaign, lead, step.at_us, "changed")
+            postpone(step, campaign, lead, step.at_us, "changed")
     call_id = step.state.person_call.get(person)
     call = step.state.calls.get(call_id) if call_id is not None else None
     if (

@@ -38,7 +38,7 @@ def _judge_again(step: Step, campaign: Campaign, lead: LeadState) -> None:
         return
     phone, _, verdict = found
     if verdict.allowed:
-        leads.schedule(step, campaign, lead, step.at_us, "rules_changed")
+        leads.postpone(step, campaign, lead, step.at_us, "rules_changed")
         return
     stands = None if lead.place == CLOSED else lead.at_us
     if (verdict.rule, verdict.next_allowed_at_us) != (lead.why, stands):

@@ -108,6 +108,8 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
     phone_index: int = 0
     #: Agent who owns the call-back at hand.
     call_back: str | None = None
+    #: Whether the debtor asked for the next call: until one is made, whatever puts it off.
+    asked: bool = False
 
 
 def put_off(lead: LeadState) -> bool:

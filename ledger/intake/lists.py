@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import msgspec
 
-from domain.people import OF_A_MEDIUM, OF_A_NUMBER, ContactEvent, StopKind, as_message
+from domain.people import OF_A_MEDIUM, OF_A_NUMBER, STOP_WORDS, ContactEvent, StopKind, as_message
 from ledger.intake.cells import BadCell, Form, instant, iso_date, plain
 from ledger.intake.phones import e164
 
@@ -42,14 +42,14 @@ class Flag(msgspec.Struct, frozen=True):
 
 _STOP_NAMES = {
     "pagado": "paid", "pagada": "paid", "liquidado": "paid", "cancelado": "paid",
-    "cese": "cease_written", "cease": "cease_written", "cease_and_desist": "cease_written",
+    "cese": "cease_written", "cease_and_desist": "cease_written",
     "abogado": "attorney", "represented": "attorney",
-    "disputa": "dispute", "reclamacion": "dispute", "disputed": "dispute",
+    "disputa": "dispute", "reclamacion": "dispute",
     "no_llamar": "do_not_call", "dnc": "do_not_call", "lista_robinson": "do_not_call",
     "vulnerabilidad": "vulnerable",
     "concurso": "bankrupt", "insolvencia": "bankrupt", "bankruptcy": "bankrupt", "quiebra": "bankrupt",
     "fallecido": "deceased", "fallecida": "deceased", "difunto": "deceased",
-    "moratoria": "breathing_space", "debtor_requests_no_more_calls": "do_not_call",
+    "moratoria": "breathing_space",
     "oposicion": "gdpr_objection", "canal_no_autorizado": "channel_not_authorized_by_debtor",
     "numero_equivocado": "wrong_number",
 }  # fmt: skip
@@ -64,7 +64,7 @@ def stop_kind(word: str) -> StopKind | None:
 def told_stop(word: str) -> StopKind | None:
     """Return the stop of any scope that a word means; None when none."""
     word = plain(word)
-    word = _STOP_NAMES.get(word, word)
+    word = STOP_WORDS.get(word) or _STOP_NAMES.get(word, word)
     return StopKind(word) if word in TOLD_STOPS else None
 
 

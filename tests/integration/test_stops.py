@@ -10,7 +10,7 @@ from compliance.gate import Gate
 from compliance.packs import SHIPPED
 from domain.errors import BadInput
 from domain.events import Stale
-from domain.instants import DAY, parse
+from domain.instants import DAY, parse, to_datetime
 from domain.people import Dossier, Stop, StopKind
 from ledger.intake.cells import Form
 from ledger.intake.direct import FileReport
@@ -222,6 +222,23 @@ def test_what_cannot_be_recorded_is_told(ledger: SqlLedger, cells: dict[str, str
     with pytest.raises(BadInput, match=says):
         tell(ledger, **cells)
     assert content(ledger) == before
+
+
+def test_words_of_the_law_and_of_other_systems_are_known(ledger: SqlLedger) -> None:
+    tell(ledger, stop="represented_by_attorney")
+    tell(ledger, stop="Cease (oral)")
+    assert [one.kind for one in standing(ledger)] == ["attorney", "do_not_call"]
+
+
+def test_the_order_of_dates_is_inferred_from_either_column(ledger: SqlLedger, tmp_path: Path) -> None:
+    rows = [
+        {"account": "A1", "stop": "cease_written", "since": "16/11/2026", "until": ""},
+        {"account": "A2", "stop": "dispute", "creditor": "Caja", "since": "", "until": "05/12/2026"},
+    ]
+    report = bring_stops(ledger, tmp_path, *rows)
+    assert (report.added, report.rejected) == (2, 0)
+    # The fifth of December, until the last zone has ended it.
+    assert to_datetime(standing(ledger)[1].until_us or 0, "UTC").date().isoformat() == "2026-12-06"
 
 
 def test_a_file_lands_its_good_rows_and_tells_the_others(ledger: SqlLedger, tmp_path: Path) -> None:

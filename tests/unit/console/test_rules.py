@@ -118,6 +118,14 @@ def test_packs_are_listed() -> None:
     assert "not signed" in said
 
 
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [("nyc", "NYC.3in7"), ("Brooklyn", "NYC.3in7"), ("caba", "CABA.hours"), ("SP", "SP.hours"), ("ma", "MA.2in7")],
+)
+def test_a_place_is_found_by_its_names(name: str, row: str) -> None:
+    assert row in {one["id"] for one in json.loads(cadencia("rules", "show", name, "--json").stdout)}
+
+
 def test_a_place_and_a_row_are_shown() -> None:
     found = json.loads(cadencia("rules", "show", "us-ny-nyc", "--json").stdout)
     assert {"US.7in7", "NYC.3in7", "HOUSE.paid"} <= {one["id"] for one in found}

@@ -27,8 +27,11 @@ class OpenGate:
         self.verdicts: dict[int, Verdict | Callable[[int], Verdict]] = {}
         #: By country.
         self.paces: dict[str, PaceRule] = {}
+        #: For what was asked, in order.
+        self.purposes: list[str] = []
 
-    def judge(self, dossier: Dossier, *, at_us: int, **_: object) -> Verdict:
+    def judge(self, dossier: Dossier, *, at_us: int, purpose: str, **_: object) -> Verdict:
+        self.purposes.append(purpose)
         scripted = self.verdicts.get(dossier.person)
         if callable(scripted):
             return scripted(at_us)

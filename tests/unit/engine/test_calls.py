@@ -253,6 +253,48 @@ def test_own_call_back_waits_for_its_agent():
     assert floor.engine.state.calls[call.call_id].agent == "1001"
 
 
+@pytest.mark.parametrize("put_off", ["denied", "changed", "stale", "not_sent"])
+def test_a_call_back_put_off_is_still_what_the_debtor_asked_for_and_its_owners(put_off):
+    floor, call_id = one_call()
+    floor.agent("1002")
+    floor.talk(call_id, "1001")
+    floor.hear(events.Ended, call_id=call_id, cause=Cause.normal)
+    asked = {"disposition": Disposition.call_back, "call_back_us": floor.at_us + 3600 * SECOND, "own": True}
+    floor.hear(events.Disposed, agent="1001", call_id=call_id, **asked)
+    opens_us = floor.at_us + 4000 * SECOND
+    denied = put_off in ("denied", "changed")
+
+    def gate(at_us):
+        if at_us < opens_us and denied:
+            return Verdict(allowed=False, rule="ES.cap", next_allowed_at_us=opens_us)
+        return Verdict(allowed=True, valid_until_us=at_us + 1800 * SECOND)
+
+    floor.gate.verdicts[1] = gate
+    if denied:
+        assert floor.dial(3601) == []
+        if put_off == "changed":
+            floor.hear(events.PersonChanged, dossier=floor.engine.state.people[1])
+            assert floor.dial() == []
+        floor.after(400)
+        (call,) = floor.dial(60)
+    else:
+        floor.after(3600)
+        rows = floor.engine.handle(events.Tick(at_us=floor.at_us))
+        reserve = next(row.record for row in rows if type(row.record).__name__ == "Reserve")
+        if put_off == "stale":
+            floor.hear(events.Stale, call_id=reserve.call_id, dossier=floor.engine.state.people[1])
+        else:
+            floor.hear(events.Reserved, call_id=reserve.call_id, keys=reserve.keys)
+            floor.hear(events.NotSent, call_id=reserve.call_id, why="link_down")
+        (call,) = floor.dial(120)
+    assert floor.engine.state.calls[call.call_id].agent == "1001"
+    assert floor.gate.purposes[-1] == "reply_to_debtor"
+    # The call is made: one after it is the campaign's own again.
+    floor.hear(events.Ended, call_id=call.call_id, cause=Cause.no_answer)
+    floor.dial(24 * 3600)
+    assert floor.gate.purposes[-1] != "reply_to_debtor"
+
+
 def test_paid_debt_leaves_every_list_and_its_ringing_call_is_ended():
     floor, call_id = one_call()
     dossier = person(1)
