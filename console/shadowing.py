@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -89,12 +90,13 @@ async def _piped(name: str, shadow: Shadow, shown: "_Shown", hours: float | None
         lambda: asyncio.StreamReaderProtocol(reader), source
     )
     number = 0
+    until_s = _until_s(hours)
     line_read: asyncio.Task[bytes] | None = None
     try:
-        while not stop.is_set() and not _over(shadow, hours):
+        while not stop.is_set() and not _over(shadow, hours) and time.monotonic() < until_s:
             line_read = line_read or asyncio.ensure_future(reader.readline())
             heard_s, heard_us = time.monotonic(), shadow.at_us
-            while not stop.is_set():
+            while not stop.is_set() and time.monotonic() < until_s:
                 done, _ = await asyncio.wait((line_read,), timeout=shadow.floor.tick_s)
                 if done:
                     break
@@ -147,8 +149,9 @@ async def _overhear(settings: Settings, shadow: Shadow, shown: "_Shown", hours: 
         listen([server(name, node) for name, node in settings.nodes.items()], overhearing)
     )
     stopping = asyncio.ensure_future(stop.wait())
+    until_s = _until_s(hours)
     try:
-        while not listening.done() and not stop.is_set() and not _over(shadow, hours):
+        while not listening.done() and not stop.is_set() and time.monotonic() < until_s:
             await asyncio.wait((listening, stopping), timeout=shadow.floor.tick_s, return_when=asyncio.FIRST_COMPLETED)
             shown.show(shadow.advance(now_us()))
         if listening.done():
@@ -168,6 +171,11 @@ def _stopped() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def _until_s(hours: float | None) -> float:
+    """Return when the hours are over by the wall: nothing may ever be heard."""
+    return inf if hours is None else time.monotonic() + hours * HOUR / SECOND
 
 
 def _over(shadow: Shadow, hours: float | None) -> bool:

@@ -127,6 +127,16 @@ def test_a_switch_that_is_away_is_told_beside_the_advice_not_in_it(folder: Path)
     assert [json.loads(line) for line in out.splitlines()] == [{"summary": [], "unused": {}}]
 
 
+def test_its_hours_end_though_nothing_is_ever_heard(folder: Path) -> None:
+    command = [sys.executable, "-m", "console.main", "run", "es", "--shadow", "--json", "--hours", "0.0003"]
+    with subprocess.Popen(
+        [*command, "--events", "-", "--folder", str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        assert json.loads(running.stdout.read()) == {"summary": [], "unused": {}}
+    assert running.returncode == 0
+
+
 def queue_status(session: Session, action: dict[str, str]) -> None:
     session.answer(action, "Success", ("EventList", "start"))
     for name, status, paused in (("1001", "1", "0"), ("1002", "1", "1"), ("1003", "5", "0")):
