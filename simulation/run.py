@@ -23,7 +23,7 @@ from domain.records import Row
 from domain.settings import FloorSettings
 from simulation.agents import Chair, Staff, Temper
 from simulation.alarms import Alarm
-from simulation.chance import Chance
+from simulation.draws import Draws
 from simulation.exchange import WorldSettings
 from simulation.people import Behaviour, People
 from simulation.world import SwitchOrder, World
@@ -94,7 +94,7 @@ class SimulatedFloor:
         loads: Iterable[LeadsLoaded],
         chairs: Iterable[Chair],
     ) -> None:
-        chance = Chance(run.seed)
+        chance = Draws(run.seed)
         self.env = Environment(run.start_us)
         self.engine = Engine(gate)
         self.summary = Summary()
