@@ -108,6 +108,7 @@ def compare(keys: Sequence[CapKey], standing: dict[str, int]) -> tuple[CapKey, .
     for cap in keys:
         if standing[cap.key] != cap.version:
             return None
-    after = tuple(CapKey(cap.key, cap.version + 1) for cap in keys)
-    standing.update((cap.key, cap.version) for cap in after)
+    after = tuple([CapKey(cap.key, cap.version + 1) for cap in keys])
+    for cap in after:
+        standing[cap.key] = cap.version
     return after

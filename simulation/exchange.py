@@ -1,9 +1,9 @@
 """The things of the simulated switch: its settings, its calls, the agents' phones, and what an agent senses there."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
-from simpy.events import Event
 
 from domain.calls import AnswerClass
 from domain.orders import Originate, ShowLead
@@ -125,9 +125,11 @@ class LineAlarm(Alarm):
     _act: Callable[[Line], None]
     _subject: Line
 
-    def _due(self, _: Event) -> None:
+    def _due(self) -> None:
         if self._subject.alarm is self:
             self._act(self._subject)
+
+    callbacks: Any = (_due,)
 
 
 class Seat:

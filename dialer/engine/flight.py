@@ -56,9 +56,8 @@ def flights(state: State) -> dict[str, Flight]:
         ringing = [call for call in lines.unanswered.values() if not call.pinned]
         flight.ringing_s = [(at_us - (call.dialled_us or at_us)) / 1e6 for call in ringing]
         flight.progress = [call.progress for call in ringing]
-        forecasts = [call.p_answer for call in ringing]
-        if forecasts.count(None) < len(forecasts):
-            flight.p_answer = [nan if forecast is None else forecast for forecast in forecasts]
+        if state.forecast and any(call.p_answer is not None for call in ringing):
+            flight.p_answer = [nan if call.p_answer is None else call.p_answer for call in ringing]
         for call in lines.detecting.values():
             if not call.pinned and call.answer_class is None:
                 flight.detecting_s.append((at_us - call.answered_us) / 1e6)

@@ -128,7 +128,8 @@ def thaw(blob: bytes) -> State:
     state.versions, state.nodes, state.alarms = image.versions, image.nodes, image.alarms
     state.ready = dict.fromkeys(image.ready)
     state.people = {dossier.person: dossier for dossier in people}
-    state.forecast = any(phone.p_answer is not None for dossier in people for phone in dossier.phones)
+    forecasts = (one.p_answer for those in (dossier.phones for dossier in people) for one in those)
+    state.forecast = any(one is not None for one in (*forecasts, *(call.p_answer for call in state.calls.values())))
     state.lines = {name: Lines() for name in state.campaigns}
     for call in state.calls.values():
         state.person_call[call.person] = call.call_id

@@ -261,7 +261,7 @@ class State:
         self.person_call: dict[int, str] = {}
         self.phone_call: dict[int, str] = {}
         self.people: dict[int, Dossier] = {}
-        #: Whether a forecast came with any of their numbers.
+        #: Whether a forecast ever came with one of their numbers.
         self.forecast = False
         #: The newest known of every key; what a reservation claims stands in the dossier that was judged.
         self.versions: dict[str, int] = {}
