@@ -39,12 +39,13 @@ _NONE: frozenset[str] = frozenset()
 class Step:
     """What `decide` works with: the state to read, the gate to ask, and `emit` to say what follows."""
 
-    __slots__ = ("at_us", "gate", "rows", "state", "unsettled")
+    __slots__ = ("_stream", "at_us", "gate", "rows", "state", "unsettled")
 
     def __init__(self, state: State, gate: Gate) -> None:
         self.state = state
         self.gate = gate
         self.at_us = state.at_us
+        self._stream = state.settings.stream
         self.rows: list[Row] = []
         #: Calls of which a resync knows better than the state does yet: nobody is connected to them.
         self.unsettled: set[str] | frozenset[str] = _NONE
@@ -52,10 +53,8 @@ class Step:
     def emit(self, record: Record, campaign: str | None = None) -> None:
         """Append a record to the journal's rows and fold it into the state."""
         state = self.state
-        state.seq += 1
-        self.rows.append(
-            Row(stream=state.settings.stream, seq=state.seq, at_us=self.at_us, campaign=campaign, record=record)
-        )
+        seq = state.seq = state.seq + 1
+        self.rows.append(Row(stream=self._stream, seq=seq, at_us=self.at_us, campaign=campaign, record=record))
         evolve(state, record)
 
     def next_id(self) -> str:
