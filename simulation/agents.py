@@ -83,6 +83,8 @@ class Chair(msgspec.Struct, frozen=True, kw_only=True):
     call_me: bool = True
     #: Asks for leads when ready.
     previews: bool = False
+    #: Wrap-ups take so many times as long as the floor's.
+    pace: float = 1.0
 
 
 class Robot:
@@ -98,6 +100,7 @@ class Robot:
         "n_breaks",
         "n_calls",
         "n_previews",
+        "n_shifts",
         "recorded",
         "resting",
         "state",
@@ -120,6 +123,7 @@ class Robot:
         self.n_calls = 0
         self.n_breaks = 0
         self.n_previews = 0
+        self.n_shifts = 0
         #: What the screen says.
         self.state = AgentState.offline
         #: How many-th state that is: tells an intention from one formed in an earlier state.
@@ -147,7 +151,8 @@ class Staff(Listener):
     ) -> None:
         self.env = env
         self.temper = temper
-        self.robots = {chair.agent: Robot(chair) for chair in chairs}
+        self.robots: dict[str, Robot] = {}
+        self._chairs = tuple(chairs)
         self._world = world
         self._callees = callees
         self._chance = chance
@@ -158,12 +163,21 @@ class Staff(Listener):
 
     def start(self) -> None:
         """Let the shifts begin and end."""
+        self.take(self._chairs)
+
+    def take(self, chairs: Iterable[Chair]) -> None:
+        """Let further shifts begin and end; an agent's next one begins after the last has ended."""
         now = self._now
-        for robot in self.robots.values():
-            late_us = self._us(exponential(self._u(Purpose.late, robot, 0), self.temper.late_s))
-            self._later(max(0, robot.chair.starts_us + late_us - now), self._sign_in, robot)
-            if robot.chair.ends_us is not None:
-                self._later(max(0, robot.chair.ends_us - now), self._sign_out, robot)
+        for chair in chairs:
+            robot = self.robots.get(chair.agent)
+            if robot is None:
+                robot = self.robots[chair.agent] = Robot(chair)
+            robot.chair = chair
+            late_us = self._us(exponential(self._u(Purpose.late, robot, robot.n_shifts), self.temper.late_s))
+            robot.n_shifts += 1
+            self._later(max(0, chair.starts_us + late_us - now), self._sign_in, robot)
+            if chair.ends_us is not None:
+                self._later(max(0, chair.ends_us - now), self._sign_out, robot)
 
     # ---- the shift
 
@@ -191,10 +205,11 @@ class Staff(Listener):
     def _plan_break(self, robot: Robot) -> None:
         robot.n_breaks += 1
         after_s = exponential(self._u(Purpose.break_after, robot, robot.n_breaks), self.temper.break_after_s)
-        self._later(self._us(after_s), self._want_break, robot)
+        self._later(self._us(after_s), self._want_break, (robot, robot.n_shifts))
 
-    def _want_break(self, robot: Robot) -> None:
-        if not robot.at_work:
+    def _want_break(self, work: tuple[Robot, int]) -> None:
+        robot, shift = work
+        if not robot.at_work or robot.n_shifts != shift:
             return
         if robot.held:
             self._plan_break(robot)
@@ -270,7 +285,7 @@ class Staff(Listener):
         else:
             law = self.temper.wrap_debtor_s if robot.meeting.who == "debtor" else self.temper.wrap_other_s
             wrap_s = lognormal(self._u(Purpose.wrap, robot, robot.n_calls), *law)
-            self._later(self._us(wrap_s), self._wrap, (robot, call_id))
+            self._later(self._us(wrap_s * robot.chair.pace), self._wrap, (robot, call_id))
 
     def _wrap(self, talk: tuple[Robot, str]) -> None:
         robot, call_id = talk

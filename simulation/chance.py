@@ -52,6 +52,8 @@ class Purpose:
     skip: Final = 40
     announce: Final = 41
     announce_before: Final = 42
+    absence: Final = 43
+    skill: Final = 44
 
     #: One more than the greatest number.
     end: Final = 64

@@ -160,7 +160,7 @@ class SimulatedFloor:
             if isinstance(record, Order):
                 if isinstance(record, Reserve):
                     self._urgent = True
-                    self.staff.see(record)
+                    self._reserved(record)
                 elif isinstance(record, Originate):
                     self._urgent = True
                 else:
@@ -170,9 +170,7 @@ class SimulatedFloor:
             elif isinstance(record, AttemptClosed):
                 self._closed(record)
             elif isinstance(record, CallClassed):
-                classes = self.summary.classes
-                classes[record.answer_class] = classes.get(record.answer_class, 0) + 1
-                self.summary.wait_s += (record.wait_us or 0) / SECOND
+                self._classed(record)
         if self._urgent and self._committing_since_us is None:
             self._commit()
 
@@ -192,7 +190,7 @@ class SimulatedFloor:
                 if row.seq < self.engine.state.rules_seq:
                     self.accept(NotSent(at_us=now, call_id=order.call_id, why="rules_changed"))
                 elif now < order.valid_until_us:
-                    self.world.send(order)
+                    self._dial(order)
                 else:
                     self.accept(NotSent(at_us=now, call_id=order.call_id, why="verdict_ended"))
         for answer in answers:
@@ -211,6 +209,17 @@ class SimulatedFloor:
         return self.env._now  # type: ignore[return-value]  # an integer, as it was started
 
     # ---- counting
+
+    def _reserved(self, order: Reserve) -> None:
+        self.staff.see(order)
+
+    def _dial(self, order: Originate) -> None:
+        self.world.send(order)
+
+    def _classed(self, fact: CallClassed) -> None:
+        classes = self.summary.classes
+        classes[fact.answer_class] = classes.get(fact.answer_class, 0) + 1
+        self.summary.wait_s += (fact.wait_us or 0) / SECOND
 
     def _shifted(self, fact: AgentShifted) -> None:
         before = self._states.get(fact.agent)
