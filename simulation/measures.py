@@ -148,7 +148,8 @@ MEASURES = (
     Measure("attempts", "Attempts", "count", 0, ("attempts",)),
     Measure("attempts_per_account", "Attempts per account", "rate", 0, ("attempts",), ("assigned",)),
     Measure(
-        "list_penetration", "List penetration", "share", 1, ("attempted",), ("assigned",), "accounts attempted ÷ assigned"
+        "list_penetration", "List penetration", "share", 1, ("attempted",), ("assigned",),
+        "accounts attempted ÷ assigned",
     ),
     Measure("live_answer_rate", "Live-answer rate", "share", 1, ("people",), ("attempts",), "people ÷ attempts"),
     Measure(
@@ -239,8 +240,6 @@ def _tally(outcome: Outcome, costs: Costs, currency: str, by: str) -> dict[str, 
 def _derive(sums: defaultdict[str, float], prices: Prices, minor: float) -> None:
     sums["handling_s"] = (sums["talk_ms"] + sums["wrap_ms"]) / 1e3
     sums["wait_s"] = sums["wait_ms"] / 1e3
-    # Connected to an agent: people who were not abandoned, and machines that an agent heard, as far as known.
-    sums["connected"] = sums["contacts"]
     sums["cost_agents"] = minor * prices.agent_hour * sums["logged_h"]
     sums["cost_minutes"] = minor * prices.call_minute * (sums["talk_ms"] + sums["wait_ms"]) / 6e4
     sums["cost_attempts"] = minor * prices.attempt * sums["attempts"]

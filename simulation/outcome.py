@@ -24,6 +24,7 @@ STAGES = ((31, "1-30"), (61, "31-60"), (91, "61-90"), (181, "91-180"), (10**9, "
 FLOW = (
     "attempts", "answered", "people", "abandoned", "machines", "cut", "lost", "contacts", "right_party", "promises",
     "plans", "refusals", "disputes", "ring_ms", "wait_ms", "talk_ms", "wrap_ms",
+    "connected",
 )  # fmt: skip
 _AT = {name: place for place, name in enumerate(FLOW)}
 
@@ -285,6 +286,7 @@ class Collector:
         heard_machine = fact.disposition is Disposition.machine
         if answer is AnswerClass.connected:
             counts[_MACHINES if heard_machine else _PEOPLE] += 1
+            counts[_CONNECTED] += 1
             counts[_WAIT] += call.wait_us // 1000
             counts[_TALK] += (fact.talk_us or 0) // 1000
             counts[_WRAP] += (fact.wrap_us or 0) // 1000
@@ -401,6 +403,8 @@ _PEOPLE, _ABANDONED, _MACHINES, _CONTACTS, _RIGHT = (
     _AT[name] for name in ("people", "abandoned", "machines", "contacts", "right_party")
 )
 _RING, _WAIT, _TALK, _WRAP = (_AT[name] for name in ("ring_ms", "wait_ms", "talk_ms", "wrap_ms"))
+#: Met an agent: people and machines.
+_CONNECTED = _AT["connected"]
 _BY_CLASS = {
     AnswerClass.machine: _AT["machines"],
     AnswerClass.cut: _AT["cut"],
