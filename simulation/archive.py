@@ -44,8 +44,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: tuple[tuple[tuple[str, ...], ...], ...] = ()
 
 
-def freeze(folder: Path, kept: Kept) -> Experiment:
-    """Make the folder with its inputs and return the experiment that reads them from there.
+def freeze(folder: Path, kept: Kept) -> Kept:
+    """Make the folder with its inputs and return the same experiment, which reads them from there.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def freeze(folder: Path, kept: Kept) -> Experiment:
         raise BadInput(
             f"{error.filename or folder}: cannot be written ({error.strerror}); name another folder with --out"
         ) from None
-    return _in_place(folder, frozen)
+    return replace(kept, experiment=_in_place(folder, frozen))
 
 
 def read(folder: Path) -> Kept:
@@ -114,7 +114,7 @@ def finish(folder: Path, kept: Kept, ran: Ran, result: Result) -> Made:
     done = replace(kept, replications=ran.replications, outcomes=ran.digests)
     experiment = kept.experiment
     made = Made(
-        again=f"cadencia simulate again {folder}",
+        again=f"cadencia simulate run --again {folder}",
         command=kept.command,
         versions=dict(kept.versions),
         rules={arm.name: rules_version(arm.rules) for arm in experiment.arms},

@@ -22,7 +22,7 @@ def answer_of(result: "Result") -> tuple[str, str]:
     if not one.versus:
         line = next(line for line in one.lines if line.name == PRIMARY.name)
         return (
-            f"{result.arms[0]} nets {money(line.values[0], result.currency)} in {result.n_days} days "
+            f"{result.arms[0]} nets {money(line.values[0], result.currency)} in {days(result.n_days)} "
             f"({replications(result.replications)}).{warning}"
         ), "open"
     told = [_sentence(versus, result) for versus in one.versus]
@@ -45,15 +45,17 @@ def _sentence(versus: "Versus", result: "Result") -> str:
 def _amount(versus: "Versus", result: "Result") -> str:
     """Return the difference with its interval, in shares where the champion nets anything, without signs if clear."""
     sign = -1.0 if versus.says == "less" else 1.0
-    plus = "" if versus.says in ("more", "less") else "+"
-    if versus.share is not None:
-        low, high = sorted((sign * versus.share.low, sign * versus.share.high))
-        if not isfinite(low):
-            return f"{100 * versus.share.value:{plus}.1f} %"
-        return f"{100 * sign * versus.share.value:{plus}.1f} % ({100 * low:.1f} % to {100 * high:.1f} %)"
-    low, high = sorted((sign * versus.watched.low, sign * versus.watched.high))
-    told = money(sign * versus.watched.value, result.currency)
-    return told if not isfinite(low) else f"{told} ({money(low, result.currency)} to {money(high, result.currency)})"
+    found = versus.share or versus.watched
+    value, low, high = sign * found.value, *sorted((sign * found.low, sign * found.high))
+
+    def words(amount: float, plus: str = "") -> str:
+        if versus.share is None:
+            return money(amount, result.currency)
+        # Adding zero takes the sign off a zero.
+        return f"{round(100 * amount, 1) + 0.0:{plus}.1f} %"
+
+    told = words(value, "" if versus.says in ("more", "less") else "+")
+    return f"{told} ({words(low)} to {words(high)})" if isfinite(low) else f"{told}, with no telling yet how far off"
 
 
 def _best(result: "Result") -> str:
@@ -64,7 +66,9 @@ def _best(result: "Result") -> str:
             (value, arm, one.setting) for value, arm in zip(line.values, result.arms, strict=True) if value is not None
         ]
     value, arm, setting = max(found)
-    told = f"Of what was tried, {arm} with {setting} nets most: {money(value, result.currency)} in {result.n_days} days"
+    told = (
+        f"Of what was tried, {arm} with {setting} nets most: {money(value, result.currency)} in {days(result.n_days)}"
+    )
     for staffing in result.staffing[:1]:
         if isfinite(staffing.value.low):
             told += (
@@ -76,6 +80,10 @@ def _best(result: "Result") -> str:
 
 def replications(n: int) -> str:
     return f"{n:,} replication{'' if n == 1 else 's'}"
+
+
+def days(n: int) -> str:
+    return f"{n:,} day{'' if n == 1 else 's'}"
 
 
 def money(value: float | None, currency: str) -> str:
@@ -100,7 +108,10 @@ def difference_text(line: "Line", one: Interval, currency: str) -> str:
 
     def words(value: float) -> str:
         sign = "+" if value > 0 else "−" if value < 0 else ""
-        return sign + _WORDS[line.unit](abs(value), currency)
+        # Of two shares, a difference is in points: "−2 %" could mean either.
+        return sign + (
+            f"{abs(100 * value):.2f} pp" if line.unit == "share" else _WORDS[line.unit](abs(value), currency)
+        )
 
     return interval_text(one, words)
 

@@ -9,7 +9,7 @@ import msgspec
 from simulation import plots
 from simulation.comparison import BANDS, Compared, Line, Result, Versus
 from simulation.outcome import MOST_ATTEMPTS
-from simulation.phrases import difference_text, interval_text, money, replications, value_text
+from simulation.phrases import days, difference_text, interval_text, money, replications, value_text
 
 _TEMPLATE = Path(__file__).with_name("report.html")
 _COSTS = {
@@ -43,7 +43,7 @@ def page(result: Result, made: Made) -> str:
         "question": escape(result.question),
         "answer": escape(result.answer),
         "setting": escape(
-            f"World {result.world}: {result.debtors:,} debtors, {result.n_days} days from {result.start}; "
+            f"World {result.world}: {result.debtors:,} debtors, {days(result.n_days)} from {result.start}; "
             + (f"at most {result.of:,} replications, " if result.sequential else "")
             + (
                 "all arms meet the same debtors with the same luck."
@@ -321,7 +321,7 @@ def _of_many(result: Result) -> list[str]:
         + _section(
             "What more money buys",
             _frontier(result, "cost", "collected", _amount, _amount),
-            f"Each point is a setting: cost against what is collected, {currency} in {result.n_days} days.",
+            f"Each point is a setting: cost against what is collected, {currency} in {days(result.n_days)}.",
         )
         + _section(
             "What busier agents cost in abandonment",
@@ -355,7 +355,7 @@ def _of_many(result: Result) -> list[str]:
                     lambda v: f"{v:g}", _amount, "agents", f"net recovery, {currency}",
                 )
                 + _table(["arm", "setting", "agents", "net recovery of one more"], told, {3}),
-                f"Slope over the agents tried, {result.n_days} days, with its 95 % interval.",
+                f"Slope over the agents tried, {days(result.n_days)}, with its 95 % interval.",
             )
         )  # fmt: skip
     html.append(

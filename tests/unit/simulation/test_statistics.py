@@ -69,9 +69,7 @@ def test_the_interval_of_a_quotient_covers_the_truth() -> None:
     assert 0.935 <= held / 2000 <= 0.965
 
 
-@pytest.mark.parametrize(
-    ("law", "name"), [(0, "normal"), (1, "of two skewed ones"), (2, "of heavy tails")], ids=str
-)
+@pytest.mark.parametrize(("law", "name"), [(0, "normal"), (1, "of two skewed ones"), (2, "of heavy tails")], ids=str)
 def test_looking_after_every_replication_finds_no_more_than_was_said(law: int, name: str) -> None:
     """A/A: the difference of two like arms; over 60 looks at most 5 % are ever called; Student's calls a fifth."""
     draw = np.random.default_rng(4 + law)
