@@ -146,9 +146,8 @@ def worlds(
     as_json: AsJson = False,
 ) -> None:
     """The worlds that ship; or one of them, every number with its source."""
-    from simulation.population import load
-
     from console import simulated_text
+    from simulation.population import load
 
     if world is None:
         found = simulated_text.presets()
@@ -173,9 +172,8 @@ def arms_of(words: list[str] | None, folder: Path) -> "tuple[Arm, ...]":
 
 def plan_of(world: str, debtors: int, start: str, days: int, agents: str) -> "Plan":
     """Return the plan that the options mean."""
-    from simulation.population import load
-
     from simulation.month import Plan
+    from simulation.population import load
     from simulation.roster import roster
 
     load(world)
@@ -315,13 +313,14 @@ def _check_itself(
     check_number("simulate run: --replications with --aa", replications, least=8, most=100_000)
     store = Store(folder / SIMULATIONS / CELLS)
     arms = (arm, replace(arm, name=f"{arm.name} again"))
-    ran = []
-    for same_luck in (True, False):
+
+    def ran(same_luck: bool) -> "Ran":
         experiment = Experiment(
             arms=arms, plan=plan, replications=replications, seed=seed, sequential=False, same_luck=same_luck
         )
-        ran.append(carried_out(_kept(experiment, costs), store, workers, quiet=as_json))
-    found = check(*ran, costs)
+        return carried_out(_kept(experiment, costs), store, workers, quiet=as_json)
+
+    found = check(ran(True), ran(False), costs)
     tell(found, as_json, lambda: simulated_text.checked(found))
     raise typer.Exit(0 if found.ok else 1)
 

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import tomlkit
@@ -171,7 +172,7 @@ def _world(folder: Path, world: str) -> str:
     return relative
 
 
-def _plain(told: object) -> object:
+def _plain(told: Any) -> Any:
     """Leave out what is None: TOML has no word for it, and absent means the same."""
     if isinstance(told, dict):
         return {key: _plain(value) for key, value in told.items() if value is not None}

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow
+import pyarrow.parquet
 
 from simulation.experiment import Ran
 from simulation.outcome import FLOW, Accounts, Contacts, Money, Outcome, Promised, Work
 
+#: pyarrow is typed in part only.
+_ARROW: Any = pyarrow
 #: Tables whose rows are records of an outcome as they are.
 _RECORDS: dict[str, tuple[str, type[Any]]] = {
     "work": ("work", Work),
@@ -31,11 +33,11 @@ def write_tables(folder: Path, ran: Ran) -> list[Path]:
     ]
     tables = {name: _records(cells, name) for name in _RECORDS}
     tables["flows"] = _flows(cells)
-    tables["replications"] = pa.Table.from_pylist([_whole(setting, outcome) for setting, outcome in cells])
+    tables["replications"] = _ARROW.Table.from_pylist([_whole(setting, outcome) for setting, outcome in cells])
     written = []
     for name, table in sorted(tables.items()):
         path = folder / f"{name}.parquet"
-        pq.write_table(table, path)
+        _ARROW.parquet.write_table(table, path)
         written.append(path)
     return written
 
@@ -52,7 +54,7 @@ def _whole(setting: str, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _flows(cells: list[tuple[str, Outcome]]) -> pa.Table:
+def _flows(cells: list[tuple[str, Outcome]]) -> Any:
     columns: dict[str, list[Any]] = {
         name: [] for name in ("setting", "arm", "seed", "day", "hour", "segment", "campaign", *FLOW)
     }
@@ -64,10 +66,10 @@ def _flows(cells: list[tuple[str, Outcome]]) -> pa.Table:
             columns["campaign"].append(outcome.campaigns[flow.campaign])
             for name, count in zip(FLOW, flow.counts, strict=True):
                 columns[name].append(count)
-    return pa.table(columns)
+    return _ARROW.table(columns)
 
 
-def _records(cells: list[tuple[str, Outcome]], name: str) -> pa.Table:
+def _records(cells: list[tuple[str, Outcome]], name: str) -> Any:
     field, kind = _RECORDS[name]
     names = [one for one in kind.__struct_fields__ if one != "day"]
     columns: dict[str, list[Any]] = {one: [] for one in ("setting", "arm", "seed")}
@@ -80,7 +82,7 @@ def _records(cells: list[tuple[str, Outcome]], name: str) -> pa.Table:
             for one in names:
                 value = getattr(record, one)
                 columns[one].append(outcome.segments[value] if one == "segment" else value)
-    return pa.table(columns)
+    return _ARROW.table(columns)
 
 
 def _rows(outcome: Outcome, field: str) -> Iterator[Any]:

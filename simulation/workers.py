@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -19,6 +19,10 @@ from simulation.month import Arm, Plan, replicate
 from simulation.store import Store, encode
 
 Place = tuple[int, int, int]
+
+
+#: Place, bytes, processor seconds (None: it had been kept).
+Done = tuple[Place, bytes, float | None]
 
 
 class Cell(NamedTuple):
@@ -40,8 +44,8 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True):
     #: Address of a Dask scheduler; empty: processes of this machine.
     cluster: str = ""
 
-    def carry_out(self, cells: Iterator[Cell], store: Store) -> Iterator[tuple[Place, bytes, float | None]]:
-        """Yield cells as they are done: place, bytes, processor seconds (None: it had been kept).
+    def carry_out(self, cells: Iterator[Cell], store: Store) -> Generator[Done, None, None]:
+        """Yield cells as they are done.
 
         Closing the iterator ends what is under way; what was done is in the store.
         """
@@ -53,13 +57,12 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True):
         else:
             yield from _in_pool(ahead, store, count)
 
-    def _on_cluster(self, ahead: "_Ahead", store: Store) -> Iterator[tuple[Place, bytes, float | None]]:
+    def _on_cluster(self, ahead: "_Ahead", store: Store) -> Generator[Done, None, None]:
         try:
             from distributed import Client
         except ImportError:
             raise BadInput(
-                "--cluster needs Dask, which is not installed: pip install 'distributed' here and on the workers, "
-                "which need Cadencia too"
+                "--cluster needs Dask, which is not installed: pip install 'cadencia[cluster]' here and on the workers"
             ) from None
         try:
             client = Client(self.cluster, timeout="20s")
@@ -95,7 +98,7 @@ class _Ahead:
         return found
 
 
-def _inline(ahead: _Ahead, store: Store) -> Iterator[tuple[Place, bytes, float | None]]:
+def _inline(ahead: _Ahead, store: Store) -> Generator[Done, None, None]:
     while True:
         cell = ahead.next()
         yield from ahead.take_kept()
@@ -106,7 +109,7 @@ def _inline(ahead: _Ahead, store: Store) -> Iterator[tuple[Place, bytes, float |
         yield cell.at, content, spent_s
 
 
-def _in_pool(ahead: _Ahead, store: Store, count: int) -> Iterator[tuple[Place, bytes, float | None]]:
+def _in_pool(ahead: _Ahead, store: Store, count: int) -> Generator[Done, None, None]:
     before = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_begin)
     try:
@@ -123,7 +126,7 @@ def _in_pool(ahead: _Ahead, store: Store, count: int) -> Iterator[tuple[Place, b
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _through(pool: Executor, ahead: _Ahead, store: Store, most: int) -> Iterator[tuple[Place, bytes, float | None]]:
+def _through(pool: Executor, ahead: _Ahead, store: Store, most: int) -> Generator[Done, None, None]:
     """Keep so many cells under way, no more: the answer may be clear before the rest is needed."""
     under_way: dict[Future[tuple[bytes, float]], Cell] = {}
 
