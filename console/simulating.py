@@ -31,6 +31,8 @@ Strategies = Annotated[list[str] | None, typer.Option("--strategy", "-s", help=_
 World = Annotated[str, typer.Option(help="Preset or document, joined by +; see `cadencia simulate worlds`.")]
 Days = Annotated[int, typer.Option(help="Days of the floor's calendar.")]
 Debtors = Annotated[int, typer.Option(help="How many owe.")]
+_OWN = "A campaign on whose own list it is tried: people, debts and history of the working folder's ledger."
+OwnList = Annotated[str, typer.Option("--list", help=_OWN, show_default=False)]
 Start = Annotated[str, typer.Option(help="First day.")]
 Seed = Annotated[int, typer.Option(help="Of the first replication.")]
 Processes = Annotated[int, typer.Option(help="Processes; 0: one for each processor.")]
@@ -47,6 +49,7 @@ def run(
     agents: Annotated[str, typer.Option(help="A number, or a roster file.")] = "10",
     world: World = "default",
     debtors: Debtors = 5000,
+    own: OwnList = "",
     start: Start = START,
     seed: Seed = 1,
     fixed: Annotated[bool, typer.Option("--fixed", help="Run them all, however clear the answer.")] = False,
@@ -67,18 +70,18 @@ def run(
     from domain.errors import BadInput
     from simulation.experiment import Experiment
 
-    workers = _workers(processes, cluster)
+    workers = workers_of(processes, cluster)
     if again is not None:
         _repeat(again, workers, as_json)
         return
     check_number("simulate run: --replications", replications, least=1, most=100_000)
     check_number("simulate run: --negligible", negligible, least=0, most=1)
     arms = arms_of(strategy, folder)
-    plan = plan_of(world, debtors, start, days, agents)
+    plan = plan_of(world, debtors, start, days, agents, own, folder)
     if aa:
         if len(arms) != 1:
             raise BadInput("simulate run: --aa compares one strategy with itself; name it once")
-        _check_itself(arms[0], plan, replications, seed, _costs(costs), workers, folder, as_json)
+        _check_itself(arms[0], plan, replications, seed, costs_of(costs), workers, folder, as_json)
         return
     experiment = Experiment(
         question=question,
@@ -89,7 +92,7 @@ def run(
         sequential=not fixed,
         negligible=negligible,
     )
-    _answer(experiment, _costs(costs), workers, out, folder, as_json)
+    _answer(experiment, costs_of(costs), workers, out, folder, as_json)
 
 
 @app.command()
@@ -104,6 +107,7 @@ def sweep(
     replications: Annotated[int, typer.Option(help="Of every setting.")] = 5,
     world: World = "default",
     debtors: Debtors = 5000,
+    own: OwnList = "",
     start: Start = START,
     seed: Seed = 1,
     costs: CostsFile = None,
@@ -125,7 +129,7 @@ def sweep(
         raise BadInput(f"simulate sweep: --mode must be of {', '.join(Mode)}, was {strange[0]!r}; correct it")
     experiment = Experiment(
         arms=arms_of(strategy, folder),
-        plan=plan_of(world, debtors, start, days, str(staffing[0]) if staffing else "10"),
+        plan=plan_of(world, debtors, start, days, str(staffing[0]) if staffing else "10", own, folder),
         agents=staffing,
         limits=tuple(one / 100 for one in numbers("simulate sweep: --limit", limit)),
         hours=numbers("simulate sweep: --hours", hours),
@@ -137,7 +141,7 @@ def sweep(
     )
     if len(experiment.settings) < 2:
         raise BadInput("simulate sweep: there is nothing to vary; add e.g. --agents 10:60:10 or --limit 1,2,3,5")
-    _answer(experiment, _costs(costs), _workers(processes, cluster), out, folder, as_json)
+    _answer(experiment, costs_of(costs), workers_of(processes, cluster), out, folder, as_json)
 
 
 @app.command()
@@ -170,14 +174,25 @@ def arms_of(words: list[str] | None, folder: Path) -> "tuple[Arm, ...]":
     return tuple(arm_of(word, folder) for word in words)
 
 
-def plan_of(world: str, debtors: int, start: str, days: int, agents: str) -> "Plan":
-    """Return the plan that the options mean."""
+def plan_of(world: str, debtors: int, start: str, days: int, agents: str, own: str, folder: Path) -> "Plan":
+    """Return the plan that the options mean.
+
+    Parameters
+    ----------
+    own : str
+        A campaign whose people the working folder's ledger knows; empty: the world makes the debtors.
+    """
     from simulation.month import Plan
     from simulation.population import load
     from simulation.roster import roster
 
     load(world)
-    return Plan(world=world, debtors=debtors, start=start, days=days, roster=roster(agents))
+    people = ""
+    if own:
+        from console.forecasting import own_people
+
+        people, debtors = own_people(own, folder)
+    return Plan(world=world, debtors=debtors, people=people, start=start, days=days, roster=roster(agents))
 
 
 def numbers(option: str, text: str) -> tuple[float, ...]:
@@ -202,13 +217,13 @@ def numbers(option: str, text: str) -> tuple[float, ...]:
         raise BadInput(f"{option} must be like 10:60:10 or 10,20,40, was {text!r}; correct it") from None
 
 
-def _costs(path: Path | None) -> "Costs":
+def costs_of(path: Path | None) -> "Costs":
     from simulation.measures import SHIPPED, read_costs
 
     return read_costs(path or SHIPPED)
 
 
-def _workers(processes: int, cluster: str) -> "Workers":
+def workers_of(processes: int, cluster: str) -> "Workers":
     from simulation.workers import Workers
 
     check_number("simulate: --processes", processes, least=0, most=1024)
@@ -224,7 +239,7 @@ def _answer(
     from simulation.comparison import compare
     from simulation.store import Store
 
-    kept = _kept(experiment, costs)
+    kept = kept_of(experiment, costs)
     home = out or folder / SIMULATIONS / archive.name_of(experiment, kept.versions)
     kept = archive.freeze(home, kept)
     ran = carried_out(kept, Store(folder / SIMULATIONS / CELLS), workers, quiet=as_json)
@@ -236,7 +251,7 @@ def _answer(
     raise typer.Exit(1 if result.breaches else 0)
 
 
-def _kept(experiment: "Experiment", costs: "Costs") -> "Kept":
+def kept_of(experiment: "Experiment", costs: "Costs") -> "Kept":
     import shlex
     import sys
 
@@ -318,7 +333,7 @@ def _check_itself(
         experiment = Experiment(
             arms=arms, plan=plan, replications=replications, seed=seed, sequential=False, same_luck=same_luck
         )
-        return carried_out(_kept(experiment, costs), store, workers, quiet=as_json)
+        return carried_out(kept_of(experiment, costs), store, workers, quiet=as_json)
 
     found = check(ran(True), ran(False), costs)
     tell(found, as_json, lambda: simulated_text.checked(found))

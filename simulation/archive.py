@@ -23,6 +23,7 @@ from simulation.comparison import Result
 from simulation.experiment import Experiment, Ran
 from simulation.measures import Costs
 from simulation.month import Arm
+from simulation.ownlist import people_hash
 from simulation.report import Made, page
 from simulation.store import plan_laws, rules_version
 
@@ -61,7 +62,8 @@ def freeze(folder: Path, kept: Kept) -> Kept:
         experiment = kept.experiment
         arms = tuple(_with_rules(folder, arm) for arm in experiment.arms)
         packs = tuple(_rules(folder, one) for one in experiment.packs)
-        plan = replace(experiment.plan, world=_world(folder, experiment.plan.world))
+        plan = experiment.plan
+        plan = replace(plan, world=_world(folder, plan.world), people=_people(folder, plan.people))
         frozen = replace(experiment, arms=arms, packs=packs, plan=plan)
         _write(path, msgspec.json.encode(replace(kept, experiment=frozen), order="deterministic"))
     except OSError as error:
@@ -102,7 +104,9 @@ def name_of(experiment: Experiment, versions: Mapping[str, str]) -> str:
         experiment,
         arms=tuple(replace(arm, rules=rules_version(arm.rules)) for arm in experiment.arms),
         packs=tuple(rules_version(folder) for folder in experiment.packs),
-        plan=replace(experiment.plan, world=plan_laws(experiment.plan.world)),
+        plan=replace(
+            experiment.plan, world=plan_laws(experiment.plan.world), people=people_hash(experiment.plan.people)
+        ),
         replications=1,
     )
     return sha256(msgspec.json.encode((plain, dict(versions)), order="deterministic")).hexdigest()[:12]
@@ -172,6 +176,18 @@ def _world(folder: Path, world: str) -> str:
     return relative
 
 
+def _people(folder: Path, people: str) -> str:
+    """Keep a copy of a real ledger's people and return where, relative to the folder."""
+    if not people:
+        return ""
+    relative = f"{_INPUTS}/people-{people_hash(people)[:12]}.msgpack"
+    target = folder / relative
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(people, target)
+    return relative
+
+
 def _plain(told: Any) -> Any:
     """Leave out what is None: TOML has no word for it, and absent means the same."""
     if isinstance(told, dict):
@@ -200,7 +216,7 @@ def _moved(experiment: Experiment, there: Callable[[str], str]) -> Experiment:
         experiment,
         arms=tuple(replace(arm, rules=there(arm.rules)) for arm in experiment.arms),
         packs=tuple(there(one) for one in experiment.packs),
-        plan=replace(experiment.plan, world=there(experiment.plan.world)),
+        plan=replace(experiment.plan, world=there(experiment.plan.world), people=there(experiment.plan.people)),
     )
 
 

@@ -33,6 +33,7 @@ from simulation.chance import Chance
 from simulation.exchange import WorldSettings
 from simulation.lists import leads
 from simulation.outcome import Collector, Outcome
+from simulation.ownlist import read_people
 from simulation.population import Asked, Deed, Paid, load, portfolio
 from simulation.roster import Roster
 from simulation.run import RunSettings, SimulatedFloor
@@ -84,6 +85,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     #: Preset or document of the world, as `simulation.population.load` takes it.
     world: str
     debtors: int
+    #: File of a real ledger's people (`simulation.ownlist`), who are then the debtors; empty: the world makes them.
+    people: str = ""
     #: First day of the floor's calendar, ISO.
     start: str
     days: int
@@ -209,7 +212,10 @@ class Month(SimulatedFloor):
         )
         self._luck = Chance(seed)
         self._people: dict[int, Dossier] = self.engine.state.people
-        self._portfolio = tuple(portfolio(laws, plan.debtors, seed, start_us))
+        self._portfolio = (
+            read_people(plan.people) if plan.people else tuple(portfolio(laws, plan.debtors, seed, start_us))
+        )
+        self._as_it_was = {one.person: one for one in self._portfolio}
         self._collector = Collector([campaign.name for campaign in arm.floor.campaigns])
         #: Days that each agent has worked.
         self._worked: dict[str, int] = {}
@@ -318,7 +324,7 @@ class Month(SimulatedFloor):
                 )
 
     def _as_it_stands(self, person: int) -> Dossier:
-        return self._people.get(person) or self._portfolio[person - 1]
+        return self._people.get(person) or self._as_it_was[person]
 
     # ---- what debtors do meanwhile
 

@@ -61,6 +61,22 @@ def student(values: F8, alpha: float = ALPHA) -> Interval:
     return Interval(mean, mean - half, mean + half)
 
 
+def prediction(values: F8, alpha: float = ALPHA) -> Interval:
+    """Return the mean of independent values, and where one more of them lies.
+
+    Parameters
+    ----------
+    values : (n,) float64
+        Of a normal law, as sums over many debtors are.
+    """
+    n = values.size
+    mean = float(values.mean()) if n else nan
+    if n < 2:
+        return Interval(mean, -inf, inf)
+    half = quantile_t(1 - alpha / 2, n - 1) * float(values.std(ddof=1)) * sqrt(1 + 1 / n)
+    return Interval(mean, mean - half, mean + half)
+
+
 def jackknife(sums: F8, estimate: Callable[[F8], F8], alpha: float = ALPHA) -> Interval:
     """Return an estimate made of sums over replications, with its interval.
 

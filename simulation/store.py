@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from domain.errors import BadInput
 from simulation.outcome import Outcome
+from simulation.ownlist import people_hash
 
 if TYPE_CHECKING:
     from simulation.month import Arm, Plan
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 def key(arm: "Arm", plan: "Plan", seed: int, versions: Mapping[str, str]) -> str:
     """Return the name of a cell: 64 hexadecimal digits."""
-    whole = (replace(arm, rules=""), rules_version(arm.rules), replace(plan, world=""), plan_laws(plan.world), seed)
-    encoded = msgspec.json.encode((*whole, dict(versions)), order="deterministic")
+    contents = (rules_version(arm.rules), plan_laws(plan.world), people_hash(plan.people))
+    places_aside = (replace(arm, rules=""), replace(plan, world="", people=""))
+    encoded = msgspec.json.encode((*places_aside, *contents, seed, dict(versions)), order="deterministic")
     return sha256(encoded).hexdigest()
 
 

@@ -11,6 +11,7 @@ from simulation.statistics import (
     difference,
     power,
     power_of,
+    prediction,
     quotient,
     relative,
     replications,
@@ -36,6 +37,12 @@ def test_of_totals_the_jackknife_is_students_interval_of_paired_differences() ->
     a, b = draw.normal(100, 9, 12), draw.normal(103, 9, 12)
     found, known = difference(totals(a), totals(b)), student(b - a)
     assert (found.value, found.low, found.high) == pytest.approx((known.value, known.low, known.high))
+
+
+def test_a_prediction_holds_one_more_value_as_often_as_it_says() -> None:
+    values = np.random.default_rng(15).normal(50, 5, (2000, 9))
+    held = [found.low <= one[8] <= found.high for one in values if (found := prediction(one[:8]))]
+    assert 0.935 <= np.mean(held) <= 0.965
 
 
 def test_equal_arms_differ_by_exactly_nothing() -> None:
