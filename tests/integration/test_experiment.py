@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
+from console.demo import prepare
 from console.main import app
 from domain.calls import Mode
 from domain.errors import BadInput
@@ -21,6 +23,7 @@ from simulation.experiment import Experiment, Ran, run
 from simulation.measures import read_costs, tally
 from simulation.month import Arm, Plan
 from simulation.outcome import Outcome
+from simulation.ownlist import read_people
 from simulation.roster import roster
 from simulation.selfcheck import check
 from simulation.store import Store, key
@@ -163,6 +166,16 @@ def cadencia(working_folder: Path) -> Callable[..., subprocess.CompletedProcess[
     return command
 
 
+def any_alive(group: int) -> bool:
+    """Return whether any process of a group has not ended; one that nobody has waited for has."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _parent, of_group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(of_group) == group and state != "Z":
+                return True
+    return False
+
+
 def words(tmp_path: Path, *more: str) -> list[str]:
     return [
         "simulate", "run", "-s", "early", "-s", "ageing=early:order=ageing", "--days", "1", "--debtors", "120",
@@ -255,3 +268,50 @@ def test_worlds_are_listed_and_shown_with_their_sources() -> None:
     listed = json.loads(CliRunner().invoke(app, ["simulate", "worlds", "--json"]).stdout)
     assert {"default", "no_effect", "no_timing"} <= {one["name"] for one in listed}
     assert "(assumed)" in CliRunner().invoke(app, ["simulate", "worlds", "bank_early"]).stdout
+
+
+def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
+    tmp_path: Path, cadencia: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    line = [sys.executable, "-P", "-m", "console.main", *words(tmp_path, "--processes", "2"), "--folder", str(tmp_path)]
+    running = subprocess.Popen(
+        line, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    until = time.monotonic() + 240
+    while not cells(tmp_path) and time.monotonic() < until and running.poll() is None:
+        time.sleep(0.05)
+    # As a terminal does: to everybody of the group.
+    os.killpg(running.pid, signal.SIGINT)
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == 130, told
+    assert "the same command goes on from there" in " ".join(told.split())
+    assert 1 <= len(cells(tmp_path)) < 8
+    until = time.monotonic() + 30
+    while time.monotonic() < until and any_alive(running.pid):
+        time.sleep(0.05)
+    assert not any_alive(running.pid)
+
+
+def test_a_forecast_is_of_the_campaigns_own_list(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    prepare(folder, debtors=200, agents=2, seed=1, report=lambda _what, _done, _of: None)
+    settings = folder / "cadencia.toml"
+    settings.write_text(settings.read_text().replace("# tick_s = 0.5", "tick_s = 10.0"))
+    words = ["forecast", "es", "--hours", "1", "--days", "1", "--start", "2027-02-01", "--replications", "3"]
+    found = CliRunner().invoke(app, [*words, "--processes", "1", "--json", "--folder", str(folder)])
+    assert found.exit_code == 0, found.exception
+    told = json.loads(found.stdout)
+    own = {one.person for one in read_people(str(next((folder / "simulations" / "lists").glob("*.msgpack"))))}
+    # The sample portfolio is of three countries; this campaign works one of them.
+    assert 10 < told["accounts"] == len(own) < 200
+    (expected,) = told["expected"]
+    # As many agents as are on record.
+    assert expected["factors"] == {"agents": 2, "hours": 1.0}
+    attempts = expected["figures"]["attempts"]
+    assert 0 <= attempts["low"] <= attempts["value"] <= attempts["high"]
+    assert expected["breaches"] == 0
+    (folder / "campaigns" / "empty.toml").write_text('name = "empty"\nselection = { countries = ["FR"] }\n')
+    refused = CliRunner().invoke(app, ["forecast", "empty", "--agents", "2", "--folder", str(folder)])
+    assert isinstance(refused.exception, BadInput)
+    assert "nobody is on its list" in str(refused.exception)
