@@ -32,26 +32,27 @@ _PERIODS: Final = np.array([np.inf, 365.25 / 12, 365.25 / 24, 7.0, 14.0])
 
 
 def at_home(laws: Laws) -> F8:
-    """Return the share at home of each rhythm, (rhythms, 3, 24) by weekday, Saturday and Sunday and local hour.
+    """Return the share at home, (rhythms, 3, 3, 24).
 
-    Weighted by the rhythms' shares they are the curves of `laws.presence`, at every hour.
+    By rhythm; an hour earlier, as stated, an hour later; weekday, Saturday, Sunday; local hour. Weighted by the shares
+    of people they are the curves of `laws.presence`, at every hour.
     """
     presence = laws.presence
     rhythms = list(presence.rhythms.values())
-    shares = _shares(rhythm.share for rhythm in rhythms)
+    shares = np.outer(_shares(rhythm.share for rhythm in rhythms), _shares(presence.shifts))
     overall = np.array([presence.weekday, presence.saturday, presence.sunday])
-    tilts = np.array([_tilts(rhythm) for rhythm in rhythms])
+    tilts = np.array([[np.roll(_tilts(rhythm), by, axis=1) for by in (-1, 0, 1)] for rhythm in rhythms])
     low, high = np.full(overall.shape, -60.0), np.full(overall.shape, 60.0)
     for _ in range(80):
         middle = (low + high) / 2
-        over = np.einsum("r,rdh->dh", shares, expit(middle + tilts)) > overall
+        over = np.einsum("rs,rsdh->dh", shares, expit(middle + tilts)) > overall
         low, high = np.where(over, low, middle), np.where(over, middle, high)
     curves = expit((low + high) / 2 + tilts)
     curves = np.where((overall <= 0.0) | (overall >= 1.0), overall, curves)
     if not presence.timing:
         first, last = presence.day
-        week = (5 * curves[:, 0] + curves[:, 1] + curves[:, 2]) / 7
-        curves = np.broadcast_to(week[:, first:last].mean(axis=1)[:, None, None], curves.shape)
+        week = (5 * curves[:, :, 0] + curves[:, :, 1] + curves[:, :, 2]) / 7
+        curves = np.broadcast_to(week[:, :, first:last].mean(axis=2)[:, :, None, None], curves.shape)
     return np.ascontiguousarray(curves)
 
 
@@ -152,6 +153,8 @@ class Persons:
     kind: I8
     #: Index in `laws.presence.rhythms`.
     rhythm: I8
+    #: 0 an hour earlier, 1 as the rhythm says, 2 an hour later.
+    shift: I8
     #: Index in `laws.conditions`, or one beyond: none.
     condition: I8
     ability: F8
@@ -261,6 +264,9 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
         stage=stage,
         kind=kind,
         rhythm=rhythm,
+        shift=np.searchsorted(
+            np.cumsum(_shares(laws.presence.shifts))[:-1], chance.many(Purpose.shift, person), "right"
+        ),
         condition=condition,
         ability=latent["ability"],
         willingness=latent["willingness"],
@@ -311,10 +317,22 @@ def calendar(laws: Laws, on: date) -> F8:
     # Of weekly pay the day is the weekday, of biweekly pay 7 more in odd weeks; ordinal 1 was a Monday.
     since[WEEKLY] = (on.toordinal() - 1 - paid_on) % 7
     since[BIWEEKLY] = (on.toordinal() - 1 - paid_on) % 14
-    share = payment.payday_days / _PERIODS[:, None]
-    otherwise = (1.0 - share * payment.payday_factor) / (1.0 - share)
     weekday = 7.0 * payment.weekdays[on.weekday()] / sum(payment.weekdays)
-    return np.asarray(weekday * np.where(since < payment.payday_days, payment.payday_factor, otherwise))
+    factor = np.where(since < payment.payday_days, payment.payday_factor, _otherwise(laws)[:, None])
+    return np.asarray(weekday * factor)
+
+
+def greatest_factor(laws: Laws) -> float:
+    """Return what no factor of a day exceeds."""
+    payment = laws.payment
+    weekday = 7.0 * max(payment.weekdays) / sum(payment.weekdays)
+    return weekday * max(payment.payday_factor, float(_otherwise(laws).max()))
+
+
+def _otherwise(laws: Laws) -> F8:
+    """Return the factor of the other days by kind of payday, (5,): with it the mean of all days is 1."""
+    share = laws.payment.payday_days / _PERIODS
+    return np.asarray((1.0 - share * laws.payment.payday_factor) / (1.0 - share))
 
 
 def _stage(laws: Laws, one: Dossier, today: date) -> int:
@@ -324,7 +342,7 @@ def _stage(laws: Laws, one: Dossier, today: date) -> int:
 
 def _paydays(laws: Laws, chance: Chance, people: Sequence[Dossier], person: I8) -> tuple[I8, I8]:
     of_country: dict[str, tuple[Any, ...]] = {}
-    for code in {one.country for one in people}:
+    for code in sorted({one.country for one in people}):
         law = laws.countries.get(code, laws.countries["*"]).paydays
         first, last = law.monthly_days
         days = [*range(first, last + 1)] if first <= last else [*range(first, 32), *range(1, last + 1)]
@@ -333,8 +351,7 @@ def _paydays(laws: Laws, chance: Chance, people: Sequence[Dossier], person: I8) 
     kind_u, on_u = chance.many(Purpose.payday, person, 0), chance.many(Purpose.payday, person, 1)
     kind, on = np.zeros(len(person), np.int64), np.zeros(len(person), np.int64)
     countries = np.array([one.country for one in people])
-    for code in sorted(of_country):
-        bounds, days, weekday = of_country[code]
+    for code, (bounds, days, weekday) in of_country.items():
         here = countries == code
         which = np.searchsorted(bounds, kind_u[here], side="right") + 1
         which[which > BIWEEKLY] = NO_PAYDAY

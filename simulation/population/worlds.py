@@ -173,6 +173,7 @@ def _wrongs(laws: Laws) -> Iterable[str]:
 def _weights(laws: Laws, stages: int) -> Iterable[str]:
     tables: dict[str, Iterable[float]] = {
         "presence.rhythms: the shares": [rhythm.share for rhythm in laws.presence.rhythms.values()],
+        "presence.shifts": laws.presence.shifts,
         "outcomes": laws.outcomes.values(),
         "payment.weekdays": laws.payment.weekdays,
         "complaints.about": laws.complaints.about.values(),
