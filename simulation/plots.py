@@ -61,7 +61,7 @@ def bars(title: str, across: Sequence[str], series: Sequence[tuple[str, Values]]
                 f'<rect x="{x:.1f}" y="{min(y, zero):.1f}" width="{width - 1:.1f}" height="{abs(zero - y):.1f}" '
                 f'fill="{colour(number)}"><title>{escape(f"{name}, {across[i]}: {words(value)}")}</title></rect>'
             )
-            if width > 26:
+            if width > 6.2 * len(words(value)):
                 parts.append(_text(x + width / 2, min(y, zero) - 4, words(value), "middle", _INK, 10.5))
     return _svg(title, 240, parts, [name for name, _ in series])
 

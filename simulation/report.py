@@ -201,7 +201,7 @@ def _intervals(versus: Sequence[Versus], currency: str) -> str:
             base = one.watched.value / one.share.value if one.share.value else 0.0
             dots = [paired / base for paired in one.paired] if base else []
             rows.append((f"{one.arm} against {one.champion}", one.share.value, one.share.low, one.share.high, dots))
-        return plots.intervals("Difference in net recovery", rows, lambda v: f"{100 * v:+.1f} %")
+        return plots.intervals("Difference in net recovery", rows, lambda v: f"{100 * v:+.1f} %" if v else "0")
     return plots.intervals(
         "Difference in net recovery",
         [
