@@ -22,7 +22,7 @@ from domain.instants import DAY, HOUR, from_datetime, to_datetime
 from domain.people import StopKind
 from simulation.chance import Chance, Choice, Purpose
 from simulation.population.laws import Laws
-from simulation.population.traits import F8, I8, Debts, Persons, calendar, greatest_factor
+from simulation.population.traits import F8, I8, Calendar, Debts, Persons
 
 
 class Paid(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -130,7 +130,7 @@ class Conduct:
         self.currencies: list[str] = []
         #: Rows of debts that were paid off.
         self.paid: set[int] = set()
-        self._calendars: dict[int, F8] = {}
+        self._calendar = Calendar(laws)
         self._hours: dict[tuple[int, int], tuple[int, int]] = {}
         self._chance = chance
         self._passed_us = start_us
@@ -148,7 +148,7 @@ class Conduct:
         payment = laws.payment
         self._self_cure = np.array(payment.self_cure_per_day)
         #: The greatest daily rate of anybody at any time, for each unit of `Debts.rate`.
-        self._most_per_day = max(payment.self_cure_per_day) * greatest_factor(laws)
+        self._most_per_day = max(payment.self_cure_per_day) * self._calendar.greatest
         per_day = [ask.per_day for ask in laws.asks]
         pressed = [ask.per_pressure if contact.works else 0.0 for ask in laws.asks]
         self._asks = np.array(per_day, np.float64), np.array(pressed, np.float64)
@@ -237,7 +237,7 @@ class Conduct:
             if at_us <= after_us:
                 continue
             base = self.laws.payment.self_cure_per_day[bisect_right(self.laws.stage_days, on - due if due else 0)]
-            daily = base * rate * float(self._calendar(on)[payday])
+            daily = base * rate * float(self._calendar.on(on)[payday])
             if effect:
                 daily *= math.exp(effect * min(self._contact.of(row, at_us), self.laws.contact.most))
             if drawn < -math.expm1(-daily):
@@ -297,15 +297,9 @@ class Conduct:
         due = debts.due[debt_rows]
         days = np.where(due > 0, on.toordinal() - due, 0)
         base = self._self_cure[np.searchsorted(self._stages, days, side="right")]
-        factor = self._calendar(on.toordinal())[persons.payday[of], persons.payday_on[of]]
+        factor = self._calendar.on(on.toordinal())[persons.payday[of], persons.payday_on[of]]
         works = np.exp(persons.effect[of] * np.minimum(stock, self.laws.contact.most))
         return np.asarray(base * debts.rate[debt_rows] * factor * works)
-
-    def _calendar(self, ordinal: int) -> F8:
-        known = self._calendars.get(ordinal)
-        if known is None:
-            known = self._calendars[ordinal] = calendar(self.laws, date.fromordinal(ordinal))
-        return known
 
     def hours_of(self, zone: int, ordinal: int) -> tuple[int, int]:
         """Return from when until when people of a zone pay and write on a day."""

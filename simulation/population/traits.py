@@ -302,37 +302,46 @@ def draw_debts(mixture: Mixture, people: Sequence[Dossier], rates: F8, first_row
     )
 
 
-def calendar(laws: Laws, on: date) -> F8:
-    """Return the factor of a day on the rate of paying, (5, 32) by kind of payday and by its day.
+class Calendar:
+    """The factors of days on the rate of paying, by kind of payday and by its day; over a period their mean is 1."""
 
-    Over the days of a period it is 1 on the average.
-    """
-    payment = laws.payment
-    days_before, days_now = date.fromordinal(on.toordinal() - on.day).day, monthrange(on.year, on.month)[1]
-    paid_on = np.arange(32)
-    here, before = np.minimum(paid_on, days_now), np.minimum(paid_on, days_before)
-    since = np.full((5, 32), 10_000)
-    since[MONTHLY] = np.where(here <= on.day, on.day - here, on.day + days_before - before)
-    since[TWICE_MONTHLY] = 0 if on.day == days_now else on.day - 15 if on.day >= 15 else on.day
-    # Of weekly pay the day is the weekday, of biweekly pay 7 more in odd weeks; ordinal 1 was a Monday.
-    since[WEEKLY] = (on.toordinal() - 1 - paid_on) % 7
-    since[BIWEEKLY] = (on.toordinal() - 1 - paid_on) % 14
-    weekday = 7.0 * payment.weekdays[on.weekday()] / sum(payment.weekdays)
-    factor = np.where(since < payment.payday_days, payment.payday_factor, _otherwise(laws)[:, None])
-    return np.asarray(weekday * factor)
+    def __init__(self, laws: Laws) -> None:
+        payment = laws.payment
+        self._weekday = 7.0 * np.array(payment.weekdays) / sum(payment.weekdays)
+        self._factor, self._days = payment.payday_factor, payment.payday_days
+        share = payment.payday_days / _PERIODS
+        #: Of the days on which nothing has just come in, (5, 1).
+        self._otherwise = ((1.0 - share * payment.payday_factor) / (1.0 - share))[:, None]
+        # A week's payday always meets the same weekdays.
+        self._mean = np.ones((5, 32))
+        fortnight = np.array([self._plain(date.fromordinal(ordinal)) for ordinal in range(1, 15)])
+        self._mean[[WEEKLY, BIWEEKLY]] = fortnight.mean(axis=0)[[WEEKLY, BIWEEKLY]]
+        #: No factor exceeds it.
+        self.greatest = float(
+            self._weekday.max() * max(self._factor, self._otherwise.max()) / min(1.0, self._mean.min())
+        )
+        self._known: dict[int, F8] = {}
 
+    def on(self, ordinal: int) -> F8:
+        """Return the factors of a day, (5, 32); a day of the month, or of a week, or 7 more in every other week."""
+        known = self._known.get(ordinal)
+        if known is None:
+            known = self._known[ordinal] = self._plain(date.fromordinal(ordinal)) / self._mean
+        return known
 
-def greatest_factor(laws: Laws) -> float:
-    """Return what no factor of a day exceeds."""
-    payment = laws.payment
-    weekday = 7.0 * max(payment.weekdays) / sum(payment.weekdays)
-    return weekday * max(payment.payday_factor, float(_otherwise(laws).max()))
-
-
-def _otherwise(laws: Laws) -> F8:
-    """Return the factor of the other days by kind of payday, (5,): with it the mean of all days is 1."""
-    share = laws.payment.payday_days / _PERIODS
-    return np.asarray((1.0 - share * laws.payment.payday_factor) / (1.0 - share))
+    def _plain(self, on: date) -> F8:
+        days_before = date.fromordinal(on.toordinal() - on.day).day if on.toordinal() > on.day else 31
+        days_now = monthrange(on.year, on.month)[1]
+        paid_on = np.arange(32)
+        here, before = np.minimum(paid_on, days_now), np.minimum(paid_on, days_before)
+        since = np.full((5, 32), 10_000)
+        since[MONTHLY] = np.where(here <= on.day, on.day - here, on.day + days_before - before)
+        since[TWICE_MONTHLY] = 0 if on.day == days_now else on.day - 15 if on.day >= 15 else on.day
+        # Ordinal 1 was a Monday.
+        since[WEEKLY] = (on.toordinal() - 1 - paid_on) % 7
+        since[BIWEEKLY] = (on.toordinal() - 1 - paid_on) % 14
+        factor = np.where(since < self._days, self._factor, self._otherwise)
+        return np.asarray(self._weekday[on.weekday()] * factor)
 
 
 def _stage(laws: Laws, one: Dossier, today: date) -> int:
