@@ -16,7 +16,7 @@ import msgspec
 
 from domain.errors import BadInput
 from simulation.month import Arm, Plan, replicate
-from simulation.store import Store, encode
+from simulation.store import Store, code_version, encode
 
 Place = tuple[int, int, int]
 
@@ -71,6 +71,12 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True):
                 f"--cluster {self.cluster}: no scheduler answers ({error}); start one, or leave it out"
             ) from None
         with client:
+            here = _code()
+            if strange := sorted(address for address, code in client.run(_code).items() if code != here):
+                raise BadInput(
+                    f"--cluster {self.cluster}: {', '.join(strange)} runs another version of Cadencia, which may "
+                    "compute something else; install the same on every worker"
+                )
             most = 2 * max(1, sum(client.nthreads().values()))
             yield from _through(client.get_executor(pure=False), ahead, store, most)
 
@@ -158,6 +164,11 @@ def compute(arm: Arm, plan: Plan, seed: int) -> tuple[bytes, float]:
     began_s = time.process_time()
     content = encode(replicate(arm, plan, seed))
     return content, time.process_time() - began_s
+
+
+def _code() -> str:
+    """Return what names the code that computes a cell here."""
+    return code_version(("domain", "compliance", "dialer", "ledger", "simulation", "config"))
 
 
 def _begin() -> None:
