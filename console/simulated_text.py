@@ -8,10 +8,11 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
-from simulation.population import PRESETS, load
 
 from simulation.comparison import Compared, Result
+from simulation.experiment import factor_words
 from simulation.phrases import days, difference_text, interval_text, money, value_text
+from simulation.population import PRESETS, load
 
 if TYPE_CHECKING:
     from simulation.selfcheck import SelfCheck
@@ -89,7 +90,9 @@ def _settings(result: Result) -> Table:
         by_name = {line.name: line for line in one.lines}
         for number, arm in enumerate(result.arms):
             values = [value_text(line, by_name[line.name].values[number], result.currency) for line in shown]
-            table.add_row(*(escape(str(value)) for value in one.factors.values()), escape(arm), *values)
+            table.add_row(
+                *(escape(factor_words(name, value)) for name, value in one.factors.items()), escape(arm), *values
+            )
     return table
 
 

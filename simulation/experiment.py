@@ -7,6 +7,7 @@ looks after each replication; cells that ran ahead of the stop are kept for late
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -114,7 +115,12 @@ class Setting(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> str:
-        return ", ".join(_WORDS[name].format(value) for name, value in self.factors)
+        return ", ".join(factor_words(name, value) for name, value in self.factors)
+
+
+def factor_words(name: str, value: str | float) -> str:
+    """Return one factor's value for people."""
+    return _WORDS[name].format(Path(str(value)).name if name == "packs" else value)
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):

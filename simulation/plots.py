@@ -134,9 +134,10 @@ def scatter(
         path = " ".join(f"{at(x):.1f},{scale.y(y):.1f}" for x, y, _ in points)
         parts.append(_curve(number, path, 1.4, name))
         for x, y, label in points:
+            fits = at(x) + 7 + 6.2 * len(label) < _WIDTH
             parts += [
                 _dot(number, at(x), scale.y(y), 4.5),
-                _text(at(x) + 7, scale.y(y) - 6, label, "start", _SOFT, 10.5),
+                _text(at(x) + (7 if fits else -7), scale.y(y) - 7, label, "start" if fits else "end", _SOFT, 10.5),
             ]
     return _svg(title, 320, parts, [name for name, _ in series])
 

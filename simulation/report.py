@@ -8,6 +8,7 @@ import msgspec
 
 from simulation import plots
 from simulation.comparison import BANDS, Compared, Line, Result, Versus
+from simulation.experiment import factor_words
 from simulation.outcome import MOST_ATTEMPTS
 from simulation.phrases import days, difference_text, interval_text, money, replications, value_text
 
@@ -314,7 +315,9 @@ def _of_many(result: Result) -> list[str]:
     for one in result.compared:
         by_name = {line.name: line for line in one.lines}
         for number, name in enumerate(names):
-            cells = [str(value) for value in one.factors.values()] + ([name] if len(names) > 1 else [])
+            cells = [factor_words(name, value) for name, value in one.factors.items()] + (
+                [name] if len(names) > 1 else []
+            )
             rows.append([*cells, *(value_text(line, by_name[line.name].values[number], currency) for line in chosen)])
     html = [
         '<div class="two">'
@@ -376,18 +379,19 @@ def _of_many(result: Result) -> list[str]:
 
 
 def _frontier(result: Result, x: str, y: str, x_words: Callable[[float], str], y_words: Callable[[float], str]) -> str:
-    """Plot settings joined by their first factor, a curve for each combination of the others and each arm."""
-    first = next(iter(result.compared[0].factors))
+    """Plot settings joined by agents, or the first factor: a curve for each arm and combination of the others."""
+    factors = result.compared[0].factors
+    first = "agents" if "agents" in factors else next(iter(factors))
     curves: dict[str, list[tuple[float, float, str]]] = {}
     words = {line.name: line.words for line in result.compared[0].lines}
     for one in result.compared:
         by_name = {line.name: line for line in one.lines}
-        rest = ", ".join(f"{name} {value}" for name, value in one.factors.items() if name != first)
+        rest = ", ".join(factor_words(name, value) for name, value in one.factors.items() if name != first)
         for number, arm in enumerate(result.arms):
             at_x, at_y = by_name[x].values[number], by_name[y].values[number]
             if at_x is not None and at_y is not None:
                 name = " ".join(filter(None, (arm if len(result.arms) > 1 else "", rest))) or first
-                curves.setdefault(name, []).append((at_x, at_y, str(one.factors[first])))
+                curves.setdefault(name, []).append((at_x, at_y, factor_words(first, one.factors[first])))
     title, x_name, y_name = f"{words[y]} by {words[x]}", words[x].lower(), words[y].lower()
     return plots.scatter(title, list(curves.items()), x_words, y_words, x_name, y_name)
 
