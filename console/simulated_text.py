@@ -8,10 +8,10 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
-from simulation.population import PRESETS, load
 
 from simulation.comparison import Compared, Result
 from simulation.phrases import days, difference_text, interval_text, money, value_text
+from simulation.population import PRESETS, load
 
 if TYPE_CHECKING:
     from simulation.selfcheck import SelfCheck
