@@ -190,11 +190,11 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
         if not differences.any():
             return "same"
         found = self.interval(differences)
+        if -self.negligible < found.low and found.high < self.negligible:
+            return "same"
         if found.low > 0.0:
             return "more"
-        if found.high < 0.0:
-            return "less"
-        return "same" if -self.negligible < found.low and found.high < self.negligible else "open"
+        return "less" if found.high < 0.0 else "open"
 
 
 def power(n: int, effect: float, deviation: float, alpha: float = ALPHA) -> float:

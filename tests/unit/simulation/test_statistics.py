@@ -122,6 +122,9 @@ def test_same_is_said_of_no_difference_and_of_one_that_does_not_matter() -> None
     z = np.random.default_rng(10).normal(0.0, 0.1, 40)
     assert Watch().says(z) == "open"
     assert Watch(negligible=1.0).says(z) == "same"
+    # Certain and worth nothing: a rounding that is the same each time.
+    assert Watch().says(np.full(6, 1e-6)) == "more"
+    assert Watch(negligible=1.0).says(np.full(6, 1e-6)) == "same"
 
 
 def test_the_interval_is_the_set_where_the_martingale_is_low() -> None:
