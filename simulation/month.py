@@ -235,7 +235,7 @@ class Month(SimulatedFloor):
         end_us = _midnight_us(self._first + timedelta(days=self._plan.days), self._zone)
         self._run_until(end_us)
         self._hear()
-        return self._collector.outcome(arm=self._arm.name, seed=self._seed, end_us=end_us, rows=self.summary.rows)
+        return self._collector.outcome(arm=self._arm.name, seed=self._seed, end_us=end_us, rows=self.engine.seq)
 
     def _open(self) -> None:
         self.people.meet(self._portfolio)
