@@ -263,6 +263,9 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
     rhythm = (latent["rhythm"][:, None] >= mixture.rhythm[1:-1]).sum(axis=1)
     shares = np.cumsum(list(laws.conditions.values()))
     condition = np.searchsorted(shares, chance.many(Purpose.condition, person), side="right")
+    for row, one in enumerate(people):
+        if one.stops and (known := _on_record(laws, one)) is not None:
+            condition[row] = known
     kinds = mixture.kinds
     works = laws.contact.works
     payment, promises = laws.payment, laws.promises
@@ -359,6 +362,12 @@ class Calendar:
         since[BIWEEKLY] = (on.toordinal() - 1 - paid_on) % 14
         factor = np.where(since < self._days, self._factor, self._otherwise)
         return np.asarray(self._weekday[on.weekday()] * factor)
+
+
+def _on_record(laws: Laws, one: Dossier) -> int | None:
+    """Return the condition that a stop on record tells of."""
+    kinds = [stop.kind.value for stop in one.stops]
+    return next((index for index, word in enumerate(laws.conditions) if word.value in kinds), None)
 
 
 def _stage(laws: Laws, one: Dossier, today: date) -> int:
