@@ -4,6 +4,7 @@ The latent traits are correlated normals. Shares and rates that the laws state o
 thresholds, offsets and factors are solved for here, in closed form or by bisection, and not left to luck.
 """
 
+import math
 from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Iterable, Sequence
@@ -13,12 +14,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtr, ndtri
 
 from domain.calls import Disposition
 from domain.money import EXPONENTS
 from domain.people import Dossier
-from simulation.chance import Chance, Choice, Purpose
+from simulation.chance import Chance, Choice, Purpose, normal
 from simulation.population.laws import LATENTS, Laws, Rhythm, Tilt
 from simulation.population.worlds import correlation_matrix
 
@@ -45,9 +45,9 @@ def at_home(laws: Laws) -> F8:
     low, high = np.full(overall.shape, -60.0), np.full(overall.shape, 60.0)
     for _ in range(80):
         middle = (low + high) / 2
-        over = np.einsum("rs,rsdh->dh", shares, expit(middle + tilts)) > overall
+        over = np.einsum("rs,rsdh->dh", shares, _logistic(middle + tilts)) > overall
         low, high = np.where(over, low, middle), np.where(over, middle, high)
-    curves = expit((low + high) / 2 + tilts)
+    curves = _logistic((low + high) / 2 + tilts)
     curves = np.where((overall <= 0.0) | (overall >= 1.0), overall, curves)
     if not presence.timing:
         first, last = presence.day
@@ -75,7 +75,24 @@ def _shares(weights: Iterable[float]) -> F8:
 
 def _bounds(weights: Sequence[float]) -> F8:
     """Return the thresholds of a standard normal that cut it into shares, (n + 1,)."""
-    return np.asarray(ndtri(np.concatenate(([0.0], np.minimum(np.cumsum(_shares(weights))[:-1], 1.0), [1.0]))))
+    return _quantiles(np.concatenate(([0.0], np.minimum(np.cumsum(_shares(weights))[:-1], 1.0), [1.0])))
+
+
+def _logistic(odds: F8) -> F8:
+    """Return the probabilities of logarithms of odds."""
+    return np.asarray(1.0 / (1.0 + np.exp(-odds)))
+
+
+def _quantiles(p: F8) -> F8:
+    """Return the quantiles of the standard normal law; of 0 and 1, without end."""
+    found = [normal(each) if 0.0 < each < 1.0 else math.copysign(math.inf, each - 0.5) for each in p.ravel().tolist()]
+    return np.array(found).reshape(p.shape)
+
+
+def _below(x: F8) -> F8:
+    """Return how much of the standard normal law lies below."""
+    root = math.sqrt(0.5)
+    return np.array([0.5 * math.erfc(-root * each) for each in x.ravel().tolist()]).reshape(x.shape)
 
 
 class Mixture:
@@ -110,14 +127,14 @@ class Mixture:
         one, other = payment.by_ability, payment.by_willingness
         variance = one * one + other * other + 2 * one * other * self._rho("ability", "willingness")
         shift = one * self._rho("ability", "standing") + other * self._rho("willingness", "standing")
-        of_kind = np.diff(ndtr(self.standing - shift), axis=1)
+        of_kind = np.diff(_below(self.standing - shift), axis=1)
         balance = np.exp((payment.by_balance * self.laws.portfolio.balance_spread) ** 2 / 2)
         return np.asarray(of_kind @ self.pays * np.exp(variance / 2) * balance)
 
     def _outcomes(self) -> F8:
         """Return the outcomes of each kind, such that all who are reached together meet `laws.outcomes`."""
         shift = self.laws.answering.spread * self._rho("reach", "standing")
-        reached = np.diff(ndtr(self.standing - shift), axis=1)
+        reached = np.diff(_below(self.standing - shift), axis=1)
         wanted = _shares(self.laws.outcomes.values())
         tilts = np.array([[kind.tilt.get(outcome, 0.0) for outcome in self.outcomes] for kind in self.kinds])
         found = np.empty((len(self.standing), *tilts.shape))
@@ -241,11 +258,14 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
     zones[:] = index
     stage = np.array([_stage(laws, one, today) for one in people], np.int64)
     drawn = np.stack([chance.many(Purpose.latent, person, number) for number in range(len(LATENTS))], axis=1)
-    latent = dict(zip(LATENTS, (ndtri(drawn) @ mixture.cholesky.T).T.copy(), strict=True))
+    latent = dict(zip(LATENTS, (_quantiles(drawn) @ mixture.cholesky.T).T.copy(), strict=True))
     kind = (latent["standing"][:, None] >= mixture.standing[stage][:, 1:-1]).sum(axis=1)
     rhythm = (latent["rhythm"][:, None] >= mixture.rhythm[1:-1]).sum(axis=1)
     shares = np.cumsum(list(laws.conditions.values()))
     condition = np.searchsorted(shares, chance.many(Purpose.condition, person), side="right")
+    for row, one in enumerate(people):
+        if one.stops and (known := _on_record(laws, one)) is not None:
+            condition[row] = known
     kinds = mixture.kinds
     works = laws.contact.works
     payment, promises = laws.payment, laws.promises
@@ -344,6 +364,12 @@ class Calendar:
         return np.asarray(self._weekday[on.weekday()] * factor)
 
 
+def _on_record(laws: Laws, one: Dossier) -> int | None:
+    """Return the condition that a stop on record tells of."""
+    kinds = [stop.kind.value for stop in one.stops]
+    return next((index for index, word in enumerate(laws.conditions) if word.value in kinds), None)
+
+
 def _stage(laws: Laws, one: Dossier, today: date) -> int:
     days = [(today - date.fromisoformat(debt.due_on)).days for debt in one.debts if debt.due_on]
     return stage_of(laws, max(days, default=0))
@@ -376,7 +402,7 @@ def _paydays(laws: Laws, chance: Chance, people: Sequence[Dossier], person: I8) 
 
 def _probit(p: F8, loading: float, trait: F8) -> F8:
     """Return probabilities that differ with a standard normal trait and are `p` on the average."""
-    return np.asarray(ndtr(ndtri(p) * np.sqrt(1 + loading * loading) + loading * trait))
+    return _below(_quantiles(p) * math.sqrt(1 + loading * loading) + loading * trait)
 
 
 def _lognormal_mean_1(trait: F8, spread: float) -> F8:

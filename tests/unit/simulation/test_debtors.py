@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from domain.calls import RIGHT_PARTY, Disposition
 from domain.errors import Broken
 from domain.instants import DAY, HOUR, MINUTE, from_datetime, parse, to_datetime
-from domain.people import ContactEvent, Debt, Dossier, Phone
+from domain.people import ContactEvent, Debt, Dossier, Phone, Stop, StopKind
 from simulation.callees import Said
 from simulation.chance import Chance
 from simulation.population import Debtors, Paid, load
@@ -263,6 +263,14 @@ def test_who_disputes_or_wants_no_calls_says_so_again(word: str) -> None:
 def test_conditions_are_told_whenever_a_debtor_is_reached(word: str) -> None:
     population = people([dossier(1)], conditions={word: 1.0} | dict.fromkeys(CONDITIONS - {word}, 0.0))
     assert {spoken_with(population, 1).disposition for _ in range(5)} == {word}
+
+
+@pytest.mark.parametrize("word", ["vulnerable", "attorney", "bankrupt"])
+def test_conditions_on_record_are_true(word: str) -> None:
+    population = people([replace(dossier(person), stops=(Stop(kind=StopKind(word)),)) for person in range(1, 101)])
+    assert {spoken_with(population, person).disposition for person in range(1, 101)} == {word}
+    paid = [deed for deed in population.pass_time(START_US, START_US + 200 * DAY) if isinstance(deed, Paid)]
+    assert bool(paid) is (word != "bankrupt")
 
 
 #: The words that end all calling.
