@@ -282,6 +282,8 @@ class Staff(Listener):
             self._later(0, self._lose_phone, robot)
         if robot.recorded or self._u(Purpose.forget, robot, robot.n_calls) < self.temper.p_forget:
             self._finish(robot)
+        elif robot.meeting.wrap_us is not None:
+            self._later(robot.meeting.wrap_us, self._wrap, (robot, call_id))
         else:
             law = self.temper.wrap_debtor_s if robot.meeting.who == "debtor" else self.temper.wrap_other_s
             wrap_s = lognormal(self._u(Purpose.wrap, robot, robot.n_calls), *law)

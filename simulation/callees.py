@@ -33,6 +33,7 @@ class Meeting:
     """One attempt on one number as chance has it; filled in as far as the call comes."""
 
     __slots__ = (
+        "detected",
         "fate",
         "nth",
         "patience_us",
@@ -43,6 +44,7 @@ class Meeting:
         "setup_us",
         "talk_us",
         "who",
+        "wrap_us",
     )
 
     def __init__(
@@ -74,6 +76,10 @@ class Meeting:
         self.talk_us = 0
         #: The callee ends the conversation, not the agent.
         self.person_ends = True
+        #: On record: how long machine detection took and what it said; None: chance has it.
+        self.detected: tuple[int, str] | None = None
+        #: On record: how long the agent wrapped up; None: the agent's own law.
+        self.wrap_us: int | None = None
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ runs out; the ledger's answers come back after the commit; every other order lea
 equal rows, byte for byte.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from domain.records import Row
 from domain.settings import FloorSettings
 from simulation.agents import Chair, Staff, Temper
 from simulation.alarms import Alarm
+from simulation.callees import Callees
 from simulation.chance import Chance
 from simulation.exchange import WorldSettings
 from simulation.people import Behaviour, People
@@ -81,6 +82,8 @@ class SimulatedFloor:
         The lists, as stored plans give them.
     chairs : iterable of Chair
         The agents' shifts.
+    meets : callable, optional
+        Returns whom calls meet instead of the population, given the population and the draws.
     """
 
     def __init__(
@@ -92,14 +95,16 @@ class SimulatedFloor:
         ledger: Journal,
         loads: Iterable[LeadsLoaded],
         chairs: Iterable[Chair],
+        meets: Callable[[Callees, Chance], Callees] | None = None,
     ) -> None:
         chance = Chance(run.seed)
         self.env = Environment(run.start_us)
         self.engine = Engine(gate)
         self.summary = Summary()
         self.people = People(run.behaviour, chance, start_us=run.start_us)
-        self.world = World(self.env, run.world, self.people, chance, self.accept)
-        self.staff = Staff(self.env, self.world, self.people, chance, run.temper, chairs, self.accept)
+        callees = self.people if meets is None else meets(self.people, chance)
+        self.world = World(self.env, run.world, callees, chance, self.accept)
+        self.staff = Staff(self.env, self.world, callees, chance, run.temper, chairs, self.accept)
         self._floor = floor
         self._run = run
         self._gate = gate

@@ -269,6 +269,8 @@ class World:
 
     def _detection(self, meeting: Meeting) -> tuple[int, str]:
         """Return how long machine detection takes and what it says, right or wrong."""
+        if meeting.detected is not None:
+            return meeting.detected
         settings = self.settings
         u = self._chance.u(Purpose.detect, meeting.phone, meeting.nth)
         if u < settings.p_unsure:
