@@ -125,6 +125,10 @@ class World:
 
     # ---- links and faults
 
+    def linked(self, node: str) -> bool:
+        """Say whether the engine hears a node."""
+        return self._linked[node]
+
     def cut_link(self, node: str, notice_us: int = 0) -> None:
         """Lose the link to a node: nothing passes from now on; the loss is noticed after a while."""
         self._linked[node] = False
