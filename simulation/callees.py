@@ -1,6 +1,6 @@
 """Who is at the other end of a simulated call: the face that the switch asks, and what it is told.
 
-`simulation.people` is the population that ships; tests and experiments bring others.
+`simulation.population` is the one that ships; tests and experiments bring others.
 """
 
 from typing import Protocol

@@ -7,7 +7,7 @@ by the same code (`Tally`), so that what is compared is defined once.
 import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from statistics import fmean, median, pstdev
 from typing import Final
@@ -18,11 +18,11 @@ import msgspec
 from dialer.engine import Engine, Gate
 from dialer.engine.snapshot import freeze
 from domain import events
-from domain.calls import NEVER_DIALLED, AgentState, AnswerClass, Disposition
+from domain.calls import AgentState, AnswerClass, Disposition
 from domain.errors import BadInput, Broken
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
 from domain.instants import HOUR, SECOND, from_datetime, iso
-from domain.orders import RingAgent, Reserve, ShowLead
+from domain.orders import Reserve, RingAgent, ShowLead
 from domain.people import Dossier
 from domain.records import Row
 from domain.settings import FloorSettings

@@ -19,7 +19,6 @@ from domain.instants import SECOND
 from domain.orders import Reserve
 from domain.people import Dossier
 from domain.records import Row
-from simulation.alarms import Alarm
 from simulation.callees import Callees
 from simulation.chance import Chance
 from simulation.day import Day, Tally
@@ -135,7 +134,7 @@ class Replayed(SimulatedFloor):
             self.people.meet((dossier,))
             self.accept(replace(record, at_us=self._now, dossier=dossier))
         else:
-            self.accept(replace(record, at_us=self._now))  # type: ignore[type-var,arg-type]
+            self.accept(replace(record, at_us=self._now))  # type: ignore[arg-type]
 
     def _load(self, load: events.LeadsLoaded) -> None:
         if not self.summary.attempts:

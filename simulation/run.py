@@ -25,7 +25,8 @@ from simulation.alarms import Alarm
 from simulation.callees import Callees
 from simulation.chance import Chance
 from simulation.exchange import WorldSettings
-from simulation.people import Behaviour, People
+from simulation.population import Debtors, Laws
+from simulation.population import load as load_world
 from simulation.world import World
 
 
@@ -38,7 +39,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     #: How long a commit takes.
     commit_us: int = 5_000
     world: WorldSettings = WorldSettings()
-    behaviour: Behaviour = Behaviour()
+    laws: Laws = msgspec.field(default_factory=lambda: load_world("default"))
     temper: Temper = Temper()
     versions: dict[str, str] = {}
 
@@ -101,7 +102,7 @@ class SimulatedFloor:
         self.env = Environment(run.start_us)
         self.engine = Engine(gate)
         self.summary = Summary()
-        self.people = People(run.behaviour, chance, start_us=run.start_us)
+        self.people = Debtors(run.laws, chance, start_us=run.start_us)
         callees = self.people if meets is None else meets(self.people, chance)
         self.world = World(self.env, run.world, callees, chance, self.accept)
         self.staff = Staff(self.env, self.world, callees, chance, run.temper, chairs, self.accept)

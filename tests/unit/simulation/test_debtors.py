@@ -1,0 +1,228 @@
+"""Debtors as callees: same people, same luck, published rates, promises that may be made."""
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from domain.calls import RIGHT_PARTY, Disposition
+from domain.instants import HOUR, MINUTE, from_datetime, parse, to_datetime
+from domain.people import Debt, Dossier, Phone
+from simulation.chance import Chance
+from simulation.population import Debtors, load
+from simulation.population import portfolio as made
+
+START_US = parse("2026-11-18T09:00:00+01:00")
+FIELDS = ("nth", "who", "setup_us", "ring_us", "patience_us", "talk_us", "person_ends")
+
+
+def dossier(person: int, *, days_due: int = 30, line_type: str = "mobile", zone: str = "Europe/Madrid") -> Dossier:
+    due_on = (date(2026, 11, 18) - timedelta(days=days_due)).isoformat()
+    return Dossier(
+        person=person,
+        keys=(),
+        country="ES",
+        address_zones=(zone,),
+        debts=(
+            Debt(debt=person, creditor=1, balance_minor=30_000, currency="EUR", due_on=due_on),
+            Debt(debt=-person, creditor=1, balance_minor=90_000, currency="EUR", due_on=due_on, state="paid"),
+        ),
+        phones=(
+            Phone(phone=2 * person, country="ES", line_type=line_type),
+            Phone(phone=2 * person + 1, country="ES", line_type="mobile"),
+        ),
+    )
+
+
+#: Whoever is near the phone picks up, every time.
+ALWAYS: dict[str, Any] = {
+    "presence": {"mobile_at_hand": 0.0},
+    "answering": {
+        "p_pick_up": [1.0] * 6, "spread": 0.0, "fatigue": [1.0, 1.0], "same_day": 1.0, "same_hour": 1.0,
+        "p_busy": 0.0, "p_congestion": 0.0, "p_network_fail": 0.0,
+    },
+    "numbers": {"p_voicemail_mobile": 0.0, "p_dead": [0.0, 0.0], "p_stranger": [0.0, 0.0]},
+}  # fmt: skip
+#: Whoever is spoken with promises.
+PROMISING: dict[str, Any] = {
+    "outcomes": dict.fromkeys(
+        ("no_promise", "call_back", "dispute", "already_paid", "do_not_call"), 0.0
+    ) | {"promise": 1.0, "plan": 1.0},
+    "conditions": dict.fromkeys(("vulnerable", "attorney", "bankrupt", "deceased"), 0.0),
+}  # fmt: skip
+
+
+def portfolio(size: int) -> list[Dossier]:
+    return [
+        dossier(person, days_due=(20, 100, 300)[person % 3], line_type="fixed" if person % 10 < 3 else "mobile")
+        for person in range(1, size + 1)
+    ]
+
+
+def people(dossiers: list[Dossier], seed: int = 1, **over: Any) -> Debtors:
+    made = Debtors(load("default", over), Chance(seed), start_us=START_US)
+    made.meet(dossiers)
+    return made
+
+
+def whole(population: Debtors, phone: int, at_us: int) -> tuple[object, ...]:
+    meeting = population.dial(phone, at_us)
+    if meeting.fate is None:
+        population.answer(meeting)
+        population.talk(meeting)
+    return (meeting.fate, *(getattr(meeting, field) for field in FIELDS))
+
+
+def test_luck_does_not_depend_on_who_else_is_called_or_when_in_order() -> None:
+    dossiers = portfolio(200)
+    calls = [(phone.phone, START_US + hour * HOUR) for d in dossiers for phone in d.phones for hour in (0, 3)]
+    one, other = people(dossiers), people(list(reversed(dossiers)))
+    first = {call: whole(one, *call) for call in calls}
+    # Attempts on one number keep their order; numbers are interleaved otherwise.
+    second = {call: whole(other, *call) for call in sorted(calls, key=lambda call: (call[1], -call[0]))}
+    assert first == second
+    assert first != {call: whole(people(dossiers, seed=2), *call) for call in calls}
+
+
+def test_calling_again_within_the_hour_meets_the_same_absence() -> None:
+    population = people(portfolio(300), **ALWAYS)
+    differ = 0
+    for person in range(1, 301):
+        answers = [
+            population.dial(2 * person, START_US + minute * MINUTE).fate is None for minute in (0, 15, 30, 59, 61, 125)
+        ]
+        assert len(set(answers[:4])) == 1
+        differ += len(set(answers)) > 1
+    assert differ > 60
+
+
+def test_people_answer_by_the_clock_of_where_they_live() -> None:
+    midnight = {"weekday": [1.0] + [0.0] * 23, "saturday": [0.0] * 24, "sunday": [0.0] * 24, "mobile_at_hand": 0.0}
+    law = ALWAYS | {"presence": midnight}
+    here, there = "Europe/Madrid", "America/Bogota"
+    answered = {
+        (zone, text): people([dossier(1, zone=zone)], **law).dial(2, parse(text)).fate is None
+        for zone in (here, there)
+        for text in (
+            "2026-11-18T00:30:00+01:00", "2026-11-18T00:30:00-05:00", "2026-11-18T23:59:59+01:00",
+            # On the Sunday of the change of the clocks, the same hour of two days later.
+            "2026-10-25T00:30:00+02:00", "2026-10-27T00:30:00+01:00",
+        )
+    }  # fmt: skip
+    assert {key for key, met in answered.items() if met} == {
+        (here, "2026-11-18T00:30:00+01:00"),
+        (here, "2026-10-27T00:30:00+01:00"),
+        (there, "2026-11-18T00:30:00-05:00"),
+    }
+
+
+def test_contact_and_promise_rates_are_the_published_ones() -> None:
+    """7.39 % contacts per attempt, promises after 35.0 % of contacts: three working days over the default portfolio."""
+    dossiers = list(made(load("default"), 12_000, 1, START_US))
+    population = people(dossiers)
+    attempts = 0
+    said: Counter[Disposition] = Counter()
+    for wave in range(3):
+        for index, one in enumerate(dossiers):
+            hour = 9 + (index + 5 * wave) % 12
+            at_us = from_datetime(datetime(2026, 11, 18 + wave, hour, 20, tzinfo=ZoneInfo(one.address_zones[0])))
+            meeting = population.dial(one.phones[wave % len(one.phones)].phone, at_us)
+            attempts += 1
+            if meeting.fate is None:
+                population.talk(meeting)
+                said[population.say(meeting, at_us, meeting.person, ()).disposition] += 1
+    contacts = sum(count for disposition, count in said.items() if disposition in RIGHT_PARTY)
+    # Four standard errors of 36,000 attempts and of their contacts.
+    assert contacts / attempts == pytest.approx(0.0739, abs=0.0055)
+    promises = said[Disposition.promise] + said[Disposition.plan]
+    assert promises / contacts == pytest.approx(0.350, abs=0.037)
+
+
+def test_older_debts_and_repeats_are_picked_up_less() -> None:
+    def picked(days_due: int, *hours: int, **answering: Any) -> int:
+        population = people(
+            [dossier(person, days_due=days_due) for person in range(1, 2001)],
+            answering={"fatigue": [1.0, 1.0], "same_day": 1.0, "same_hour": 1.0, "p_pick_up": UPRIGHT} | answering,
+        )
+        count = 0
+        for person in range(1, 2001):
+            for hour in hours:
+                meeting = population.dial(2 * person, START_US + hour * HOUR)
+            count += meeting.fate is None and meeting.who != "machine"
+        return count
+
+    first = picked(20, 0)
+    assert first > picked(100, 0) > picked(400, 0)
+    # Four attempts, by how many-th each; one on each of four days at this hour; two on one day.
+    assert picked(20, 0, 24, 48, 72, fatigue=[1.0, 0.8]) / first == pytest.approx(0.8**3, abs=0.1)
+    assert picked(20, 0, 24, 48, 72, fatigue=[1.0, 0.9, 0.9, 0.9]) / first == pytest.approx(0.9, abs=0.1)
+    assert picked(20, 0, 24, 48, 72, same_hour=0.8) / first == pytest.approx(0.8**3, abs=0.1)
+    assert picked(20, 0, 24, 48, 72, same_day=0.5) / first == pytest.approx(1.0, abs=0.1)
+    assert picked(20, 0, 0, same_day=0.5) / first == pytest.approx(0.5, abs=0.1)
+
+
+#: Picked up often enough for a few calls to tell factors apart.
+UPRIGHT = [0.6, 0.6, 0.5, 0.4, 0.3, 0.2]
+
+
+def test_promises_are_within_the_debt_and_the_future() -> None:
+    population = people(portfolio(50), **PROMISING)
+    today = to_datetime(START_US, "Europe/Madrid").date()
+    kinds = set()
+    for person in range(1, 51):
+        meeting = population.dial(2 * person, START_US)
+        meeting.who = "debtor"
+        said = population.say(meeting, START_US, meeting.person, ())
+        kinds.add(said.disposition)
+        assert said.debt == person  # the paid one owes nothing
+        assert said.currency == "EUR"
+        assert said.amount_minor is not None
+        assert 0 < said.amount_minor <= 30_000
+        assert said.due_on is not None
+        assert today < date.fromisoformat(said.due_on) <= today + timedelta(days=30)
+        assert (said.instalments is None) == (said.disposition is Disposition.promise)
+    assert kinds == {Disposition.promise, Disposition.plan}
+
+
+@pytest.mark.parametrize(("who", "said"), [("machine", "machine"), ("wrong_party", "wrong_party")])
+def test_who_answers_decides_what_the_agent_records(who: str, said: str) -> None:
+    population = people([dossier(1)])
+    meeting = population.dial(2, START_US)
+    meeting.who = who
+    assert population.say(meeting, START_US, meeting.person, ()).disposition == said
+
+
+def test_whoever_shares_the_number_is_not_the_debtor_asked_for() -> None:
+    ours, theirs = dossier(1), dossier(2)
+    shared = Dossier(person=2, keys=(), country="ES", debts=theirs.debts, phones=ours.phones)
+    population = people([ours, shared], **PROMISING)
+    answered = set()
+    for _ in range(20):
+        meeting = population.dial(2, START_US)
+        answered.add(meeting.person)
+        meeting.who = "debtor"
+        asked_for, other = meeting.person, 3 - meeting.person
+        assert population.say(meeting, START_US, asked_for, (asked_for,)).debt == asked_for
+        assert population.say(meeting, START_US, other, (other,)).disposition is Disposition.third_party
+        # A call about a debt that is no longer open brings no promise.
+        assert population.say(meeting, START_US, asked_for, (-asked_for,)).disposition is Disposition.no_promise
+    assert answered == {1, 2}
+
+
+def test_new_debts_of_people_already_met_count() -> None:
+    population = people([dossier(1)], **PROMISING)
+    meeting = population.dial(2, START_US)
+    meeting.who = "debtor"
+    assert population.say(meeting, START_US, meeting.person, ()).disposition in (Disposition.promise, Disposition.plan)
+    population.meet([Dossier(person=1, keys=(), country="ES", phones=dossier(1).phones)])
+    assert population.say(meeting, START_US, meeting.person, ()).disposition is Disposition.no_promise
+
+
+def test_published_anchors_stand_in_the_curves() -> None:
+    presence = load("default").presence
+    anchors = {8: 0.53, 10: 0.42, 12: 0.43, 14: 0.38, 16: 0.51, 17: 0.61, 22: 0.56}
+    assert {hour: presence.weekday[hour] for hour in anchors} == anchors
+    assert all(0.70 <= presence.weekday[hour] <= 0.73 for hour in (18, 19, 20, 21))
+    assert presence.saturday[10] == presence.sunday[10] == 0.55
