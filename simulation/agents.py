@@ -93,7 +93,8 @@ class Chair(msgspec.Struct, frozen=True, kw_only=True):
     previews: bool = False
     #: Wrap-ups take so many times as long as the floor's.
     pace: float = 1.0
-    #: Pauses, in order; None: as the temper has them.
+    #: On file: first ready at this instant, and the pauses, in order; None: as the temper has it.
+    ready_us: int | None = None
     breaks: tuple[Break, ...] | None = None
 
 
@@ -262,7 +263,12 @@ class Staff(Listener):
 
     def lifted(self, agent: str) -> None:
         if (robot := self.robots.get(agent)) is not None:
-            self._later(self._us(self.temper.settle_s), self._make_ready, robot)
+            self._settle(robot)
+
+    def _settle(self, robot: Robot) -> None:
+        ready_us = robot.chair.ready_us or 0
+        after_us = ready_us - self._now if ready_us >= self._now else self._us(self.temper.settle_s)
+        self._later(after_us, self._make_ready, robot)
 
     def dropped(self, agent: str) -> None:
         robot = self.robots.get(agent)
@@ -383,7 +389,7 @@ class Staff(Listener):
             robot.held = robot.held or fact.reason != _reason(robot) or not on_break
         elif not on_break:
             # The engine paused the agent, e.g. after an unaccepted call.
-            self._later(self._us(self.temper.settle_s), self._make_ready, robot)
+            self._settle(robot)
 
     def _ask(self, intention: tuple[Robot, int]) -> None:
         robot, turn = intention

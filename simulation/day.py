@@ -296,6 +296,7 @@ def chairs_of(rows: Iterable[Row], calls: Iterable[Call]) -> list[Chair]:
     paces = _paces(calls)
     signed: dict[str, events.SignedIn] = {}
     began: dict[str, int] = {}
+    ready: dict[str, int] = {}
     asked: dict[str, int] = {}
     paused: dict[str, tuple[int, int, str]] = {}
     breaks: defaultdict[str, list[Break]] = defaultdict(list)
@@ -321,6 +322,7 @@ def chairs_of(rows: Iterable[Row], calls: Iterable[Call]) -> list[Chair]:
                 call_me=told.call_me if told is not None else False,
                 previews=agent in previews,
                 pace=paces.get(agent, 1.0),
+                ready_us=ready.pop(agent, None),
                 breaks=tuple(breaks.pop(agent, ())),
             )
         )
@@ -344,6 +346,8 @@ def chairs_of(rows: Iterable[Row], calls: Iterable[Call]) -> list[Chair]:
             if agent in paused:
                 asked_us, since_us, why = paused.pop(agent)
                 breaks[agent].append(Break(at_us=asked_us, span_us=row.at_us - since_us, reason=why))
+            if record.state is AgentState.ready and agent in began:
+                ready.setdefault(agent, row.at_us)
             if record.state is AgentState.offline:
                 over(agent, row.at_us)
                 gone.add(agent)
@@ -401,9 +405,9 @@ def temper_of(rows: Iterable[Row], calls: Sequence[Call]) -> Temper:
             ends[call.agent or ""].append(call.ended_us)
     for row in rows:
         record = row.record
-        if isinstance(record, AgentShifted) and record.state is AgentState.paused and record.reason == "signed_in":
+        if isinstance(record, events.PhoneUp):
             up[record.agent] = row.at_us
-        elif isinstance(record, events.MadeReady) and record.agent in up:
+        elif isinstance(record, AgentShifted) and record.state is AgentState.ready and record.agent in up:
             settles.append((row.at_us - up.pop(record.agent)) / SECOND)
         elif isinstance(record, ShowLead) and record.call_id is None:
             shown[record.agent] = row.at_us
@@ -433,7 +437,7 @@ def temper_of(rows: Iterable[Row], calls: Sequence[Call]) -> Temper:
 
 
 def world_of(rows: Iterable[Row], calls: Sequence[Call], settings: FloorSettings) -> WorldSettings:
-    """Return the switch as the day tells it: how quickly phones are picked up, and what machine detection says."""
+    """Return the switch as the day tells it: how quickly phones are picked up, what machine detection says."""
     known = WorldSettings()
     rung: dict[str, int] = {}
     picks: list[int] = []
@@ -443,7 +447,8 @@ def world_of(rows: Iterable[Row], calls: Sequence[Call], settings: FloorSettings
             rung[record.agent] = row.at_us
         elif isinstance(record, events.PhoneUp) and record.agent in rung:
             picks.append(row.at_us - rung.pop(record.agent))
-    answer_us = max(0, round(median(picks)) - known.order_us) if picks else known.agent_answer_us
+    # The quickest: when each was ready is on file.
+    answer_us = max(0, min(picks) - known.order_us) if picks else known.agent_answer_us
     detected = [call for call in calls if call.detected]
     unsure = sum(call.detected == "unsure" for call in detected)
     caught = sum(call.answer_class is AnswerClass.machine for call in detected)
