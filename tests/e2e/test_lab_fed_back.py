@@ -1,4 +1,4 @@
-"""A campaign on the real lab, fed back as a world: the simulator gives each call the outcome that it had on Asterisk."""
+"""A campaign on the real lab, fed back as a world: each call comes out in the simulator as it did on Asterisk."""
 
 import asyncio
 from collections import Counter
