@@ -310,7 +310,10 @@ class Staff(Listener):
             return
         if self._u(Purpose.drop, robot, robot.n_calls) < self.temper.p_drop:
             self._later(0, self._lose_phone, robot)
-        if robot.recorded or self._u(Purpose.forget, robot, robot.n_calls) < self.temper.p_forget:
+        forgets = robot.meeting.forgotten
+        if forgets is None:
+            forgets = self._u(Purpose.forget, robot, robot.n_calls) < self.temper.p_forget
+        if robot.recorded or forgets:
             self._finish(robot)
         elif robot.meeting.wrap_us is not None:
             self._later(robot.meeting.wrap_us, self._wrap, (robot, call_id))

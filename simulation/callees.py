@@ -35,6 +35,7 @@ class Meeting:
     __slots__ = (
         "detected",
         "fate",
+        "forgotten",
         "nth",
         "patience_us",
         "person",
@@ -80,6 +81,8 @@ class Meeting:
         self.detected: tuple[int, str] | None = None
         #: On record: how long the agent wrapped up; None: the agent's own law.
         self.wrap_us: int | None = None
+        #: On record: whether the agent recorded nothing in time; None: the agent's own law.
+        self.forgotten: bool | None = None
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,8 +52,9 @@ class Call(msgspec.Struct, kw_only=True):
     agent: str | None = None
     #: The agent hung up.
     hung_up_us: int | None = None
-    #: None: the switch has not told how the call ended.
+    #: None: the switch has not told how the call ended, until the record does at `seen_us`.
     ended_us: int | None = None
+    seen_us: int = 0
     cause: Cause = Cause.normal
     q850: int | None = None
     sip: int | None = None
@@ -83,8 +84,10 @@ def calls_of(rows: Iterable[Row]) -> list[Call]:
     """Return the calls that were dialled, in the order of their Originates, from rows of a journal."""
     calls: dict[str, Call] = {}
     dialled: list[Call] = []
+    last_us = 0
     for row in rows:
         record: Any = row.record
+        last_us = row.at_us
         take = _TAKES.get(type(record))
         if isinstance(record, Reserve):
             calls[record.call_id] = Call(
@@ -98,6 +101,8 @@ def calls_of(rows: Iterable[Row]) -> list[Call]:
             take(call, record, row.at_us)
             if isinstance(record, Originate):
                 dialled.append(call)
+    for call in dialled:
+        call.seen_us = last_us
     # Ordered and never sent: the ledger or the engine changed its mind.
     return [call for call in dialled if call.disposition is not Disposition.not_sent]
 
@@ -241,6 +246,9 @@ class Recorded:
             return
         if call.talking_us is None or call.ended_us is None or call.cause is Cause.switch_fail:
             self.told.talks_drawn += 1
+            # Cut short by the end of the record, or by a failure: it would have gone on.
+            so_far_us = 0 if call.talking_us is None else (call.ended_us or call.seen_us) - call.talking_us
+            meeting.talk_us += so_far_us
             return
         meeting.person_ends = call.hung_up_us is None
         meeting.talk_us = max(0, (call.hung_up_us or call.ended_us) - call.talking_us)
@@ -298,8 +306,9 @@ class Recorded:
         meeting.who = who
         if call.detected_us is not None:
             meeting.detected = call.detected_us - call.answered_us, call.detected
-        if call.said is not None and call.disposition is call.said.disposition:
-            meeting.wrap_us = call.wrap_us
+        if call.talking_us is not None and call.disposition is not None:
+            meeting.forgotten = call.said is None
+            meeting.wrap_us = None if call.said is None else call.wrap_us
 
     def _draw_who(self, meeting: Meeting) -> str:
         """Return who it may have been, as often as the agents of the record found them."""
