@@ -12,7 +12,7 @@ called at all was chosen too, by whoever made the lists, and nobody else is told
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -79,14 +79,19 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True):
             f'about = "Fitted to {iso(self.from_us, zone)[:10]} to {iso(self.to_us - 1, zone)[:10]} '
             f'of floor {self.stream}, over {self.base}"',
         ]
-        tables: defaultdict[str, list[Estimate]] = defaultdict(list)
+        tables: defaultdict[str, list[tuple[str, str, Any]]] = defaultdict(list)
+        found = {one.at for one in self.estimates}
+        for place, value in _leaves(self.given):
+            if place not in found:
+                name, _, key = place.rpartition(".")
+                tables[name].append(("known from elsewhere", key, value))
         for one in self.estimates:
-            tables[one.at.rpartition(".")[0]].append(one)
+            name, _, key = one.at.rpartition(".")
+            tables[name].append((_rests_on(one), key, one.value))
         for name in sorted(tables):
-            lines += ["", f"[{name}]"]
-            for one in tables[name]:
-                lines.append(f"# {_rests_on(one)}")
-                lines.append(f"{one.at.rpartition('.')[2]} = {_toml(one.value)}")
+            lines += ["", f"[{name}]"] if name else [""]
+            for why, key, value in tables[name]:
+                lines += [f"# {why}", f"{key} = {_toml(value)}"]
         lines += ["", f"# Not told by the record, and left to {self.base}:"]
         lines += [f"#   {place}: {why}" for place, why in sorted(self.missing.items())]
         lines += ["", "# On record, and no law of a world:"]
@@ -103,8 +108,18 @@ def _rests_on(one: Estimate) -> str:
     return f"n = {one.n:,}{interval}{'; ' + one.how if one.how else ''}"
 
 
-def _toml(value: float | tuple[float, ...]) -> str:
-    return "[" + ", ".join(f"{one!r}" for one in value) + "]" if isinstance(value, tuple) else repr(value)
+def _leaves(tables: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 Cells = dict[Any, float]
