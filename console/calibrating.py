@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from simulation.fidelity import Fidelity, Line
     from simulation.fit import Fitted
 
-app = typer.Typer(no_args_is_help=True, help="Try next month before it touches a debtor.")
+#: Joins the other commands of `simulate`.
+app = typer.Typer()
 
 
 @app.command()

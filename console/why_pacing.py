@@ -53,7 +53,7 @@ def _in_force(state: State, found: queries.Pacing, at_us: int) -> InForce:
     name = found.decision.campaign
     flight = flights(state)[name]
     n_free, decision = paced(state, state.campaigns[name], flight, state.settings.max_lines)
-    seen = figures(name, 0, found.decision.reason, n_free, flight, decision)
+    seen = figures(name, 0, found.decision.reason, n_free, flight, decision, decision.budget_left)
     said = sentences(found.decision, seen, at_us - found.at_us)
     return InForce(seq=found.seq, at_us=found.at_us, decision=found.decision, seen=seen, said=said)
 

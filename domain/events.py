@@ -10,7 +10,7 @@ from domain.people import CapKey, Dossier, Lead
 from domain.settings import FloorSettings
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True):
+class Event(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True):
     #: Instant of arrival by the floor's clock, never decreasing within a stream.
     at_us: int
 

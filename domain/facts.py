@@ -7,7 +7,7 @@ from domain.pace import PaceRule
 from domain.people import Verdict
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True):
+class Fact(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True):
     pass
 
 

@@ -10,7 +10,7 @@ from domain.calls import Mode
 from domain.people import CapKey, Verdict
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True):
+class Order(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True):
     pass
 
 

@@ -13,7 +13,7 @@ _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """One row of the journal, before its hash."""
 
     stream: str

@@ -66,6 +66,7 @@ class Purpose:
     condition: Final = 65
     payday: Final = 66
     taste: Final = 67
+    shift: Final = 83
     # what they do
     resident: Final = 68
     pay: Final = 69

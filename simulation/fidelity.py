@@ -58,7 +58,7 @@ class Metric(msgspec.Struct, frozen=True):
         return above / below if below else None
 
 
-#: By the definitions of the metric dictionary (`docs/glossary.md`); talk and wrap-up are means over contacts here.
+#: By the definitions of the metric dictionary (`docs/glossary.md`); talk and wrap-up are its handling time in two.
 METRICS = (
     Metric("attempts", "count", ("attempts",), core=True, hourly=True),
     Metric("answer_rate", "share", ("answered",), ("attempts",), core=True),
@@ -71,10 +71,10 @@ METRICS = (
     Metric("ptp_rate", "share", ("promises",), ("right_party",)),
     Metric("abandon_rate", "share", ("abandoned",), ("people",)),
     Metric("occupancy", "share", ("busy_h",), ("busy_h", "ready_h"), core=True, hourly=True),
-    Metric("average_wait_s", "s", ("ready_s",), ("contacts",)),
-    Metric("answer_to_agent_s", "s", ("wait_s",), ("contacts",)),
-    Metric("talk_s", "s", ("talk_s",), ("contacts",), core=True),
-    Metric("wrap_s", "s", ("wrap_s",), ("contacts",), core=True),
+    Metric("average_wait_s", "s", ("ready_s",), ("connected",)),
+    Metric("answer_to_agent_s", "s", ("wait_s",), ("connected",)),
+    Metric("talk_s", "s", ("talk_s",), ("connected",), core=True),
+    Metric("wrap_s", "s", ("wrap_s",), ("connected",), core=True),
     Metric("ring_s", "s", ("ring_s",), ("attempts",)),
 )
 

@@ -30,6 +30,7 @@ from simulation.chance import Chance
 from simulation.exchange import WorldSettings
 from simulation.lists import leads
 from simulation.outcome import Collector, Outcome
+from simulation.ownlist import read_people
 from simulation.population import Asked, Deed, Paid, load, portfolio
 from simulation.roster import Roster
 from simulation.run import RunSettings, SimulatedFloor
@@ -82,6 +83,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     #: Preset or document of the world, as `simulation.population.load` takes it.
     world: str
     debtors: int
+    #: File of a real ledger's people (`simulation.ownlist`), who are then the debtors; empty: the world makes them.
+    people: str = ""
     #: First day of the floor's calendar, ISO.
     start: str
     days: int
@@ -151,7 +154,10 @@ class Month(SimulatedFloor):
         )
         self._luck = Chance(seed)
         self._people: dict[int, Dossier] = self.engine.state.people
-        self._portfolio = tuple(portfolio(laws, plan.debtors, seed, start_us))
+        self._portfolio = (
+            read_people(plan.people) if plan.people else tuple(portfolio(laws, plan.debtors, seed, start_us))
+        )
+        self._as_it_was = {one.person: one for one in self._portfolio}
         self._collector = Collector([campaign.name for campaign in arm.floor.campaigns])
         #: Days that each agent has worked.
         self._worked: dict[str, int] = {}
@@ -171,7 +177,7 @@ class Month(SimulatedFloor):
         end_us = _midnight_us(self._first + timedelta(days=self._plan.days), self._zone)
         self._run_until(end_us)
         self._hear()
-        return self._collector.outcome(arm=self._arm.name, seed=self._seed, end_us=end_us, rows=self.summary.rows)
+        return self._collector.outcome(arm=self._arm.name, seed=self._seed, end_us=end_us, rows=self.engine.seq)
 
     def _open(self) -> None:
         self.people.meet(self._portfolio)
@@ -260,7 +266,7 @@ class Month(SimulatedFloor):
                 )
 
     def _as_it_stands(self, person: int) -> Dossier:
-        return self._people.get(person) or self._portfolio[person - 1]
+        return self._people.get(person) or self._as_it_was[person]
 
     # ---- what debtors do meanwhile
 

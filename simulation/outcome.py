@@ -24,6 +24,7 @@ STAGES = ((31, "1-30"), (61, "31-60"), (91, "61-90"), (181, "91-180"), (10**9, "
 FLOW = (
     "attempts", "answered", "people", "abandoned", "machines", "cut", "lost", "contacts", "right_party", "promises",
     "plans", "refusals", "disputes", "ring_ms", "wait_ms", "talk_ms", "wrap_ms",
+    "connected",
 )  # fmt: skip
 _AT = {name: place for place, name in enumerate(FLOW)}
 
@@ -87,6 +88,20 @@ class Accounts(msgspec.Struct, frozen=True, array_like=True):
     paid: int
     owed_minor: int
     paid_minor: int
+    #: Somebody or something answered; promised or planned; kept a promise; paid anything.
+    answered: int = 0
+    promised: int = 0
+    kept: int = 0
+    payers: int = 0
+
+
+class Contacts(msgspec.Struct, frozen=True, array_like=True):
+    """Accounts of one segment with one number of contacts."""
+
+    segment: int
+    #: `MOST_ATTEMPTS`: as many or more.
+    contacts: int
+    accounts: int
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +118,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     money: tuple[Money, ...]
     promised: tuple[Promised, ...]
     accounts: tuple[Accounts, ...]
+    contacts: tuple[Contacts, ...]
     #: Asked by debtors on their own account or in a conversation: stops by kind; complaints.
     stops: dict[str, int]
     complaints: int
@@ -143,7 +159,10 @@ class _Call:
 class _Account:
     """What is known of a debtor."""
 
-    __slots__ = ("attempts", "currency", "owed_minor", "paid_minor", "reached", "right_party", "segment")
+    __slots__ = (
+        "answered", "attempts", "contacts", "currency", "kept", "owed_minor", "paid_minor", "promised", "right_party",
+        "segment",
+    )  # fmt: skip
 
     def __init__(self, segment: int, currency: str) -> None:
         self.segment = segment
@@ -151,18 +170,21 @@ class _Account:
         self.owed_minor = 0
         self.paid_minor = 0
         self.attempts = 0
-        self.reached = False
+        self.contacts = 0
+        self.answered = False
         self.right_party = False
+        self.promised = False
+        self.kept = False
 
 
 class _Promise:
     """A promise that has not fallen due, or has."""
 
-    __slots__ = ("amount_minor", "currency", "day", "debt", "due_us", "paid_minor", "segment")
+    __slots__ = ("account", "amount_minor", "currency", "day", "debt", "due_us", "paid_minor")
 
-    def __init__(self, day: int, segment: int, debt: int, amount_minor: int, currency: str, due_us: int) -> None:
+    def __init__(self, day: int, account: _Account, debt: int, amount_minor: int, currency: str, due_us: int) -> None:
         self.day = day
-        self.segment = segment
+        self.account = account
         self.debt = debt
         self.amount_minor = amount_minor
         self.currency = currency
@@ -260,15 +282,17 @@ class Collector:
         if answer is None:
             return
         counts[1] += 1
+        account.answered = True
         heard_machine = fact.disposition is Disposition.machine
         if answer is AnswerClass.connected:
             counts[_MACHINES if heard_machine else _PEOPLE] += 1
+            counts[_CONNECTED] += 1
             counts[_WAIT] += call.wait_us // 1000
             counts[_TALK] += (fact.talk_us or 0) // 1000
             counts[_WRAP] += (fact.wrap_us or 0) // 1000
             if not heard_machine:
                 counts[_CONTACTS] += 1
-                account.reached = True
+                account.contacts += 1
         elif answer is AnswerClass.abandoned:
             counts[_PEOPLE] += 1
             counts[_ABANDONED] += 1
@@ -280,6 +304,7 @@ class Collector:
             place = _BY_DISPOSITION.get(fact.disposition)
             if place is not None:
                 counts[place] += 1
+            account.promised = account.promised or fact.disposition in _AGREED
 
     def worked(self, state: AgentState, day: int, hour: int, span_us: int) -> None:
         self._work[day, hour, state] += span_us
@@ -297,8 +322,8 @@ class Collector:
         due_us : int
             When its day and its days of grace are over.
         """
-        day, segment = len(self._days) - 1, self._accounts[person].segment
-        one = _Promise(day, segment, debt, amount_minor, currency, due_us)
+        account = self._accounts[person]
+        one = _Promise(len(self._days) - 1, account, debt, amount_minor, currency, due_us)
         self._promises.append(one)
         self._promised[debt] = one
 
@@ -329,23 +354,31 @@ class Collector:
         """Return what it came to."""
         promised: defaultdict[tuple[int, int, str], list[int]] = defaultdict(lambda: [0] * 6)
         for one in self._promises:
-            found = promised[one.day, one.segment, one.currency]
+            found = promised[one.day, one.account.segment, one.currency]
             found[0] += 1
             found[1] += one.amount_minor
             if one.due_us <= end_us:
                 found[2] += 1
                 found[3] += one.amount_minor
-                found[4] += 10 * one.paid_minor >= 9 * one.amount_minor
+                kept = 10 * one.paid_minor >= 9 * one.amount_minor
+                one.account.kept = one.account.kept or kept
+                found[4] += kept
                 found[5] += min(one.paid_minor, one.amount_minor)
-        accounts: defaultdict[tuple[int, str, int], list[int]] = defaultdict(lambda: [0] * 6)
+        accounts: defaultdict[tuple[int, str, int], list[int]] = defaultdict(lambda: [0] * 10)
+        contacts: defaultdict[tuple[int, int], int] = defaultdict(int)
         for account in self._accounts.values():
             found = accounts[account.segment, account.currency, min(account.attempts, MOST_ATTEMPTS)]
             found[0] += 1
-            found[1] += account.reached
+            found[1] += account.contacts > 0
             found[2] += account.right_party
             found[3] += 0 < account.owed_minor <= account.paid_minor
             found[4] += account.owed_minor
             found[5] += account.paid_minor
+            found[6] += account.answered
+            found[7] += account.promised
+            found[8] += account.kept
+            found[9] += account.paid_minor > 0
+            contacts[account.segment, min(account.contacts, MOST_ATTEMPTS)] += 1
         return Outcome(
             arm=arm,
             seed=seed,
@@ -357,6 +390,7 @@ class Collector:
             money=tuple(Money(*key, *found) for key, found in sorted(self._money.items())),
             promised=tuple(Promised(*key, *found) for key, found in sorted(promised.items())),
             accounts=tuple(Accounts(*key, *found) for key, found in sorted(accounts.items())),
+            contacts=tuple(Contacts(*key, found) for key, found in sorted(contacts.items())),
             stops=dict(sorted(self._stops.items())),
             complaints=self._complaints,
             list_ended=dict(sorted(self._ended.items())),
@@ -369,6 +403,8 @@ _PEOPLE, _ABANDONED, _MACHINES, _CONTACTS, _RIGHT = (
     _AT[name] for name in ("people", "abandoned", "machines", "contacts", "right_party")
 )
 _RING, _WAIT, _TALK, _WRAP = (_AT[name] for name in ("ring_ms", "wait_ms", "talk_ms", "wrap_ms"))
+#: Met an agent: people and machines.
+_CONNECTED = _AT["connected"]
 _BY_CLASS = {
     AnswerClass.machine: _AT["machines"],
     AnswerClass.cut: _AT["cut"],
@@ -380,3 +416,4 @@ _BY_DISPOSITION = {
     Disposition.no_promise: _AT["refusals"],
     Disposition.dispute: _AT["disputes"],
 }
+_AGREED = frozenset({Disposition.promise, Disposition.plan})

@@ -94,8 +94,7 @@ class Replayed(SimulatedFloor):
             self._live_until(ends_us)
             self._living = False
             self._tally.pause(self._now)
-        if self._waiting:
-            self.tape.append(self._waiting)
+        self.tape.append(self._committing + self._waiting)
         return self._tally.outcome("simulated", self._now, self._run.seed)
 
     def _run_until(self, at_us: int) -> None:

@@ -6,6 +6,7 @@ equal rows, byte for byte.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from domain.calls import AgentState, AnswerClass, Disposition
 from domain.events import AnyEvent, CampaignOrdered, FloorOpened, LeadsLoaded, NotSent, RulesChanged, Tick
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
 from domain.instants import SECOND
-from domain.orders import Order, Originate, Reserve
+from domain.orders import Originate, Reserve
 from domain.protocols import Journal
 from domain.records import Row
 from domain.settings import FloorSettings
@@ -27,7 +28,7 @@ from simulation.chance import Chance
 from simulation.exchange import WorldSettings
 from simulation.population import Debtors, Laws
 from simulation.population import load as load_world
-from simulation.world import World
+from simulation.world import SwitchOrder, World
 
 
 class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,12 +112,24 @@ class SimulatedFloor:
         self._gate = gate
         self._ledger = ledger
         self._loads = loads
+        #: Rows that no commit has taken yet, and those of the commit under way.
         self._waiting: list[Row] = []
+        self._committing: list[Row] = []
+        self._committing_since_us: int | None = None
+        #: Originates whose rows wait.
+        self._leaving: list[Row] = []
         #: Rows wait whose commit somebody waits for.
         self._urgent = False
-        self._committing_since_us: int | None = None
         #: Since when each agent is in which state.
         self._states: dict[str, tuple[AgentState, int]] = {}
+        #: What follows here from a record; nothing from all others.
+        self._follows: dict[type, Callable[[Any], None]] = {
+            **dict.fromkeys(get_args(SwitchOrder), self._ordered),
+            Reserve: self._reserved,
+            AgentShifted: self._shifted,
+            AttemptClosed: self._closed,
+            CallClassed: self._classed,
+        }
 
     def go(self) -> Summary:
         """Run to the end and return the summary; the rows are in the ledger."""
@@ -142,8 +155,9 @@ class SimulatedFloor:
         self.env.run(until=end_us)
         for state, since_us in self._states.values():
             self._spent(state, end_us - since_us)
-        if self._waiting:
-            self._ledger.append(self._waiting)
+        self.summary.rows = self.engine.seq
+        if left := self._committing + self._waiting:
+            self._ledger.append(left)
         return self.summary
 
     def change_rules(self, at_us: int, gate: Gate) -> None:
@@ -160,45 +174,48 @@ class SimulatedFloor:
         """Let the engine handle an input and carry out what follows."""
         rows = self.engine.handle(event)
         self._waiting += rows
-        self.summary.rows += len(rows)
         for row in rows:
-            record = row.record
-            if isinstance(record, Order):
-                if isinstance(record, Reserve):
-                    self._urgent = True
-                    self._reserved(record)
-                elif isinstance(record, Originate):
-                    self._urgent = True
-                else:
-                    self.world.send(record)
-            elif isinstance(record, AgentShifted):
-                self._shifted(record)
-            elif isinstance(record, AttemptClosed):
-                self._closed(record)
-            elif isinstance(record, CallClassed):
-                self._classed(record)
+            kind = type(row.record)
+            if kind is Originate:
+                self._leaving.append(row)
+                self._urgent = True
+            elif (follow := self._follows.get(kind)) is not None:
+                follow(row.record)
         if self._urgent and self._committing_since_us is None:
             self._commit()
 
+    def _reserved(self, order: Reserve) -> None:
+        self._urgent = True
+        self.staff.see(order)
+
+    def _ordered(self, order: SwitchOrder) -> None:
+        self.world.send(order)
+
+    def _dial(self, order: Originate) -> None:
+        """Let a call leave, its row being durable."""
+        self.world.send(order)
+
     def _commit(self) -> None:
         """Begin a commit of all that waits: rows that nobody waits for ride along with the next that matters."""
-        batch, self._waiting, self._urgent = self._waiting, [], False
-        self._committing_since_us = self._now
-        Alarm(self.env, self._run.commit_us, self._committed, batch)
+        self._committing, self._waiting = self._waiting, []
+        leaving, self._leaving = self._leaving, []
+        self._committing_since_us, self._urgent = self._now, False
+        Alarm(self.env, self._run.commit_us, self._committed, leaving)
 
-    def _committed(self, batch: list[Row]) -> None:
+    def _committed(self, leaving: list[Row]) -> None:
+        batch, self._committing = self._committing, []
         answers = self._ledger.append(batch)
         now = self._now
-        for row in batch:
+        for row in leaving:
             order = row.record
-            if isinstance(order, Originate):
-                self.summary.attempts += 1
-                if row.seq < self.engine.state.rules_seq:
-                    self.accept(NotSent(at_us=now, call_id=order.call_id, why="rules_changed"))
-                elif now < order.valid_until_us:
-                    self._dial(order)
-                else:
-                    self.accept(NotSent(at_us=now, call_id=order.call_id, why="verdict_ended"))
+            assert isinstance(order, Originate)
+            self.summary.attempts += 1
+            if row.seq < self.engine.state.rules_seq:
+                self.accept(NotSent(at_us=now, call_id=order.call_id, why="rules_changed"))
+            elif now < order.valid_until_us:
+                self._dial(order)
+            else:
+                self.accept(NotSent(at_us=now, call_id=order.call_id, why="verdict_ended"))
         for answer in answers:
             self.accept(replace(answer, at_us=now))
         self._committing_since_us = None
@@ -215,12 +232,6 @@ class SimulatedFloor:
         return self.env._now  # type: ignore[return-value]  # an integer, as it was started
 
     # ---- counting
-
-    def _reserved(self, order: Reserve) -> None:
-        self.staff.see(order)
-
-    def _dial(self, order: Originate) -> None:
-        self.world.send(order)
 
     def _classed(self, fact: CallClassed) -> None:
         classes = self.summary.classes

@@ -51,11 +51,11 @@ class Engine:
         state = self.state
         if event.at_us < state.at_us:
             raise Broken(f"input {event} is older than the floor's last, {state.at_us}")
-        if type(event) is FloorOpened and not state.opened:
+        if not state.opened:
+            if type(event) is not FloorOpened:
+                raise Broken(f"the first input of a stream is FloorOpened, was {type(event).__name__}")
             state.settings = event.settings
-        elif not state.opened:
-            raise Broken(f"the first input of a stream is FloorOpened, was {type(event).__name__}")
-        if isinstance(event, FloorOpened | RulesChanged) and event.rules != self.gate.version:
+        if isinstance(event, (FloorOpened, RulesChanged)) and event.rules != self.gate.version:
             raise Broken(f"input names the rules {event.rules!r}, and the gate has {self.gate.version!r}")
         state.at_us = event.at_us
         step = Step(state, self.gate)

@@ -240,13 +240,13 @@ def resynced(step: Step, event: events.Resynced) -> None:
     alive = {live.call_id: live for live in event.calls}
     over = {end.call_id: end for end in event.ended}
     ours = [call for call in step.state.calls.values() if call.node == event.node and call.phase in ON_SWITCH]
-    step.unsettled = {call.call_id for call in ours}
+    unsettled = step.unsettled = {call.call_id for call in ours}
     _phones(step, event)
     # What is over comes first: an agent may have gone from one caller to the next.
     for call in sorted(ours, key=lambda call: call.call_id in alive):
         live = alive.get(call.call_id)
         if live is not None:
-            step.unsettled.discard(call.call_id)
+            unsettled.discard(call.call_id)
             _adopt(step, call, live)
         elif call.call_id in over:
             _conclude(step, call, over[call.call_id])

@@ -1,6 +1,5 @@
 """Decisions at ticks: who works for which campaign, how many lines, which leads, and whether the gate lets them."""
 
-from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import islice
 from math import ceil, isnan, nan
@@ -37,6 +36,11 @@ OWNER_WAIT_US = 30 * MINUTE
 #: Purpose of a call that the debtor asked for.
 REPLY = "reply_to_debtor"
 
+#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked every tick.
+_RUNNING, _DRAINING = CampaignState.running, CampaignState.draining
+_PREVIEW, _PROGRESSIVE, _POWER, _PREDICTIVE = Mode.preview, Mode.progressive, Mode.power, Mode.predictive
+_READY, _WRAPUP, _PREVIEWING = AgentState.ready, AgentState.wrapup, AgentState.previewing
+
 
 def tick(step: Step) -> None:
     state = step.state
@@ -52,7 +56,7 @@ def tick(step: Step) -> None:
     in_flight = flights(state)
     lines = sum(flight.lines for flight in in_flight.values())
     for campaign in list(state.campaigns.values()):
-        if campaign.state is CampaignState.running:
+        if campaign.state is _RUNNING:
             lines += _dial(step, campaign, in_flight[campaign.name], lines, blocked)
         _settle(step, campaign, in_flight[campaign.name].lines)
 
@@ -64,14 +68,15 @@ def lagging(state: State) -> bool:
 
 def _time_limits(step: Step) -> None:
     """End wrap-ups and previews that took too long."""
-    for agent in list(step.state.agents.values()):
-        if agent.state is AgentState.wrapup:
+    timed = [agent for agent in step.state.agents.values() if agent.state is _WRAPUP or agent.state is _PREVIEWING]
+    for agent in timed:
+        if agent.state is _WRAPUP:
             call = step.state.calls.get(agent.call_id) if agent.call_id is not None else None
             limit_s = step.state.campaign_settings(call.campaign).wrapup_s if call is not None else 0.0
             if step.at_us - agent.since_us >= limit_s * SECOND:
                 agents.finish_wrapup(step, agent)
                 agents.release(step, agent)
-        elif agent.state is AgentState.previewing and agent.preview is not None:
+        elif agent.preview is not None:
             limit_s = step.state.campaign_settings(agent.preview[0]).preview_s
             if step.at_us - agent.since_us >= limit_s * SECOND:
                 leads.drop_preview(step, agent, "preview_expired")
@@ -85,7 +90,7 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     """Place a campaign's calls of this tick and return how many."""
     state = step.state
     settings = state.campaign_settings(campaign.name)
-    covered = flight.covered
+    mode, covered = campaign.mode, flight.covered
     room = min((settings.max_lines or state.settings.max_lines) - flight.lines, state.settings.max_lines - lines)
     full = "lines"
     if (allowed := int(state.calls_allowed(campaign) + 1e-9)) < room:
@@ -96,21 +101,20 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     if blocked:
         wanted, reason = 0, blocked
     elif reason != "trunk_failing":
-        match campaign.mode:
-            case Mode.preview:
-                wanted, reason = 0, "preview"
-            case Mode.progressive:
-                wanted, reason = n_free - covered, "one_per_free_agent"
-            case Mode.power:
-                wanted, reason, budget_left = _power(campaign, n_free, covered)
+        if mode is _PREVIEW:
+            wanted, reason = 0, "preview"
+        elif mode is _PROGRESSIVE:
+            wanted, reason = n_free - covered, "one_per_free_agent"
+        elif mode is _POWER:
+            wanted, reason, budget_left = _power(campaign, n_free, covered)
     placed = 0
-    if campaign.mode is not Mode.preview and not blocked:
+    if mode is not _PREVIEW and not blocked:
         # Leads that need an agent of their own need certainty: one is free whom no call in flight may take.
-        claims = covered if campaign.mode is not Mode.predictive else ceil(min(decision.expected_answers, covered))
+        claims = covered if mode is not _PREDICTIVE else ceil(min(decision.expected_answers, covered))
         most_held = min(n_free - claims, room, wanted if reason == "trunk_failing" else room)
         held = _dial_held(step, campaign, settings, most_held)
         spare, room = n_free - claims - held, room - held
-        if campaign.mode is Mode.progressive or reason == "trunk_failing":
+        if mode is _PROGRESSIVE or reason == "trunk_failing":
             wanted -= held
         if wanted > room:
             wanted, reason = room, full
@@ -118,7 +122,7 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
         if ready < wanted and not stock(campaign):
             reason = "no_leads"
         placed = held + ready
-    fact = figures(campaign.name, placed, reason, n_free, flight, replace(decision, budget_left=budget_left))
+    fact = figures(campaign.name, placed, reason, n_free, flight, decision, budget_left)
     state.seen[campaign.name] = fact
     if placed or campaign.pacing is None or campaign.pacing.reason != reason:
         step.emit(fact, campaign.name)
@@ -135,8 +139,8 @@ def paced(state: State, campaign: Campaign, flight: Flight, room: int) -> tuple[
         flight.talking_s,
         flight.wrapping_s,
         flight.ringing_s,
-        p_answer=flight.p_answer if flight.forecast else None,
-        p_next=_forecasts(state, campaign, n_free, room),
+        p_answer=flight.p_answer or None,
+        p_next=_forecasts(state, campaign, n_free, room) if state.forecast else None,
         detecting_s=flight.detecting_s,
         finishing_s=flight.finishing_s or None,
         progress=flight.progress or None,
@@ -144,7 +148,9 @@ def paced(state: State, campaign: Campaign, flight: Flight, room: int) -> tuple[
     return n_free, decision
 
 
-def figures(name: str, dials: int, reason: str, n_free: int, flight: Flight, decision: Decision) -> PacingDecided:
+def figures(
+    name: str, dials: int, reason: str, n_free: int, flight: Flight, decision: Decision, budget_left: float
+) -> PacingDecided:
     """Return a decision with what was seen as it is recorded."""
     return PacingDecided(
         campaign=name,
@@ -153,7 +159,7 @@ def figures(name: str, dials: int, reason: str, n_free: int, flight: Flight, dec
         free=n_free,
         expected_free=round(decision.expected_free, 3),
         expected_answers=round(decision.expected_answers, 3),
-        budget_left=round(decision.budget_left, 3),
+        budget_left=round(budget_left, 3),
         ringing=len(flight.ringing_s),
         waiting=flight.waiting + len(flight.detecting_s),
         busy=len(flight.talking_s) + len(flight.wrapping_s) + len(flight.finishing_s),
@@ -209,7 +215,7 @@ def _free_agent(step: Step, campaign: Campaign, lead: LeadState) -> Agent | None
     state = step.state
     if lead.call_back is not None and step.at_us - lead.at_us < OWNER_WAIT_US:
         owner = state.agents.get(lead.call_back)
-        return owner if owner is not None and owner.state is AgentState.ready else None
+        return owner if owner is not None and owner.state is _READY else None
     for name in state.ready:
         agent = state.agents[name]
         if agent.allotted == campaign.name:
@@ -249,7 +255,7 @@ def _try(
     if lead.person in state.person_call:
         leads.postpone(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
         return 0
-    found = judge(step, settings, lead, dossier, guaranteed=agent is not None or campaign.mode is Mode.progressive)
+    found = judge(step, settings, lead, dossier, guaranteed=agent is not None or campaign.mode is _PROGRESSIVE)
     if found is None:
         leads.close_lead(step, campaign, lead, "no_number")
         return 0
@@ -454,9 +460,9 @@ def campaign_ordered(step: Step, name: str, verb: str) -> None:
 def _settle(step: Step, campaign: Campaign, lines: int) -> None:
     """Close a campaign that has nothing left, and keep its alarms true."""
     left = stock(campaign) + campaign.places.get(PARKED, 0)
-    if campaign.state is CampaignState.draining and not lines and not campaign.places.get(BUSY, 0):
+    if campaign.state is _DRAINING and not lines and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.stopped, why="drained"), campaign.name)
-    elif campaign.state is CampaignState.running and campaign.leads and not left and not campaign.places.get(BUSY, 0):
+    elif campaign.state is _RUNNING and campaign.leads and not left and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
     people, abandoned = campaign.abandonment()
     share, alert_share = campaign.pace.share, campaign.pace.alert_share
@@ -466,7 +472,7 @@ def _settle(step: Step, campaign: Campaign, lines: int) -> None:
     for window in step.state.pacers[campaign.name].settings.limits:
         over = window.abandoned_before + abandoned > window.share * (window.answered_before + people)
         _alarm(step, "abandonment", f"{campaign.name}, {window.name}", over)
-    running = campaign.state is CampaignState.running
+    running = campaign.state is _RUNNING
     failing = running and campaign.pacing is not None and campaign.pacing.reason == "trunk_failing"
     _alarm(step, "trunk_failing", campaign.name, failing)
     _alarm(step, "no_leads", campaign.name, running and bool(campaign.leads) and not stock(campaign))

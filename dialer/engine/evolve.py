@@ -3,6 +3,7 @@
 Over 500 lines because every change of state is to be read in one place; one short function for each type of record.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from datetime import timedelta
 from heapq import heappop
@@ -21,11 +22,12 @@ from dialer.engine.state import (
     Call,
     Campaign,
     LeadState,
+    Lines,
     State,
     Tally,
     put_off,
 )
-from dialer.engine.transitions import ALLOWED, UNANSWERED
+from dialer.engine.transitions import ALLOWED, STAGES, UNANSWERED
 from dialer.pacing import Pacer
 from domain import events, facts, orders
 from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Disposition, Phase
@@ -77,6 +79,7 @@ def _floor_opened(state: State, event: events.FloorOpened) -> None:
                 pace=strictest(settings, settings.abandon_limit),
                 tally=Tally(),
             )
+            state.lines[settings.name] = Lines()
             continue
         # What an operator set by hand stays unless the file itself was changed.
         before, campaign.settings = campaign.settings, settings
@@ -222,6 +225,7 @@ def _learn(state: State, dossier: Dossier) -> None:
             lines = sorted((*dossier.history, *kept), key=_by_time)
             dossier = replace(dossier, history=tuple(lines))
     state.people[dossier.person] = dossier
+    state.forecast = state.forecast or any(phone.p_answer is not None for phone in dossier.phones)
     for cap in dossier.keys:
         if cap.version > state.versions.get(cap.key, -1):
             state.versions[cap.key] = cap.version
@@ -246,7 +250,7 @@ def _tick(state: State, event: events.Tick) -> None:
             state.place(campaign, lead, READY if lead.call_back is None else HELD, lead.at_us)
         dials = campaign.tally.dials_us
         if dials and dials[0] < horizon:
-            campaign.tally.dials_us = [at for at in dials if at >= horizon]
+            del dials[: bisect_left(dials, horizon)]
 
 
 def _campaign_shifted(state: State, fact: facts.CampaignShifted) -> None:
@@ -333,6 +337,10 @@ def _show_lead(state: State, order: orders.ShowLead) -> None:
 
 
 _ANSWERED = frozenset({Phase.detecting, Phase.waiting, Phase.queued, Phase.message, Phase.talking})
+#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked often.
+_RINGING, _DETECTING, _WAITING, _CONNECTING = Phase.ringing, Phase.detecting, Phase.waiting, Phase.connecting
+_TALKING, _WRAPPING, _CLOSED = Phase.talking, Phase.wrapping, Phase.closed
+_DIALED = ContactEvent.dialed
 
 
 def _call(state: State, call_id: str) -> Call:
@@ -365,58 +373,68 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         pinned=order.agent is not None,
     )
     state.calls[order.call_id] = call
+    state.lines[order.campaign].unanswered[order.call_id] = call
     state.person_call[order.person] = order.call_id
     state.phone_call[order.phone] = order.call_id
     campaign = state.campaigns[order.campaign]
     state.place(campaign, campaign.leads[order.person], BUSY)
     campaign.credit, campaign.credit_us = state.calls_allowed(campaign) - 1.0, state.at_us
-    _note(state, call, ContactEvent.dialed)
+    state.people[call.person] = replace(dossier, history=_noted(dossier, call, _DIALED))
 
 
-def _note(state: State, call: Call, event: ContactEvent | None) -> None:
-    """Write how an attempt stands into its person's history; None takes it out again."""
-    dossier = state.people[call.person]
+def _noted(dossier: Dossier, call: Call, event: ContactEvent | None) -> tuple[PastContact, ...]:
+    """Return a history that says how an attempt stands; None takes it out again."""
     lines = dossier.history
     if lines and lines[-1].attempt == call.call_id:
         lines = lines[:-1]
-    elif call.dialled_us or event is not ContactEvent.dialed:
-        lines = tuple(line for line in lines if line.attempt != call.call_id)
-    if event is not None:
-        creditor = next((debt.creditor for debt in dossier.debts if debt.debt in call.debts), None)
-        line = PastContact(
-            at_us=call.reserved_us,
-            event=event,
-            phone=call.phone,
-            creditor=creditor,
-            debts=call.debts,
-            attempt=call.call_id,
-        )
-        lines = (*lines, line)
-    state.people[call.person] = replace(dossier, history=lines)
+    elif call.dialled_us or event is not _DIALED:
+        lines = tuple([line for line in lines if line.attempt != call.call_id])
+    if event is None:
+        return lines
+    line = PastContact(
+        at_us=call.reserved_us,
+        event=event,
+        phone=call.phone,
+        creditor=_creditor(dossier, call.debts),
+        debts=call.debts,
+        attempt=call.call_id,
+    )
+    return (*lines, line)
+
+
+def _creditor(dossier: Dossier, debts: tuple[int, ...]) -> int | None:
+    """Return to whom the first of some debts is owed."""
+    for debt in dossier.debts:
+        if debt.debt in debts:
+            return debt.creditor
+    return None
+
+
+def _forget_attempt(state: State, call: Call) -> None:
+    """Take an attempt that never was one out of its person's history."""
+    dossier = state.people[call.person]
+    state.people[call.person] = replace(dossier, history=_noted(dossier, call, None))
 
 
 def _reserved(state: State, event: events.Reserved) -> None:
-    for cap in event.keys:
-        state.versions[cap.key] = cap.version
-    call = state.calls.get(event.call_id)
-    if call is not None:
-        _move_keys(state, call.person, {cap.key: cap.version for cap in event.keys})
-
-
-def _move_keys(state: State, person: int, moved: dict[str, int]) -> None:
     """Note our own bumps in the dossier of the one whose call it is, and in no other.
 
     Whoever shares a key (a household, a number) was judged without this call: the ledger has to find them stale.
     """
-    dossier = state.people[person]
-    keys = tuple(CapKey(cap.key, moved.get(cap.key, cap.version)) for cap in dossier.keys)
-    state.people[person] = replace(dossier, keys=keys)
+    for cap in event.keys:
+        state.versions[cap.key] = cap.version
+    call = state.calls.get(event.call_id)
+    if call is not None:
+        dossier = state.people[call.person]
+        moved = {cap.key: cap for cap in event.keys}
+        keys = tuple([moved.get(cap.key, cap) for cap in dossier.keys])
+        state.people[call.person] = replace(dossier, keys=keys)
 
 
 def _stale(state: State, event: events.Stale) -> None:
     call = state.calls.get(event.call_id)
     if call is not None:
-        _note(state, call, None)
+        _forget_attempt(state, call)
     # Read in the transaction that refused: nothing is newer, whatever version we believed in.
     for cap in event.dossier.keys:
         state.versions[cap.key] = cap.version
@@ -436,26 +454,34 @@ def _originate(state: State, order: orders.Originate) -> None:
 
 
 def _enter(state: State, call: Call, phase: Phase) -> None:
-    if phase not in ALLOWED[call.phase]:
-        raise Broken(f"record {state.seq}: call {call.call_id} may not go from {call.phase} to {phase}")
+    was = call.phase
+    if phase not in ALLOWED[was]:
+        raise Broken(f"record {state.seq}: call {call.call_id} may not go from {was} to {phase}")
     call.phase = phase
     call.since_us = state.at_us
+    here, there = STAGES[was], STAGES[phase]
+    if here != there:
+        lines = state.lines[call.campaign]
+        if here:
+            del getattr(lines, here)[call.call_id]
+        if there:
+            getattr(lines, there)[call.call_id] = call
 
 
 def _call_moved(state: State, fact: facts.CallMoved) -> None:
     call = _call(state, fact.call_id)
     was = call.phase
     _enter(state, call, fact.phase)
-    if fact.phase is Phase.closed:
+    if fact.phase is _CLOSED:
         _forget(state, call)
         return
     if fact.agent is not None:
         call.agent = fact.agent
-    if fact.phase is Phase.ringing:
+    if fact.phase is _RINGING:
         call.progress = call.progress or 1  # a resync told
     if fact.phase in _ANSWERED and not call.answered_us:
         call.answered_us = state.at_us
-    if fact.phase in _ANSWERED and fact.phase is not Phase.detecting and not call.clock_us:
+    if fact.phase in _ANSWERED and fact.phase is not _DETECTING and not call.clock_us:
         settings = state.campaign_settings(call.campaign)
         if settings.clock_starts == "answer" or not settings.detect_machines:
             call.clock_us = call.answered_us
@@ -464,11 +490,11 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
         pacer = state.pacers.get(call.campaign)
         if pacer is not None and call.answer_class is None:
             _outcome(state, call, "live", call.answered_us)
-    if fact.phase is Phase.talking:
+    if fact.phase is _TALKING:
         call.connected_us = call.connected_us or state.at_us
-    elif fact.phase is Phase.waiting and was is Phase.connecting:
+    elif fact.phase is _WAITING and was is _CONNECTING:
         call.agent = None
-    elif fact.phase is Phase.wrapping:
+    elif fact.phase is _WRAPPING:
         call.ended_us = state.at_us
         if call.connected_us and (pacer := state.pacers.get(call.campaign)) is not None:
             pacer.observe_talk((state.at_us - call.connected_us) / 1e6)
@@ -591,23 +617,27 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
     call = _call(state, fact.call_id)
     campaign = state.campaigns[fact.campaign]
     lead = campaign.leads[fact.person]
-    lead.ended = {**lead.ended, fact.disposition: lead.ended.get(fact.disposition, 0) + 1}
+    lead.ended[fact.disposition] = lead.ended.get(fact.disposition, 0) + 1
     if fact.event is None:
-        _note(state, call, None)
+        _forget_attempt(state, call)
         lead.attempts -= bool(call.dialled_us)  # ordered, never dialled
         return
-    _note(state, call, ContactEvent(fact.event))
     lead.asked = False
+    bumped = call.keys
+    for key in bumped:
+        state.versions[key] = state.versions.get(key, 0) + 1
+    dossier = state.people[call.person]
+    state.people[call.person] = replace(
+        dossier,
+        history=_noted(dossier, call, ContactEvent(fact.event)),
+        keys=tuple([CapKey(cap.key, cap.version + 1) if cap.key in bumped else cap for cap in dossier.keys]),
+    )
     if call.disposed is not None and call.disposed.call_back_us is not None:
         given = consents_after(fact.disposition, state.at_us)
         state.people[call.person] = with_consents(state.people[call.person], given)
     if stops := stops_after(fact.disposition, call.phone, call.debts):
         dossier = state.people[call.person]
         state.people[call.person] = replace(dossier, stops=(*dossier.stops, *stops))
-    for key in call.keys:
-        state.versions[key] = state.versions.get(key, 0) + 1
-    held = {cap.key: cap.version for cap in state.people[call.person].keys}
-    _move_keys(state, call.person, {key: held[key] + 1 for key in call.keys if key in held})
     tally = campaign.tally
     tally.finished += 1
     if fact.disposition is Disposition.machine and call.answer_class is AnswerClass.connected:
@@ -689,31 +719,35 @@ def _finishing(state: State, event: events.Finishing) -> None:
         agent.finishing_us = (agent.finishing_us or state.at_us) if event.about_to else 0
 
 
+_READY, _RESERVED, _PREVIEWING = AgentState.ready, AgentState.reserved, AgentState.previewing
+_IN_TALK, _WRAPUP = AgentState.talking, AgentState.wrapup
+
+
 def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
     agent = state.agents[fact.agent]
     was, since_us = agent.state, agent.since_us
-    if was is AgentState.ready and fact.state is not AgentState.ready:
+    if was is _READY and fact.state is not _READY:
         state.ready.pop(agent.agent, None)
-        if agent.allotted is not None and fact.state in (AgentState.talking, AgentState.reserved):
+        if agent.allotted is not None and fact.state in (_IN_TALK, _RESERVED):
             tally = state.campaigns[agent.allotted].tally
             tally.idle_us += state.at_us - since_us
             tally.idle_n += 1
-    elif was is AgentState.wrapup and agent.serving in state.pacers:
+    elif was is _WRAPUP and agent.serving in state.pacers:
         state.pacers[agent.serving].observe_wrap((state.at_us - since_us) / 1e6)
-    if was is AgentState.previewing:
+    if was is _PREVIEWING:
         agent.preview = None
-    if agent.finishing_us and (fact.state is not AgentState.talking or fact.call_id != agent.call_id):
+    if agent.finishing_us and (fact.state is not _IN_TALK or fact.call_id != agent.call_id):
         if agent.serving in state.pacers:
             state.pacers[agent.serving].observe_finish((state.at_us - agent.finishing_us) / 1e6)
         agent.finishing_us = 0
-    if fact.state is AgentState.talking:
+    if fact.state is _IN_TALK:
         call = state.calls.get(fact.call_id or "")
         agent.serving = call.campaign if call is not None else None
-        agent.calls_today += was is not AgentState.talking
-    if not (was is fact.state is AgentState.ready):
+        agent.calls_today += was is not _IN_TALK
+    if not (was is fact.state is _READY):
         agent.since_us = state.at_us
     agent.state, agent.reason, agent.call_id = fact.state, fact.reason, fact.call_id
-    if fact.state is AgentState.ready:
+    if fact.state is _READY:
         state.ready[agent.agent] = None
     if agent.allotted is not None and (was in WORKING) != (fact.state in WORKING):
         state.retune(agent.allotted)

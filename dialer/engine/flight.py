@@ -1,9 +1,13 @@
-"""What pacing sees of a floor at a tick, gathered in one pass over its calls and one over its agents."""
+"""What pacing sees of a floor at a tick, gathered in one pass over its unanswered calls and one over its agents."""
 
 from math import nan
 
 from dialer.engine.state import State
 from domain.calls import AgentState, Phase
+
+#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked often.
+_WAITING, _QUEUED = Phase.waiting, Phase.queued
+_TALKS, _WRAPS_UP = AgentState.talking, AgentState.wrapup
 
 
 class Flight:
@@ -12,7 +16,6 @@ class Flight:
     __slots__ = (
         "detecting_s",
         "finishing_s",
-        "forecast",
         "lines",
         "p_answer",
         "progress",
@@ -24,12 +27,11 @@ class Flight:
 
     def __init__(self) -> None:
         self.lines = 0
-        #: Seconds since the dial, per unanswered call, and its forecast (NaN: none); whether any has one.
+        #: Seconds since the dial, per unanswered call, and the last that the network told of it, as `Call.progress`.
         self.ringing_s: list[float] = []
-        self.p_answer: list[float] = []
-        #: The last that the network told of each, as `Call.progress`.
         self.progress: list[int] = []
-        self.forecast = False
+        #: Its forecast (NaN: none); empty where none has one.
+        self.p_answer: list[float] = []
         self.detecting_s: list[float] = []
         #: Answered people without an agent.
         self.waiting = 0
@@ -48,31 +50,30 @@ def flights(state: State) -> dict[str, Flight]:
     """Return what each campaign has in flight."""
     found = {name: Flight() for name in state.campaigns}
     at_us = state.at_us
-    for call in state.calls.values():
-        phase = call.phase
-        if phase is Phase.wrapping:
-            continue
-        flight = found[call.campaign]
-        flight.lines += 1
-        if call.pinned or phase is Phase.talking:
-            continue
-        if phase is Phase.ringing or phase is Phase.originating or phase is Phase.reserving:
-            flight.ringing_s.append((at_us - (call.dialled_us or at_us)) / 1e6)
-            flight.progress.append(call.progress)
-            flight.p_answer.append(nan if call.p_answer is None else call.p_answer)
-            flight.forecast = flight.forecast or call.p_answer is not None
-        elif phase is Phase.detecting:
-            if call.answer_class is None:
+    for name, lines in state.lines.items():
+        flight = found[name]
+        flight.lines = len(lines)
+        ringing = [call for call in lines.unanswered.values() if not call.pinned]
+        flight.ringing_s = [(at_us - (call.dialled_us or at_us)) / 1e6 for call in ringing]
+        flight.progress = [call.progress for call in ringing]
+        forecasts = [call.p_answer for call in ringing]
+        if forecasts.count(None) < len(forecasts):
+            flight.p_answer = [nan if forecast is None else forecast for forecast in forecasts]
+        for call in lines.detecting.values():
+            if not call.pinned and call.answer_class is None:
                 flight.detecting_s.append((at_us - call.answered_us) / 1e6)
-        elif phase is Phase.waiting or phase is Phase.queued:
-            flight.waiting += 1
+        for call in lines.answered.values():
+            if not call.pinned and (call.phase is _WAITING or call.phase is _QUEUED):
+                flight.waiting += 1
     for agent in state.agents.values():
-        if agent.allotted is None or agent.then != "ready":
-            continue
-        if agent.state is AgentState.talking and agent.finishing_us:
-            found[agent.allotted].finishing_s.append((at_us - agent.finishing_us) / 1e6)
-        elif agent.state is AgentState.talking:
-            found[agent.allotted].talking_s.append((at_us - agent.since_us) / 1e6)
-        elif agent.state is AgentState.wrapup:
+        does = agent.state
+        if does is _TALKS:
+            if agent.then == "ready" and agent.allotted is not None:
+                flight = found[agent.allotted]
+                if agent.finishing_us:
+                    flight.finishing_s.append((at_us - agent.finishing_us) / 1e6)
+                else:
+                    flight.talking_s.append((at_us - agent.since_us) / 1e6)
+        elif does is _WRAPS_UP and agent.then == "ready" and agent.allotted is not None:
             found[agent.allotted].wrapping_s.append((at_us - agent.since_us) / 1e6)
     return found

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from dialer.engine.state import Agent, Call, Campaign, State
+from dialer.engine.state import Agent, Call, Campaign, Lines, State
+from dialer.engine.transitions import STAGES
 from dialer.pacing import Pacer
 from domain.errors import Broken
 from domain.people import Dossier
@@ -127,9 +128,13 @@ def thaw(blob: bytes) -> State:
     state.versions, state.nodes, state.alarms = image.versions, image.nodes, image.alarms
     state.ready = dict.fromkeys(image.ready)
     state.people = {dossier.person: dossier for dossier in people}
+    state.forecast = any(phone.p_answer is not None for dossier in people for phone in dossier.phones)
+    state.lines = {name: Lines() for name in state.campaigns}
     for call in state.calls.values():
         state.person_call[call.person] = call.call_id
         state.phone_call[call.phone] = call.call_id
+        if stage := STAGES[call.phase]:
+            getattr(state.lines[call.campaign], stage)[call.call_id] = call
     for name, pacer in image.pacers.items():
         try:
             state.pacers[name] = Pacer.restore(state.pacing_settings(name), pacer)

@@ -1,6 +1,6 @@
 """The engine's state: what a fold of the journal leaves in memory. Only `dialer.engine.evolve` changes it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, timedelta
 from heapq import heappop, heappush
 from math import ceil
@@ -112,6 +112,22 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
     asked: bool = False
 
 
+class Lines:
+    """One campaign's calls that hold a line, by how far they have come (`transitions.STAGES`), in order of arrival."""
+
+    __slots__ = ("answered", "detecting", "talking", "unanswered")
+
+    def __init__(self) -> None:
+        self.unanswered: dict[str, Call] = {}
+        self.detecting: dict[str, Call] = {}
+        #: Without an agent yet.
+        self.answered: dict[str, Call] = {}
+        self.talking: dict[str, Call] = {}
+
+    def __len__(self) -> int:
+        return len(self.unanswered) + len(self.detecting) + len(self.answered) + len(self.talking)
+
+
 def put_off(lead: LeadState) -> bool:
     """Return whether a rule keeps a lead waiting or off the list: only ids of rules have a dot."""
     return lead.place in (PARKED, CLOSED) and "." in lead.why
@@ -155,15 +171,14 @@ class Tally(msgspec.Struct, kw_only=True, omit_defaults=True):
         )
 
 
-def against(days: Iterable[DayCount], counted: tuple[str, ...]) -> tuple[int, int]:
-    """Return (answered by a person, of those abandoned) as a campaign counts them."""
-    connected = abandoned = 0
-    for one in days:
-        connected += one.connected
-        abandoned += one.abandoned
-        abandoned += one.lost if "lost" in counted else 0
-        abandoned += one.cut if "detection" in counted else 0
-    return connected + abandoned, abandoned
+def _abandoned(count: Tally | DayCount, counted: tuple[str, ...]) -> int:
+    """Return how many answered calls count as abandoned."""
+    found = count.abandoned
+    if "lost" in counted:
+        found += count.lost
+    if "detection" in counted:
+        found += count.cut
+    return found
 
 
 class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -202,7 +217,9 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     def abandonment(self) -> tuple[int, int]:
         """Return (answered by a person, of those abandoned) today, as this campaign counts them."""
-        return against((self.tally.day(""),), self.pace.counted)
+        tally = self.tally
+        abandoned = _abandoned(tally, self.pace.counted)
+        return tally.connected - tally.heard_machines + abandoned, abandoned
 
     def set_pace(self) -> None:
         """Bring what is in force up to settings, operator and rules."""
@@ -238,10 +255,14 @@ class State:
         #: Agents in state ready, longest idle first.
         self.ready: dict[str, None] = {}
         self.calls: dict[str, Call] = {}
+        #: Of these, by campaign, those that hold a line.
+        self.lines: dict[str, Lines] = {}
         #: Unclosed call of a person, of a phone.
         self.person_call: dict[int, str] = {}
         self.phone_call: dict[int, str] = {}
         self.people: dict[int, Dossier] = {}
+        #: Whether a forecast came with any of their numbers.
+        self.forecast = False
         #: The newest known of every key; what a reservation claims stands in the dossier that was judged.
         self.versions: dict[str, int] = {}
         #: True: link up and resynced.
@@ -337,13 +358,13 @@ class State:
 
     def _limit(self, campaign: Campaign, window: Window) -> Limit:
         first = (date.fromisoformat(self.day) - timedelta(days=window.days - 1)).isoformat()
-        past = (one for one in campaign.past if one.day >= first)
-        answered, abandoned = against(past, campaign.pace.counted)
+        past = [one for one in campaign.past if one.day >= first]
+        abandoned = sum(_abandoned(one, campaign.pace.counted) for one in past)
         return Limit(
             name=window.name,
             share=window.share,
             hard=window.hard,
-            answered_before=answered,
+            answered_before=sum(one.connected for one in past) + abandoned,
             abandoned_before=abandoned,
         )
 

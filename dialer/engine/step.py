@@ -33,6 +33,9 @@ class Gate(Protocol):
     def pace_rules(self, people: Iterable[Dossier], *, actor: str, purpose: str, on: date) -> tuple[PaceRule, ...]: ...
 
 
+_NONE: frozenset[str] = frozenset()
+
+
 class Step:
     """What `decide` works with: the state to read, the gate to ask, and `emit` to say what follows."""
 
@@ -44,7 +47,7 @@ class Step:
         self.at_us = state.at_us
         self.rows: list[Row] = []
         #: Calls of which a resync knows better than the state does yet: nobody is connected to them.
-        self.unsettled: set[str] = set()
+        self.unsettled: set[str] | frozenset[str] = _NONE
 
     def emit(self, record: Record, campaign: str | None = None) -> None:
         """Append a record to the journal's rows and fold it into the state."""

@@ -44,6 +44,13 @@ UNANSWERED = frozenset({Phase.reserving, Phase.originating, Phase.ringing})
 #: A person (as far as known) who has no agent yet.
 HOLDING = frozenset({Phase.waiting, Phase.connecting, Phase.queued})
 
+#: How far a call has come, as `dialer.engine.state.Lines` keeps it; empty: it holds no line.
+STAGES: dict[Phase, str] = (
+    dict.fromkeys(UNANSWERED, "unanswered")
+    | dict.fromkeys(HOLDING | {Phase.message}, "answered")
+    | {Phase.detecting: "detecting", Phase.talking: "talking", Phase.wrapping: "", Phase.closed: ""}
+)
+
 #: The phase that a switch's word leads to. `Answered` leads to `detecting` where the campaign detects machines.
 TRIGGERED: dict[Phase, dict[type[Event], Phase]] = {
     Phase.originating: {

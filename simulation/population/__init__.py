@@ -7,6 +7,7 @@ from simulation.population.conduct import Asked, Complained, Deed, Paid
 from simulation.population.debtors import Debtors
 from simulation.population.laws import Laws
 from simulation.population.portfolio import portfolio
+from simulation.population.truth import Truth
 from simulation.population.worlds import PRESETS, load
 
-__all__ = ["PRESETS", "Asked", "Complained", "Debtors", "Deed", "Laws", "Paid", "load", "portfolio"]
+__all__ = ["PRESETS", "Asked", "Complained", "Debtors", "Deed", "Laws", "Paid", "Truth", "load", "portfolio"]

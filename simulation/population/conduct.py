@@ -22,7 +22,7 @@ from domain.instants import DAY, HOUR, from_datetime, to_datetime
 from domain.people import StopKind
 from simulation.chance import Chance, Choice, Purpose
 from simulation.population.laws import Laws
-from simulation.population.traits import F8, I8, Debts, Persons, calendar
+from simulation.population.traits import F8, I8, Calendar, Debts, Persons
 
 
 class Paid(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -64,30 +64,34 @@ class _Stock:
         self._half_life_us = half_life_days * DAY
         #: What was added before the time that has passed, as it would have been worth in the beginning.
         self._past = np.zeros(0)
-        self._rows: list[int] = []
-        self._instants: list[int] = []
-        self._amounts: list[float] = []
+        #: What was added since: whose, when, how much.
+        self._rows, self._instants, self._amounts = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+        #: The last of it, not in those columns yet.
+        self._new: list[tuple[int, int, float]] = []
 
     def grow(self, n: int) -> None:
         self._past = np.concatenate((self._past, np.zeros(n - len(self._past))))
 
     def add(self, row: int, at_us: int, amount: float) -> None:
-        self._rows.append(row)
-        self._instants.append(at_us)
-        self._amounts.append(amount)
+        self._new.append((row, at_us, amount))
+
+    def add_many(self, rows: list[int], instants: list[int], amount: float) -> None:
+        self._rows = np.concatenate((self._rows, np.array(rows, np.int64)))
+        self._instants = np.concatenate((self._instants, np.array(instants, np.int64)))
+        self._amounts = np.concatenate((self._amounts, np.full(len(rows), amount)))
 
     def at(self, rows: I8, instants: I8) -> F8:
         """Return how much each of some people has at an instant of their own; a row may not come twice."""
-        age = (instants - self._since_us) / self._half_life_us
-        had = self._past[rows] * np.exp2(-age)
-        if self._rows:
+        had = self._past[rows] * np.exp2(-(instants - self._since_us) / self._half_life_us)
+        self._settle()
+        if len(self._rows):
             index = np.full(len(self._past), -1)
             index[rows] = np.arange(len(rows))
-            of, since, amounts = index[self._rows], np.array(self._instants), np.array(self._amounts)
-            before = (of >= 0) & (since <= instants[of])
-            of, since, amounts = of[before], since[before], amounts[before]
-            worth = amounts * np.exp2(-(instants[of] - since) / self._half_life_us)
-            had += np.bincount(of, weights=worth, minlength=len(rows))
+            of = index[self._rows]
+            before = (of >= 0) & (self._instants <= instants[of])
+            of = of[before]
+            age = (instants[of] - self._instants[before]) / self._half_life_us
+            had += np.bincount(of, self._amounts[before] * np.exp2(-age), len(rows))
         return np.asarray(had)
 
     def of(self, row: int, at_us: int) -> float:
@@ -96,15 +100,20 @@ class _Stock:
 
     def pass_to(self, to_us: int) -> None:
         """Forget when what was added up to an instant was added: nobody asks about an earlier one any more."""
-        if not self._rows:
-            return
-        rows, since, amounts = np.array(self._rows), np.array(self._instants), np.array(self._amounts)
-        over = since <= to_us
-        worth = amounts[over] * np.exp2((since[over] - self._since_us) / self._half_life_us)
-        self._past += np.bincount(rows[over], weights=worth, minlength=len(self._past))
+        self._settle()
+        over = self._instants <= to_us
+        age = (self._instants[over] - self._since_us) / self._half_life_us
+        self._past += np.bincount(self._rows[over], self._amounts[over] * np.exp2(age), len(self._past))
         later = ~over
-        self._rows, self._instants = rows[later].tolist(), since[later].tolist()
-        self._amounts = amounts[later].tolist()
+        self._rows, self._instants, self._amounts = self._rows[later], self._instants[later], self._amounts[later]
+
+    def _settle(self) -> None:
+        if self._new:
+            rows, instants, amounts = zip(*self._new, strict=True)
+            self._new = []
+            self._rows = np.concatenate((self._rows, np.array(rows, np.int64)))
+            self._instants = np.concatenate((self._instants, np.array(instants, np.int64)))
+            self._amounts = np.concatenate((self._amounts, np.array(amounts, np.float64)))
 
 
 class Conduct:
@@ -115,25 +124,31 @@ class Conduct:
         self.zones: list[str] = []
         self.persons: Persons | None = None
         self.debts: Debts | None = None
-        #: What each debt comes to still, minor units; and its currency.
+        #: What each debt comes to still, minor units; its id and currency.
         self.owed = np.zeros(0, np.int64)
+        self.ids: list[int] = []
         self.currencies: list[str] = []
         #: Rows of debts that were paid off.
         self.paid: set[int] = set()
-        self._calendars: dict[int, F8] = {}
-        self._midnights: dict[tuple[int, int], int] = {}
+        self._calendar = Calendar(laws)
+        self._hours: dict[tuple[int, int], tuple[int, int]] = {}
         self._chance = chance
         self._passed_us = start_us
         contact = laws.contact
         self._contact = _Stock(start_us, contact.half_life_days)
         self._pressure = _Stock(start_us, contact.half_life_days)
+        #: Calls that rang since time last passed, answered or not: whose, when. The hot path appends to both.
+        self.rang: tuple[list[int], list[int]] = [], []
         #: Payments that promises bring: (instant, debt's row, amount).
         self._promised: list[tuple[int, int, int]] = []
         #: Who has asked for what; and who pays no more.
         self._asked: set[tuple[int, int]] = set()
         self._gone: set[int] = set()
         self._stages = np.array(laws.stage_days)
-        self._self_cure = np.array(laws.payment.self_cure_per_day)
+        payment = laws.payment
+        self._self_cure = np.array(payment.self_cure_per_day)
+        #: The greatest daily rate of anybody at any time, for each unit of `Debts.rate`.
+        self._most_per_day = max(payment.self_cure_per_day) * self._calendar.greatest
         per_day = [ask.per_day for ask in laws.asks]
         pressed = [ask.per_pressure if contact.works else 0.0 for ask in laws.asks]
         self._asks = np.array(per_day, np.float64), np.array(pressed, np.float64)
@@ -153,6 +168,7 @@ class Conduct:
         """Take more debts, of people taken before."""
         self.debts = debts if self.debts is None else self.debts.then(debts)
         self.owed = np.concatenate((self.owed, np.array(list(owed), np.int64)))
+        self.ids += debts.debt.tolist()
         self.currencies += currencies
 
     def contacted(self, row: int, at_us: int, works: float, pressure: float) -> None:
@@ -180,6 +196,11 @@ class Conduct:
             raise Broken(
                 f"pass_time from {from_us} to {to_us}: time has passed up to {self._passed_us}, go on from there"
             )
+        rows, instants = self.rang
+        if self.laws.contact.works:
+            self._pressure.add_many(rows, instants, self.laws.contact.attempt_pressure)
+        rows.clear()
+        instants.clear()
         due: list[tuple[int, int, int, int]] = []
         for zone, name in enumerate(self.zones):
             first, last = to_datetime(from_us, name).date(), to_datetime(to_us, name).date()
@@ -196,7 +217,7 @@ class Conduct:
 
     def own_payment(self, debt_row: int, after_us: int, days: int) -> tuple[date, float] | None:
         """Return on which of the next days somebody will pay a debt if nothing more happens, and the share of it."""
-        persons, debts = self._all()
+        persons, debts = self.everybody()
         row = int(debts.row[debt_row])
         zone, effect, rate = int(persons.zone[row]), float(persons.effect[row]), float(debts.rate[debt_row])
         if rate <= 0.0:
@@ -204,29 +225,35 @@ class Conduct:
         person, debt, due = int(persons.person[row]), int(debts.debt[debt_row]), int(debts.due[debt_row])
         payday = int(persons.payday[row]), int(persons.payday_on[row])
         today = to_datetime(after_us, self.zones[zone]).toordinal()
-        first, last = self.laws.payment.hours
         u = self._chance.u
+        # No day's probability is greater, so most days need no more than their draw.
+        most = self._most_per_day * rate * math.exp(max(0.0, effect * self.laws.contact.most))
         for on in range(today, today + days + 1):
-            at_us = self._midnight_us(zone, on) + first * HOUR
-            at_us += int(u(Purpose.pay_time, person, on) * ((last - first) * HOUR))
+            drawn = u(Purpose.pay, debt, on)
+            if drawn >= most:
+                continue
+            first_us, last_us = self.hours_of(zone, on)
+            at_us = first_us + int(u(Purpose.pay_time, person, on) * (last_us - first_us))
             if at_us <= after_us:
                 continue
-            base = self._self_cure[bisect_right(self.laws.stage_days, on - due if due else 0)]
-            daily = base * rate * self._calendar(on)[payday]
+            base = self.laws.payment.self_cure_per_day[bisect_right(self.laws.stage_days, on - due if due else 0)]
+            daily = base * rate * float(self._calendar.on(on)[payday])
             if effect:
                 daily *= math.exp(effect * min(self._contact.of(row, at_us), self.laws.contact.most))
-            if u(Purpose.pay, debt, on) < -math.expm1(-daily):
+            if drawn < -math.expm1(-daily):
                 return date.fromordinal(on), self._share(debt_row, on)
         return None
 
     def instant(self, purpose: int, row: int, on: date) -> int:
         """Return at which instant of a local day somebody does something."""
-        return int(self._instants(purpose, np.array([row]), on)[0])
+        persons, _ = self.everybody()
+        first_us, last_us = self.hours_of(int(persons.zone[row]), on.toordinal())
+        return first_us + int(self._chance.u(purpose, int(persons.person[row]), on.toordinal()) * (last_us - first_us))
 
     # ---- a day of the people of one zone
 
     def _day(self, zone: int, on: date, from_us: int, to_us: int) -> list[tuple[int, int, int, int]]:
-        persons, debts = self._all()
+        persons, debts = self.everybody()
         here = np.flatnonzero(persons.zone == zone)
         instants = np.zeros(len(persons), np.int64)
         instants[here] = self._instants(Purpose.pay_time, here, on)
@@ -250,54 +277,50 @@ class Conduct:
 
     def _instants(self, purpose: int, rows: I8, on: date) -> I8:
         """Return the instants of a local day, one for each person of one zone."""
-        persons, _ = self._all()
+        persons, _ = self.everybody()
         if not len(rows):
             return np.zeros(0, np.int64)
-        first, last = self.laws.payment.hours
-        midnight_us = self._midnight_us(int(persons.zone[rows[0]]), on.toordinal())
+        first_us, last_us = self.hours_of(int(persons.zone[rows[0]]), on.toordinal())
         u = self._chance.many(purpose, persons.person[rows], on.toordinal())
-        return np.asarray(midnight_us + first * HOUR + (u * ((last - first) * HOUR)).astype(np.int64))
+        return np.asarray(first_us + (u * (last_us - first_us)).astype(np.int64))
 
     def _pays(self, debt_rows: I8, of: I8, stock: F8, on: date) -> NDArray[np.bool_]:
         """Say which debts are paid on a day by owners of so much contact that still works."""
-        _, debts = self._all()
+        _, debts = self.everybody()
         rates = self.daily_rates(debt_rows, of, stock, on)
         drawn = self._chance.many(Purpose.pay, debts.debt[debt_rows], on.toordinal())
         return np.asarray(drawn < -np.expm1(-rates))
 
     def daily_rates(self, debt_rows: I8, of: I8, stock: F8, on: date) -> F8:
         """Return the rates of paying debts on a day; `of` are the rows of who owes them."""
-        persons, debts = self._all()
+        persons, debts = self.everybody()
         due = debts.due[debt_rows]
         days = np.where(due > 0, on.toordinal() - due, 0)
         base = self._self_cure[np.searchsorted(self._stages, days, side="right")]
-        factor = self._calendar(on.toordinal())[persons.payday[of], persons.payday_on[of]]
+        factor = self._calendar.on(on.toordinal())[persons.payday[of], persons.payday_on[of]]
         works = np.exp(persons.effect[of] * np.minimum(stock, self.laws.contact.most))
         return np.asarray(base * debts.rate[debt_rows] * factor * works)
 
-    def _calendar(self, ordinal: int) -> F8:
-        known = self._calendars.get(ordinal)
-        if known is None:
-            known = self._calendars[ordinal] = calendar(self.laws, date.fromordinal(ordinal))
-        return known
-
-    def _midnight_us(self, zone: int, ordinal: int) -> int:
-        known = self._midnights.get((zone, ordinal))
+    def hours_of(self, zone: int, ordinal: int) -> tuple[int, int]:
+        """Return from when until when people of a zone pay and write on a day."""
+        known = self._hours.get((zone, ordinal))
         if known is None:
             midnight = datetime.combine(date.fromordinal(ordinal), time(), ZoneInfo(self.zones[zone]))
-            known = self._midnights[zone, ordinal] = from_datetime(midnight)
+            first, last = self.laws.payment.hours
+            midnight_us = from_datetime(midnight)
+            known = self._hours[zone, ordinal] = midnight_us + first * HOUR, midnight_us + last * HOUR
         return known
 
     def _share(self, debt_row: int, ordinal: int) -> float:
         """Return how much of a debt its own payment of a day settles."""
-        persons, debts = self._all()
+        persons, debts = self.everybody()
         u = self._chance.u(Purpose.pay_share, int(debts.debt[debt_row]), ordinal)
         p_full = float(persons.p_full[debts.row[debt_row]])
         low, high = self.laws.payment.part
         return 1.0 if u < p_full else low + (high - low) * (u - p_full) / (1.0 - p_full)
 
     def _writes(self, rows: I8, instants: I8, on: date) -> list[tuple[int, int, int, int]]:
-        persons, _ = self._all()
+        persons, _ = self.everybody()
         ordinal = on.toordinal()
         pressure = self._pressure.at(rows, instants) * persons.touch[rows]
         base, pressed = self._asks
@@ -321,7 +344,7 @@ class Conduct:
 
     def _do(self, at_us: int, what: int, row: int, more: int) -> Deed | None:
         """Carry out what is due, as far as there is anything to it by then."""
-        persons, debts = self._all()
+        persons, debts = self.everybody()
         if what == _ASKS:
             ask = self.laws.asks[more]
             if (row, more) in self._asked:
@@ -350,12 +373,13 @@ class Conduct:
         return Paid(
             at_us=at_us,
             person=int(persons.person[owner]),
-            debt=int(debts.debt[row]),
+            debt=self.ids[row],
             amount_minor=amount,
             currency=self.currencies[row],
         )
 
-    def _all(self) -> tuple[Persons, Debts]:
+    def everybody(self) -> tuple[Persons, Debts]:
+        """Return all people and debts; there must be some."""
         assert self.persons is not None
         assert self.debts is not None
         return self.persons, self.debts

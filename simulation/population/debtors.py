@@ -8,12 +8,12 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from msgspec.structs import replace
+import numpy as np
 
 from domain.calls import Disposition
 from domain.errors import Broken
 from domain.instants import HOUR, MINUTE, SECOND, to_datetime
-from domain.people import NOT_CONNECTED, ContactEvent, Dossier, Phone
+from domain.people import NOT_CONNECTED, ContactEvent, Dossier
 from simulation.callees import (
     BUSY,
     CONGESTION,
@@ -25,75 +25,19 @@ from simulation.callees import (
     Meeting,
     Said,
 )
-from simulation.chance import Chance, Choice, Purpose, entity_of, exponential, lognormal, normal, uniform
+from simulation.chance import Chance, Purpose, entity_of, exponential, lognormal, normal, uniform
 from simulation.population.conduct import Conduct, Deed
 from simulation.population.laws import Laws
-from simulation.population.traits import Mixture, at_home, draw_debts, draw_persons, zone_of
+from simulation.population.register import Number, Person, Register
+from simulation.population.traits import F8
+from simulation.population.truth import GRACE_DAYS, Truth, of_paying, weekly
 
 #: Zones change their offset from UTC at multiples of this.
 _QUARTER = 15 * MINUTE
 #: Attempts after which fatigue grows no more.
 _WORN = 64
-#: A promise counts as kept when it is paid so many days late.
-GRACE_DAYS = 3
-_MOBILE = ("mobile", "fixed_or_mobile")
 #: What a debtor who once said it says again.
 _STICKS = frozenset({Disposition.do_not_call, Disposition.dispute})
-
-
-class Person:
-    """A debtor: what the hot path asks for."""
-
-    __slots__ = (
-        "at_hand", "clock", "condition", "debts", "n_talks", "outcomes", "person", "pick_up", "row", "said", "zone",
-    )  # fmt: skip
-
-    def __init__(self, person: int, row: int, zone: str, clock: dict[int, tuple[int, int]]) -> None:
-        self.person = person
-        self.row = row
-        self.zone = zone
-        #: What this zone's clock says in each quarter of an hour: slot of the week, local day.
-        self.clock = clock
-        #: Probability of being near a fixed line, a mobile, by slot of the week.
-        self.at_hand: tuple[list[float], list[float]] = ([], [])
-        #: Of picking up a first call.
-        self.pick_up = 0.0
-        #: The word that ends all calling, if there is one.
-        self.condition: Disposition | None = None
-        self.outcomes: Choice[Disposition] | None = None
-        #: Rows of the debts on record, in the order of the dossier.
-        self.debts: tuple[int, ...] = ()
-        #: Conversations so far: the counter of their draws.
-        self.n_talks = 0
-        #: What was said once and for all.
-        self.said: Disposition | None = None
-
-
-class Number:
-    """A number as it really is."""
-
-    __slots__ = (
-        "at_hand", "day", "dead", "home", "hours", "mobile", "nth", "p_debtor", "pick_up", "residents", "today",
-        "voicemail",
-    )  # fmt: skip
-
-    def __init__(self, owner: Person, mobile: bool) -> None:
-        #: Debtors on whose records the number is.
-        self.residents: tuple[Person, ...] = (owner,)
-        self.mobile = mobile
-        self.dead = False
-        self.voicemail = False
-        self.p_debtor = 0.0
-        #: A stranger's number: the stranger's id, presence and inclination.
-        self.home: int | None = None
-        self.at_hand: list[float] = []
-        self.pick_up = 0.0
-        #: Attempts so far: the counter of their draws.
-        self.nth = 0
-        #: Local day of the last attempt, attempts on it, and attempts by local hour.
-        self.day = 0
-        self.today = 0
-        self.hours = bytearray(24)
 
 
 class Debtors:
@@ -108,22 +52,20 @@ class Debtors:
     def __init__(self, laws: Laws, chance: Chance, *, start_us: int) -> None:
         self.laws = laws
         self._chance = chance
-        self._start_us = start_us
-        self._start_on = to_datetime(start_us).date()
-        self._mixture = Mixture(laws)
         self._conduct = Conduct(laws, chance, start_us)
-        self._persons: dict[int, Person] = {}
-        self._numbers: dict[int, Number] = {}
-        self._debt_rows: dict[int, int] = {}
-        self._clocks: dict[str, dict[int, tuple[int, int]]] = {}
+        self._register = Register(laws, chance, self._conduct, start_us)
+        self._persons, self._numbers = self._register.persons, self._register.numbers
+        self._rang_row, self._rang_at = self._conduct.rang[0].append, self._conduct.rang[1].append
         #: Messages so far, by person and channel: the counter of their draws.
         self._messages: dict[tuple[int, str], int] = {}
-        self._at_hand = _at_hand(laws)
-        answering = laws.answering
+        # The hot path asks for these at every call.
+        answering = self._answering = laws.answering
+        self._line = laws.line
+        self._p_failed = answering.p_congestion + answering.p_network_fail
+        self._p_free = 1.0 - answering.p_busy
         self._fatigue = _worn(answering.fatigue)
         self._same_day = [answering.same_day**n for n in range(_WORN)]
         self._same_hour = [(answering.same_hour if laws.presence.timing else 1.0) ** n for n in range(256)]
-        self._attempt_pressure = laws.contact.attempt_pressure if laws.contact.works else 0.0
         talk = laws.talk
         self._talk_s = {
             "debtor": talk.debtor_s,
@@ -138,16 +80,7 @@ class Debtors:
         A debt comes to what the dossier says or, where people have paid since, to less; one that the dossier names no
         more is owed no more.
         """
-        new: dict[int, Dossier] = {}
-        again: list[Dossier] = []
-        for dossier in dossiers:
-            if dossier.person in self._persons or dossier.person in new:
-                again.append(dossier)
-            else:
-                new[dossier.person] = dossier
-        self._enter(list(new.values()))
-        for dossier in again:
-            self._meet_again(dossier)
+        self._register.meet(dossiers)
 
     # ---- Callees
 
@@ -157,35 +90,32 @@ class Debtors:
             raise Broken(f"phone {phone} is dialled and belongs to nobody: `meet` its person before")
         number.nth = nth = number.nth + 1
         u = self._chance.u
-        residents = number.residents
-        owner = residents[0] if len(residents) == 1 else self._resident(residents, phone, nth)
-        answering = self.laws.answering
+        owner = number.owner
+        if number.residents:
+            owner = number.residents[int(u(Purpose.resident, phone, nth) * len(number.residents))]
         network = u(Purpose.network, phone, nth)
-        setup_us = int(lognormal(u(Purpose.setup, phone, nth), *self.laws.line.setup_s) * SECOND)
+        setup_us = int(lognormal(u(Purpose.setup, phone, nth), *self._line.setup_s) * SECOND)
         fate: Fate | None = None
         who = ""
         ring_us = 0
         if number.dead:
             fate = NOT_IN_SERVICE
-        elif network < answering.p_congestion:
-            fate = CONGESTION
-        elif network < answering.p_congestion + answering.p_network_fail:
-            fate = NETWORK_FAIL
-        elif network > 1.0 - answering.p_busy:
+        elif network < self._p_failed:
+            fate = CONGESTION if network < self._answering.p_congestion else NETWORK_FAIL
+        elif network > self._p_free:
             fate = BUSY
         else:
             quarter = at_us // _QUARTER
             slot, day = owner.clock.get(quarter) or self._tell_time(owner, quarter)
             if number.day != day:
-                number.day, number.today = day, 0
-            if number.home is None:
-                p_at_hand, pick_up, home = owner.at_hand[number.mobile][slot], owner.pick_up, owner.person
-            else:
-                p_at_hand, pick_up, home = number.at_hand[slot], number.pick_up, number.home
-            at_hand = u(Purpose.home, home, at_us // HOUR) < p_at_hand
+                number.day = day
+                number.today = 0
+            # Who would pick up: the owner; or the stranger who has the number by now.
+            near = number.stranger or owner
+            at_hand = u(Purpose.home, near.person, at_us // HOUR) < near.at_hand[number.mobile][slot]
             hours, hour = number.hours, slot % 24
             if at_hand and u(Purpose.answer, phone, nth) < (
-                pick_up
+                near.pick_up
                 * self._fatigue[nth if nth < _WORN else _WORN - 1]
                 * self._same_day[number.today if number.today < _WORN else _WORN - 1]
                 * self._same_hour[hours[hour]]
@@ -197,15 +127,15 @@ class Debtors:
             number.today += 1
             if hours[hour] < 255:
                 hours[hour] += 1
-            if self._attempt_pressure:
-                self._conduct.contacted(owner.row, at_us, 0.0, self._attempt_pressure)
+            self._rang_row(owner.row)
+            self._rang_at(at_us)
         return Meeting(
             phone=phone, person=owner.person, nth=nth, who=who, fate=fate, setup_us=setup_us, ring_us=ring_us
         )
 
     def answer(self, meeting: Meeting) -> None:
         u = self._chance.u(Purpose.patience, meeting.phone, meeting.nth)
-        line = self.laws.line
+        line = self._line
         seconds = uniform(u, *line.voicemail_s) if meeting.who == "machine" else exponential(u, line.patience_s)
         meeting.patience_us = int(seconds * SECOND)
 
@@ -272,20 +202,54 @@ class Debtors:
             works = law.works * math.exp(taste)
         self._conduct.contacted(known.row, at_us, works, law.pressure)
 
+    def truth(self, people: Iterable[Dossier], start_us: int) -> Truth:
+        """Return the known truth about people, as it stands for whoever has not been contacted before an instant.
+
+        Whoever was not met yet is met.
+        """
+        asked = list(people)
+        self.meet(one for one in asked if one.person not in self._persons)
+        known = [self._persons[one.person] for one in asked]
+        rows = np.array([one.row for one in known], np.int64)
+        persons, _ = self._conduct.everybody()
+        answered = [self._p_answered(one.phones[0].phone, person) for one, person in zip(asked, known, strict=True)]
+        by_slot = np.array([p for p, _ in answered]), np.array([p for _, p in answered])
+        traits = ("person", "stage", "kind", "rhythm", "shift", "condition", "ability", "willingness", "reach", "touch")
+        return Truth(
+            p_answer=weekly(by_slot[0]).astype(np.float32),
+            p_right_party=weekly(by_slot[1]).astype(np.float32),
+            **{name: getattr(persons, name)[rows] for name in traits},
+            **of_paying(self._conduct, self._register.mixture, rows, start_us),
+        )
+
+    def _p_answered(self, phone: int, asked_for: Person) -> tuple[F8, F8]:
+        """Return the probabilities by slot of the week that a first call is answered, and by the one asked for."""
+        number, law = self._numbers[phone], self.laws.answering
+        answered, right = np.zeros(72), np.zeros(72)
+        if number.dead:
+            return answered, right
+        rings = 1.0 - law.p_congestion - law.p_network_fail - law.p_busy
+        if (stranger := number.stranger) is not None:
+            return rings * np.array(stranger.at_hand[number.mobile]) * min(1.0, stranger.pick_up), right
+        residents = number.residents or (number.owner,)
+        for one in residents:
+            p = rings / len(residents) * np.array(one.at_hand[number.mobile]) * min(1.0, one.pick_up)
+            answered += p
+            if one is asked_for and one.condition is not Disposition.deceased:
+                right = p * number.p_debtor
+        return answered, right
+
     # ---- a call
 
-    def _resident(self, residents: Sequence[Person], phone: int, nth: int) -> Person:
-        return residents[int(self._chance.u(Purpose.resident, phone, nth) * len(residents))]
-
     def _who(self, number: Number, owner: Person, phone: int, nth: int) -> str:
-        if number.home is not None:
+        if number.stranger is not None:
             return "wrong_party"
         if owner.condition is Disposition.deceased:
             return "third_party"
         return "debtor" if self._chance.u(Purpose.who, phone, nth) < number.p_debtor else "third_party"
 
     def _ring_us(self, phone: int, nth: int) -> int:
-        line = self.laws.line
+        line = self._line
         u = self._chance.u(Purpose.ring, phone, nth)
         if u < line.p_early_ring:
             seconds = lognormal(u / line.p_early_ring, *line.ring_s)
@@ -295,15 +259,15 @@ class Debtors:
 
     def _missed(self, number: Number, phone: int, nth: int, at_hand: bool) -> tuple[Fate | None, str, int]:
         """Return fate, who and ring time of a call that nobody picks up."""
-        answering, line = self.laws.answering, self.laws.line
-        u = self._chance.u(Purpose.machine, phone, nth)
-        ring = self._chance.u(Purpose.ring, phone, nth)
-        if number.mobile and at_hand and u < answering.p_decline:
-            return REJECTED, "", int(uniform(ring, *line.decline_ring_s) * SECOND)
+        line, u = self._line, self._chance.u
+        how = u(Purpose.machine, phone, nth)
+        if number.mobile and at_hand and how < self._answering.p_decline:
+            return REJECTED, "", int(uniform(u(Purpose.ring, phone, nth), *line.decline_ring_s) * SECOND)
         if not number.voicemail:
             return NO_ANSWER, "", int(line.network_ring_s * SECOND)
-        off = number.mobile and not at_hand and u < answering.p_off
-        return None, "machine", int(uniform(ring, *(line.off_ring_s if off else line.voicemail_ring_s)) * SECOND)
+        off = number.mobile and not at_hand and how < self._answering.p_off
+        ring_s = uniform(u(Purpose.ring, phone, nth), *(line.off_ring_s if off else line.voicemail_ring_s))
+        return None, "machine", int(ring_s * SECOND)
 
     def _tell_time(self, owner: Person, quarter: int) -> tuple[int, int]:
         """Return slot of the week and local day of a quarter of an hour where somebody lives."""
@@ -327,13 +291,12 @@ class Debtors:
             days = uniform(u(Purpose.call_back, debtor.person, nth), 0.9, 1.1)
             return Said(disposition=disposition, call_back_us=at_us + int(days * 24 * HOUR), own=days > 1.05)
         conduct = self._conduct
-        assert conduct.debts is not None
-        asked = [row for row in debtor.debts if not debts or int(conduct.debts.debt[row]) in debts]
+        asked = [row for row in debtor.debts if not debts or conduct.ids[row] in debts]
         open_rows = [row for row in asked if conduct.owed[row] > 0]
         if not open_rows:
             paid = [row for row in asked if row in conduct.paid]
             if paid:
-                return Said(disposition=Disposition.already_paid, debt=int(conduct.debts.debt[paid[0]]))
+                return Said(disposition=Disposition.already_paid, debt=conduct.ids[paid[0]])
             if disposition in (Disposition.promise, Disposition.plan):
                 return Said(disposition=Disposition.no_promise)
             return Said(disposition=disposition)
@@ -341,7 +304,7 @@ class Debtors:
         if disposition in (Disposition.promise, Disposition.plan):
             return self._promise(debtor, disposition, row, at_us)
         if disposition in (Disposition.dispute, Disposition.already_paid):
-            return Said(disposition=disposition, debt=int(conduct.debts.debt[row]))
+            return Said(disposition=disposition, debt=conduct.ids[row])
         return Said(disposition=disposition)
 
     def _outcome(self, debtor: Person, nth: int) -> Disposition:
@@ -351,8 +314,6 @@ class Debtors:
     def _promise(self, debtor: Person, disposition: Disposition, row: int, at_us: int) -> Said:
         """Promise to pay; who promises nothing but words names what will come anyhow, as far as it will."""
         laws, conduct, nth = self.laws.promises, self._conduct, debtor.n_talks
-        assert conduct.persons is not None
-        assert conduct.debts is not None
         u = self._chance.u
         first, last = laws.days
         today = to_datetime(at_us, debtor.zone).date()
@@ -360,7 +321,7 @@ class Debtors:
         v = u(Purpose.promise, debtor.person, nth)
         plan = disposition is Disposition.plan
         share = 1.0 if plan or v < laws.p_full else uniform((v - laws.p_full) / (1.0 - laws.p_full), *laws.part)
-        keeps = float(conduct.persons.keeps[debtor.row])
+        keeps = debtor.keeps
         if not keeps and (own := conduct.own_payment(row, at_us, last + GRACE_DAYS)) is not None:
             due_on, own_share = min(max(own[0], today + timedelta(days=1)), today + timedelta(days=last)), own[1]
             share = share if plan else own_share
@@ -375,7 +336,7 @@ class Debtors:
             self._keep(debtor, row, amount, instants, keeps)
         return Said(
             disposition=disposition,
-            debt=int(conduct.debts.debt[row]),
+            debt=conduct.ids[row],
             amount_minor=amount,
             currency=conduct.currencies[row],
             due_on=due_on.isoformat(),
@@ -403,95 +364,6 @@ class Debtors:
             if part > 0:
                 self._conduct.promised(row, at_us + late_us, part)
 
-    # ---- who there is
-
-    def _meet_again(self, dossier: Dossier) -> None:
-        person, conduct = self._persons[dossier.person], self._conduct
-        new = [debt for debt in dossier.debts if debt.debt not in self._debt_rows]
-        if new:
-            self._enter_debts([replace(dossier, debts=tuple(new))], person.row)
-        before, person.debts = person.debts, tuple(self._debt_rows[debt.debt] for debt in dossier.debts)
-        for row in set(before) - set(person.debts):
-            conduct.owed[row] = 0
-        for row, debt in zip(person.debts, dossier.debts, strict=True):
-            conduct.owed[row] = min(conduct.owed[row], _owed(debt.state, debt.balance_minor))
-        self._enter_numbers([(dossier, person)])
-
-    def _enter(self, people: list[Dossier]) -> None:
-        if not people:
-            return
-        conduct, laws = self._conduct, self.laws
-        first_row = 0 if conduct.persons is None else len(conduct.persons)
-        persons = draw_persons(self._mixture, self._chance, people, conduct.zones, self._start_on)
-        conduct.add_persons(persons)
-        conditions = [*laws.conditions, None]
-        entered: list[tuple[Dossier, Person]] = []
-        traits = (persons.stage, persons.kind, persons.rhythm, persons.condition, persons.reach)
-        for row, (dossier, stage, kind, rhythm, condition, reach) in enumerate(
-            zip(people, *(column.tolist() for column in traits), strict=True), first_row
-        ):
-            zone = zone_of(dossier)
-            person = Person(dossier.person, row, zone, self._clocks.setdefault(zone, {}))
-            person.at_hand = self._at_hand[rhythm]
-            person.pick_up = laws.answering.p_pick_up[stage] * reach
-            person.condition = conditions[condition]
-            person.outcomes = self._mixture.choices[stage][kind]
-            self._persons[dossier.person] = person
-            entered.append((dossier, person))
-        self._enter_debts(people, first_row)
-        for dossier, person in entered:
-            person.debts = tuple(self._debt_rows[debt.debt] for debt in dossier.debts)
-        self._enter_numbers(entered)
-
-    def _enter_debts(self, people: Sequence[Dossier], first_row: int) -> None:
-        conduct = self._conduct
-        assert conduct.persons is not None
-        rates = conduct.persons.rate[first_row : first_row + len(people)]
-        debts = [debt for one in people for debt in one.debts]
-        row = len(conduct.owed)
-        conduct.add_debts(
-            draw_debts(self._mixture, people, rates, first_row),
-            [_owed(debt.state, debt.balance_minor) for debt in debts],
-            [debt.currency for debt in debts],
-        )
-        self._debt_rows.update(zip((debt.debt for debt in debts), range(row, row + len(debts)), strict=True))
-
-    def _enter_numbers(self, people: Iterable[tuple[Dossier, Person]]) -> None:
-        law, u = self.laws.numbers, self._chance.u
-        for dossier, person in people:
-            for index, phone in enumerate(dossier.phones):
-                number = self._numbers.get(phone.phone)
-                if number is not None:
-                    if person not in number.residents:
-                        number.residents = tuple(sorted((*number.residents, person), key=lambda one: one.person))
-                    continue
-                further = index > 0
-                number = self._numbers[phone.phone] = Number(person, _is_mobile(phone))
-                number.dead = u(Purpose.number, phone.phone, 0) < law.p_dead[further]
-                if u(Purpose.number, phone.phone, 1) < law.p_stranger[further]:
-                    self._estrange(number, phone.phone)
-                number.voicemail = u(Purpose.number, phone.phone, 2) < (
-                    law.p_voicemail_mobile if number.mobile else law.p_voicemail_fixed
-                )
-                number.p_debtor = law.p_debtor_mobile if number.mobile else law.p_debtor_fixed
-
-    def _estrange(self, number: Number, phone: int) -> None:
-        """Give a number to somebody else: with a rhythm, and as much inclined to pick up as the average."""
-        rhythms = list(self.laws.presence.rhythms.values())
-        rhythm = Choice(range(len(rhythms)), [one.share for one in rhythms]).of(
-            self._chance.u(Purpose.number, phone, 3)
-        )
-        number.home = -phone
-        number.at_hand = self._at_hand[rhythm][number.mobile]
-        number.pick_up = sum(self.laws.answering.p_pick_up) / len(self.laws.answering.p_pick_up)
-
-
-def _at_hand(laws: Laws) -> list[tuple[list[float], list[float]]]:
-    """Return for each rhythm the probability of being near a fixed line and a mobile, by slot of the week."""
-    home = at_home(laws).reshape(len(laws.presence.rhythms), -1)
-    mobile = home + (1.0 - home) * laws.presence.mobile_at_hand
-    return list(zip(home.tolist(), mobile.tolist(), strict=True))
-
 
 def _worn(fatigue: Sequence[float]) -> list[float]:
     """Return the factor of each attempt, from 1; beyond the table its last step goes on."""
@@ -500,11 +372,3 @@ def _worn(fatigue: Sequence[float]) -> list[float]:
     while len(factors) < _WORN:
         factors.append(factors[-1] * step)
     return factors
-
-
-def _is_mobile(phone: Phone) -> bool:
-    return phone.line_type in _MOBILE
-
-
-def _owed(state: str, balance_minor: int) -> int:
-    return max(0, balance_minor) if state == "open" else 0

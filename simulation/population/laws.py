@@ -60,6 +60,8 @@ class Presence(Section, frozen=True, kw_only=True):
     #: False: the hour tells nothing; everybody is as often at hand at any hour as on the average of these hours.
     timing: bool
     day: tuple[Hour, Hour]
+    #: Weights of people who keep their rhythm an hour earlier, as stated, an hour later.
+    shifts: tuple[Weight, Weight, Weight]
     #: In the order of the latent trait `rhythm`.
     rhythms: dict[str, Rhythm]
 
@@ -199,7 +201,7 @@ class Payment(Section, frozen=True, kw_only=True):
     by_balance: float
     #: Factor on the payday and the days after it, so many in all. The other days make up for it.
     payday_factor: Rate
-    payday_days: Annotated[int, Meta(ge=1)]
+    payday_days: Annotated[int, Meta(ge=1, le=6)]
     #: Weights of Monday to Sunday.
     weekdays: Annotated[tuple[Weight, ...], Meta(min_length=7, max_length=7)]
     #: Local hours between which people pay and write.

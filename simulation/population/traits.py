@@ -32,26 +32,27 @@ _PERIODS: Final = np.array([np.inf, 365.25 / 12, 365.25 / 24, 7.0, 14.0])
 
 
 def at_home(laws: Laws) -> F8:
-    """Return the share at home of each rhythm, (rhythms, 3, 24) by weekday, Saturday and Sunday and local hour.
+    """Return the share at home, (rhythms, 3, 3, 24).
 
-    Weighted by the rhythms' shares they are the curves of `laws.presence`, at every hour.
+    By rhythm; an hour earlier, as stated, an hour later; weekday, Saturday, Sunday; local hour. Weighted by the shares
+    of people they are the curves of `laws.presence`, at every hour.
     """
     presence = laws.presence
     rhythms = list(presence.rhythms.values())
-    shares = _shares(rhythm.share for rhythm in rhythms)
+    shares = np.outer(_shares(rhythm.share for rhythm in rhythms), _shares(presence.shifts))
     overall = np.array([presence.weekday, presence.saturday, presence.sunday])
-    tilts = np.array([_tilts(rhythm) for rhythm in rhythms])
+    tilts = np.array([[np.roll(_tilts(rhythm), by, axis=1) for by in (-1, 0, 1)] for rhythm in rhythms])
     low, high = np.full(overall.shape, -60.0), np.full(overall.shape, 60.0)
     for _ in range(80):
         middle = (low + high) / 2
-        over = np.einsum("r,rdh->dh", shares, expit(middle + tilts)) > overall
+        over = np.einsum("rs,rsdh->dh", shares, expit(middle + tilts)) > overall
         low, high = np.where(over, low, middle), np.where(over, middle, high)
     curves = expit((low + high) / 2 + tilts)
     curves = np.where((overall <= 0.0) | (overall >= 1.0), overall, curves)
     if not presence.timing:
         first, last = presence.day
-        week = (5 * curves[:, 0] + curves[:, 1] + curves[:, 2]) / 7
-        curves = np.broadcast_to(week[:, first:last].mean(axis=1)[:, None, None], curves.shape)
+        week = (5 * curves[:, :, 0] + curves[:, :, 1] + curves[:, :, 2]) / 7
+        curves = np.broadcast_to(week[:, :, first:last].mean(axis=2)[:, :, None, None], curves.shape)
     return np.ascontiguousarray(curves)
 
 
@@ -152,6 +153,8 @@ class Persons:
     kind: I8
     #: Index in `laws.presence.rhythms`.
     rhythm: I8
+    #: 0 an hour earlier, 1 as the rhythm says, 2 an hour later.
+    shift: I8
     #: Index in `laws.conditions`, or one beyond: none.
     condition: I8
     ability: F8
@@ -261,6 +264,9 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
         stage=stage,
         kind=kind,
         rhythm=rhythm,
+        shift=np.searchsorted(
+            np.cumsum(_shares(laws.presence.shifts))[:-1], chance.many(Purpose.shift, person), "right"
+        ),
         condition=condition,
         ability=latent["ability"],
         willingness=latent["willingness"],
@@ -296,25 +302,46 @@ def draw_debts(mixture: Mixture, people: Sequence[Dossier], rates: F8, first_row
     )
 
 
-def calendar(laws: Laws, on: date) -> F8:
-    """Return the factor of a day on the rate of paying, (5, 32) by kind of payday and by its day.
+class Calendar:
+    """The factors of days on the rate of paying, by kind of payday and by its day; over a period their mean is 1."""
 
-    Over the days of a period it is 1 on the average.
-    """
-    payment = laws.payment
-    days_before, days_now = date.fromordinal(on.toordinal() - on.day).day, monthrange(on.year, on.month)[1]
-    paid_on = np.arange(32)
-    here, before = np.minimum(paid_on, days_now), np.minimum(paid_on, days_before)
-    since = np.full((5, 32), 10_000)
-    since[MONTHLY] = np.where(here <= on.day, on.day - here, on.day + days_before - before)
-    since[TWICE_MONTHLY] = 0 if on.day == days_now else on.day - 15 if on.day >= 15 else on.day
-    # Of weekly pay the day is the weekday, of biweekly pay 7 more in odd weeks; ordinal 1 was a Monday.
-    since[WEEKLY] = (on.toordinal() - 1 - paid_on) % 7
-    since[BIWEEKLY] = (on.toordinal() - 1 - paid_on) % 14
-    share = payment.payday_days / _PERIODS[:, None]
-    otherwise = (1.0 - share * payment.payday_factor) / (1.0 - share)
-    weekday = 7.0 * payment.weekdays[on.weekday()] / sum(payment.weekdays)
-    return np.asarray(weekday * np.where(since < payment.payday_days, payment.payday_factor, otherwise))
+    def __init__(self, laws: Laws) -> None:
+        payment = laws.payment
+        self._weekday = 7.0 * np.array(payment.weekdays) / sum(payment.weekdays)
+        self._factor, self._days = payment.payday_factor, payment.payday_days
+        share = payment.payday_days / _PERIODS
+        #: Of the days on which nothing has just come in, (5, 1).
+        self._otherwise = ((1.0 - share * payment.payday_factor) / (1.0 - share))[:, None]
+        # A week's payday always meets the same weekdays.
+        self._mean = np.ones((5, 32))
+        fortnight = np.array([self._plain(date.fromordinal(ordinal)) for ordinal in range(1, 15)])
+        self._mean[[WEEKLY, BIWEEKLY]] = fortnight.mean(axis=0)[[WEEKLY, BIWEEKLY]]
+        #: No factor exceeds it.
+        self.greatest = float(
+            self._weekday.max() * max(self._factor, self._otherwise.max()) / min(1.0, self._mean.min())
+        )
+        self._known: dict[int, F8] = {}
+
+    def on(self, ordinal: int) -> F8:
+        """Return the factors of a day, (5, 32); a day of the month, or of a week, or 7 more in every other week."""
+        known = self._known.get(ordinal)
+        if known is None:
+            known = self._known[ordinal] = self._plain(date.fromordinal(ordinal)) / self._mean
+        return known
+
+    def _plain(self, on: date) -> F8:
+        days_before = date.fromordinal(on.toordinal() - on.day).day if on.toordinal() > on.day else 31
+        days_now = monthrange(on.year, on.month)[1]
+        paid_on = np.arange(32)
+        here, before = np.minimum(paid_on, days_now), np.minimum(paid_on, days_before)
+        since = np.full((5, 32), 10_000)
+        since[MONTHLY] = np.where(here <= on.day, on.day - here, on.day + days_before - before)
+        since[TWICE_MONTHLY] = 0 if on.day == days_now else on.day - 15 if on.day >= 15 else on.day
+        # Ordinal 1 was a Monday.
+        since[WEEKLY] = (on.toordinal() - 1 - paid_on) % 7
+        since[BIWEEKLY] = (on.toordinal() - 1 - paid_on) % 14
+        factor = np.where(since < self._days, self._factor, self._otherwise)
+        return np.asarray(self._weekday[on.weekday()] * factor)
 
 
 def _stage(laws: Laws, one: Dossier, today: date) -> int:
@@ -324,7 +351,7 @@ def _stage(laws: Laws, one: Dossier, today: date) -> int:
 
 def _paydays(laws: Laws, chance: Chance, people: Sequence[Dossier], person: I8) -> tuple[I8, I8]:
     of_country: dict[str, tuple[Any, ...]] = {}
-    for code in {one.country for one in people}:
+    for code in sorted({one.country for one in people}):
         law = laws.countries.get(code, laws.countries["*"]).paydays
         first, last = law.monthly_days
         days = [*range(first, last + 1)] if first <= last else [*range(first, 32), *range(1, last + 1)]
@@ -333,8 +360,7 @@ def _paydays(laws: Laws, chance: Chance, people: Sequence[Dossier], person: I8) 
     kind_u, on_u = chance.many(Purpose.payday, person, 0), chance.many(Purpose.payday, person, 1)
     kind, on = np.zeros(len(person), np.int64), np.zeros(len(person), np.int64)
     countries = np.array([one.country for one in people])
-    for code in sorted(of_country):
-        bounds, days, weekday = of_country[code]
+    for code, (bounds, days, weekday) in of_country.items():
         here = countries == code
         which = np.searchsorted(bounds, kind_u[here], side="right") + 1
         which[which > BIWEEKLY] = NO_PAYDAY

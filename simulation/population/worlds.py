@@ -60,7 +60,7 @@ def load(world: str | Path, over: Mapping[str, Any] | None = None) -> Laws:
     try:
         laws = msgspec.convert(stated, Laws)
     except msgspec.ValidationError as error:
-        raise BadInput(f"world {name}: {_told(error)}") from None
+        raise BadInput(f"world {name}: {_told(error, stated)}") from None
     for wrong in _wrongs(laws):
         raise BadInput(f"world {name}: {wrong}")
     return laws
@@ -114,13 +114,31 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return joined
 
 
-def _told(error: msgspec.ValidationError) -> str:
+def _told(error: msgspec.ValidationError, stated: Mapping[str, Any]) -> str:
+    """Return an error of conversion in the words of whoever wrote the document."""
     text = str(error)
-    found = _FOUND_AT.search(text)
-    if found is None:
-        return text
-    at = found[1] or "the document"
-    return f"{at}: {text[: found.start()]}"
+    place = _FOUND_AT.search(text)
+    at, text = (place[1], text[: place.start()]) if place else ("", text)
+    if expected := _EXPECTED.match(text):
+        value: Any = stated
+        for name, index in _STEP.findall(at):
+            value = value[int(index)] if index else value[name]
+        found = repr(value) if not isinstance(value, dict | list) else f"{type(value).__name__} of {len(value)}"
+        must = f"must be {_KINDS.get(expected[1], expected[1])}{expected[2]}"
+        # Of a table's values the error does not tell which.
+        return f"every one of {at[:-5]} {must}" if at.endswith("[...]") else f"{at} {must}, was {found}"
+    if field := _FIELD.match(text):
+        return f"{at or 'the document'} {'lacks' if field[1] else 'takes no key'} `{field[2]}`"
+    return f"{at}: {text}"
+
+
+_EXPECTED = re.compile(r"Expected `([^`]+)`((?: of length)?(?: [<>]=? \S+)?)")
+_FIELD = re.compile(r"Object (?:(missing) required|contains unknown) field `([^`]+)`")
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_KINDS = {
+    "float": "a number", "int": "a whole number", "array": "a list", "object": "a table", "str": "text",
+    "bool": "true or false",
+}  # fmt: skip
 
 
 def _finite(stated: Any, world: str, at: str = "") -> None:
@@ -173,6 +191,7 @@ def _wrongs(laws: Laws) -> Iterable[str]:
 def _weights(laws: Laws, stages: int) -> Iterable[str]:
     tables: dict[str, Iterable[float]] = {
         "presence.rhythms: the shares": [rhythm.share for rhythm in laws.presence.rhythms.values()],
+        "presence.shifts": laws.presence.shifts,
         "outcomes": laws.outcomes.values(),
         "payment.weekdays": laws.payment.weekdays,
         "complaints.about": laws.complaints.about.values(),
