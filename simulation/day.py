@@ -453,8 +453,12 @@ def world_of(rows: Iterable[Row], calls: Sequence[Call], settings: FloorSettings
     unsure = sum(call.detected == "unsure" for call in detected)
     caught = sum(call.answer_class is AnswerClass.machine for call in detected)
     heard = sum(call.detected == "human" and call.who == "machine" for call in detected)
+    messages = [
+        call.ended_us - call.message_us for call in calls if call.message_us is not None and call.ended_us is not None
+    ]
     return WorldSettings(
         nodes=settings.nodes,
+        message_us=max(messages, default=known.message_us),
         agent_answer_us=answer_us,
         agent_usable_us=0 if picks else known.agent_usable_us,
         p_unsure=unsure / len(detected) if detected else known.p_unsure,

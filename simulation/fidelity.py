@@ -185,8 +185,10 @@ def simulate(
     """Return one simulated day, and how much of it was from the record."""
     found: list[Recorded] = []
 
+    sent_us = day.commit_us + day.world.order_us
+
     def meets(others: Callees, chance: Chance) -> Callees:
-        found.append(Recorded(day.calls, others, chance, sent_us=day.commit_us + day.world.order_us))
+        found.append(Recorded(day.calls, others, chance, sent_us=sent_us, message_us=day.world.message_us))
         return found[0]
 
     run = RunSettings(start_us=day.from_us, seed=seed, laws=laws)

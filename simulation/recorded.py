@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from domain.calls import RIGHT_PARTY, AnswerClass, Cause, Disposition
-from domain.events import Answered, Connected, Detected, Disposed, Ended, Ringing
+from domain.events import Abandoned, Answered, Connected, Detected, Disposed, Ended, Ringing
 from domain.facts import AttemptClosed, CallClassed
 from domain.instants import HOUR, SECOND
 from domain.orders import HangUp, Originate, Reserve
@@ -50,6 +50,8 @@ class Call(msgspec.Struct, kw_only=True):
     detected: str = ""
     talking_us: int | None = None
     agent: str | None = None
+    #: The message to somebody to whom no agent came began.
+    message_us: int | None = None
     #: The agent hung up.
     hung_up_us: int | None = None
     #: None: the switch has not told how the call ended, until the record does at `seen_us`.
@@ -133,6 +135,11 @@ def _connected(call: Call, event: Connected, at_us: int) -> None:
         call.answered_us = at_us if call.answered_us is None else call.answered_us
 
 
+def _abandoned(call: Call, event: Abandoned, at_us: int) -> None:
+    if event.how == "message" and call.message_us is None:
+        call.message_us = at_us
+
+
 def _hung_up(call: Call, order: HangUp, at_us: int) -> None:
     if order.why == "agent" and call.hung_up_us is None:
         call.hung_up_us = at_us
@@ -162,6 +169,7 @@ _TAKES: dict[type, Any] = {
     Answered: _answered,
     Detected: _detected,
     Connected: _connected,
+    Abandoned: _abandoned,
     HangUp: _hung_up,
     Ended: _ended,
     CallClassed: _classed,
@@ -199,13 +207,18 @@ class Recorded:
         Are asked about every attempt, so that their counts of attempts go along.
     sent_us : int
         From the row of an Originate to its effect on the switch, as the simulation will have it.
+    message_us : int
+        How long the message to an abandoned caller takes: whoever was gone before had hung up.
     """
 
-    def __init__(self, calls: Iterable[Call], others: Callees, chance: Chance, *, sent_us: int) -> None:
+    def __init__(
+        self, calls: Iterable[Call], others: Callees, chance: Chance, *, sent_us: int, message_us: int
+    ) -> None:
         self.told = Told()
         self._others = others
         self._chance = chance
         self._sent_us = sent_us
+        self._message_us = message_us
         self._calls: defaultdict[int, list[Call]] = defaultdict(list)
         people: defaultdict[str, int] = defaultdict(int)
         for call in calls:
@@ -236,6 +249,8 @@ class Recorded:
             return
         until_us = call.talking_us or call.ended_us or call.answered_us
         left = call.class_why in ("caller_left", "left_detecting")
+        if call.message_us is not None and call.ended_us is not None and call.talking_us is None:
+            left = call.ended_us - call.message_us < self._message_us - _GAVE_UP_US
         # Whoever did not leave would have waited longer: how long, the others say.
         meeting.patience_us = until_us - call.answered_us + (0 if left else meeting.patience_us)
 

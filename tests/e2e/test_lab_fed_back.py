@@ -53,8 +53,10 @@ def test_the_labs_record_fed_back_gives_its_calls_again(tmp_path: Path) -> None:
 
     callees: list[Recorded] = []
 
+    sent_us = day.commit_us + day.world.order_us
+
     def meets(others: Callees, chance: Chance) -> Callees:
-        callees.append(Recorded(day.calls, others, chance, sent_us=day.commit_us + day.world.order_us))
+        callees.append(Recorded(day.calls, others, chance, sent_us=sent_us, message_us=day.world.message_us))
         return callees[0]
 
     simulated = Replayed(day, RunSettings(start_us=0), {gate.version: gate}.get, keep=True, meets=meets)

@@ -50,6 +50,7 @@ def first(two_days: SqlLedger) -> Day:
 
 
 def test_shifts_pauses_and_habits_are_read_from_the_record(first: Day) -> None:
+    longer = 0
     for was, chair in zip(sorted(first.chairs, key=lambda one: one.agent), CHAIRS, strict=True):
         assert was.agent == chair.agent
         # Robots come a minute late on the average.
@@ -59,7 +60,9 @@ def test_shifts_pauses_and_habits_are_read_from_the_record(first: Day) -> None:
         assert [one.reason for one in was.breaks] == ["lunch"]
         assert chair.breaks is not None
         assert 0 <= was.breaks[0].at_us - chair.breaks[0].at_us <= SECOND
-        assert abs(was.breaks[0].span_us - chair.breaks[0].span_us) <= SECOND
+        longer += abs(was.breaks[0].span_us - chair.breaks[0].span_us) > SECOND
+    # One pause may have begun late, behind a wrap-up that somebody forgot to end.
+    assert longer <= 1
     paces = {chair.agent: chair.pace for chair in first.chairs}
     assert paces["a0"] == min(paces.values()) < 0.9
     assert first.commit_us == 5_000
@@ -112,7 +115,7 @@ def test_agents_time_is_conserved(first: Day) -> None:
 def test_a_wrong_world_is_doubted_and_the_right_one_is_not(first: Day) -> None:
     # Nobody ever picks up in the wrong one as often as here.
     wrong = load("default", {"answering": {"p_pick_up": [0.6] * 6}})
-    found = fidelity(first, GATES, wrong, world="wrong", replications=3, with_record=False).comparisons[0]
+    found = fidelity(first, GATES, wrong, world="wrong", replications=6, with_record=False).comparisons[0]
     assert not found.ok
     assert "live_answer_rate" in found.doubted
 

@@ -197,11 +197,11 @@ def test_the_document_says_what_it_rests_on_and_loads_as_what_was_found(fitted: 
 def test_a_day_held_out_believes_the_fitted_world_and_doubts_the_base(ledger: SqlLedger, fitted: Fitted) -> None:
     day = read_day(ledger, "floor", "2026-11-20", ZONE)
     gates = {GATE.version: GATE}.get
-    right = fidelity(day, gates, fitted.laws(), world="fitted", replications=4, with_record=False).comparisons[0]
-    wrong = fidelity(day, gates, BASE, world="default", replications=4, with_record=False).comparisons[0]
+    right = fidelity(day, gates, fitted.laws(), world="fitted", replications=6, with_record=False).comparisons[0]
+    wrong = fidelity(day, gates, BASE, world="default", replications=6, with_record=False).comparisons[0]
     assert right.ok, right.doubted
     assert not wrong.ok
-    assert {"answer_rate", "talk_s", "occupancy"} <= set(wrong.doubted), wrong.doubted
+    assert {"answer_rate", "talk_s"} <= set(wrong.doubted), wrong.doubted
 
 
 def test_a_record_that_tells_little_leaves_the_base(ledger: SqlLedger) -> None:

@@ -18,6 +18,7 @@ from simulation.run import SimulatedFloor
 from tests.integration.simulated import image, rows_of, simulated
 
 SENT_US = 5_000 + 1_000
+MESSAGE_US = WorldSettings().message_us
 
 
 def again(rows: list[Row], **changed: Any) -> tuple[SimulatedFloor, list[Row], Recorded]:
@@ -25,7 +26,7 @@ def again(rows: list[Row], **changed: Any) -> tuple[SimulatedFloor, list[Row], R
     found: list[Recorded] = []
 
     def meets(others: Callees, chance: Chance) -> Callees:
-        found.append(Recorded(calls_of(rows), others, chance, sent_us=SENT_US))
+        found.append(Recorded(calls_of(rows), others, chance, sent_us=SENT_US, message_us=MESSAGE_US))
         return found[0]
 
     floor, ledger = simulated(meets=meets, **changed)
@@ -70,7 +71,7 @@ def test_other_luck_meets_the_same_calls_as_far_as_the_record_goes() -> None:
     _, rows, callees = again(recorded, mode=Mode.predictive, seed=99)
     before, after = fates(recorded), fates(rows)
     both = before.keys() & after.keys()
-    assert len(both) > 0.8 * len(before)
+    assert len(both) > 0.6 * len(before)
     assert {key: after[key] for key in both} == {key: before[key] for key in both}
     share = callees.told.share
     assert share is not None
@@ -104,8 +105,7 @@ def test_words_talks_and_detection_are_those_of_the_record() -> None:
 
 
 def test_what_a_record_cannot_tell_is_asked_of_the_others_and_counted() -> None:
-    # Orders that come too late for anybody's patience.
-    floor, ledger = simulated(mode=Mode.progressive, detect=False, world=WorldSettings(order_us=2_500_000))
+    floor, ledger = simulated(mode=Mode.predictive)
     floor.go()
     recorded = rows_of(ledger)
     abandoned = {
@@ -114,8 +114,8 @@ def test_what_a_record_cannot_tell_is_asked_of_the_others_and_counted() -> None:
         if isinstance(row.record, CallClassed) and row.record.answer_class is AnswerClass.abandoned
     }
     assert abandoned
-    # A quick switch and twice the agents: some who were left waiting meet one, and the list is worked further.
-    _, rows, callees = again(recorded, mode=Mode.progressive, detect=False, agents=12)
+    # Twice the agents: some who were left waiting meet one, and the list is worked further.
+    _, rows, callees = again(recorded, mode=Mode.progressive, agents=12)
     phones = {
         row.record.phone for row in recorded if isinstance(row.record, Reserve) and row.record.call_id in abandoned
     }
