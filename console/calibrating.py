@@ -49,6 +49,8 @@ def fit(
         with ledger.reading() as connection:
             to_us = window_of(connection, stream, zone, until)[1]
             from_us = first_us(connection, stream) if since is None else window_of(connection, stream, zone, since)[0]
+            if from_us >= to_us and since is None:
+                raise BadInput(f"simulate fit: nobody was called until {until}; name a later day with --to")
             if from_us >= to_us:
                 raise BadInput(f"simulate fit: --from {since} lies after --to {until}; turn them round")
             tries = list(experience.tries(connection, stream, from_us, to_us))
