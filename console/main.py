@@ -16,6 +16,7 @@ import typer
 from console import (
     __version__,
     agents,
+    calibrating,
     folder,
     forecasting,
     portfolio,
@@ -45,6 +46,7 @@ app.add_typer(agents.app, name="agents", rich_help_panel="Run")
 app.add_typer(stops.app, name="stops", rich_help_panel="Data")
 app.add_typer(rules.rules_app, name="rules", rich_help_panel="Rules")
 app.add_typer(forecasting.app)
+simulating.app.add_typer(calibrating.app)
 app.add_typer(simulating.app, name="simulate", rich_help_panel="Try out")
 app.add_typer(switch.lab_app, name="lab", rich_help_panel="Telephony")
 app.add_typer(switch.asterisk_app, name="asterisk", rich_help_panel="Telephony")

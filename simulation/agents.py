@@ -69,6 +69,14 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ask_again_s: float = 15.0
 
 
+class Break(msgspec.Struct, frozen=True, kw_only=True):
+    """A pause that is on file."""
+
+    at_us: int
+    span_us: int
+    reason: str = _BREAK
+
+
 class Chair(msgspec.Struct, frozen=True, kw_only=True):
     """One agent's shift."""
 
@@ -85,6 +93,9 @@ class Chair(msgspec.Struct, frozen=True, kw_only=True):
     previews: bool = False
     #: Wrap-ups take so many times as long as the floor's.
     pace: float = 1.0
+    #: On file: first ready at this instant, and the pauses, in order; None: as the temper has it.
+    ready_us: int | None = None
+    breaks: tuple[Break, ...] | None = None
 
 
 class Robot:
@@ -92,6 +103,8 @@ class Robot:
 
     __slots__ = (
         "at_work",
+        "break_",
+        "breaks",
         "call_id",
         "chair",
         "entity",
@@ -118,6 +131,9 @@ class Robot:
         self.recorded = False
         self.resting = False
         self.wants_break = False
+        #: The pause at hand or to come, and those on file after it.
+        self.break_: Break | None = None
+        self.breaks: list[Break] = []
         #: Paused by a supervisor, until made ready by one.
         self.held = False
         self.n_calls = 0
@@ -184,6 +200,7 @@ class Staff(Listener):
     def _sign_in(self, robot: Robot) -> None:
         chair = robot.chair
         robot.at_work = True
+        robot.breaks = list(chair.breaks or ())
         self._desk(
             SignedIn(
                 at_us=self._now,
@@ -204,6 +221,11 @@ class Staff(Listener):
 
     def _plan_break(self, robot: Robot) -> None:
         robot.n_breaks += 1
+        if robot.chair.breaks is not None:
+            robot.break_ = robot.breaks.pop(0) if robot.breaks else None
+            if robot.break_ is not None:
+                self._later(max(0, robot.break_.at_us - self._now), self._want_break, (robot, robot.n_shifts))
+            return
         after_s = exponential(self._u(Purpose.break_after, robot, robot.n_breaks), self.temper.break_after_s)
         self._later(self._us(after_s), self._want_break, (robot, robot.n_shifts))
 
@@ -215,13 +237,16 @@ class Staff(Listener):
             self._plan_break(robot)
             return
         robot.wants_break = True
-        self._desk(PauseAsked(at_us=self._now, agent=robot.chair.agent, reason=_BREAK))
+        self._desk(PauseAsked(at_us=self._now, agent=robot.chair.agent, reason=_reason(robot)))
         if robot.call_id is None:
             self._rest(robot)
 
     def _rest(self, robot: Robot) -> None:
         robot.wants_break = False
         robot.resting = True
+        if robot.break_ is not None:
+            self._later(robot.break_.span_us, self._rested, robot)
+            return
         length_s = lognormal(self._u(Purpose.break_length, robot, robot.n_breaks), *self.temper.break_s)
         self._later(self._us(length_s), self._rested, robot)
 
@@ -238,7 +263,12 @@ class Staff(Listener):
 
     def lifted(self, agent: str) -> None:
         if (robot := self.robots.get(agent)) is not None:
-            self._later(self._us(self.temper.settle_s), self._make_ready, robot)
+            self._settle(robot)
+
+    def _settle(self, robot: Robot) -> None:
+        ready_us = robot.chair.ready_us or 0
+        after_us = ready_us - self._now if ready_us >= self._now else self._us(self.temper.settle_s)
+        self._later(after_us, self._make_ready, robot)
 
     def dropped(self, agent: str) -> None:
         robot = self.robots.get(agent)
@@ -280,8 +310,13 @@ class Staff(Listener):
             return
         if self._u(Purpose.drop, robot, robot.n_calls) < self.temper.p_drop:
             self._later(0, self._lose_phone, robot)
-        if robot.recorded or self._u(Purpose.forget, robot, robot.n_calls) < self.temper.p_forget:
+        forgets = robot.meeting.forgotten
+        if forgets is None:
+            forgets = self._u(Purpose.forget, robot, robot.n_calls) < self.temper.p_forget
+        if robot.recorded or forgets:
             self._finish(robot)
+        elif robot.meeting.wrap_us is not None:
+            self._later(robot.meeting.wrap_us, self._wrap, (robot, call_id))
         else:
             law = self.temper.wrap_debtor_s if robot.meeting.who == "debtor" else self.temper.wrap_other_s
             wrap_s = lognormal(self._u(Purpose.wrap, robot, robot.n_calls), *law)
@@ -354,10 +389,10 @@ class Staff(Listener):
             return
         on_break = robot.resting or robot.wants_break
         if fact.reason not in _OF_THE_ENGINE:
-            robot.held = robot.held or fact.reason != _BREAK or not on_break
+            robot.held = robot.held or fact.reason != _reason(robot) or not on_break
         elif not on_break:
             # The engine paused the agent, e.g. after an unaccepted call.
-            self._later(self._us(self.temper.settle_s), self._make_ready, robot)
+            self._settle(robot)
 
     def _ask(self, intention: tuple[Robot, int]) -> None:
         robot, turn = intention
@@ -397,3 +432,7 @@ class Staff(Listener):
 
     def _later(self, after_us: int, act: Callable[[Subject], None], subject: Subject) -> None:
         Alarm(self.env, after_us, act, subject)
+
+
+def _reason(robot: Robot) -> str:
+    return _BREAK if robot.break_ is None else robot.break_.reason

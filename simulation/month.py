@@ -5,7 +5,6 @@ ticks, and what debtors did is heard in the morning. While the floor works it is
 seed give an equal outcome in any process.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
@@ -18,15 +17,13 @@ from compliance.gate import Gate
 from compliance.packs import SHIPPED
 from domain.calls import AgentState, CampaignState, Disposition
 from domain.errors import BadInput, Broken
-from domain.events import AnyEvent, CampaignOrdered, Disposed, FloorOpened, LeadsLoaded, PersonChanged, Reserved, Stale
+from domain.events import AnyEvent, CampaignOrdered, Disposed, FloorOpened, LeadsLoaded, PersonChanged
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
 from domain.instants import HOUR, SECOND, from_datetime, iso
 from domain.orders import Originate, Reserve
-from domain.people import CapKey, Debt, Dossier, Stop, StopKind
-from domain.records import Row
+from domain.people import Debt, Dossier, Stop, StopKind
 from domain.settings import FloorSettings
 from ledger.receipts import GRACE_DAYS
-from ledger.reservations import compare
 from simulation.agents import Temper
 from simulation.alarms import Alarm
 from simulation.chance import Chance
@@ -37,6 +34,7 @@ from simulation.ownlist import read_people
 from simulation.population import Asked, Deed, Paid, load, portfolio
 from simulation.roster import Roster
 from simulation.run import RunSettings, SimulatedFloor
+from simulation.tape import Tape
 
 #: Leads in one event.
 CHUNK: Final = 5_000
@@ -114,7 +112,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             )
 
 
-def replicate(arm: Arm, plan: Plan, seed: int, journal: "Tape | None" = None) -> Outcome:
+def replicate(arm: Arm, plan: Plan, seed: int, journal: Tape | None = None) -> Outcome:
     """Run one arm through a plan with the luck of one seed.
 
     Parameters
@@ -128,62 +126,6 @@ def replicate(arm: Arm, plan: Plan, seed: int, journal: "Tape | None" = None) ->
         When nobody of the world is on any list.
     """
     return Month(arm, plan, seed, journal or Tape()).month()
-
-
-class Tape:
-    """The ledger of a replication: answers reservations and forgets the rows, unless told to keep them."""
-
-    def __init__(self, *, keep: bool = False) -> None:
-        self.rows: list[Row] = []
-        self._keep = keep
-        self._versions: dict[str, int] = {}
-        self._open_keys: dict[str, tuple[CapKey, ...]] = {}
-        self._people: dict[int, Dossier] = {}
-
-    def know(self, people: dict[int, Dossier]) -> None:
-        """Answer a stale reservation from these."""
-        self._people = people
-
-    def meet(self, dossiers: Iterable[Dossier]) -> None:
-        for dossier in dossiers:
-            for cap in dossier.keys:
-                self._versions.setdefault(cap.key, cap.version)
-
-    def moved(self, dossier: Dossier) -> Dossier:
-        """Return a dossier that somebody has written about, one version on."""
-        own = f"person:{dossier.person}"
-        self._versions[own] += 1
-        return replace(dossier, keys=self._as_they_stand(dossier.keys))
-
-    def append(self, rows: Sequence[Row]) -> tuple[Reserved | Stale, ...]:
-        answers: list[Reserved | Stale] = []
-        for row in rows:
-            record = row.record
-            if type(record) is Reserve:
-                keys = compare(record.keys, self._versions)
-                if keys is None:
-                    fresh = self._people[record.person]
-                    fresh = replace(fresh, keys=self._as_they_stand(fresh.keys))
-                    answers.append(Stale(at_us=row.at_us, call_id=record.call_id, dossier=fresh))
-                else:
-                    self._open_keys[record.call_id] = keys
-                    answers.append(Reserved(at_us=row.at_us, call_id=record.call_id, keys=keys))
-            elif type(record) is AttemptClosed:
-                keys = self._open_keys.pop(record.call_id, ())
-                if record.event is not None:
-                    for cap in keys:
-                        self._versions[cap.key] += 1
-        if self._keep:
-            self.rows += rows
-        return tuple(answers)
-
-    def read(self, stream: str, after_seq: int = 0) -> Iterator[Row]:
-        if not self._keep:
-            raise Broken(f"stream {stream}: this tape keeps no rows; make it with keep=True")
-        return (row for row in self.rows if row.seq > after_seq)
-
-    def _as_they_stand(self, keys: tuple[CapKey, ...]) -> tuple[CapKey, ...]:
-        return tuple(CapKey(cap.key, self._versions[cap.key]) for cap in keys)
 
 
 class Month(SimulatedFloor):

@@ -23,6 +23,7 @@ from domain.records import Row
 from domain.settings import FloorSettings
 from simulation.agents import Chair, Staff, Temper
 from simulation.alarms import Alarm
+from simulation.callees import Callees
 from simulation.chance import Chance
 from simulation.exchange import WorldSettings
 from simulation.population import Debtors, Laws
@@ -83,6 +84,8 @@ class SimulatedFloor:
         The lists, as stored plans give them.
     chairs : iterable of Chair
         The agents' shifts.
+    meets : callable, optional
+        Returns whom calls meet instead of the population, given the population and the draws.
     """
 
     def __init__(
@@ -94,14 +97,16 @@ class SimulatedFloor:
         ledger: Journal,
         loads: Iterable[LeadsLoaded],
         chairs: Iterable[Chair],
+        meets: Callable[[Callees, Chance], Callees] | None = None,
     ) -> None:
         chance = Chance(run.seed)
         self.env = Environment(run.start_us)
         self.engine = Engine(gate)
         self.summary = Summary()
         self.people = Debtors(run.laws, chance, start_us=run.start_us)
-        self.world = World(self.env, run.world, self.people, chance, self.accept)
-        self.staff = Staff(self.env, self.world, self.people, chance, run.temper, chairs, self.accept)
+        callees = self.people if meets is None else meets(self.people, chance)
+        self.world = World(self.env, run.world, callees, chance, self.accept)
+        self.staff = Staff(self.env, self.world, callees, chance, run.temper, chairs, self.accept)
         self._floor = floor
         self._run = run
         self._gate = gate
