@@ -19,6 +19,7 @@ from domain.people import BOUNDED_CONSENTS, ContactEvent, Dossier, StopKind
 HOURS = ("hours",)
 #: Stops on a debt that end its being worked, so that the person's other debts may be.
 CLOSING = frozenset({StopKind.paid, StopKind.withdrawn})
+_ABANDONED = ContactEvent.abandoned
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +81,8 @@ def open_case(
         Debts that the caller named; empty: all.
     """
     blocks: list[Block] = []
-    _add_stops(blocks, plan, zones, subject, named)
+    if subject.dossier.stops or not subject.debts or plan.place.country is None:
+        _add_stops(blocks, plan, zones, subject, named)
     for name in subject.registers:
         for registry in plan.registers.get(name, ()):
             lifted = consent_until(subject, (registry.unless,)) if registry.unless else 0
@@ -157,7 +159,7 @@ def in_effect(row: Row, zones: Zones, at_us: int) -> bool:
 
 def _abandoned(case: Case, after_us: int) -> bool:
     for line in case.subject.dossier.history:
-        if line.at_us > after_us and line.event is ContactEvent.abandoned and not line.inbound:
+        if line.at_us > after_us and line.event is _ABANDONED and not line.inbound:
             return True
     return False
 

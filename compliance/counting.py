@@ -220,8 +220,12 @@ class Counters:
             Lines that count no more at this instant may be left out.
         """
         found: Tally = {}
-        wanted, debts, reach_us, dossier = self._wanted, subject.debts, self.reach_us, subject.dossier
-        for line in (*dossier.history, *dossier.others) if dossier.others else dossier.history:
+        dossier = subject.dossier
+        lines = (*dossier.history, *dossier.others) if dossier.others else dossier.history
+        if not lines:
+            return found
+        wanted, debts, reach_us = self._wanted, subject.debts, self.reach_us
+        for line in lines:
             age_us = at_us - line.at_us
             if age_us > reach_us:
                 continue

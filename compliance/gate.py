@@ -25,6 +25,7 @@ ZONE = "zone"
 #: Country, region and city of a debtor, the last two None when unknown.
 Address = tuple[str, str | None, str | None]
 _UNKNOWN_NUMBER = ("unknown", "personal", None)
+_RIGHT_PARTY = ContactEvent.right_party_contact
 
 
 class Gate:
@@ -124,9 +125,10 @@ class Gate:
             notices += plan.message_notices
         retention = plan.retention
         if plan.dated:
-            idle = {row.id for row in plan.dated if not in_effect(row, zones, at_us)}
-            notices = tuple(rule for rule in notices if rule not in idle)
-            retention = tuple(rule for rule in retention if rule not in idle)
+            idle = [row.id for row in plan.dated if not in_effect(row, zones, at_us)]
+            if idle:
+                notices = tuple([rule for rule in notices if rule not in idle])
+                retention = tuple([rule for rule in retention if rule not in idle])
         if denial is None and ends:
             return Verdict(
                 allowed=True,
@@ -300,4 +302,4 @@ def _names(plan: Plan, block: Block) -> tuple[int, int]:
 
 
 def _contacted(dossier: Dossier) -> bool:
-    return any(line.event is ContactEvent.right_party_contact for line in dossier.history)
+    return _RIGHT_PARTY in [line.event for line in dossier.history]

@@ -114,7 +114,12 @@ def _offset_text(offset_us: int) -> str:
 
 def local_text(at_us: int, offset_us: int) -> str:
     """Return local ISO time to the second, with its offset."""
-    day, rest = divmod((at_us + offset_us) // SECOND, 86_400)
+    return _second_text((at_us + offset_us) // SECOND, offset_us)
+
+
+@lru_cache(maxsize=256)
+def _second_text(local_s: int, offset_us: int) -> str:
+    day, rest = divmod(local_s, 86_400)
     return f"{_date_text(day)}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}{_offset_text(offset_us)}"
 
 

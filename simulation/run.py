@@ -25,6 +25,7 @@ from simulation.agents import Chair, Staff, Temper
 from simulation.alarms import Alarm
 from simulation.callees import Callees
 from simulation.chance import Chance
+from simulation.draws import Draws
 from simulation.exchange import WorldSettings
 from simulation.population import Debtors, Laws
 from simulation.population import load as load_world
@@ -99,7 +100,7 @@ class SimulatedFloor:
         chairs: Iterable[Chair],
         meets: Callable[[Callees, Chance], Callees] | None = None,
     ) -> None:
-        chance = Chance(run.seed)
+        chance = Draws(run.seed)
         self.env = Environment(run.start_us)
         self.engine = Engine(gate)
         self.summary = Summary()

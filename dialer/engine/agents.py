@@ -243,8 +243,8 @@ def hang_up_asked(step: Step, name: str) -> None:
         step.emit(HangUp(call_id=call.call_id, node=call.node, why="agent"), call.campaign)
 
 
-def rested(step: Step) -> None:
+def rested(step: Step, clocked: list[Agent]) -> None:
     """Let agents whom the switch called busy try again."""
-    for agent in [agent for agent in step.state.agents.values() if agent.state is _AWAY and agent.reason == "busy"]:
-        if step.at_us - agent.since_us >= BUSY_REST_US:
+    for agent in clocked:
+        if agent.state is _AWAY and agent.reason == "busy" and step.at_us - agent.since_us >= BUSY_REST_US:
             release(step, agent)

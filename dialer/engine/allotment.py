@@ -20,10 +20,10 @@ def allot(step: Step) -> None:
     ]
     if not open_names:
         return
-    present = [a for a in state.agents.values() if a.state is not _OFFLINE and a.state is not _AWAY]
     if len(open_names) == 1:
-        _allot_all(step, present, open_names[0])
+        _allot_all(step, open_names[0])
         return
+    present = [a for a in state.agents.values() if _is_present(a)]
     weights = {name: state.campaign_settings(name).weight for name in open_names}
     #: How many agents each campaign has below its share.
     short = {name: len(present) * weight / sum(weights.values()) for name, weight in weights.items()}
@@ -47,10 +47,14 @@ def allot(step: Step) -> None:
                 moved = True
 
 
-def _allot_all(step: Step, present: list[Agent], name: str) -> None:
+def _is_present(agent: Agent) -> bool:
+    return agent.state is not _OFFLINE and agent.state is not _AWAY
+
+
+def _allot_all(step: Step, name: str) -> None:
     """Give the only campaign everybody who serves it."""
-    for agent in present:
-        if agent.allotted != name or agent.campaigns:
+    for agent in step.state.agents.values():
+        if (agent.allotted != name or agent.campaigns) and _is_present(agent):
             target = name if step.state.serves(agent, name) else None
             if agent.allotted != target:
                 step.emit(AgentAllotted(agent=agent.agent, campaign=target), target)

@@ -44,7 +44,8 @@ def board(state: State) -> Board:
 
 def _campaign(state: State, campaign: Campaign, phases: dict[Phase, int]) -> CampaignRow:
     tally, places = campaign.tally, campaign.places
-    pacing = state.seen.get(campaign.name, campaign.pacing)
+    seen = state.seen.get(campaign.name)
+    pacing = campaign.pacing if seen is None else seen()
     live = tally.people
     people, abandoned = campaign.abandonment()
     # Of the attempts whose answer is known by now.

@@ -1,7 +1,7 @@
 """Decisions about calls: what the switch says happened, and what we answer. The table in `transitions` is the law."""
 
 from dialer.engine import agents, leads
-from dialer.engine.state import Call
+from dialer.engine.state import Call, Lines
 from dialer.engine.step import Step
 from dialer.engine.transitions import ALLOWED, HOLDING, ON_SWITCH, TRIGGERED, UNANSWERED
 from domain import events
@@ -27,10 +27,16 @@ _UNANSWERED_ENDS = {
     Cause.switch_fail: Disposition.network_fail,
 }
 
+#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked often.
+_RESERVING, _ORIGINATING, _DETECTING, _WAITING = Phase.reserving, Phase.originating, Phase.detecting, Phase.waiting
+_CONNECTING, _MESSAGE, _TALKING, _WRAPPING = Phase.connecting, Phase.message, Phase.talking, Phase.wrapping
+_CONNECTED, _ABANDONED, _MACHINE = AnswerClass.connected, AnswerClass.abandoned, AnswerClass.machine
+_CUT, _LOST, _SWITCH_FAIL = AnswerClass.cut, AnswerClass.lost, Cause.switch_fail
+
 
 def reserved(step: Step, event: events.Reserved) -> None:
     call = step.state.calls.get(event.call_id)
-    if call is None or call.phase is not Phase.reserving:
+    if call is None or call.phase is not _RESERVING:
         return
     settings = step.state.campaign_settings(call.campaign)
     agent = step.agent_of(call)
@@ -71,14 +77,14 @@ def spent_detecting_ms(settings: CampaignSettings) -> int:
 
 def stale(step: Step, event: events.Stale) -> None:
     call = step.state.calls.get(event.call_id)
-    if call is not None and call.phase is Phase.reserving:
+    if call is not None and call.phase is _RESERVING:
         agents.free_of(step, call)
         leads.close_attempt(step, call, Disposition.stale)
 
 
 def not_sent(step: Step, event: events.NotSent) -> None:
     call = step.state.calls.get(event.call_id)
-    if call is not None and call.phase in (Phase.reserving, Phase.originating):
+    if call is not None and call.phase in (_RESERVING, _ORIGINATING):
         agents.free_of(step, call)
         leads.close_attempt(step, call, Disposition.not_sent)
 
@@ -100,29 +106,29 @@ def progressed(step: Step, event: events.Event, call_id: str) -> Call | None:
     phase = TRIGGERED.get(call.phase, {}).get(type(event))
     if phase is None:
         return None
-    if phase is Phase.waiting and step.state.campaign_settings(call.campaign).detect_machines:
-        phase = Phase.detecting
+    if phase is _WAITING and step.state.campaign_settings(call.campaign).detect_machines:
+        phase = _DETECTING
     _move(step, call, phase, getattr(event, "agent", None))
     return call
 
 
 def answered(step: Step, event: events.Answered) -> None:
     call = progressed(step, event, event.call_id)
-    if call is not None and call.phase is Phase.waiting:
+    if call is not None and call.phase is _WAITING:
         agents.seek_agent(step, call)
 
 
 def detected(step: Step, event: events.Detected) -> None:
     call = step.state.calls.get(event.call_id)
-    if call is None or call.phase is not Phase.detecting or call.answer_class is not None:
+    if call is None or call.phase is not _DETECTING or call.answer_class is not None:
         return
     if event.result == "machine":
-        _class(step, call, AnswerClass.machine, "detection")
+        _class(step, call, _MACHINE, "detection")
     elif event.result == "unsure" and step.state.campaign_settings(call.campaign).unsure == "cut":
-        _class(step, call, AnswerClass.cut, "detection_unsure")
+        _class(step, call, _CUT, "detection_unsure")
         cancel(step, call, "unsure")
     else:
-        _move(step, call, Phase.waiting)
+        _move(step, call, _WAITING)
         agents.seek_agent(step, call)
 
 
@@ -134,7 +140,7 @@ def connected(step: Step, event: events.Connected) -> None:
 
 def _met(step: Step, call: Call, name: str) -> None:
     """Caller and agent hear each other; the switch's last word on who it is holds."""
-    if call.phase is not Phase.talking:
+    if call.phase is not _TALKING:
         agents.free_of(step, call, unless=name)
         talking(step, call, name)
     elif call.agent != name:
@@ -146,8 +152,8 @@ def _met(step: Step, call: Call, name: str) -> None:
 
 
 def talking(step: Step, call: Call, name: str) -> None:
-    _move(step, call, Phase.talking, name)
-    _class(step, call, AnswerClass.connected, wait_us=max(0, step.at_us - call.clock_us))
+    _move(step, call, _TALKING, name)
+    _class(step, call, _CONNECTED, wait_us=max(0, step.at_us - call.clock_us))
     agent = step.state.agents.get(name)
     if agent is not None:
         agents.taken(step, agent, call)
@@ -161,7 +167,7 @@ def refused(step: Step, event: events.Refused) -> None:
             agents.shift(step, agent, AgentState.away, "busy")
         else:
             agents.shift(step, agent, AgentState.paused, event.why)
-    if call is not None and call.phase is Phase.connecting and call.agent == event.agent:
+    if call is not None and call.phase is _CONNECTING and call.agent == event.agent:
         agents.orphan(step, call)
 
 
@@ -174,7 +180,7 @@ def queued(step: Step, event: events.Queued) -> None:
 def abandoned(step: Step, event: events.Abandoned) -> None:
     call = progressed(step, event, event.call_id)
     if call is not None:
-        _class(step, call, AnswerClass.abandoned, "no_agent")
+        _class(step, call, _ABANDONED, "no_agent")
         agents.free_of(step, call)
 
 
@@ -182,19 +188,19 @@ def ended(step: Step, event: events.Ended) -> None:
     call = step.state.calls.get(event.call_id)
     if call is None or call.phase not in ON_SWITCH:
         return
-    switch_failed = event.cause is Cause.switch_fail
+    switch_failed = event.cause is _SWITCH_FAIL
     if call.phase in UNANSWERED:
         disposition = Disposition.cancelled if call.hangup_why else _UNANSWERED_ENDS[event.cause]
         finish(step, call, disposition)
-    elif call.phase is Phase.detecting:
-        if call.answer_class is AnswerClass.machine:
+    elif call.phase is _DETECTING:
+        if call.answer_class is _MACHINE:
             finish(step, call, Disposition.machine)
             return
-        _class(step, call, *((AnswerClass.lost, "switch") if switch_failed else (AnswerClass.cut, "left_detecting")))
+        _class(step, call, *((_LOST, "switch") if switch_failed else (_CUT, "left_detecting")))
         finish(step, call, Disposition.lost if switch_failed else Disposition.cut)
-    elif call.phase in HOLDING or call.phase is Phase.message:
-        _class(step, call, *((AnswerClass.lost, "switch") if switch_failed else (AnswerClass.abandoned, "caller_left")))
-        finish(step, call, Disposition.lost if call.answer_class is AnswerClass.lost else Disposition.abandoned)
+    elif call.phase in HOLDING or call.phase is _MESSAGE:
+        _class(step, call, *((_LOST, "switch") if switch_failed else (_ABANDONED, "caller_left")))
+        finish(step, call, Disposition.lost if call.answer_class is _LOST else Disposition.abandoned)
     else:
         parted(step, call)
 
@@ -212,7 +218,7 @@ def cancel(step: Step, call: Call, why: str) -> None:
 def parted(step: Step, call: Call) -> None:
     """A conversation is over: the agent wraps up, or has already said how it went."""
     agent = step.agent_of(call)
-    _move(step, call, Phase.wrapping)
+    _move(step, call, _WRAPPING)
     if agent is None or agent.call_id != call.call_id:
         leads.close_attempt(step, call, call.disposed.disposition if call.disposed else Disposition.unrecorded)
     elif call.disposed is not None:
@@ -226,7 +232,7 @@ def parted(step: Step, call: Call) -> None:
 def disposed(step: Step, event: events.Disposed) -> None:
     agent = step.state.agents.get(event.agent)
     call = step.state.calls.get(event.call_id)
-    if agent is None or call is None or call.phase is not Phase.wrapping:
+    if agent is None or call is None or call.phase is not _WRAPPING:
         return  # while talking it is kept with the call; afterwards it is too late
     agents.finish_wrapup(step, agent)
     agents.release(step, agent)
@@ -321,14 +327,27 @@ def _conclude(step: Step, call: Call, end: events.EndedCall) -> None:
 
 def silent(step: Step) -> None:
     """End calls that the switch has forgotten: no word long after their ring time."""
-    for call in list(step.state.calls.values()):
-        if call.phase in (Phase.originating, Phase.ringing) and step.state.nodes.get(call.node):
-            limit_us = round(step.campaign_of(call).pace.ring_timeout_s * SECOND) + SILENT_US
-            if step.at_us - call.dialled_us > limit_us:
+    state = step.state
+    if not any(_longest_silent_us(step, lines) > 0 for lines in state.lines.values()):
+        return
+    for call in list(state.calls.values()):
+        if call.phase in (Phase.originating, Phase.ringing) and state.nodes.get(call.node):
+            over_us = step.at_us - call.dialled_us - _speaks_within_us(step, call)
+            if over_us > 0:
                 if not call.hangup_why:
                     step.emit(HangUp(call_id=call.call_id, node=call.node, why="silent"), call.campaign)
-                elif step.at_us - call.dialled_us > limit_us + SILENT_US:
+                elif over_us > SILENT_US:
                     finish(step, call, Disposition.unknown)
+
+
+def _longest_silent_us(step: Step, lines: Lines) -> int:
+    """Return by how much the eldest unanswered call may be overdue; no other is by more."""
+    eldest = next(iter(lines.unanswered.values()), None)
+    return 0 if eldest is None else step.at_us - eldest.reserved_us - _speaks_within_us(step, eldest)
+
+
+def _speaks_within_us(step: Step, call: Call) -> int:
+    return round(step.campaign_of(call).pace.ring_timeout_s * SECOND) + SILENT_US
 
 
 def recovered(step: Step) -> None:

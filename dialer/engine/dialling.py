@@ -1,5 +1,6 @@
 """Decisions at ticks: who works for which campaign, how many lines, which leads, and whether the gate lets them."""
 
+from functools import partial
 from heapq import heappop, heappush
 from itertools import islice
 from math import ceil, isnan, nan
@@ -40,12 +41,15 @@ REPLY = "reply_to_debtor"
 _RUNNING, _DRAINING = CampaignState.running, CampaignState.draining
 _PREVIEW, _PROGRESSIVE, _POWER, _PREDICTIVE = Mode.preview, Mode.progressive, Mode.power, Mode.predictive
 _READY, _WRAPUP, _PREVIEWING = AgentState.ready, AgentState.wrapup, AgentState.previewing
+#: States that may have lasted long enough.
+_CLOCKED = frozenset({AgentState.away, AgentState.wrapup, AgentState.previewing})
 
 
 def tick(step: Step) -> None:
     state = step.state
-    agents.rested(step)
-    _time_limits(step)
+    clocked = [agent for agent in state.agents.values() if agent.state in _CLOCKED]
+    agents.rested(step, clocked)
+    _time_limits(step, clocked)
     if state.sweeping:
         calls.silent(step)
     allot(step)
@@ -66,17 +70,16 @@ def lagging(state: State) -> bool:
     return state.commit_lag_us > state.settings.commit_patience_s * SECOND
 
 
-def _time_limits(step: Step) -> None:
+def _time_limits(step: Step, clocked: list[Agent]) -> None:
     """End wrap-ups and previews that took too long."""
-    timed = [agent for agent in step.state.agents.values() if agent.state is _WRAPUP or agent.state is _PREVIEWING]
-    for agent in timed:
+    for agent in clocked:
         if agent.state is _WRAPUP:
             call = step.state.calls.get(agent.call_id) if agent.call_id is not None else None
             limit_s = step.state.campaign_settings(call.campaign).wrapup_s if call is not None else 0.0
             if step.at_us - agent.since_us >= limit_s * SECOND:
                 agents.finish_wrapup(step, agent)
                 agents.release(step, agent)
-        elif agent.preview is not None:
+        elif agent.state is _PREVIEWING and agent.preview is not None:
             limit_s = step.state.campaign_settings(agent.preview[0]).preview_s
             if step.at_us - agent.since_us >= limit_s * SECOND:
                 leads.drop_preview(step, agent, "preview_expired")
@@ -122,10 +125,10 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
         if ready < wanted and not stock(campaign):
             reason = "no_leads"
         placed = held + ready
-    fact = figures(campaign.name, placed, reason, n_free, flight, decision, budget_left)
-    state.seen[campaign.name] = fact
+    seen = partial(figures, campaign.name, placed, reason, n_free, flight, decision, budget_left)
+    state.seen[campaign.name] = seen
     if placed or campaign.pacing is None or campaign.pacing.reason != reason:
-        step.emit(fact, campaign.name)
+        step.emit(seen(), campaign.name)
     return placed
 
 
@@ -284,7 +287,8 @@ def judge(
     step: Step, settings: CampaignSettings, lead: LeadState, dossier: Dossier, *, guaranteed: bool
 ) -> tuple[Phone, int, Verdict] | None:
     """Return the first number that may be called now, else the one that may be called soonest; None: no number."""
-    worked = leads.open_debts(dossier, lead.debts)
+    debts = leads.open_debts(dossier, lead.debts) or lead.debts
+    purpose = purpose_of(settings, lead)
     best: tuple[Phone, int, Verdict] | None = None
     n_phones = len(dossier.phones)
     for offset in range(n_phones):
@@ -294,9 +298,9 @@ def judge(
             dossier,
             at_us=step.at_us,
             phone=phone,
-            debts=worked or lead.debts,
+            debts=debts,
             actor=settings.actor,
-            purpose=purpose_of(settings, lead),
+            purpose=purpose,
             live_agent_guaranteed=guaranteed,
         )
         if verdict.allowed:
@@ -334,7 +338,8 @@ def reserve(
 ) -> None:
     call_id = step.next_id()
     # As the dossier was read: a key that has moved on with somebody else's call makes this one stale.
-    keys = tuple(cap for cap in dossier.keys if not cap.key.startswith("phone:") or cap.key == f"phone:{phone.phone}")
+    number = f"phone:{phone.phone}"
+    keys = tuple([cap for cap in dossier.keys if cap.key == number or not cap.key.startswith("phone:")])
     worked = leads.open_debts(dossier, lead.debts)
     numbers = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*") or ("",)
     step.emit(
@@ -483,6 +488,7 @@ def link_alarm(step: Step, node: str) -> None:
 
 
 def _alarm(step: Step, kind: str, subject: str, on: bool) -> None:
-    if (f"{kind}|{subject}" in step.state.alarms) == on:
+    alarms = step.state.alarms
+    if not (on or alarms) or (f"{kind}|{subject}" in alarms) == on:
         return
     step.emit(AlarmRaised(kind=kind, subject=subject) if on else AlarmCleared(kind=kind, subject=subject))

@@ -1,6 +1,6 @@
 """The engine's state: what a fold of the journal leaves in memory. Only `dialer.engine.evolve` changes it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from heapq import heappop, heappush
 from math import ceil
@@ -269,8 +269,8 @@ class State:
         self.nodes: dict[str, bool] = {}
         self.alarms: dict[str, int] = {}
         self.pacers: dict[str, Pacer] = {}
-        #: What was last seen of each campaign at a tick. For the board alone: not folded, not in snapshots.
-        self.seen: dict[str, PacingDecided] = {}
+        #: Tells what was last seen of each campaign at a tick. For the board alone: not folded, not in snapshots.
+        self.seen: dict[str, Callable[[], PacingDecided]] = {}
 
     # ---- reading
 

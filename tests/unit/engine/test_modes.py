@@ -164,7 +164,7 @@ def test_agents_who_talk_are_shared_too_so_that_a_campaign_that_starts_dials_ahe
     floor.hear(events.CampaignOrdered, campaign="b", verb="run")
     floor.tick()
     seen = floor.engine.state.seen
-    assert (seen["a"].busy, seen["b"].busy) == (3, 3)
+    assert (seen["a"]().busy, seen["b"]().busy) == (3, 3)
     # What they learn of a conversation and its wrap-up is of the campaign that had it.
     learned = {name: pacer.state() for name, pacer in floor.engine.state.pacers.items()}
     for agent in list(floor.engine.state.agents.values()):

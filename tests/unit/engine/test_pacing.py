@@ -59,7 +59,7 @@ def test_nobody_is_dialled_ahead_when_the_shift_is_about_to_end():
     learn(floor)
     at(floor, "2026-11-19T19:59:57Z")
     assert floor.dial() == []
-    assert floor.engine.state.seen["c"].reason == "shift_end"
+    assert floor.engine.state.seen["c"]().reason == "shift_end"
 
 
 def test_agents_who_said_when_they_leave_are_in_the_plan_of_the_staff():
@@ -184,7 +184,7 @@ def test_a_machine_that_an_agent_heard_is_no_person_to_the_limit():
         floor.hear(events.Ended, call_id=call.call_id, cause=Cause.normal)
         floor.hear(events.Disposed, agent="1001", call_id=call.call_id, disposition=disposition)
         floor.tick()
-        left.append(floor.engine.state.seen["c"].budget_left)
+        left.append(floor.engine.state.seen["c"]().budget_left)
     assert left[0] - left[1] == pytest.approx(0.5)
 
 
@@ -212,7 +212,7 @@ def test_calls_per_second_hold_over_ticks(rate, most):
     floor = Floor(CampaignSettings(name="c", calls_per_second=rate), people=40)
     floor.agent(*(str(1000 + i) for i in range(20)))
     assert [len(floor.dial()) for _ in most] == most
-    assert floor.engine.state.seen["c"].reason == "calls_per_second"
+    assert floor.engine.state.seen["c"]().reason == "calls_per_second"
 
 
 # ---- a dead trunk, in every mode
@@ -228,7 +228,7 @@ def test_a_dead_trunk_is_told_by_pacing_alone_and_told_to_the_operator(mode):
             placed += 1
             floor.hear(events.Ended, call_id=call.call_id, cause=Cause.congestion)
     assert placed < 40
-    assert floor.engine.state.seen["c"].reason == "trunk_failing"
+    assert floor.engine.state.seen["c"]().reason == "trunk_failing"
     assert "trunk_failing|c" in floor.engine.state.alarms
     # A busy line is an answer of the far network: the trunk is well.
     while not (calls := floor.dial()):
@@ -244,7 +244,7 @@ def test_numbers_that_do_not_exist_are_no_dead_trunk():
     for _ in range(40):
         for call in floor.dial():
             floor.hear(events.Ended, call_id=call.call_id, cause=Cause.not_in_service)
-    assert floor.engine.state.seen["c"].reason == "one_per_free_agent"
+    assert floor.engine.state.seen["c"]().reason == "one_per_free_agent"
 
 
 # ---- about to finish
@@ -259,7 +259,7 @@ def test_an_agent_about_to_finish_is_told_to_pacing_until_the_conversation_ends(
     floor.after(30)
     floor.hear(events.Finishing, agent="1001")
     floor.tick(3)
-    assert (floor.engine.state.seen["c"].busy, floor.engine.state.seen["c"].finishing) == (1, 1)
+    assert (floor.engine.state.seen["c"]().busy, floor.engine.state.seen["c"]().finishing) == (1, 1)
     # Said twice: the first word counts; taken back: nothing is learned.
     floor.hear(events.Finishing, agent="1001")
     assert floor.at_us - agent.finishing_us == 3 * SECOND
@@ -296,7 +296,7 @@ def test_a_decision_carries_the_figures_behind_it_in_every_mode():
         floor.agent(*(str(1000 + i) for i in range(10)))
         learn(floor)
         floor.dial()
-        seen = floor.engine.state.seen["c"]
+        seen = floor.engine.state.seen["c"]()
         assert seen.reason in (*REASONS, *dialling.OWN_REASONS)
         assert 0.0 < seen.p_answer < 1.0
         assert seen.tolerated > 0.0
