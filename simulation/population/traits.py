@@ -257,8 +257,12 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
     zone = np.array([index.setdefault(zone_of(one), len(index)) for one in people], np.int64)
     zones[:] = index
     stage = np.array([_stage(laws, one, today) for one in people], np.int64)
-    drawn = np.stack([chance.many(Purpose.latent, person, number) for number in range(len(LATENTS))], axis=1)
-    latent = dict(zip(LATENTS, (_quantiles(drawn) @ mixture.cholesky.T).T.copy(), strict=True))
+    apart = [_quantiles(chance.many(Purpose.latent, person, number)) for number in range(len(LATENTS))]
+    # Term by term: a product of matrices may round otherwise for another number of people.
+    latent = {
+        name: np.asarray(sum(float(weight) * one for weight, one in zip(row, apart, strict=True)))
+        for name, row in zip(LATENTS, mixture.cholesky, strict=True)
+    }
     kind = (latent["standing"][:, None] >= mixture.standing[stage][:, 1:-1]).sum(axis=1)
     rhythm = (latent["rhythm"][:, None] >= mixture.rhythm[1:-1]).sum(axis=1)
     shares = np.cumsum(list(laws.conditions.values()))
