@@ -29,7 +29,7 @@ from simulation.agents import Chair
 from simulation.alarms import Alarm
 from simulation.chance import Chance
 from simulation.exchange import WorldSettings
-from simulation.people import Behaviour, People
+from simulation.population import Debtors, load
 from simulation.run import RunSettings, SimulatedFloor
 from simulation.world import World
 
@@ -71,8 +71,10 @@ class Simplest:
     def __init__(self, people: Iterable[Dossier], agents: int, attempts: int, per_second: float) -> None:
         chance = Chance(1)
         self.env = Environment(START_US)
-        self.people = People(Behaviour(), chance, start_us=START_US)
-        self.people.meet(people)
+        self.people = Debtors(load("default"), chance, start_us=START_US)
+        met = tuple(people)
+        self.people.meet(met)
+        self.phones = sum(len(one.phones) for one in met)
         self.world = World(self.env, WorldSettings(), self.people, chance, self.deliver)
         self.world.start()
         self.free = deque(f"a{number}" for number in range(agents))
@@ -88,7 +90,7 @@ class Simplest:
         self.env.run()
 
     def dial(self, number: int) -> None:
-        phones = len(self.people._known)
+        phones = self.phones
         self.world.send(
             Originate(
                 call_id=f"floor-{number}",

@@ -13,7 +13,22 @@ from zoneinfo import reset_tzpath
 
 import typer
 
-from console import __version__, agents, folder, portfolio, record, registers, reports, rules, running, stops, switch
+from console import (
+    __version__,
+    agents,
+    calibrating,
+    folder,
+    forecasting,
+    portfolio,
+    record,
+    registers,
+    reports,
+    rules,
+    running,
+    simulating,
+    stops,
+    switch,
+)
 from domain.errors import BadInput, Broken, CadenciaError, LedgerStalled, SwitchLost
 
 app = typer.Typer(
@@ -30,6 +45,9 @@ for noun in (folder.app, portfolio.app, running.app, record.app, rules.app, repo
 app.add_typer(agents.app, name="agents", rich_help_panel="Run")
 app.add_typer(stops.app, name="stops", rich_help_panel="Data")
 app.add_typer(rules.rules_app, name="rules", rich_help_panel="Rules")
+app.add_typer(forecasting.app)
+simulating.app.add_typer(calibrating.app)
+app.add_typer(simulating.app, name="simulate", rich_help_panel="Try out")
 app.add_typer(switch.lab_app, name="lab", rich_help_panel="Telephony")
 app.add_typer(switch.asterisk_app, name="asterisk", rich_help_panel="Telephony")
 

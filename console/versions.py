@@ -34,3 +34,12 @@ def _code() -> str:
     for path in sorted({path for pattern in _DECIDING for path in home.glob(pattern)}):
         digest.update(path.relative_to(home).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def simulated() -> dict[str, str]:
+    """Return the versions on which a simulated outcome depends: the deciding code's, and those of the world."""
+    from simulation.store import code_version
+
+    rooms = ("domain", "compliance", "dialer/engine", "dialer/pacing", "ledger", "simulation", "config/rules")
+    found = {name: version for name, version in versions().items() if name != "code"}
+    return found | {"simulation": code_version((*rooms, "config/worlds")), "simpy": metadata.version("simpy")}

@@ -69,6 +69,14 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ask_again_s: float = 15.0
 
 
+class Break(msgspec.Struct, frozen=True, kw_only=True):
+    """A pause that is on file."""
+
+    at_us: int
+    span_us: int
+    reason: str = _BREAK
+
+
 class Chair(msgspec.Struct, frozen=True, kw_only=True):
     """One agent's shift."""
 
@@ -83,6 +91,11 @@ class Chair(msgspec.Struct, frozen=True, kw_only=True):
     call_me: bool = True
     #: Asks for leads when ready.
     previews: bool = False
+    #: Wrap-ups take so many times as long as the floor's.
+    pace: float = 1.0
+    #: On file: first ready at this instant, and the pauses, in order; None: as the temper has it.
+    ready_us: int | None = None
+    breaks: tuple[Break, ...] | None = None
 
 
 class Robot:
@@ -90,6 +103,8 @@ class Robot:
 
     __slots__ = (
         "at_work",
+        "break_",
+        "breaks",
         "call_id",
         "chair",
         "entity",
@@ -98,6 +113,7 @@ class Robot:
         "n_breaks",
         "n_calls",
         "n_previews",
+        "n_shifts",
         "recorded",
         "resting",
         "state",
@@ -115,11 +131,15 @@ class Robot:
         self.recorded = False
         self.resting = False
         self.wants_break = False
+        #: The pause at hand or to come, and those on file after it.
+        self.break_: Break | None = None
+        self.breaks: list[Break] = []
         #: Paused by a supervisor, until made ready by one.
         self.held = False
         self.n_calls = 0
         self.n_breaks = 0
         self.n_previews = 0
+        self.n_shifts = 0
         #: What the screen says.
         self.state = AgentState.offline
         #: How many-th state that is: tells an intention from one formed in an earlier state.
@@ -147,7 +167,8 @@ class Staff(Listener):
     ) -> None:
         self.env = env
         self.temper = temper
-        self.robots = {chair.agent: Robot(chair) for chair in chairs}
+        self.robots: dict[str, Robot] = {}
+        self._chairs = tuple(chairs)
         self._world = world
         self._callees = callees
         self._chance = chance
@@ -158,18 +179,28 @@ class Staff(Listener):
 
     def start(self) -> None:
         """Let the shifts begin and end."""
+        self.take(self._chairs)
+
+    def take(self, chairs: Iterable[Chair]) -> None:
+        """Let further shifts begin and end; an agent's next one begins after the last has ended."""
         now = self._now
-        for robot in self.robots.values():
-            late_us = self._us(exponential(self._u(Purpose.late, robot, 0), self.temper.late_s))
-            self._later(max(0, robot.chair.starts_us + late_us - now), self._sign_in, robot)
-            if robot.chair.ends_us is not None:
-                self._later(max(0, robot.chair.ends_us - now), self._sign_out, robot)
+        for chair in chairs:
+            robot = self.robots.get(chair.agent)
+            if robot is None:
+                robot = self.robots[chair.agent] = Robot(chair)
+            robot.chair = chair
+            late_us = self._us(exponential(self._u(Purpose.late, robot, robot.n_shifts), self.temper.late_s))
+            robot.n_shifts += 1
+            self._later(max(0, chair.starts_us + late_us - now), self._sign_in, robot)
+            if chair.ends_us is not None:
+                self._later(max(0, chair.ends_us - now), self._sign_out, robot)
 
     # ---- the shift
 
     def _sign_in(self, robot: Robot) -> None:
         chair = robot.chair
         robot.at_work = True
+        robot.breaks = list(chair.breaks or ())
         self._desk(
             SignedIn(
                 at_us=self._now,
@@ -190,23 +221,32 @@ class Staff(Listener):
 
     def _plan_break(self, robot: Robot) -> None:
         robot.n_breaks += 1
+        if robot.chair.breaks is not None:
+            robot.break_ = robot.breaks.pop(0) if robot.breaks else None
+            if robot.break_ is not None:
+                self._later(max(0, robot.break_.at_us - self._now), self._want_break, (robot, robot.n_shifts))
+            return
         after_s = exponential(self._u(Purpose.break_after, robot, robot.n_breaks), self.temper.break_after_s)
-        self._later(self._us(after_s), self._want_break, robot)
+        self._later(self._us(after_s), self._want_break, (robot, robot.n_shifts))
 
-    def _want_break(self, robot: Robot) -> None:
-        if not robot.at_work:
+    def _want_break(self, work: tuple[Robot, int]) -> None:
+        robot, shift = work
+        if not robot.at_work or robot.n_shifts != shift:
             return
         if robot.held:
             self._plan_break(robot)
             return
         robot.wants_break = True
-        self._desk(PauseAsked(at_us=self._now, agent=robot.chair.agent, reason=_BREAK))
+        self._desk(PauseAsked(at_us=self._now, agent=robot.chair.agent, reason=_reason(robot)))
         if robot.call_id is None:
             self._rest(robot)
 
     def _rest(self, robot: Robot) -> None:
         robot.wants_break = False
         robot.resting = True
+        if robot.break_ is not None:
+            self._later(robot.break_.span_us, self._rested, robot)
+            return
         length_s = lognormal(self._u(Purpose.break_length, robot, robot.n_breaks), *self.temper.break_s)
         self._later(self._us(length_s), self._rested, robot)
 
@@ -223,7 +263,12 @@ class Staff(Listener):
 
     def lifted(self, agent: str) -> None:
         if (robot := self.robots.get(agent)) is not None:
-            self._later(self._us(self.temper.settle_s), self._make_ready, robot)
+            self._settle(robot)
+
+    def _settle(self, robot: Robot) -> None:
+        ready_us = robot.chair.ready_us or 0
+        after_us = ready_us - self._now if ready_us >= self._now else self._us(self.temper.settle_s)
+        self._later(after_us, self._make_ready, robot)
 
     def dropped(self, agent: str) -> None:
         robot = self.robots.get(agent)
@@ -265,12 +310,17 @@ class Staff(Listener):
             return
         if self._u(Purpose.drop, robot, robot.n_calls) < self.temper.p_drop:
             self._later(0, self._lose_phone, robot)
-        if robot.recorded or self._u(Purpose.forget, robot, robot.n_calls) < self.temper.p_forget:
+        forgets = robot.meeting.forgotten
+        if forgets is None:
+            forgets = self._u(Purpose.forget, robot, robot.n_calls) < self.temper.p_forget
+        if robot.recorded or forgets:
             self._finish(robot)
+        elif robot.meeting.wrap_us is not None:
+            self._later(robot.meeting.wrap_us, self._wrap, (robot, call_id))
         else:
             law = self.temper.wrap_debtor_s if robot.meeting.who == "debtor" else self.temper.wrap_other_s
             wrap_s = lognormal(self._u(Purpose.wrap, robot, robot.n_calls), *law)
-            self._later(self._us(wrap_s), self._wrap, (robot, call_id))
+            self._later(self._us(wrap_s * robot.chair.pace), self._wrap, (robot, call_id))
 
     def _wrap(self, talk: tuple[Robot, str]) -> None:
         robot, call_id = talk
@@ -339,10 +389,10 @@ class Staff(Listener):
             return
         on_break = robot.resting or robot.wants_break
         if fact.reason not in _OF_THE_ENGINE:
-            robot.held = robot.held or fact.reason != _BREAK or not on_break
+            robot.held = robot.held or fact.reason != _reason(robot) or not on_break
         elif not on_break:
             # The engine paused the agent, e.g. after an unaccepted call.
-            self._later(self._us(self.temper.settle_s), self._make_ready, robot)
+            self._settle(robot)
 
     def _ask(self, intention: tuple[Robot, int]) -> None:
         robot, turn = intention
@@ -382,3 +432,7 @@ class Staff(Listener):
 
     def _later(self, after_us: int, act: Callable[[Subject], None], subject: Subject) -> None:
         Alarm(self.env, after_us, act, subject)
+
+
+def _reason(robot: Robot) -> str:
+    return _BREAK if robot.break_ is None else robot.break_.reason

@@ -1,6 +1,6 @@
 """Who is at the other end of a simulated call: the face that the switch asks, and what it is told.
 
-`simulation.people` is the population that ships; tests and experiments bring others.
+`simulation.population` is the one that ships; tests and experiments bring others.
 """
 
 from typing import Protocol
@@ -33,7 +33,9 @@ class Meeting:
     """One attempt on one number as chance has it; filled in as far as the call comes."""
 
     __slots__ = (
+        "detected",
         "fate",
+        "forgotten",
         "nth",
         "patience_us",
         "person",
@@ -43,6 +45,7 @@ class Meeting:
         "setup_us",
         "talk_us",
         "who",
+        "wrap_us",
     )
 
     def __init__(
@@ -74,6 +77,12 @@ class Meeting:
         self.talk_us = 0
         #: The callee ends the conversation, not the agent.
         self.person_ends = True
+        #: On record: how long machine detection took and what it said; None: chance has it.
+        self.detected: tuple[int, str] | None = None
+        #: On record: how long the agent wrapped up; None: the agent's own law.
+        self.wrap_us: int | None = None
+        #: On record: whether the agent recorded nothing in time; None: the agent's own law.
+        self.forgotten: bool | None = None
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):

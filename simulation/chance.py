@@ -10,7 +10,13 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import accumulate
 from statistics import NormalDist
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    F8 = NDArray[np.float64]
 
 Option = TypeVar("Option")
 
@@ -52,9 +58,36 @@ class Purpose:
     skip: Final = 40
     announce: Final = 41
     announce_before: Final = 42
+    absence: Final = 43
+    skill: Final = 44
+    # 48 to 60 are those of `simulation.sample`
+    # people: who they are
+    latent: Final = 64
+    condition: Final = 65
+    payday: Final = 66
+    taste: Final = 67
+    shift: Final = 83
+    # what they do
+    resident: Final = 68
+    pay: Final = 69
+    pay_time: Final = 70
+    pay_share: Final = 71
+    promise_due: Final = 72
+    promise_kept: Final = 73
+    promise_late: Final = 74
+    promise_time: Final = 75
+    ask: Final = 76
+    ask_time: Final = 77
+    ask_kind: Final = 78
+    complain: Final = 79
+    complain_about: Final = 80
+    seen: Final = 81
+    told: Final = 82
+    # how a portfolio is made
+    made: Final = 96
 
     #: One more than the greatest number.
-    end: Final = 64
+    end: Final = 128
 
 
 def mix(word: int) -> int:
@@ -100,6 +133,24 @@ class Chance:
         word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
         # 52 bits and a half: never 0, never 1, so that every inverse function is finite.
         return ((word ^ (word >> 31)) >> 12) * 2.0**-52 + 2.0**-53
+
+    def many(self, purpose: int, entities: "NDArray[np.int64]", counters: "NDArray[np.int64] | int" = 0) -> "F8":
+        """Return `u` of many entities, counters or both at once, broadcast against each other."""
+        import numpy as np
+
+        gamma = np.uint64(_GAMMA)
+        word = np.atleast_1d(np.asarray(entities, np.int64)).astype(np.uint64) * gamma + np.uint64(self._keys[purpose])
+        word = _mix_many(word) + np.atleast_1d(np.asarray(counters, np.int64)).astype(np.uint64) * gamma
+        drawn: F8 = (_mix_many(word) >> np.uint64(12)).astype(np.float64) * 2.0**-52 + 2.0**-53
+        return drawn
+
+
+def _mix_many(word: "NDArray[np.uint64]") -> "NDArray[np.uint64]":
+    import numpy as np
+
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))
 
 
 # ---- inverse functions

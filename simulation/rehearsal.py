@@ -25,7 +25,7 @@ from simulation.agents import Chair, Shown, Staff, Temper
 from simulation.alarms import Alarm
 from simulation.chance import Chance
 from simulation.exchange import WorldSettings
-from simulation.people import Behaviour, People
+from simulation.population import Debtors, Laws, load
 from simulation.world import World
 
 #: Real seconds that the world waits for the loop's answer to what it was told.
@@ -134,12 +134,12 @@ class RehearsalSwitch:
         desk: Callable[[AnyEvent], None],
         seed: int = 1,
         world: WorldSettings | None = None,
-        behaviour: Behaviour | None = None,
+        laws: Laws | None = None,
         temper: Temper | None = None,
     ) -> None:
         self.clock = clock
         self._chance = Chance(seed)
-        self._people = People(behaviour or Behaviour(), self._chance, start_us=clock.now_us())
+        self._people = Debtors(laws or load("default"), self._chance, start_us=clock.now_us())
         self._people.meet(people)
         self._chairs = tuple(chairs)
         self._desk = desk

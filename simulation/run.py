@@ -23,9 +23,12 @@ from domain.records import Row
 from domain.settings import FloorSettings
 from simulation.agents import Chair, Staff, Temper
 from simulation.alarms import Alarm
+from simulation.callees import Callees
+from simulation.chance import Chance
 from simulation.draws import Draws
 from simulation.exchange import WorldSettings
-from simulation.people import Behaviour, People
+from simulation.population import Debtors, Laws
+from simulation.population import load as load_world
 from simulation.world import SwitchOrder, World
 
 
@@ -38,7 +41,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     #: How long a commit takes.
     commit_us: int = 5_000
     world: WorldSettings = WorldSettings()
-    behaviour: Behaviour = Behaviour()
+    laws: Laws = msgspec.field(default_factory=lambda: load_world("default"))
     temper: Temper = Temper()
     versions: dict[str, str] = {}
 
@@ -82,6 +85,8 @@ class SimulatedFloor:
         The lists, as stored plans give them.
     chairs : iterable of Chair
         The agents' shifts.
+    meets : callable, optional
+        Returns whom calls meet instead of the population, given the population and the draws.
     """
 
     def __init__(
@@ -93,14 +98,16 @@ class SimulatedFloor:
         ledger: Journal,
         loads: Iterable[LeadsLoaded],
         chairs: Iterable[Chair],
+        meets: Callable[[Callees, Chance], Callees] | None = None,
     ) -> None:
         chance = Draws(run.seed)
         self.env = Environment(run.start_us)
         self.engine = Engine(gate)
         self.summary = Summary()
-        self.people = People(run.behaviour, chance, start_us=run.start_us)
-        self.world = World(self.env, run.world, self.people, chance, self.accept)
-        self.staff = Staff(self.env, self.world, self.people, chance, run.temper, chairs, self.accept)
+        self.people = Debtors(run.laws, chance, start_us=run.start_us)
+        callees = self.people if meets is None else meets(self.people, chance)
+        self.world = World(self.env, run.world, callees, chance, self.accept)
+        self.staff = Staff(self.env, self.world, callees, chance, run.temper, chairs, self.accept)
         self._floor = floor
         self._run = run
         self._gate = gate
@@ -185,6 +192,10 @@ class SimulatedFloor:
     def _ordered(self, order: SwitchOrder) -> None:
         self.world.send(order)
 
+    def _dial(self, order: Originate) -> None:
+        """Let a call leave, its row being durable."""
+        self.world.send(order)
+
     def _commit(self) -> None:
         """Begin a commit of all that waits: rows that nobody waits for ride along with the next that matters."""
         self._committing, self._waiting = self._waiting, []
@@ -203,7 +214,7 @@ class SimulatedFloor:
             if row.seq < self.engine.state.rules_seq:
                 self.accept(NotSent(at_us=now, call_id=order.call_id, why="rules_changed"))
             elif now < order.valid_until_us:
-                self.world.send(order)
+                self._dial(order)
             else:
                 self.accept(NotSent(at_us=now, call_id=order.call_id, why="verdict_ended"))
         for answer in answers:
@@ -223,17 +234,17 @@ class SimulatedFloor:
 
     # ---- counting
 
+    def _classed(self, fact: CallClassed) -> None:
+        classes = self.summary.classes
+        classes[fact.answer_class] = classes.get(fact.answer_class, 0) + 1
+        self.summary.wait_s += (fact.wait_us or 0) / SECOND
+
     def _shifted(self, fact: AgentShifted) -> None:
         before = self._states.get(fact.agent)
         if before is not None:
             self._spent(before[0], self._now - before[1])
         self._states[fact.agent] = fact.state, self._now
         self.staff.see(fact)
-
-    def _classed(self, fact: CallClassed) -> None:
-        classes = self.summary.classes
-        classes[fact.answer_class] = classes.get(fact.answer_class, 0) + 1
-        self.summary.wait_s += (fact.wait_us or 0) / SECOND
 
     def _spent(self, state: AgentState, span_us: int) -> None:
         agent_s = self.summary.agent_s

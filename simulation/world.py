@@ -125,6 +125,10 @@ class World:
 
     # ---- links and faults
 
+    def linked(self, node: str) -> bool:
+        """Say whether the engine hears a node."""
+        return self._linked[node]
+
     def cut_link(self, node: str, notice_us: int = 0) -> None:
         """Lose the link to a node: nothing passes from now on; the loss is noticed after a while."""
         self._linked[node] = False
@@ -269,6 +273,8 @@ class World:
 
     def _detection(self, meeting: Meeting) -> tuple[int, str]:
         """Return how long machine detection takes and what it says, right or wrong."""
+        if meeting.detected is not None:
+            return meeting.detected
         settings = self.settings
         u = self._chance.u(Purpose.detect, meeting.phone, meeting.nth)
         if u < settings.p_unsure:

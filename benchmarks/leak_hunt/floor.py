@@ -13,7 +13,7 @@ from simpy import Environment
 
 from dialer.engine import Engine, Gate
 from dialer.recovery import recover
-from domain.calls import CampaignState, Disposition, Mode
+from domain.calls import CampaignState, Mode
 from domain.events import AnyEvent, CampaignOrdered, FloorOpened, ModeSet, NotSent, PersonChanged, Tick
 from domain.facts import AgentShifted, AttemptClosed
 from domain.instants import DAY, HOUR, MINUTE, SECOND
@@ -26,26 +26,27 @@ from simulation.agents import Chair, Staff, Temper
 from simulation.alarms import Alarm
 from simulation.chance import Chance
 from simulation.exchange import WorldSettings
-from simulation.people import Behaviour, People
+from simulation.population import Debtors
+from simulation.population import load as load_world
 from simulation.world import World
 
 #: People who answer often, and have much to say: the more lines and stops, the more there is to leak. Most ask to be
 #: called again, as few of those calls are still allowed a day later.
-BEHAVIOUR = Behaviour(
-    p_pick_up=(0.55, 0.5, 0.45),
-    fatigue=1.0,
-    inclination=(0.6, 1.4),
-    p_debtor_fixed=0.8,
-    outcomes=(
-        (Disposition.promise, 0.12),
-        (Disposition.plan, 0.03),
-        (Disposition.no_promise, 0.12),
-        (Disposition.call_back, 0.60),
-        (Disposition.dispute, 0.05),
-        (Disposition.already_paid, 0.04),
-        (Disposition.do_not_call, 0.03),
-        (Disposition.vulnerable, 0.01),
-    ),
+LAWS = load_world(
+    "default",
+    {
+        "answering": {"p_pick_up": [0.55, 0.53, 0.5, 0.5, 0.47, 0.45], "fatigue": [1.0, 1.0], "same_day": 1.0},
+        "numbers": {"p_debtor_fixed": 0.8},
+        "outcomes": {
+            "promise": 0.12,
+            "plan": 0.03,
+            "no_promise": 0.12,
+            "call_back": 0.60,
+            "dispute": 0.05,
+            "already_paid": 0.04,
+            "do_not_call": 0.03,
+        },
+    },
 )
 #: One of so many commits is the engine's last act, before or after it.
 _KILLED_OF_COMMITS = 150
@@ -84,7 +85,7 @@ class HuntedFloor:
         self.chance = random.Random(seed)
         drawn = Chance(seed)
         start_us = int(env.now)
-        callees = People(BEHAVIOUR, drawn, start_us=start_us)
+        callees = Debtors(LAWS, drawn, start_us=start_us)
         callees.meet(people)
         self.world = World(env, WorldSettings(p_person_as_machine=0.1), callees, drawn, self._hear)
         previews = any(campaign.mode is Mode.preview for campaign in settings.campaigns)

@@ -305,3 +305,31 @@ def test_keys_steer_the_board_in_a_terminal(demo: tuple[Path, list[dict[str, Any
         running.kill()
         running.wait()
         os.close(ours)
+
+
+def test_its_record_is_fitted_and_simulated_again(demo: tuple[Path, list[dict[str, Any]]], tmp_path: Path) -> None:
+    folder, _ = demo
+    world = tmp_path / "world.toml"
+    fitted = answered(folder, "simulate", "fit", "--from-ledger", "--out", str(world))
+    assert fitted["attempts"] > 20
+    assert fitted["missing"]
+    text = world.read_text(encoding="utf-8")
+    assert text.startswith("# Fitted to the record of floor 'floor', 2026-11-18")
+    done = cadencia(folder, "simulate", "fidelity", "--world", str(world), "--replications", "2", "--json")
+    found = json.loads(done.stdout)
+    by_record, by_world = found["comparisons"]
+    assert (by_record["world"], by_world["world"]) == ("record", str(world))
+    assert by_record["from_record"] > 0.5
+    assert {line["metric"] for line in by_record["lines"]} >= {"attempts", "rpc_rate", "occupancy", "talk_s"}
+    # The status is the verdict on the world that was named.
+    doubted = {line["metric"] for line in by_world["lines"] if line["core"] and line["verdict"] == "outside"}
+    assert done.exit_code == (1 if doubted else 0)
+    shown = cadencia(folder, "simulate", "fidelity", "--replications", "2")
+    assert "May be believed" in shown.output
+    assert "its calls are of 2026-11-18" in refusal(folder, "simulate", "fidelity", "--day", "2026-11-17")
+    assert "must be 2 or more" in refusal(folder, "simulate", "fidelity", "--replications", "1")
+    assert "presets are" in refusal(folder, "simulate", "fidelity", "--world", "nowhere")
+    assert "nobody was called until" in refusal(folder, "simulate", "fit", "--to", "2026-11-17")
+    backwards = ("--from", "2026-11-19", "--to", "2026-11-18")
+    assert "turn them round" in refusal(folder, "simulate", "fit", *backwards)
+    assert "cannot be written" in refusal(folder, "simulate", "fit", "--out", str(tmp_path / "no" / "world.toml"))

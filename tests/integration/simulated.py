@@ -1,5 +1,6 @@
 """A small simulated floor with the real gate and the in-memory ledger."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from domain.records import Row, encode
 from domain.settings import CampaignSettings, FloorSettings
 from ledger.memory import MemoryLedger
 from simulation.agents import Chair
+from simulation.callees import Callees
+from simulation.chance import Chance
 from simulation.run import RunSettings, SimulatedFloor
 
 START_US = parse("2026-11-18T16:30:00+01:00")
@@ -46,6 +49,7 @@ def simulated(
     agents: int = 6,
     hours: float = 0.5,
     detect: bool = True,
+    meets: Callable[[Callees, Chance], Callees] | None = None,
     **run: Any,
 ) -> tuple[SimulatedFloor, MemoryLedger]:
     """Return a floor ready to go and its ledger."""
@@ -71,6 +75,7 @@ def simulated(
         ledger=ledger,
         loads=[load],
         chairs=[Chair(agent=f"a{number}", starts_us=START_US, previews=previews) for number in range(agents)],
+        meets=meets,
     )
     return floor, ledger
 

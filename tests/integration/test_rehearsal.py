@@ -31,15 +31,22 @@ from domain.instants import SECOND, parse
 from domain.orders import Connect, HangUp, Originate, RingAgent
 from domain.people import Debt, Dossier, Phone
 from simulation.agents import Chair, Temper
-from simulation.people import Behaviour
+from simulation.population import load
 from simulation.rehearsal import RehearsalClock, RehearsalSwitch
 from tests.integration.waiting import eventually
 
 START_US = parse("2026-11-18T15:30:00+00:00")
 #: Everybody is at hand, picks up and talks for a while.
-EAGER = Behaviour(
-    at_home_weekday=(1.0,) * 24, p_pick_up=(1.0, 1.0, 1.0), inclination=(1.0, 1.0), p_busy=0.0, p_congestion=0.0,
-    p_network_fail=0.0, p_dead_first=0.0, p_stranger_first=0.0, patience_s=1e6,
+EAGER = load(
+    "default",
+    {
+        "presence": {"weekday": [1.0] * 24},
+        "answering": {
+            "p_pick_up": [1.0] * 6, "spread": 0.0, "p_busy": 0.0, "p_congestion": 0.0, "p_network_fail": 0.0,
+        },
+        "numbers": {"p_dead": [0.0, 0.0], "p_stranger": [0.0, 0.0]},
+        "line": {"patience_s": 1e6},
+    },
 )  # fmt: skip
 PUNCTUAL = Temper(late_s=1.0, p_forget=0.0, p_drop=0.0, break_after_s=1e9)
 PEOPLE = [
@@ -64,7 +71,7 @@ class Loop:
         self.late_us = 0
         chairs = [Chair(agent=f"a{number}", starts_us=START_US) for number in range(agents)]
         self.switch = RehearsalSwitch(
-            clock=self.clock, people=PEOPLE, chairs=chairs, desk=self.hear, behaviour=EAGER, temper=PUNCTUAL
+            clock=self.clock, people=PEOPLE, chairs=chairs, desk=self.hear, laws=EAGER, temper=PUNCTUAL
         )
 
     def hear(self, event: AnyEvent) -> None:

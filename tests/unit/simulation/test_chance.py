@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from simulation.chance import Chance, Choice, Purpose, entity_of, exponential, lognormal, mix, normal, uniform
@@ -57,6 +58,21 @@ def test_draw_is_two_finalisers_of_the_words() -> None:
     key = mix((mix(seed + gamma) + Purpose.ring * gamma) % 2**64)
     word = mix((mix((key + entity * gamma) % 2**64) + counter * gamma) % 2**64)
     assert Chance(seed).u(Purpose.ring, entity, counter) == ((word >> 12) + 0.5) / 2**52
+
+
+def test_many_draws_at_once_are_the_same_draws() -> None:
+    chance = Chance(11)
+    entities = [0, 1, -1, 17, 2**62, -(2**63), entity_of("a1") - 2**63]
+    counters = [0, 3, -8, 738_000, 2**40, -1, 5]
+    column, days = np.array(entities), np.array(counters)
+    assert chance.many(Purpose.pay, column).tolist() == [chance.u(Purpose.pay, one) for one in entities]
+    assert chance.many(Purpose.pay, column, 9).tolist() == [chance.u(Purpose.pay, one, 9) for one in entities]
+    assert chance.many(Purpose.pay, column, days).tolist() == [
+        chance.u(Purpose.pay, one, counter) for one, counter in zip(entities, counters, strict=True)
+    ]
+    assert chance.many(Purpose.pay, np.array(5), days).tolist() == [chance.u(Purpose.pay, 5, n) for n in counters]
+    grid = chance.many(Purpose.pay, column[:, None], days[None, :])
+    assert grid[2, 3] == chance.u(Purpose.pay, -1, 738_000)
 
 
 @pytest.mark.parametrize("vary", ["seed", "purpose", "entity", "counter"])

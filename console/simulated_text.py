@@ -1,0 +1,138 @@
+"""Experiments and worlds as a terminal shows them."""
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from simulation.comparison import Compared, Result
+from simulation.experiment import factor_words
+from simulation.phrases import days, difference_text, interval_text, money, value_text
+from simulation.population import PRESETS, load
+
+if TYPE_CHECKING:
+    from simulation.selfcheck import SelfCheck
+
+#: Of the dictionary, what a terminal shows.
+_SHOWN = (
+    "net_recovery", "collected", "cost", "cost_per_collected", "right_party", "rpc_per_agent_hour", "ptp_rate",
+    "kept_ptp_rate", "attempts", "live_answer_rate", "abandon_rate", "occupancy", "complaints",
+)  # fmt: skip
+
+
+class Preset(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    about: str
+
+
+def overview(result: Result) -> RenderableType:
+    """Return the question, the answer, and what differs."""
+    head = Text.assemble(
+        (f"{result.question}\n", "dim"),
+        (result.answer, "bold"),
+        f"\nWorld {result.world}, {result.debtors:,} debtors, {days(result.n_days)} from {result.start}.",
+    )
+    parts: list[RenderableType] = [head]
+    if len(result.compared) == 1:
+        parts.append(_differences(result, result.compared[0]))
+    else:
+        parts.append(_settings(result))
+        parts += [
+            f"One more agent under {escape(one.arm)}{f' ({one.setting})' if one.setting else ''} nets "
+            + interval_text(one.value, lambda value: money(value, result.currency))
+            for one in result.staffing
+        ]
+    for versus in result.compared[0].versus if len(result.compared) == 1 else ():
+        if versus.power is not None:
+            parts.append(
+                f"[dim]To see {versus.power.effect:.0%} of net recovery with a chance of {versus.power.wanted:.0%}: "
+                f"{versus.power.keyed:,} replications with the same luck, {versus.power.independent:,} without.[/]"
+            )
+    breaches = "[green]0 breaches[/]" if not result.breaches else f"[bold red]{result.breaches:,} breaches[/]"
+    parts.append(breaches)
+    parts += [f"  [red]{escape(told)}[/]" for one in result.compared for told in one.breaches_told]
+    return Group(*parts)
+
+
+def _differences(result: Result, one: Compared) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("metric")
+    for name in result.arms:
+        table.add_column(escape(name), justify="right")
+    for name in result.arms[1:]:
+        table.add_column(
+            escape(f"{name} − {result.arms[0]}") if len(result.arms) > 2 else "difference", justify="right"
+        )
+    for line in one.lines:
+        if line.name not in _SHOWN:
+            continue
+        cells = [value_text(line, value, result.currency) for value in line.values]
+        for found in line.differences:
+            text = difference_text(line, found, result.currency)
+            style = "" if not found.is_clear or not line.better else "green" if found.value * line.better > 0 else "red"
+            cells.append(f"[{style}]{text}[/]" if style else text)
+        table.add_row(line.words, *cells)
+    return table
+
+
+def _settings(result: Result) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in (*result.compared[0].factors, "arm"):
+        table.add_column(name)
+    shown = [line for line in result.compared[0].lines if line.name in _SHOWN[:6] or line.name in _SHOWN[-3:-1]]
+    for line in shown:
+        table.add_column(line.words, justify="right")
+    for one in result.compared:
+        by_name = {line.name: line for line in one.lines}
+        for number, arm in enumerate(result.arms):
+            values = [value_text(line, by_name[line.name].values[number], result.currency) for line in shown]
+            table.add_row(
+                *(escape(factor_words(name, value)) for name, value in one.factors.items()), escape(arm), *values
+            )
+    return table
+
+
+def checked(found: "SelfCheck") -> RenderableType:
+    """Return what an A/A check found."""
+    same = "[green]nothing differs[/]" if not found.differ else f"[bold red]{', '.join(found.differ)} differ[/]"
+    called = f": {', '.join(found.called)}" if found.called else ""
+    return (
+        f"[bold]{escape(found.strategy)} against itself, {found.replications} replications: "
+        f"{'as promised' if found.ok else 'not as promised'}.[/]\n"
+        f"With the same luck {same}.\n"
+        f"With luck of their own {len(found.called)} of {found.metrics} metrics seem to differ{called}.\n"
+        f"Dealt anew many times, {found.called_share:.1%} of 95 % intervals leave zero out (5 % is promised);\n"
+        f"net recovery, looked at after every replication, is called in {found.watched_share:.1%} "
+        f"(5 % at most is promised; {found.unwatched_share:.1%} with ordinary intervals)."
+    )
+
+
+def presets() -> list[Preset]:
+    """Return the worlds that ship."""
+    return [Preset(name=name, about=load(name).about) for name in PRESETS]
+
+
+def presets_table(found: list[Preset]) -> RenderableType:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("world")
+    table.add_column("what it is")
+    for one in found:
+        table.add_row(one.name, one.about)
+    return Group(
+        table, "[dim]Join two with +, such as bank_early+no_timing; show one: cadencia simulate worlds NAME[/]"
+    )
+
+
+def world(name: str) -> RenderableType:
+    """Return the documents of a world as they ship, with their sources; of others, all their laws."""
+    parts = name.split("+")
+    if not all(part in PRESETS for part in parts):
+        return Text(msgspec.json.format(msgspec.json.encode(load(name)), indent=2).decode())
+    home = files("config") / "worlds"
+    known = [*(["default"] if "default" in PRESETS and "default" not in parts else []), *parts]
+    texts = [(home / f"{part}.toml").read_text(encoding="utf-8") for part in known]
+    return Text("\n".join(f"# ==== {part}\n{text}" for part, text in zip(known, texts, strict=True)))

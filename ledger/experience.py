@@ -1,0 +1,155 @@
+"""What a stretch of the record holds for estimating a world: attempts, whom they reached, payments, promises, stops.
+
+Every function takes a connection and only reads. Numbers that have been found dead or a stranger's since are here: the
+attempts that found them so are too.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from domain.calls import NEVER_DIALLED
+from domain.people import Debt, Dossier, Phone
+from ledger.database import streamed
+from ledger.reservations import batches
+from ledger.schema import attempt, debt, outcome, payment, person, person_phone, phone, promise, stop
+
+
+class Try(NamedTuple):
+    """One attempt that was dialled and closed; instants in µs UTC."""
+
+    call_id: str
+    person: int
+    phone: int
+    agent: str | None
+    reserved_us: int
+    ringing_us: int | None
+    answered_us: int | None
+    talking_us: int | None
+    ended_us: int | None
+    answer_class: str | None
+    class_why: str | None
+    wait_us: int | None
+    disposition: str
+    closed_us: int
+    ring_us: int | None
+    talk_us: int | None
+    wrap_us: int | None
+    q850: int | None
+
+    @property
+    def dialled_us(self) -> int:
+        """Instant of the Originate: what the outcome calls ring time counts from it."""
+        return (self.answered_us or self.talking_us or self.closed_us) - (self.ring_us or 0)
+
+
+def tries(connection: Connection, stream: str, from_us: int, to_us: int) -> Iterator[Try]:
+    """Yield the attempts of a floor reserved in [from_us, to_us), oldest first."""
+    of_outcome = {"disposition", "ring_us", "talk_us", "wrap_us", "q850"}
+    columns = [
+        outcome.c.at_us.label("closed_us")
+        if name == "closed_us"
+        else (outcome if name in of_outcome else attempt).c[name]
+        for name in Try._fields
+    ]
+    query = (
+        select(*columns)
+        .join(outcome, outcome.c.call_id == attempt.c.call_id)
+        .where(attempt.c.stream == stream, attempt.c.reserved_us >= from_us, attempt.c.reserved_us < to_us)
+        .where(outcome.c.disposition.not_in(NEVER_DIALLED))
+        .order_by(attempt.c.reserved_us, attempt.c.call_id)
+    )
+    for row in streamed(connection, query):
+        yield Try._make(row)
+
+
+def everybody(connection: Connection, stream: str, from_us: int, to_us: int) -> list[Dossier]:
+    """Return whoever was attempted, with every number and debt on record, in the order of ids; without history."""
+    wanted = select(attempt.c.person).where(
+        attempt.c.stream == stream, attempt.c.reserved_us >= from_us, attempt.c.reserved_us < to_us
+    )
+    ids = sorted(connection.execute(wanted.distinct()).scalars())
+    numbers: defaultdict[int, list[Phone]] = defaultdict(list)
+    debts: defaultdict[int, list[Debt]] = defaultdict(list)
+    places: dict[int, tuple[str, str, str]] = {}
+    for some in batches(ids):
+        people = select(person.c.id, person.c.country, person.c.address_zones, person.c.language).where(
+            person.c.id.in_(some)
+        )
+        places.update({one: (country, zones, language) for one, country, zones, language in connection.execute(people)})
+        listed = (
+            select(person_phone.c.person, phone.c.id, phone.c.country, phone.c.line_type, phone.c.zones)
+            .join(phone, phone.c.id == person_phone.c.phone)
+            .where(person_phone.c.person.in_(some))
+            .order_by(person_phone.c.person, person_phone.c.rank, phone.c.id)
+        )
+        for one, number, country, line_type, zones in connection.execute(listed):
+            numbers[one].append(Phone(phone=number, country=country, line_type=line_type, zones=_split(zones)))
+        owed = select(debt).where(debt.c.person.in_(some)).order_by(debt.c.person, debt.c.id)
+        for row in connection.execute(owed):
+            debts[row.person].append(
+                Debt(
+                    debt=row.id,
+                    creditor=row.creditor,
+                    balance_minor=row.balance_minor,
+                    currency=row.currency,
+                    due_on=row.due_on,
+                    product=row.product,
+                    state=row.state,
+                )
+            )
+    return [
+        Dossier(
+            person=one,
+            keys=(),
+            country=country,
+            language=language,
+            address_zones=_split(zones),
+            debts=tuple(debts[one]),
+            phones=tuple(numbers[one]),
+        )
+        for one, (country, zones, language) in sorted(places.items())
+    ]
+
+
+class Paid(NamedTuple):
+    person: int
+    debt: int
+    at_us: int
+    amount_minor: int
+
+
+def payments(connection: Connection, from_us: int, to_us: int) -> list[Paid]:
+    """Return what was paid in a stretch, in order of time."""
+    query = (
+        select(debt.c.person, payment.c.debt, payment.c.event_us, payment.c.amount_minor)
+        .join(debt, debt.c.id == payment.c.debt)
+        .where(payment.c.event_us >= from_us, payment.c.event_us < to_us)
+        .order_by(payment.c.event_us, payment.c.id)
+    )
+    return [Paid._make(row) for row in connection.execute(query)]
+
+
+def promise_days(connection: Connection, from_us: int, to_us: int) -> list[tuple[int, str]]:
+    """Return (instant, day due) of the promises made in a stretch."""
+    query = select(promise.c.made_us, promise.c.due_on).where(
+        promise.c.kind == "promise", promise.c.made_us >= from_us, promise.c.made_us < to_us
+    )
+    return [(made_us, due_on) for made_us, due_on in connection.execute(query.order_by(promise.c.id))]
+
+
+def stops_asked(connection: Connection, from_us: int, to_us: int) -> dict[str, int]:
+    """Return the stops that people asked for otherwise than in a call, by kind."""
+    query = (
+        select(stop.c.kind, func.count())
+        .where(stop.c.event_us >= from_us, stop.c.event_us < to_us, stop.c.source != "attempt")
+        .where(stop.c.received.is_not(None))
+        .group_by(stop.c.kind)
+    )
+    return dict(connection.execute(query.order_by(stop.c.kind)).all())
+
+
+def _split(zones: str) -> tuple[str, ...]:
+    return tuple(filter(None, zones.split(",")))

@@ -1,0 +1,393 @@
+"""A month of one floor: the engine that runs live, day after day, with debtors who pay, ask and complain meanwhile.
+
+A day begins with its lists, as `cadencia run` begins one, and ends when the last call has. Nights are skipped: nothing
+ticks, and what debtors did is heard in the morning. While the floor works it is heard every hour. Equal arm, plan and
+seed give an equal outcome in any process.
+"""
+
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec.structs import replace
+
+from compliance.gate import Gate
+from compliance.packs import SHIPPED
+from domain.calls import AgentState, CampaignState, Disposition
+from domain.errors import BadInput, Broken
+from domain.events import AnyEvent, CampaignOrdered, Disposed, FloorOpened, LeadsLoaded, PersonChanged
+from domain.facts import AgentShifted, AttemptClosed, CallClassed
+from domain.instants import HOUR, SECOND, from_datetime, iso
+from domain.orders import Originate, Reserve
+from domain.people import Debt, Dossier, Stop, StopKind
+from domain.settings import FloorSettings
+from ledger.receipts import GRACE_DAYS
+from simulation.agents import Temper
+from simulation.alarms import Alarm
+from simulation.chance import Chance
+from simulation.exchange import WorldSettings
+from simulation.lists import leads
+from simulation.outcome import Collector, Outcome
+from simulation.ownlist import read_people
+from simulation.population import Asked, Deed, Paid, load, portfolio
+from simulation.roster import Roster
+from simulation.run import RunSettings, SimulatedFloor
+from simulation.tape import Tape
+
+#: Leads in one event.
+CHUNK: Final = 5_000
+#: A day's last calls are over by then.
+_AFTER_US: Final = 2 * HOUR
+
+INCIDENTS: Final = ("link_down", "switch_restart", "no_lines")
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something goes wrong."""
+
+    #: ISO date and local time of the floor.
+    day: str
+    at: str
+    minutes: float
+    #: link_down: the engine loses the switch, which goes on. switch_restart: it restarts and forgets its calls.
+    #: no_lines: every call meets congestion.
+    kind: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in INCIDENTS:
+            raise BadInput(f"incident: kind must be one of {', '.join(INCIDENTS)}, was {self.kind!r}; correct it")
+        if not 0.0 < self.minutes <= 1440.0:
+            raise BadInput(f"incident on {self.day}: minutes must be in (0, 1440], was {self.minutes!r}; correct it")
+        try:
+            datetime.fromisoformat(f"{self.day}T{self.at}")
+        except ValueError:
+            raise BadInput(f"incident: {self.day!r} {self.at!r} is no instant; write 2026-11-18 and 11:30") from None
+
+
+class Arm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is compared: how the list is worked."""
+
+    name: str
+    floor: FloorSettings
+    #: Folder of rule packs; empty: those shipped.
+    rules: str = ""
+    #: Reading of rules in doubt.
+    strict: bool = True
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all arms share."""
+
+    #: Preset or document of the world, as `simulation.population.load` takes it.
+    world: str
+    debtors: int
+    #: File of a real ledger's people (`simulation.ownlist`), who are then the debtors; empty: the world makes them.
+    people: str = ""
+    #: First day of the floor's calendar, ISO.
+    start: str
+    days: int
+    roster: Roster
+    temper: Temper = Temper()
+    exchange: WorldSettings = WorldSettings()
+    incidents: tuple[Incident, ...] = ()
+    commit_us: int = 5_000
+
+    def __post_init__(self) -> None:
+        for field in ("debtors", "days"):
+            value = getattr(self, field)
+            if value < 1:
+                raise BadInput(f"simulation: {field} must be 1 or more, was {value}; correct it")
+        try:
+            start = date.fromisoformat(self.start)
+        except ValueError:
+            raise BadInput(f"simulation: start {self.start!r} is no day; write it as 2026-11-18") from None
+        nobody = Chance(0)
+        whole = replace(self.roster, absence=0.0)
+        if not any(whole.chairs(start + timedelta(days=n), "UTC", nobody, {}) for n in range(self.days)):
+            raise BadInput(
+                f"simulation: no agent ever logs in within {self.days} days from {self.start}; "
+                "give the roster a shift on one of them, or more days"
+            )
+
+
+def replicate(arm: Arm, plan: Plan, seed: int, journal: Tape | None = None) -> Outcome:
+    """Run one arm through a plan with the luck of one seed.
+
+    Parameters
+    ----------
+    journal : Tape, optional
+        Takes the rows; without one they are forgotten once answered.
+
+    Raises
+    ------
+    BadInput
+        When nobody of the world is on any list.
+    """
+    return Month(arm, plan, seed, journal or Tape()).month()
+
+
+class Month(SimulatedFloor):
+    """One replication, to be run once."""
+
+    def __init__(self, arm: Arm, plan: Plan, seed: int, tape: Tape) -> None:
+        self._arm, self._plan, self._seed, self._tape = arm, plan, seed, tape
+        self._zone = arm.floor.zone
+        self._first = date.fromisoformat(plan.start)
+        start_us = _midnight_us(self._first, self._zone)
+        laws = load(plan.world)
+        super().__init__(
+            floor=arm.floor,
+            run=RunSettings(
+                start_us=start_us,
+                seed=seed,
+                commit_us=plan.commit_us,
+                world=plan.exchange,
+                temper=plan.temper,
+                laws=laws,
+            ),
+            gate=Gate.load(Path(arm.rules) if arm.rules else SHIPPED, strict=arm.strict),
+            ledger=tape,
+            loads=(),
+            chairs=(),
+        )
+        self._luck = Chance(seed)
+        self._people: dict[int, Dossier] = self.engine.state.people
+        self._portfolio = (
+            read_people(plan.people) if plan.people else tuple(portfolio(laws, plan.debtors, seed, start_us))
+        )
+        self._as_it_was = {one.person: one for one in self._portfolio}
+        self._collector = Collector([campaign.name for campaign in arm.floor.campaigns])
+        #: Days that each agent has worked.
+        self._worked: dict[str, int] = {}
+        #: The floor ticks.
+        self._awake = False
+        self._heard_us = start_us
+        self._day, self._midnight_us = 0, start_us
+        #: By campaign, who is on its list with which debts.
+        self._listed: dict[str, dict[int, tuple[int, ...]]] = {one.name: {} for one in arm.floor.campaigns}
+        self._lines_before = plan.exchange.lines
+
+    def month(self) -> Outcome:
+        """Run it to its end."""
+        self._open()
+        for number in range(self._plan.days):
+            self._work(number)
+        end_us = _midnight_us(self._first + timedelta(days=self._plan.days), self._zone)
+        self._run_until(end_us)
+        self._hear()
+        return self._collector.outcome(arm=self._arm.name, seed=self._seed, end_us=end_us, rows=self.engine.seq)
+
+    def _open(self) -> None:
+        self.people.meet(self._portfolio)
+        self._tape.meet(self._portfolio)
+        self._tape.know(self._people)
+        self._collector.meet(self._portfolio, self._first)
+        self.accept(
+            FloorOpened(
+                at_us=self._now,
+                settings=self._floor,
+                rules=self._gate.version,
+                versions=self._run.versions,
+                rehearsed=True,
+            )
+        )
+        self.world.start()
+        for one in self._plan.incidents:
+            at = datetime.fromisoformat(f"{one.day}T{one.at}").replace(tzinfo=ZoneInfo(self._zone))
+            if (after_us := from_datetime(at) - self._now) >= 0:
+                Alarm(self.env, after_us, self._befall, one)
+
+    # ---- a day
+
+    def _work(self, number: int) -> None:
+        day = self._first + timedelta(days=number)
+        self._day, self._midnight_us = number, _midnight_us(day, self._zone)
+        self._collector.begin_day(day.isoformat())
+        chairs = self._plan.roster.chairs(day, self._zone, self._luck, self._worked)
+        if not chairs:
+            return
+        self._run_until(min(chair.starts_us for chair in chairs))
+        self._hear()
+        self._load_lists(day)
+        for campaign in self._floor.campaigns:
+            if self.engine.state.campaigns[campaign.name].state is not CampaignState.running:
+                self.accept(CampaignOrdered(at_us=self._now, campaign=campaign.name, verb="run"))
+        self.staff.take(chairs)
+        self._awake = True
+        self._tick(round(self._floor.tick_s * SECOND))
+        self._listen(None)
+        closes_us = max(chair.ends_us or 0 for chair in chairs)
+        self._run_until(closes_us)
+        # Conversations end, outcomes are recorded.
+        while self._now < closes_us + _AFTER_US and self._busy():
+            self._run_until(self._now + _LOOK_US)
+        self._awake = False
+
+    def _busy(self) -> bool:
+        return bool(self.world.lines) or any(
+            agent.state not in (AgentState.offline, AgentState.away) for agent in self.engine.state.agents.values()
+        )
+
+    def _run_until(self, at_us: int) -> None:
+        if at_us > self._now:
+            self.env.run(until=at_us)
+
+    def _tick(self, every_us: int) -> None:
+        if self._awake:
+            super()._tick(every_us)
+
+    def _load_lists(self, day: date) -> None:
+        """Load what is new on each campaign's list: whoever stands there already with the same debts stays."""
+        dossiers = [self._people.get(one.person, one) for one in self._portfolio]
+        for campaign in self._floor.campaigns:
+            listed = self._listed[campaign.name]
+            found = leads(dossiers, campaign, day)
+            if not found and not listed:
+                raise BadInput(
+                    f"simulation: nobody of world {self._plan.world!r} is on the list of campaign {campaign.name!r}; "
+                    "widen its selection, or simulate more debtors"
+                )
+            new = [lead for lead in found if listed.get(lead.person) != lead.debts]
+            listed.update((lead.person, lead.debts) for lead in new)
+            for chunk, first in enumerate(range(0, len(new), CHUNK)):
+                some = new[first : first + CHUNK]
+                self.accept(
+                    LeadsLoaded(
+                        at_us=self._now,
+                        campaign=campaign.name,
+                        plan=f"{campaign.name}-{self._day + 1}",
+                        chunk=chunk,
+                        sha256="",
+                        leads=tuple(some),
+                        people=tuple(self._as_it_stands(lead.person) for lead in some),
+                    )
+                )
+
+    def _as_it_stands(self, person: int) -> Dossier:
+        return self._people.get(person) or self._as_it_was[person]
+
+    # ---- what debtors do meanwhile
+
+    def _listen(self, _: None) -> None:
+        if self._awake:
+            self._hear()
+            Alarm(self.env, HOUR, self._listen, None)
+
+    def _hear(self) -> None:
+        """Take what debtors did since it was last asked; the floor learns of it now."""
+        since_us, self._heard_us = self._heard_us, self._now
+        if since_us == self._heard_us:
+            return
+        changed: dict[int, Dossier] = {}
+        for deed in self.people.pass_time(since_us, self._heard_us):
+            dossier = changed.get(deed.person) or self._as_it_stands(deed.person)
+            changed[deed.person] = self._take(deed, dossier)
+        self.people.meet(changed.values())
+        for dossier in changed.values():
+            if dossier.person in self._people:
+                self.accept(PersonChanged(at_us=self._now, dossier=self._tape.moved(dossier)))
+
+    def _take(self, deed: Deed, dossier: Dossier) -> Dossier:
+        if isinstance(deed, Paid):
+            self._collector.paid(deed.person, deed.debt, deed.amount_minor, deed.currency, deed.at_us)
+            return replace(dossier, debts=tuple(_less(debt, deed) for debt in dossier.debts))
+        if isinstance(deed, Asked):
+            self._collector.asked(deed.stop)
+            return replace(dossier, stops=(*dossier.stops, Stop(kind=deed.stop, channel=deed.channel)))
+        self._collector.complained()
+        return dossier
+
+    def _befall(self, one: Incident) -> None:
+        span_us = round(one.minutes * 60 * SECOND)
+        for node in self._plan.exchange.nodes:
+            if one.kind == "link_down":
+                self.world.cut_link(node)
+                Alarm(self.env, span_us, self.world.mend_link, node)
+            elif one.kind == "switch_restart":
+                self.world.restart_node(node, span_us)
+        if one.kind == "no_lines":
+            self.world.settings = replace(self.world.settings, lines=0)
+            Alarm(self.env, span_us, self._lines_back, None)
+
+    def _lines_back(self, _: None) -> None:
+        self.world.settings = replace(self.world.settings, lines=self._lines_before)
+
+    # ---- counting
+
+    def accept(self, event: AnyEvent) -> None:
+        if isinstance(event, Disposed) and event.disposition is Disposition.promise and event.due_on is not None:
+            call = self.engine.state.calls.get(event.call_id)
+            if call is not None and event.debt is not None and call.disposed is None:
+                until = date.fromisoformat(event.due_on) + timedelta(days=GRACE_DAYS + 1)
+                self._collector.promise(
+                    call.person,
+                    event.debt,
+                    event.amount_minor or 0,
+                    event.currency or "",
+                    _midnight_us(until, self._zone),
+                )
+        super().accept(event)
+
+    def _reserved(self, order: Reserve) -> None:
+        super()._reserved(order)
+        self._collector.reserved(order, self._hour())
+
+    def _dial(self, order: Originate) -> None:
+        call = self.engine.state.calls[order.call_id]
+        dossier = self._people[call.person]
+        owed = any(debt.state == "open" and debt.debt in call.debts for debt in dossier.debts)
+        said = next((one.kind for one in dossier.stops if one.kind in _NO_CALLS and one.binds("call", None)), None)
+        self._collector.originated(order, self._now, paid=not owed, stopped=said)
+        super()._dial(order)
+
+    def _classed(self, fact: CallClassed) -> None:
+        super()._classed(fact)
+        self._collector.classed(fact)
+
+    def _closed(self, fact: AttemptClosed) -> None:
+        super()._closed(fact)
+        self._collector.closed(fact)
+        if fact.event is None or self.engine.state.campaigns[fact.campaign].state is CampaignState.running:
+            return
+        self._collector.list_over(fact.campaign, iso(self._now, self._zone))
+
+    def _shifted(self, fact: AgentShifted) -> None:
+        before = self._states.get(fact.agent)
+        if before is not None:
+            self._spend(*before)
+        super()._shifted(fact)
+
+    def _spend(self, state: AgentState, since_us: int) -> None:
+        """Add time in a state to the hours that it lay in."""
+        if state is AgentState.offline:
+            return
+        at_us = max(since_us, self._midnight_us)
+        while at_us < self._now:
+            hour = (at_us - self._midnight_us) // HOUR
+            until_us = min(self._now, self._midnight_us + (hour + 1) * HOUR)
+            self._collector.worked(state, self._day, hour, until_us - at_us)
+            at_us = until_us
+
+    def _hour(self) -> int:
+        return (self._now - self._midnight_us) // HOUR
+
+
+#: What no call may follow, whatever the place: looked for here again, apart from the gate.
+_NO_CALLS = frozenset({StopKind.do_not_call, StopKind.deceased})
+#: How often it is looked whether a day's last calls are over.
+_LOOK_US: Final = 30 * SECOND
+
+
+def _less(debt: Debt, deed: Paid) -> Debt:
+    if debt.debt != deed.debt:
+        return debt
+    left = debt.balance_minor - deed.amount_minor
+    if left < 0:
+        raise Broken(f"debt {debt.debt}: {deed.amount_minor} paid of {debt.balance_minor} owed")
+    return replace(debt, balance_minor=left, state="open" if left else "paid")
+
+
+def _midnight_us(day: date, zone: str) -> int:
+    return from_datetime(datetime.combine(day, time(), ZoneInfo(zone)))

@@ -1,0 +1,132 @@
+"""An experiment in words: the answer in a sentence that a manager understands, and figures for people."""
+
+from collections.abc import Callable
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from simulation.measures import PRIMARY
+from simulation.statistics import Interval
+
+if TYPE_CHECKING:
+    from simulation.comparison import Line, Result, Versus
+
+
+def answer_of(result: "Result") -> tuple[str, str]:
+    """Return the answer as a manager would want it, and whether it is clear."""
+    warning = (
+        "" if not result.breaches else f" But {result.breaches:,} contacts broke a rule: do not use this as it is."
+    )
+    if len(result.compared) > 1:
+        return _best(result) + warning, "sweep"
+    one = result.compared[0]
+    if not one.versus:
+        line = next(line for line in one.lines if line.name == PRIMARY.name)
+        return (
+            f"{result.arms[0]} nets {money(line.values[0], result.currency)} in {days(result.n_days)} "
+            f"({replications(result.replications)}).{warning}"
+        ), "open"
+    told = [_sentence(versus, result) for versus in one.versus]
+    clear = all(versus.says != "open" for versus in one.versus)
+    said = "the answer is clear" if clear else "the answer is not clear yet"
+    return f"{'; '.join(told)} ({replications(result.replications)}; {said}).{warning}", "clear" if clear else "open"
+
+
+def _sentence(versus: "Versus", result: "Result") -> str:
+    arm, than = versus.arm, versus.champion
+    if versus.says == "same":
+        if not any(versus.paired):
+            return f"{arm} nets exactly what {than} nets"
+        return f"between {arm} and {than} there is no difference that matters: {_amount(versus, result)}"
+    if versus.says == "open":
+        return f"{arm} may net more or less than {than}: {_amount(versus, result)}"
+    return f"{arm} collects {_amount(versus, result)} {versus.says} net than {than}"
+
+
+def _amount(versus: "Versus", result: "Result") -> str:
+    """Return the difference with its interval, in shares where the champion nets anything, without signs if clear."""
+    sign = -1.0 if versus.says == "less" else 1.0
+    found = versus.share or versus.watched
+    value, low, high = sign * found.value, *sorted((sign * found.low, sign * found.high))
+
+    def words(amount: float, plus: str = "") -> str:
+        if versus.share is None:
+            return money(amount, result.currency)
+        # Adding zero takes the sign off a zero.
+        return f"{round(100 * amount, 1) + 0.0:{plus}.1f} %"
+
+    told = words(value, "" if versus.says in ("more", "less") else "+")
+    return f"{told} ({words(low)} to {words(high)})" if isfinite(low) else f"{told}, with no telling yet how far off"
+
+
+def _best(result: "Result") -> str:
+    found = []
+    for one in result.compared:
+        line = next(line for line in one.lines if line.name == PRIMARY.name)
+        found += [
+            (value, arm, one.setting) for value, arm in zip(line.values, result.arms, strict=True) if value is not None
+        ]
+    value, arm, setting = max(found)
+    told = (
+        f"Of what was tried, {arm} with {setting} nets most: {money(value, result.currency)} in {days(result.n_days)}"
+    )
+    for staffing in result.staffing[:1]:
+        if isfinite(staffing.value.low):
+            told += (
+                f"; one more agent is worth {money(staffing.value.value, result.currency)} "
+                f"({money(staffing.value.low, result.currency)} to {money(staffing.value.high, result.currency)})"
+            )
+    return f"{told} ({replications(result.replications)})."
+
+
+def replications(n: int) -> str:
+    return f"{n:,} replication{'' if n == 1 else 's'}"
+
+
+def days(n: int) -> str:
+    return f"{n:,} day{'' if n == 1 else 's'}"
+
+
+def money(value: float | None, currency: str) -> str:
+    """Return an amount of major units for people."""
+    if value is None or not isfinite(value):
+        return "–"
+    return f"{value:,.0f} {currency}" if abs(value) >= 100 else f"{value:,.2f} {currency}"
+
+
+# ---- figures
+
+
+def value_text(line: "Line", value: float | None, currency: str) -> str:
+    """Return a metric's value for people."""
+    return "–" if value is None or not isfinite(value) else _WORDS[line.unit](value, currency)
+
+
+def difference_text(line: "Line", one: Interval, currency: str) -> str:
+    """Return a difference with its interval for people."""
+    if not isfinite(one.value):
+        return "–"
+
+    def words(value: float) -> str:
+        sign = "+" if value > 0 else "−" if value < 0 else ""
+        # Of two shares, a difference is in points: "−2 %" could mean either.
+        return sign + (
+            f"{abs(100 * value):.2f} pp" if line.unit == "share" else _WORDS[line.unit](abs(value), currency)
+        )
+
+    return interval_text(one, words)
+
+
+_WORDS: dict[str, Callable[[float, str], str]] = {
+    "money": money,
+    "share": lambda value, _: f"{100 * value:.2f} %",
+    "count": lambda value, _: f"{value:,.0f}" if value >= 100 else f"{value:,.1f}",
+    "rate": lambda value, _: f"{value:,.2f}",
+    "s": lambda value, _: f"{value:,.1f} s",
+    "ratio": lambda value, _: f"{value:.3f}",
+}
+
+
+def interval_text(one: Interval, words: Callable[[float], str]) -> str:
+    if not isfinite(one.low) or not isfinite(one.high):
+        return words(one.value) if isfinite(one.value) else "–"
+    return f"{words(one.value)} ({words(one.low)} to {words(one.high)})"

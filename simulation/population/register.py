@@ -1,0 +1,201 @@
+"""Who can be called: debtors and numbers as they really are, entered from dossiers."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from domain.calls import Disposition
+from domain.instants import to_datetime
+from domain.people import Dossier
+from simulation.chance import Chance, Choice, Purpose
+from simulation.population.conduct import Conduct
+from simulation.population.laws import Laws
+from simulation.population.traits import Mixture, at_home, draw_debts, draw_persons, zone_of
+
+_MOBILE = ("mobile", "fixed_or_mobile")
+
+
+class Neighbour:
+    """Whoever may pick up a telephone."""
+
+    __slots__ = ("at_hand", "person", "pick_up")
+
+    def __init__(self, person: int) -> None:
+        #: The debtor's id; a stranger's is the number negated.
+        self.person = person
+        #: Probability of being near a fixed line, a mobile, by slot of the week.
+        self.at_hand: tuple[list[float], list[float]] = ([], [])
+        #: Of picking up a first call.
+        self.pick_up = 0.0
+
+
+class Person(Neighbour):
+    """A debtor: what the hot path asks for."""
+
+    __slots__ = ("clock", "condition", "debts", "keeps", "n_talks", "outcomes", "row", "said", "zone")
+
+    def __init__(self, person: int, row: int, zone: str, clock: dict[int, tuple[int, int]]) -> None:
+        super().__init__(person)
+        self.row = row
+        self.zone = zone
+        #: What this zone's clock says in each quarter of an hour: slot of the week, local day.
+        self.clock = clock
+        #: The word that ends all calling, if there is one.
+        self.condition: Disposition | None = None
+        self.outcomes: Choice[Disposition] | None = None
+        #: Rows of the debts on record, in the order of the dossier.
+        self.debts: tuple[int, ...] = ()
+        #: Conversations so far: the counter of their draws.
+        self.n_talks = 0
+        #: What was said once and for all.
+        self.said: Disposition | None = None
+        #: Promises kept that would not be paid otherwise; 0: promises are words.
+        self.keeps = 0.0
+
+
+class Number:
+    """A number as it really is."""
+
+    __slots__ = (
+        "day", "dead", "hours", "mobile", "nth", "owner", "p_debtor", "residents", "stranger", "today", "voicemail",
+    )  # fmt: skip
+
+    def __init__(self, owner: Person, mobile: bool) -> None:
+        self.owner = owner
+        #: Debtors on whose records the number is, when several.
+        self.residents: tuple[Person, ...] = ()
+        self.stranger: Neighbour | None = None
+        self.mobile = mobile
+        self.dead = False
+        self.voicemail = False
+        self.p_debtor = 0.0
+        #: Attempts so far: the counter of their draws.
+        self.nth = 0
+        #: Local day of the last attempt, attempts on it, and attempts by local hour.
+        self.day = 0
+        self.today = 0
+        self.hours = bytearray(24)
+
+
+class Register:
+    """The debtors and numbers of a world; what they owe is entered in `conduct`."""
+
+    def __init__(self, laws: Laws, chance: Chance, conduct: Conduct, start_us: int) -> None:
+        self.persons: dict[int, Person] = {}
+        self.numbers: dict[int, Number] = {}
+        self.mixture = Mixture(laws)
+        self._laws = laws
+        self._chance = chance
+        self._conduct = conduct
+        self._start_on = to_datetime(start_us).date()
+        self._debt_rows: dict[int, int] = {}
+        self._clocks: dict[str, dict[int, tuple[int, int]]] = {}
+        self._at_hand = _at_hand(laws)
+
+    def meet(self, dossiers: Iterable[Dossier]) -> None:
+        """Enter people; see `Debtors.meet`."""
+        new: dict[int, Dossier] = {}
+        again: list[Dossier] = []
+        for dossier in dossiers:
+            if dossier.person in self.persons or dossier.person in new:
+                again.append(dossier)
+            else:
+                new[dossier.person] = dossier
+        self._enter(list(new.values()))
+        for dossier in again:
+            self._meet_again(dossier)
+
+    def _meet_again(self, dossier: Dossier) -> None:
+        person, conduct = self.persons[dossier.person], self._conduct
+        new = [debt for debt in dossier.debts if debt.debt not in self._debt_rows]
+        if new:
+            self._enter_debts([replace(dossier, debts=tuple(new))], person.row)
+        before, person.debts = person.debts, tuple(self._debt_rows[debt.debt] for debt in dossier.debts)
+        for row in before:
+            if row not in person.debts:
+                conduct.owed[row] = 0
+        for row, debt in zip(person.debts, dossier.debts, strict=True):
+            conduct.owed[row] = min(conduct.owed[row], _owed(debt.state, debt.balance_minor))
+        self._enter_numbers([(dossier, person)])
+
+    def _enter(self, people: list[Dossier]) -> None:
+        if not people:
+            return
+        conduct, laws = self._conduct, self._laws
+        first_row = 0 if conduct.persons is None else len(conduct.persons)
+        persons = draw_persons(self.mixture, self._chance, people, conduct.zones, self._start_on)
+        conduct.add_persons(persons)
+        conditions = [*laws.conditions, None]
+        entered: list[tuple[Dossier, Person]] = []
+        week = 3 * persons.rhythm + persons.shift
+        traits = (persons.stage, persons.kind, week, persons.condition, persons.reach, persons.keeps)
+        for row, (dossier, stage, kind, week_of, condition, reach, keeps) in enumerate(
+            zip(people, *(column.tolist() for column in traits), strict=True), first_row
+        ):
+            zone = zone_of(dossier)
+            person = Person(dossier.person, row, zone, self._clocks.setdefault(zone, {}))
+            person.at_hand = self._at_hand[week_of]
+            person.pick_up = laws.answering.p_pick_up[stage] * reach
+            person.condition = conditions[condition]
+            person.keeps = keeps
+            person.outcomes = self.mixture.choices[stage][kind]
+            self.persons[dossier.person] = person
+            entered.append((dossier, person))
+        self._enter_debts(people, first_row)
+        for dossier, person in entered:
+            person.debts = tuple(self._debt_rows[debt.debt] for debt in dossier.debts)
+        self._enter_numbers(entered)
+
+    def _enter_debts(self, people: Sequence[Dossier], first_row: int) -> None:
+        conduct = self._conduct
+        assert conduct.persons is not None
+        rates = conduct.persons.rate[first_row : first_row + len(people)]
+        debts = [debt for one in people for debt in one.debts]
+        row = len(conduct.owed)
+        conduct.add_debts(
+            draw_debts(self.mixture, people, rates, first_row),
+            [_owed(debt.state, debt.balance_minor) for debt in debts],
+            [debt.currency for debt in debts],
+        )
+        self._debt_rows.update(zip((debt.debt for debt in debts), range(row, row + len(debts)), strict=True))
+
+    def _enter_numbers(self, people: Iterable[tuple[Dossier, Person]]) -> None:
+        law, u = self._laws.numbers, self._chance.u
+        for dossier, person in people:
+            for index, phone in enumerate(dossier.phones):
+                number = self.numbers.get(phone.phone)
+                if number is not None:
+                    residents = {one.person: one for one in (*number.residents, number.owner, person)}
+                    if len(residents) > 1:
+                        number.residents = tuple(residents[key] for key in sorted(residents))
+                    continue
+                further = index > 0
+                number = self.numbers[phone.phone] = Number(person, phone.line_type in _MOBILE)
+                number.dead = u(Purpose.number, phone.phone, 0) < law.p_dead[further]
+                if u(Purpose.number, phone.phone, 1) < law.p_stranger[further]:
+                    self._estrange(number, phone.phone)
+                number.voicemail = u(Purpose.number, phone.phone, 2) < (
+                    law.p_voicemail_mobile if number.mobile else law.p_voicemail_fixed
+                )
+                number.p_debtor = law.p_debtor_mobile if number.mobile else law.p_debtor_fixed
+
+    def _estrange(self, number: Number, phone: int) -> None:
+        """Give a number to somebody else: with a rhythm, and as much inclined to pick up as the average."""
+        rhythms = list(self._laws.presence.rhythms.values())
+        rhythm = Choice(range(len(rhythms)), [one.share for one in rhythms]).of(
+            self._chance.u(Purpose.number, phone, 3)
+        )
+        number.stranger = Neighbour(-phone)
+        number.stranger.at_hand = self._at_hand[3 * rhythm + 1]
+        number.stranger.pick_up = sum(self._laws.answering.p_pick_up) / len(self._laws.answering.p_pick_up)
+
+
+def _at_hand(laws: Laws) -> list[tuple[list[float], list[float]]]:
+    """Return for each rhythm and shift the probability of being near a fixed line and a mobile, by slot of the week."""
+    home = at_home(laws).reshape(3 * len(laws.presence.rhythms), -1)
+    mobile = home + (1.0 - home) * laws.presence.mobile_at_hand
+    return list(zip(home.tolist(), mobile.tolist(), strict=True))
+
+
+def _owed(state: str, balance_minor: int) -> int:
+    return max(0, balance_minor) if state == "open" else 0

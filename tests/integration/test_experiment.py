@@ -1,0 +1,317 @@
+"""Experiments on simulated months: any number of workers, interrupted runs, exact repeats, the commands."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from typer.testing import CliRunner
+
+from console.demo import prepare
+from console.main import app
+from domain.calls import Mode
+from domain.errors import BadInput
+from domain.settings import CampaignSettings, FloorSettings
+from simulation.experiment import Experiment, Ran, run
+from simulation.measures import read_costs, tally
+from simulation.month import Arm, Plan
+from simulation.outcome import Outcome
+from simulation.ownlist import read_people
+from simulation.roster import roster
+from simulation.selfcheck import check
+from simulation.store import Store, key
+from simulation.workers import Workers
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = {"code": "as it is"}
+COSTS = read_costs()
+#: Decisions every 10 s: a day of two agents in a second.
+FLOOR = FloorSettings(tick_s=10.0, campaigns=(CampaignSettings(name="sample", mode=Mode.predictive),))
+AGEING = replace(FLOOR, campaigns=(replace(FLOOR.campaigns[0], order="ageing"),))
+PLAN = Plan(world="default", debtors=120, start="2027-02-01", days=1, roster=roster(2, end="11:00"))
+
+
+def net_of(outcome: Outcome) -> float:
+    return tally(outcome, COSTS, "EUR")["net"]
+
+
+def tried(**more: object) -> Experiment:
+    arms = (Arm(name="balance", floor=FLOOR), Arm(name="ageing", floor=AGEING))
+    return Experiment(**{"arms": arms, "plan": PLAN, "replications": 3, "sequential": False} | more)  # type: ignore[arg-type]
+
+
+def go(experiment: Experiment, folder: Path, processes: int = 1) -> Ran:
+    return run(experiment, Store(folder), Workers(processes=processes), versions=VERSIONS, net_of=net_of)
+
+
+def cells(folder: Path) -> dict[str, tuple[int, int]]:
+    """Return every cell kept, with when it was written and its file's number."""
+    return {path.name: (path.stat().st_mtime_ns, path.stat().st_ino) for path in folder.rglob("*.cell")}
+
+
+def test_any_number_of_workers_gives_equal_bytes_and_nothing_is_computed_twice(tmp_path: Path) -> None:
+    one, two = go(tried(), tmp_path / "one"), go(tried(), tmp_path / "two", processes=2)
+    assert one.digests == two.digests
+    assert one.computed == two.computed == 6
+    assert len(set(one.digests[0][0])) == 3
+    again = go(tried(replications=4), tmp_path / "two")
+    assert again.computed == 2
+    assert tuple(some[:3] for some in again.digests[0]) == two.digests[0]
+
+
+def test_a_cell_that_is_not_whole_is_computed_again(tmp_path: Path) -> None:
+    first = go(tried(replications=1), tmp_path)
+    path = next(tmp_path.rglob("*.cell"))
+    path.write_bytes(path.read_bytes()[:-7])
+    second = go(tried(replications=1), tmp_path)
+    assert (second.computed, second.digests) == (1, first.digests)
+
+
+def test_the_key_names_everything_that_an_outcome_follows_from() -> None:
+    arm = Arm(name="A", floor=FLOOR)
+    keys = {
+        key(arm, PLAN, 1, VERSIONS),
+        key(arm, PLAN, 2, VERSIONS),
+        key(arm, PLAN, 1, {"code": "another"}),
+        key(arm, replace(PLAN, debtors=121), 1, VERSIONS),
+        key(arm, replace(PLAN, world="utility"), 1, VERSIONS),
+        key(replace(arm, floor=AGEING), PLAN, 1, VERSIONS),
+        key(replace(arm, strict=False), PLAN, 1, VERSIONS),
+    }
+    assert len(keys) == 7
+    # Where the packs that ship lie is no part of it.
+    assert key(replace(arm, rules=str(ROOT / "config" / "rules")), PLAN, 1, VERSIONS) in keys
+
+
+def test_it_stops_when_the_answer_is_clear_wherever_it_was_computed(tmp_path: Path) -> None:
+    arms = (Arm(name="A", floor=FLOOR), Arm(name="the same", floor=FLOOR))
+    experiment = tried(arms=arms, replications=30, sequential=True)
+    one, two = go(experiment, tmp_path / "one"), go(experiment, tmp_path / "two", processes=2)
+    assert one.replications == two.replications == 6
+    assert one.digests == two.digests
+
+
+def test_the_same_strategy_with_the_same_luck_differs_in_nothing(tmp_path: Path) -> None:
+    arms = (Arm(name="A", floor=FLOOR), Arm(name="A again", floor=FLOOR))
+    same = go(tried(arms=arms, replications=8), tmp_path)
+    own = go(tried(arms=arms, replications=8, same_luck=False), tmp_path)
+    assert own.computed == 8
+    found = check(same, own, COSTS)
+    assert found.differ == ()
+    assert found.metrics > 10
+    assert 0.01 <= found.called_share <= 0.09
+    assert found.watched_share <= 0.05 + 3 * 0.011
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"arms": ()}, "no arm"),
+        ({"arms": (Arm(name="A", floor=FLOOR),) * 2}, "two arms are called 'A'"),
+        ({"agents": (0,)}, "agents must be in"),
+        ({"limits": (3.0,)}, "limits must be in"),
+        ({"agents": (10, 10)}, "name each once"),
+    ],
+)
+def test_experiments_that_cannot_be_are_refused(more: dict[str, object], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        tried(**more)
+
+
+def test_shifts_that_would_end_after_midnight_are_refused() -> None:
+    experiment = tried(hours=(8.0, 20.0))
+    with pytest.raises(BadInput, match="after midnight"):
+        experiment.case(experiment.settings[1], 0)
+
+
+def test_factors_change_arms_and_plan_in_every_combination() -> None:
+    experiment = tried(agents=(3, 5), limits=(0.01, 0.02), modes=(Mode.power,), hours=(1.5,))
+    assert len(experiment.settings) == 4
+    arm, plan = experiment.case(experiment.settings[-1], 1)
+    campaign, shift = arm.floor.campaigns[0], plan.roster.shift[0]
+    assert (campaign.order, campaign.mode, campaign.abandon_limit) == ("ageing", "power", 0.02)
+    assert (shift.agents, shift.begin, shift.end) == (5, "09:00", "10:30")
+
+
+# ---- commands
+
+
+@pytest.fixture
+def working_folder(tmp_path: Path) -> Path:
+    """Return a working folder whose floor decides every 10 s."""
+    (tmp_path / "cadencia.toml").write_text("[floor]\ntick_s = 10.0\n")
+    (tmp_path / "campaigns").mkdir()
+    (tmp_path / "campaigns" / "early.toml").write_text('name = "early"\nmode = "predictive"\n')
+    (tmp_path / "rules").symlink_to(ROOT / "config" / "rules")
+    (tmp_path / "two.toml").write_text('[[shift]]\nagents = 2\nfrom = "09:00"\nto = "11:00"\n')
+    return tmp_path
+
+
+@pytest.fixture
+def cadencia(working_folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Give the command on that folder."""
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-P", "-m", "console.main", *words, "--folder", str(working_folder)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=280, check=False)
+
+    return command
+
+
+def any_alive(group: int) -> bool:
+    """Return whether any process of a group has not ended; one that nobody has waited for has."""
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _parent, of_group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(of_group) == group and state != "Z":
+                return True
+    return False
+
+
+def words(tmp_path: Path, *more: str) -> list[str]:
+    return [
+        "simulate", "run", "-s", "early", "-s", "ageing=early:order=ageing", "--days", "1", "--debtors", "120",
+        "--agents", str(tmp_path / "two.toml"), "--replications", "4", "--out", str(tmp_path / "out"), *more,
+    ]  # fmt: skip
+
+
+def test_killed_and_run_again_it_goes_on_and_repeats_exactly(
+    tmp_path: Path, cadencia: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    kept = tmp_path / "simulations" / "cells"
+    line = [sys.executable, "-P", "-m", "console.main", *words(tmp_path, "--processes", "2"), "--folder", str(tmp_path)]
+    killed = subprocess.Popen(
+        line, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    until = time.monotonic() + 240
+    while len(cells(kept)) < 2 and time.monotonic() < until and killed.poll() is None:
+        time.sleep(0.05)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    before = cells(kept)
+    assert 2 <= len(before) < 8, "the run ended before it could be killed, or never began"
+    done = cadencia(*words(tmp_path, "--processes", "1", "--json"))
+    assert done.returncode == 0, done.stderr
+    after = cells(kept)
+    assert len(after) == 8
+    assert {name: after[name] for name in before} == before
+    result = json.loads(done.stdout)
+    assert (result["replications"], result["breaches"]) == (4, 0)
+    out = tmp_path / "out"
+    assert (out / "report.html").read_text().count(result["answer"].replace("'", "&#x27;")) == 1
+    assert {path.stem for path in (out / "outcomes").glob("*.parquet")} >= {
+        "flows",
+        "money",
+        "accounts",
+        "replications",
+    }
+    again = cadencia("simulate", "run", "--again", str(out), "--processes", "2", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["equal"] is True
+    # A record that says otherwise is found out.
+    record = json.loads((out / "experiment.json").read_text())
+    record["outcomes"][0][0][0] = "0" * 64
+    (out / "experiment.json").write_text(json.dumps(record))
+    assert cadencia("simulate", "run", "--again", str(out), "--processes", "2").returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["-s", "early", "--days", "0"], "days must be 1 or more"),
+        (["-s", "early", "--debtors", "0"], "debtors must be 1 or more"),
+        (["-s", "early", "--start", "soon"], "no day"),
+        (["-s", "early", "--replications", "0"], "--replications must be 1 or more"),
+        (["-s", "early", "--agents", "nobody.toml", "--days", "2"], "no agent ever logs in"),
+        (["-s", "early", "--agents", "0"], "agents must be 1 or more"),
+        (["-s", "early", "--world", "paradise"], "paradise"),
+        (["-s", "early", "-s", "early"], "two arms are called 'early'"),
+        (["-s", "late"], "has no campaign of that name; it has early"),
+        ([], "no strategy"),
+        (["-s", "early:selection.min_balance_minor=99999999999", "--days", "1"], "widen its selection"),
+        (["--again", "."], "cannot be read"),
+        (["-s", "early", "-s", "B=early", "--aa"], "name it once"),
+    ],
+)
+def test_bad_input_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, working_folder: Path, more: list[str], said: str
+) -> None:
+    (working_folder / "nobody.toml").write_text('[[shift]]\nagents = 2\ndays = ["sun"]\n')
+    monkeypatch.chdir(working_folder)
+    found = CliRunner().invoke(app, ["simulate", "run", "--processes", "1", *more])
+    assert isinstance(found.exception, BadInput), found.output
+    assert said in str(found.exception)
+
+
+def test_a_sweep_and_the_worlds(tmp_path: Path, cadencia: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    found = cadencia(
+        "simulate", "sweep", "-s", "early", "--agents", "1:2:1", "--hours", "1", "--days", "1", "--debtors", "100",
+        "--replications", "2", "--processes", "2", "--json",
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    result = json.loads(found.stdout)
+    assert [one["factors"] for one in result["compared"]] == [{"agents": 1, "hours": 1.0}, {"agents": 2, "hours": 1.0}]
+    assert result["staffing"][0]["agents"] == [1.0, 2.0]
+    assert cadencia("simulate", "sweep", "-s", "early").returncode == 2
+
+
+def test_worlds_are_listed_and_shown_with_their_sources() -> None:
+    listed = json.loads(CliRunner().invoke(app, ["simulate", "worlds", "--json"]).stdout)
+    assert {"default", "no_effect", "no_timing"} <= {one["name"] for one in listed}
+    assert "(assumed)" in CliRunner().invoke(app, ["simulate", "worlds", "bank_early"]).stdout
+
+
+def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
+    tmp_path: Path, cadencia: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    line = [sys.executable, "-P", "-m", "console.main", *words(tmp_path, "--processes", "2"), "--folder", str(tmp_path)]
+    running = subprocess.Popen(
+        line, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    until = time.monotonic() + 240
+    while not cells(tmp_path) and time.monotonic() < until and running.poll() is None:
+        time.sleep(0.05)
+    # As a terminal does: to everybody of the group.
+    os.killpg(running.pid, signal.SIGINT)
+    _, told = running.communicate(timeout=60)
+    assert running.returncode == 130, told
+    assert "the same command goes on from there" in " ".join(told.split())
+    assert 1 <= len(cells(tmp_path)) < 8
+    until = time.monotonic() + 30
+    while time.monotonic() < until and any_alive(running.pid):
+        time.sleep(0.05)
+    assert not any_alive(running.pid)
+
+
+def test_a_forecast_is_of_the_campaigns_own_list(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    prepare(folder, debtors=200, agents=2, seed=1, report=lambda _what, _done, _of: None)
+    settings = folder / "cadencia.toml"
+    settings.write_text(settings.read_text().replace("# tick_s = 0.5", "tick_s = 10.0"))
+    words = ["forecast", "es", "--hours", "1", "--days", "1", "--start", "2027-02-01", "--replications", "3"]
+    found = CliRunner().invoke(app, [*words, "--processes", "1", "--json", "--folder", str(folder)])
+    assert found.exit_code == 0, found.exception
+    told = json.loads(found.stdout)
+    own = {one.person for one in read_people(str(next((folder / "simulations" / "lists").glob("*.msgpack"))))}
+    # The sample portfolio is of three countries; this campaign works one of them.
+    assert 10 < told["accounts"] == len(own) < 200
+    (expected,) = told["expected"]
+    # As many agents as are on record.
+    assert expected["factors"] == {"agents": 2, "hours": 1.0}
+    attempts = expected["figures"]["attempts"]
+    assert 0 <= attempts["low"] <= attempts["value"] <= attempts["high"]
+    assert expected["breaches"] == 0
+    (folder / "campaigns" / "empty.toml").write_text('name = "empty"\nselection = { countries = ["FR"] }\n')
+    refused = CliRunner().invoke(app, ["forecast", "empty", "--agents", "2", "--folder", str(folder)])
+    assert isinstance(refused.exception, BadInput)
+    assert "nobody is on its list" in str(refused.exception)

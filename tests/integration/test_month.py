@@ -1,0 +1,148 @@
+"""A simulated month: what goes in comes out, equal seeds meet equal luck, and nobody is called who should not be."""
+
+import pickle
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+import msgspec
+import pytest
+
+from domain.calls import Mode
+from domain.errors import BadInput
+from domain.events import PersonChanged
+from domain.orders import Originate
+from domain.settings import CampaignSettings, FloorSettings, Selection
+from simulation.month import Arm, Incident, Plan, Tape, replicate
+from simulation.outcome import Outcome
+from simulation.roster import Roster, Shift
+
+ROSTER = Roster(shift=(Shift(agents=6, begin="15:00", end="18:00"),), absence=0.0)
+
+
+def plan(**changes: Any) -> Plan:
+    told: dict[str, Any] = {"world": "bank_early", "debtors": 900, "start": "2026-11-16", "days": 3, "roster": ROSTER}
+    return Plan(**told | changes)
+
+
+def arm(name: str = "a", **campaign: Any) -> Arm:
+    told: dict[str, Any] = {"name": "c", "mode": Mode.predictive, "caller_ids": {"*": ("+34910000000",)}}
+    return Arm(name=name, floor=FloorSettings(campaigns=(CampaignSettings(**told | campaign),)))
+
+
+@pytest.fixture(scope="module")
+def three_days() -> tuple[Outcome, Tape]:
+    tape = Tape(keep=True)
+    return replicate(arm(), plan(), 7, tape), tape
+
+
+def test_calls_time_and_money_are_kept(three_days: tuple[Outcome, Tape]) -> None:
+    found, tape = three_days
+    assert found.days == ("2026-11-16", "2026-11-17", "2026-11-18")
+    assert found.breaches == ()
+    ordered = Counter(row.record.call_id for row in tape.rows if isinstance(row.record, Originate))
+    assert set(ordered.values()) == {1}
+    # Every call that was dialled is an attempt of one account.
+    assert found.total("attempts") == sum(one.attempts * one.accounts for one in found.accounts)
+    assert len(ordered) - 20 <= found.total("attempts") <= len(ordered)
+    assert found.total("attempts") > 1000
+    classes = sum(found.total(name) for name in ("people", "machines", "cut", "lost"))
+    assert found.total("answered") == classes
+    assert found.total("people") == found.total("contacts") + found.total("abandoned")
+    assert sum(one.accounts for one in found.accounts) == 900
+    for one in found.accounts:
+        assert 0 <= one.paid_minor <= one.owed_minor
+        assert one.right_party <= one.reached <= one.accounts
+    assert sum(one.paid_minor for one in found.money) == sum(one.paid_minor for one in found.accounts)
+    # Six agents for three hours on each of three days, but for being late and the last outcome's overtime.
+    hours = sum(one.agent_ms for one in found.work) / 3_600_000
+    assert 52.0 < hours < 54.6
+    busy = sum(one.agent_ms for one in found.work if one.state == "talking")
+    assert abs(busy - found.total("talk_ms")) < 0.02 * busy + 60_000
+    for one in found.promised:
+        assert one.kept <= one.due <= one.made
+        assert one.kept_minor <= one.due_minor <= one.made_minor
+
+
+def test_the_floor_hears_of_payments_and_calls_nobody_who_has_paid_all(three_days: tuple[Outcome, Tape]) -> None:
+    _, tape = three_days
+    gone: dict[int, int] = {}
+    for row in tape.rows:
+        record = row.record
+        if isinstance(record, PersonChanged) and all(debt.state != "open" for debt in record.dossier.debts):
+            for phone in record.dossier.phones:
+                gone[phone.phone] = row.at_us
+        elif isinstance(record, Originate):
+            assert record.phone not in gone
+    assert gone
+
+
+def test_equal_seeds_give_equal_bytes_in_any_process(three_days: tuple[Outcome, Tape]) -> None:
+    found, _ = three_days
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        other = pool.submit(replicate, *pickle.loads(pickle.dumps((arm(), plan(), 7)))).result()
+    assert msgspec.json.encode(other) == msgspec.json.encode(found)
+    assert msgspec.json.encode(replicate(arm(), plan(), 8)) != msgspec.json.encode(found)
+
+
+def test_where_contact_changes_nothing_two_arms_collect_the_same_to_the_cent() -> None:
+    world = plan(world="bank_early+no_effect")
+    first = replicate(arm("balance"), world, 3)
+    second = replicate(arm("ageing", order="ageing", mode=Mode.progressive), world, 3)
+    assert first.total("attempts") != second.total("attempts")
+
+    def paid(one: Outcome) -> list[tuple[int, str, int]]:
+        found: Counter[tuple[int, str]] = Counter()
+        for money in one.money:
+            found[money.day, money.currency] += money.paid_minor
+        return sorted((*key, minor) for key, minor in found.items())
+
+    assert paid(first) == paid(second)
+    assert sum(minor for *_, minor in paid(first)) > 0
+
+
+def test_incidents_befall_the_floor() -> None:
+    def answered(*incidents: Incident) -> Counter[int]:
+        found: Counter[int] = Counter()
+        for flow in replicate(arm(), plan(days=1, incidents=incidents), 5).flows:
+            found[flow.hour] += flow.counts[1]
+        return found
+
+    usual = answered()
+    assert min(usual[hour] for hour in (15, 16, 17)) > 20
+    cut = answered(Incident(day="2026-11-16", at="16:00", minutes=60, kind="no_lines"))
+    assert cut[16] < 5
+    assert cut[17] > 20
+    down = answered(Incident(day="2026-11-16", at="16:00", minutes=60, kind="link_down"))
+    assert down[16] < 5
+    assert down[17] > 20
+    restarted = answered(Incident(day="2026-11-16", at="16:30", minutes=2, kind="switch_restart"))
+    assert restarted[17] > 20
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"debtors": 0}, "debtors must be 1 or more"),
+        ({"days": 0}, "days must be 1 or more"),
+        ({"start": "16/11/2026"}, "is no day"),
+        ({"start": "2026-11-14", "days": 2}, "no agent ever logs in"),
+        ({"world": "atlantis"}, "atlantis"),
+    ],
+)
+def test_a_plan_that_cannot_be(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        replicate(arm(), plan(**changes), 1)
+
+
+def test_an_empty_list_is_told() -> None:
+    with pytest.raises(BadInput, match="on the list of campaign 'c'"):
+        replicate(arm(selection=Selection(countries=("IS",))), plan(), 1)
+
+
+@pytest.mark.parametrize(("field", "value"), [("kind", "flood"), ("minutes", 0.0), ("day", "monday")])
+def test_an_incident_that_cannot_be(field: str, value: Any) -> None:
+    told: dict[str, Any] = {"day": "2026-11-16", "at": "11:00", "minutes": 30.0, "kind": "no_lines"}
+    with pytest.raises(BadInput, match="incident"):
+        Incident(**told | {field: value})
