@@ -14,7 +14,7 @@ BUSY_REST_US = 2 * SECOND
 #: A connect ordered later than this before the end of the patience could reach a caller who hears the message.
 CONNECT_MARGIN_US = 100_000
 
-#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked often.
+#: Asked often: see `domain.calls.Word`.
 _READY, _RESERVED, _OFFLINE, _AWAY = AgentState.ready, AgentState.reserved, AgentState.offline, AgentState.away
 _WAITING = Phase.waiting
 

@@ -6,7 +6,7 @@ from domain.calls import AgentState, CampaignState
 from domain.facts import AgentAllotted
 
 _SOON_FREE = frozenset({AgentState.talking, AgentState.wrapup})
-#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked every tick.
+#: Asked often: see `domain.calls.Word`.
 _OFFLINE, _AWAY, _READY, _RUNNING = AgentState.offline, AgentState.away, AgentState.ready, CampaignState.running
 
 

@@ -27,7 +27,7 @@ _UNANSWERED_ENDS = {
     Cause.switch_fail: Disposition.network_fail,
 }
 
-#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked often.
+#: Asked often: see `domain.calls.Word`.
 _RESERVING, _ORIGINATING, _DETECTING, _WAITING = Phase.reserving, Phase.originating, Phase.detecting, Phase.waiting
 _CONNECTING, _MESSAGE, _TALKING, _WRAPPING = Phase.connecting, Phase.message, Phase.talking, Phase.wrapping
 _CONNECTED, _ABANDONED, _MACHINE = AnswerClass.connected, AnswerClass.abandoned, AnswerClass.machine

@@ -37,7 +37,7 @@ OWNER_WAIT_US = 30 * MINUTE
 #: Purpose of a call that the debtor asked for.
 REPLY = "reply_to_debtor"
 
-#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked every tick.
+#: Asked often: see `domain.calls.Word`.
 _RUNNING, _DRAINING = CampaignState.running, CampaignState.draining
 _PREVIEW, _PROGRESSIVE, _POWER, _PREDICTIVE = Mode.preview, Mode.progressive, Mode.power, Mode.predictive
 _READY, _WRAPUP, _PREVIEWING = AgentState.ready, AgentState.wrapup, AgentState.previewing
@@ -134,21 +134,21 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
 
 def paced(state: State, campaign: Campaign, flight: Flight, room: int) -> tuple[int, Decision]:
     """Return a campaign's free agents, and what its pacer says with room for so many calls; nothing is changed."""
-    n_free = sum(1 for name in state.ready if state.agents[name].allotted == campaign.name)
+    free = [name for name in state.ready if state.agents[name].allotted == campaign.name]
     decision = state.pacers[campaign.name].decide(
         state.shift_s(),
-        n_free,
+        len(free),
         flight.waiting,
         flight.talking_s,
         flight.wrapping_s,
         flight.ringing_s,
         p_answer=flight.p_answer or None,
-        p_next=_forecasts(state, campaign, n_free, room) if state.forecast else None,
+        p_next=_forecasts(state, campaign, len(free), room) if state.forecast else None,
         detecting_s=flight.detecting_s,
         finishing_s=flight.finishing_s or None,
         progress=flight.progress or None,
     )
-    return n_free, decision
+    return len(free), decision
 
 
 def figures(

@@ -337,7 +337,7 @@ def _show_lead(state: State, order: orders.ShowLead) -> None:
 
 
 _ANSWERED = frozenset({Phase.detecting, Phase.waiting, Phase.queued, Phase.message, Phase.talking})
-#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked often.
+#: Asked often: see `domain.calls.Word`.
 _RINGING, _DETECTING, _WAITING, _CONNECTING = Phase.ringing, Phase.detecting, Phase.waiting, Phase.connecting
 _TALKING, _WRAPPING, _CLOSED = Phase.talking, Phase.wrapping, Phase.closed
 _DIALED = ContactEvent.dialed

@@ -5,7 +5,7 @@ from math import nan
 from dialer.engine.state import State
 from domain.calls import AgentState, Phase
 
-#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked often.
+#: Asked often: see `domain.calls.Word`.
 _WAITING, _QUEUED = Phase.waiting, Phase.queued
 _TALKS, _WRAPS_UP = AgentState.talking, AgentState.wrapup
 

@@ -14,7 +14,7 @@ SKIP_REST_US = 30 * MINUTE
 #: Two campaigns want one person: the second looks again after so long.
 IN_CALL_REST_US = MINUTE
 
-#: Through its class, a member of an enumeration costs ten times as much (Python 3.11), and these are asked often.
+#: Asked often: see `domain.calls.Word`.
 _CLOSED, _CALL_BACK = Phase.closed, Disposition.call_back
 
 

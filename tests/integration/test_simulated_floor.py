@@ -111,6 +111,15 @@ def test_originate_reaches_the_switch_only_after_the_commits_of_reservation_and_
         assert written[call_id] == answered[call_id] >= reserved[call_id] + 700_000
 
 
+@pytest.mark.parametrize("commit_us", [5_000, 2_000_000])
+def test_rows_of_a_commit_under_way_at_the_end_are_kept(commit_us: int) -> None:
+    # Commits of two seconds overlap: one is always under way.
+    floor, ledger = simulated(mode=Mode.predictive, hours=0.05, commit_us=commit_us)
+    summary = floor.go()
+    assert [row.seq for row in rows_of(ledger)] == list(range(1, floor.engine.seq + 1))
+    assert summary.rows == floor.engine.seq > 500
+
+
 def test_slow_orders_meet_a_switch_that_has_gone_on_by_itself() -> None:
     floor, ledger = simulated(mode=Mode.power, world=WorldSettings(order_us=400_000), agents=3, hours=0.3)
     floor.go()

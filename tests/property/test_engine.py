@@ -16,7 +16,7 @@ from dialer.engine.replay import replay
 from dialer.engine.snapshot import freeze
 from dialer.engine.state import Agent, State
 from dialer.engine.step import Step
-from dialer.engine.transitions import ON_SWITCH
+from dialer.engine.transitions import ON_SWITCH, STAGES
 from domain import events
 from domain.calls import AGENT_DISPOSITIONS, AgentState, AnswerClass, CampaignState, Cause, Mode, Phase
 from domain.facts import AttemptClosed, CallClassed, CallMoved
@@ -429,6 +429,17 @@ class Floor(RuleBasedStateMachine):
         for call in state.calls.values():
             if call.pinned and call.phase in (Phase.originating, Phase.ringing) and not call.hangup_why:
                 assert state.agents[call.agent].call_id == call.call_id, "a pinned call without its agent"
+        # The calls on a line are those of the phases that hold one, in the order in which they were reserved.
+        for name, lines in state.lines.items():
+            for stage in ("unanswered", "detecting", "answered", "talking"):
+                held = {
+                    call.call_id
+                    for call in state.calls.values()
+                    if call.campaign == name and STAGES[call.phase] == stage
+                }
+                assert set(getattr(lines, stage)) == held
+            waiting = [call_id for call_id in state.calls if call_id in lines.unanswered]
+            assert list(lines.unanswered) == waiting
         # Pacing: each pacer knows what there is to know, and sees no agent whom another sees.
         for name, pacer in state.pacers.items():
             assert pacer.settings == state.pacing_settings(name)

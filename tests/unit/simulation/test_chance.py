@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from simulation.chance import Chance, Choice, Purpose, entity_of, exponential, lognormal, mix, normal, uniform
+from simulation.draws import Draws
 
 N = 20_000
 
@@ -51,6 +52,17 @@ def test_draws_never_change() -> None:
         chance.u(Purpose.wrap, entity_of("a1"), 0),
     ]
     assert drawn == [0.891356504875017, 0.2504117405857177, 0.20373460944069233]
+
+
+def test_compiled_draws_are_the_same() -> None:
+    plain, compiled = Chance(7), Draws(7)
+    words = (0, 1, 17, -17, 2**63 - 1, 2**63, 2**64 - 1, 2**64 + 5, entity_of("a1"))
+    for purpose in (0, Purpose.answer, Purpose.end - 1):
+        for entity in words:
+            for counter in words:
+                drawn = compiled.u(purpose, entity, counter)
+                assert drawn == plain.u(purpose, entity, counter)
+                assert type(drawn) is float
 
 
 def test_draw_is_two_finalisers_of_the_words() -> None:
