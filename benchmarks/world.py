@@ -1,22 +1,30 @@
-"""Simulated attempts per second of processor time: the world alone, and a whole floor around it.
+"""Simulated attempts per second of processor time: the world alone, a whole floor around it, and a plain SimPy floor.
 
-    python -m benchmarks.world [--agents N] [--hours H] [--rounds N]
+    python -m benchmarks.world [--agents N] [--hours H] [--rounds N] [--profile]
 
 The world alone is dialled at a steady rate by the simplest engine there is: whoever answers meets a free agent or is
 kept until one is free. The whole floor is the engine that runs live, predictive, with the shipped rules, robot agents
-and the in-memory ledger. Prints one JSON object: of each, the median over the rounds.
+and the in-memory ledger. The plain floor has the same debtors and habits in a process for each call and agent, and no
+engine, law or record (`benchmarks.plain_floor`). Prints one JSON object: of each, the median over the rounds; the
+ratios are medians of rounds in which all three took turns. With --profile, one more run of the whole floor says in
+which module its time goes.
 """
 
 import argparse
+import gc
 import json
+import signal
 import statistics
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 from simpy import Environment
 
+from benchmarks.plain_floor import PlainFloor
 from compliance.gate import Gate
 from domain.calls import Mode
 from domain.events import Answered, AnyEvent, Ended, LeadsLoaded
@@ -27,13 +35,14 @@ from domain.settings import CampaignSettings, FloorSettings
 from ledger.memory import MemoryLedger
 from simulation.agents import Chair
 from simulation.alarms import Alarm
-from simulation.chance import Chance
+from simulation.draws import Draws
 from simulation.exchange import WorldSettings
 from simulation.population import Debtors, load
 from simulation.run import RunSettings, SimulatedFloor
 from simulation.world import World
 
-RULES = Path(__file__).parents[1] / "config" / "rules"
+ROOT = Path(__file__).parents[1]
+RULES = ROOT / "config" / "rules"
 #: 10:00 in Madrid, a Wednesday.
 START_US = parse("2026-11-18T10:00:00+01:00")
 CHUNK = 5_000
@@ -69,7 +78,7 @@ class Simplest:
     """An engine of three rules, for the world alone."""
 
     def __init__(self, people: Iterable[Dossier], agents: int, attempts: int, per_second: float) -> None:
-        chance = Chance(1)
+        chance = Draws(1)
         self.env = Environment(START_US)
         self.people = Debtors(load("default"), chance, start_us=START_US)
         met = tuple(people)
@@ -144,9 +153,14 @@ def world_alone(attempts: int, agents: int) -> dict[str, float]:
     }
 
 
+def size(agents: int, hours: float) -> int:
+    """Return how many debtors keep a floor busy."""
+    return int(agents * hours * 250) + 2_000
+
+
 def predictive_floor(agents: int, hours: float, ledger: MemoryLedger) -> SimulatedFloor:
     """Return a floor with the engine that runs live, ready to go: one predictive campaign with machine detection."""
-    people = tuple(portfolio(int(agents * hours * 250) + 2_000))
+    people = tuple(portfolio(size(agents, hours)))
     campaign = CampaignSettings(
         name="a",
         mode=Mode.predictive,
@@ -197,20 +211,107 @@ def whole_floor(agents: int, hours: float) -> dict[str, float]:
     }
 
 
+def plain_floor(agents: int, hours: float) -> dict[str, float]:
+    """Return speed and figures of a floor without an engine, in plain SimPy."""
+    floor = PlainFloor(portfolio(size(agents, hours)), agents=agents, start_us=START_US)
+    started_s = time.process_time()
+    floor.run(hours)
+    took_s = time.process_time() - started_s
+    return {
+        "attempts": floor.attempts,
+        "attempts_per_cpu_s": floor.attempts / took_s,
+        "occupancy": floor.busy_us / (agents * hours * HOUR),
+        "abandon_rate": floor.abandoned / (floor.connected + floor.abandoned),
+    }
+
+
+class Profile:
+    """Where a run's processor time goes, by module: samples of the stack, a few hundred a second.
+
+    A sample belongs to the innermost module of this project or of SimPy: whoever calls a library pays for it. The
+    collector is timed apart; its time is in the modules', too.
+    """
+
+    def __init__(self) -> None:
+        self.samples: Counter[str] = Counter()
+        self.collector_s = 0.0
+        self._started_s = 0.0
+
+    def run(self, agents: int, hours: float) -> dict[str, Any]:
+        """Return shares of time by module, the greatest first."""
+        floor = predictive_floor(agents, hours, MemoryLedger())
+        gc.callbacks.append(self._collect)
+        signal.signal(signal.SIGPROF, self._sample)
+        signal.setitimer(signal.ITIMER_PROF, 0.001, 0.001)
+        started_s = time.process_time()
+        floor.go()
+        took_s = time.process_time() - started_s
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        gc.callbacks.remove(self._collect)
+        total = self.samples.total()
+        rooms: Counter[str] = Counter()
+        for module, n in self.samples.items():
+            rooms[_ROOMS.get(module.rpartition("/")[0], module.partition("/")[0])] += n
+        return {
+            "samples": total,
+            "rooms": {room: round(n / total, 3) for room, n in rooms.most_common()},
+            "modules": {module: round(n / total, 3) for module, n in self.samples.most_common(25)},
+            "collector": round(self.collector_s / took_s, 3),
+        }
+
+    def _sample(self, _: int, frame: FrameType | None) -> None:
+        while frame is not None:
+            path = frame.f_code.co_filename
+            if path.startswith(_OURS) and path != __file__:
+                self.samples[path.removeprefix(_OURS)] += 1
+                return
+            if "/simpy/" in path:
+                self.samples["simpy"] += 1
+                return
+            frame = frame.f_back
+
+    def _collect(self, phase: str, _: dict[str, int]) -> None:
+        now_s = time.process_time()
+        if phase == "stop":
+            self.collector_s += now_s - self._started_s
+        self._started_s = now_s
+
+
+_OURS = f"{ROOT}/"
+#: Parts of a room that are told apart.
+_ROOMS = {"dialer/engine": "dialer.engine", "dialer/pacing": "dialer.pacing"}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agents", type=int, default=50)
     parser.add_argument("--hours", type=float, default=1.0, help="of the whole floor")
     parser.add_argument("--attempts", type=int, default=50_000, help="of the world alone")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--profile", action="store_true", help="say where the whole floor's time goes")
     options = parser.parse_args()
-    alone = [world_alone(options.attempts, options.agents) for _ in range(options.rounds)]
-    floor = [whole_floor(options.agents, options.hours) for _ in range(options.rounds)]
+    whole_floor(options.agents, 0.02)  # what is compiled is compiled before
+    alone, floor, plain = [], [], []
+    for _ in range(options.rounds):
+        alone.append(world_alone(options.attempts, options.agents))
+        floor.append(whole_floor(options.agents, options.hours))
+        plain.append(plain_floor(options.agents, options.hours))
     figures = {
         what: {name: round(statistics.median(each[name] for each in rounds), 4) for name in rounds[0]}
+        for what, rounds in (("world_alone", alone), ("whole_floor", floor), ("plain_floor", plain))
+    }
+    ratios = {
+        f"{what}_to_plain": round(statistics.median(map(_ratio, rounds, plain)), 3)
         for what, rounds in (("world_alone", alone), ("whole_floor", floor))
     }
-    print(json.dumps({"agents": options.agents, "hours": options.hours, **figures}, indent=2))
+    told: dict[str, Any] = {"agents": options.agents, "hours": options.hours, **figures, "ratios": ratios}
+    if options.profile:
+        told["profile"] = Profile().run(options.agents, options.hours)
+    print(json.dumps(told, indent=2))
+
+
+def _ratio(one: dict[str, float], other: dict[str, float]) -> float:
+    return one["attempts_per_cpu_s"] / other["attempts_per_cpu_s"]
 
 
 if __name__ == "__main__":

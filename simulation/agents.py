@@ -37,6 +37,8 @@ Shown = AgentShifted | ShowLead | Reserve | AttemptClosed
 #: Why the engine itself pauses an agent; every other reason is somebody's word.
 _OF_THE_ENGINE = frozenset({"signed_in", "preview_expired", "busy", "gone", "no_answer"})
 _BREAK = "break"
+#: Asked often: see `domain.calls.Word`.
+_OFFLINE, _READY, _PAUSED = AgentState.offline, AgentState.ready, AgentState.paused
 
 
 class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -378,14 +380,14 @@ class Staff(Listener):
             return
         robot.state = fact.state
         robot.turn += 1
-        if fact.state is AgentState.offline:
+        if fact.state is _OFFLINE:
             # Signed out, by the robot itself or by a supervisor.
             robot.at_work = False
-        if fact.state in (AgentState.offline, AgentState.ready):
+        if fact.state in (_OFFLINE, _READY):
             robot.held = False
-        if fact.state is AgentState.ready and robot.chair.previews:
+        if fact.state is _READY and robot.chair.previews:
             self._later(SECOND, self._ask, (robot, robot.turn))
-        if fact.state is not AgentState.paused:
+        if fact.state is not _PAUSED:
             return
         on_break = robot.resting or robot.wants_break
         if fact.reason not in _OF_THE_ENGINE:

@@ -33,7 +33,7 @@ from simulation.outcome import Collector, Outcome
 from simulation.ownlist import read_people
 from simulation.population import Asked, Deed, Paid, load, portfolio
 from simulation.roster import Roster
-from simulation.run import RunSettings, SimulatedFloor
+from simulation.run import RunSettings, SimulatedFloor, uncollected
 from simulation.tape import Tape
 
 #: Leads in one event.
@@ -171,12 +171,13 @@ class Month(SimulatedFloor):
 
     def month(self) -> Outcome:
         """Run it to its end."""
-        self._open()
-        for number in range(self._plan.days):
-            self._work(number)
         end_us = _midnight_us(self._first + timedelta(days=self._plan.days), self._zone)
-        self._run_until(end_us)
-        self._hear()
+        with uncollected():
+            self._open()
+            for number in range(self._plan.days):
+                self._work(number)
+            self._run_until(end_us)
+            self._hear()
         return self._collector.outcome(arm=self._arm.name, seed=self._seed, end_us=end_us, rows=self.engine.seq)
 
     def _open(self) -> None:

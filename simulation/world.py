@@ -62,6 +62,7 @@ SwitchOrder = Originate | Connect | Keep | HangUp | RingAgent | DropAgent | Queu
 
 #: Q.850 cause of a call cleared by either side.
 _CLEARED = 16
+_NORMAL = Cause.normal
 
 
 class World:
@@ -385,7 +386,7 @@ class World:
         self.listener.connected(seat.agent, line.call_id, meeting)
 
     def _clear(self, line: Line) -> None:
-        self._end(line, Cause.normal, _CLEARED)
+        self._end(line, _NORMAL, _CLEARED)
 
     def _close(self, line: Line, fate: Fate) -> None:
         self._end(line, fate.cause, fate.q850, fate.sip)

@@ -340,7 +340,8 @@ _ANSWERED = frozenset({Phase.detecting, Phase.waiting, Phase.queued, Phase.messa
 #: Asked often: see `domain.calls.Word`.
 _RINGING, _DETECTING, _WAITING, _CONNECTING = Phase.ringing, Phase.detecting, Phase.waiting, Phase.connecting
 _TALKING, _WRAPPING, _CLOSED = Phase.talking, Phase.wrapping, Phase.closed
-_DIALED = ContactEvent.dialed
+_DIALED, _MACHINE, _CONNECTED = ContactEvent.dialed, AnswerClass.machine, AnswerClass.connected
+_HEARD_MACHINE, _PROMISES = Disposition.machine, frozenset({Disposition.promise, Disposition.plan})
 
 
 def _call(state: State, call_id: str) -> Call:
@@ -571,33 +572,32 @@ def _call_classed(state: State, fact: facts.CallClassed) -> None:
     call.answer_class = fact.answer_class
     tally = state.campaigns[call.campaign].tally
     pacer = state.pacers.get(call.campaign)
-    match fact.answer_class:
-        case AnswerClass.connected:
-            tally.connected += 1
-            wait_us = fact.wait_us or 0
-            tally.wait_us += wait_us
-            tally.waits_us.append(wait_us)
-            if len(tally.waits_us) > _KEPT_WAITS:
-                del tally.waits_us[0]
-            if pacer is not None:
-                pacer.observe_connected(wait_us / 1e6)
-        case AnswerClass.abandoned:
-            tally.abandoned += 1
-            if pacer is not None:
-                pacer.observe_abandoned("no_agent")
-        case AnswerClass.machine:
-            tally.machine += 1
-            if pacer is not None:
-                _outcome(state, call, "machine", call.answered_us)
-        case AnswerClass.cut:
-            tally.cut += 1
-            if pacer is not None:
-                _outcome(state, call, "machine", call.answered_us)
-                pacer.observe_abandoned("detection")
-        case AnswerClass.lost:
-            tally.lost += 1
-            if pacer is not None:
-                pacer.observe_abandoned("lost")
+    if fact.answer_class is _MACHINE:
+        tally.machine += 1
+        if pacer is not None:
+            _outcome(state, call, "machine", call.answered_us)
+    elif fact.answer_class is _CONNECTED:
+        tally.connected += 1
+        wait_us = fact.wait_us or 0
+        tally.wait_us += wait_us
+        tally.waits_us.append(wait_us)
+        if len(tally.waits_us) > _KEPT_WAITS:
+            del tally.waits_us[0]
+        if pacer is not None:
+            pacer.observe_connected(wait_us / 1e6)
+    elif fact.answer_class is AnswerClass.abandoned:
+        tally.abandoned += 1
+        if pacer is not None:
+            pacer.observe_abandoned("no_agent")
+    elif fact.answer_class is AnswerClass.cut:
+        tally.cut += 1
+        if pacer is not None:
+            _outcome(state, call, "machine", call.answered_us)
+            pacer.observe_abandoned("detection")
+    else:
+        tally.lost += 1
+        if pacer is not None:
+            pacer.observe_abandoned("lost")
 
 
 #: What an unanswered attempt teaches the pacer.
@@ -640,13 +640,13 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
         state.people[call.person] = replace(dossier, stops=(*dossier.stops, *stops))
     tally = campaign.tally
     tally.finished += 1
-    if fact.disposition is Disposition.machine and call.answer_class is AnswerClass.connected:
+    if fact.disposition is _HEARD_MACHINE and call.answer_class is _CONNECTED:
         tally.heard_machines += 1
         if (pacer := state.pacers.get(fact.campaign)) is not None:
             pacer.observe_heard_machine()
     if fact.disposition in RIGHT_PARTY:
         tally.right_party += 1
-    if fact.disposition in (Disposition.promise, Disposition.plan):
+    if fact.disposition in _PROMISES:
         tally.promises += 1
     paced = _PACED.get(fact.disposition)
     if paced is not None and not call.answered_us and fact.campaign in state.pacers:

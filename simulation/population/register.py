@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from msgspec.structs import replace
 
 from domain.calls import Disposition
@@ -91,6 +92,8 @@ class Register:
         self._debt_rows: dict[int, int] = {}
         self._clocks: dict[str, dict[int, tuple[int, int]]] = {}
         self._at_hand = _at_hand(laws)
+        rhythms = list(laws.presence.rhythms.values())
+        self._rhythms = Choice(range(len(rhythms)), [one.share for one in rhythms])
 
     def meet(self, dossiers: Iterable[Dossier]) -> None:
         """Enter people; see `Debtors.meet`."""
@@ -160,31 +163,32 @@ class Register:
         self._debt_rows.update(zip((debt.debt for debt in debts), range(row, row + len(debts)), strict=True))
 
     def _enter_numbers(self, people: Iterable[tuple[Dossier, Person]]) -> None:
-        law, u = self._laws.numbers, self._chance.u
+        new: list[tuple[int, bool, Number]] = []
         for dossier, person in people:
             for index, phone in enumerate(dossier.phones):
                 number = self.numbers.get(phone.phone)
-                if number is not None:
-                    residents = {one.person: one for one in (*number.residents, number.owner, person)}
-                    if len(residents) > 1:
-                        number.residents = tuple(residents[key] for key in sorted(residents))
+                if number is None:
+                    number = self.numbers[phone.phone] = Number(person, phone.line_type in _MOBILE)
+                    new.append((phone.phone, index > 0, number))
                     continue
-                further = index > 0
-                number = self.numbers[phone.phone] = Number(person, phone.line_type in _MOBILE)
-                number.dead = u(Purpose.number, phone.phone, 0) < law.p_dead[further]
-                if u(Purpose.number, phone.phone, 1) < law.p_stranger[further]:
-                    self._estrange(number, phone.phone)
-                number.voicemail = u(Purpose.number, phone.phone, 2) < (
-                    law.p_voicemail_mobile if number.mobile else law.p_voicemail_fixed
-                )
-                number.p_debtor = law.p_debtor_mobile if number.mobile else law.p_debtor_fixed
+                residents = {one.person: one for one in (*number.residents, number.owner, person)}
+                if len(residents) > 1:
+                    number.residents = tuple(residents[key] for key in sorted(residents))
+        if not new:
+            return
+        law = self._laws.numbers
+        phones = np.array([phone for phone, _, _ in new], np.int64)
+        drawn = [self._chance.many(Purpose.number, phones, nth).tolist() for nth in range(3)]
+        for (phone_id, further, number), dead, strange, voicemail in zip(new, *drawn, strict=True):
+            number.dead = dead < law.p_dead[further]
+            if strange < law.p_stranger[further]:
+                self._estrange(number, phone_id)
+            number.voicemail = voicemail < (law.p_voicemail_mobile if number.mobile else law.p_voicemail_fixed)
+            number.p_debtor = law.p_debtor_mobile if number.mobile else law.p_debtor_fixed
 
     def _estrange(self, number: Number, phone: int) -> None:
         """Give a number to somebody else: with a rhythm, and as much inclined to pick up as the average."""
-        rhythms = list(self._laws.presence.rhythms.values())
-        rhythm = Choice(range(len(rhythms)), [one.share for one in rhythms]).of(
-            self._chance.u(Purpose.number, phone, 3)
-        )
+        rhythm = self._rhythms.of(self._chance.u(Purpose.number, phone, 3))
         number.stranger = Neighbour(-phone)
         number.stranger.at_hand = self._at_hand[3 * rhythm + 1]
         number.stranger.pick_up = sum(self._laws.answering.p_pick_up) / len(self._laws.answering.p_pick_up)
