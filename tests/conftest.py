@@ -1,6 +1,7 @@
 """What every test shares: pinned time zones, profiles of hypothesis, and no silent skip where a test must run."""
 
 import os
+import signal
 from collections.abc import Generator
 from zoneinfo import reset_tzpath
 
@@ -10,6 +11,9 @@ from hypothesis import settings
 pytest_plugins = ["tests.ledgers"]
 
 reset_tzpath(to=[])
+
+# A run in the background is deaf to Ctrl-C and would pass that on to every process that a test starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadlines: shared machines stall. `nightly` looks longer, `ci` always at the same examples.
 settings.register_profile("dev", deadline=None)
