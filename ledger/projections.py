@@ -38,7 +38,7 @@ from domain.facts import (
     CampaignShifted,
     Judged,
 )
-from domain.orders import Reserve
+from domain.orders import Originate, Reserve
 from domain.people import CapKey, ContactEvent, consents_after, stops_after
 from domain.records import Row
 from ledger.people import NOT_DIALLED, from_ids, ids
@@ -62,7 +62,6 @@ _disposed = msgspec.json.Decoder(Disposed)
 
 #: The column that entering a phase fills, the first time.
 _INSTANTS = {
-    Phase.originating: "originated_us",
     Phase.ringing: "ringing_us",
     Phase.detecting: "answered_us",
     Phase.waiting: "answered_us",
@@ -253,6 +252,11 @@ class Projection:
         self._inserts[attempt].append(attempt_row(order, keys, row.at_us, (row.stream, row.seq)))
         self._inserts[history].append(dialled_row(order, row.at_us))
 
+    def _originate(self, row: Row, order: Originate) -> None:
+        # The order itself begins the phase; no fact says so once more.
+        step = self._step(order.call_id)
+        step["phase_"], step["originated_us_"] = Phase.originating, row.at_us
+
     def _call_moved(self, row: Row, fact: CallMoved) -> None:
         step = self._step(fact.call_id)
         step["phase_"] = fact.phase
@@ -438,7 +442,7 @@ def _last(column: str) -> Any:
     return func.coalesce(bindparam(column + "_", type_=attempt.c[column].type), attempt.c[column])
 
 
-_INSTANT_COLUMNS = tuple(dict.fromkeys(_INSTANTS.values()))
+_INSTANT_COLUMNS = ("originated_us", *dict.fromkeys(_INSTANTS.values()))
 _LATEST_COLUMNS = ("phase", "agent", "answer_class", "class_why", "wait_us", "recorded")
 _PROGRESS = (
     update(attempt)
@@ -471,6 +475,7 @@ _CAMPAIGN_STATES = (
 
 _HANDLERS: dict[type, Callable[[Projection, Row, Any], None]] = {
     Reserve: Projection._reserve,
+    Originate: Projection._originate,
     CallMoved: Projection._call_moved,
     CallClassed: Projection._call_classed,
     Disposed: Projection._disposed,

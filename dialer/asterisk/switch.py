@@ -372,10 +372,10 @@ class _Node:
         translator.unheard.clear()
         snapshot = await resync.ask(self.link, self._heard_until_s)
         await asyncio.sleep(_EVENTS_LATE_S)
-        for ending in snapshot.endings:
-            if ending.call_id in translator.unheard:
-                translator.drop(ending.call_id)
-        self._adopt_calls(snapshot, heard)
+        over = {ending.call_id for ending in snapshot.endings if ending.call_id in translator.unheard}
+        for call_id in over:
+            translator.drop(call_id)
+        self._adopt_calls(snapshot, heard, over)
         self._adopt_phones(snapshot)
         self._queues = snapshot.queues
         calls = {
@@ -407,12 +407,15 @@ class _Node:
                 self._deliver(Abandoned(at_us=self._now_us(), call_id=call_id, how="message"))
         self.settled.set()
 
-    def _adopt_calls(self, snapshot: resync.Snapshot, heard: dict[str, int]) -> None:
-        """Bring what was heard of calls up to what was seen, unless something was heard while asking."""
+    def _adopt_calls(self, snapshot: resync.Snapshot, heard: dict[str, int], over: set[str]) -> None:
+        """Bring what was heard of calls up to what was seen, unless something was heard while asking.
+
+        Who hung up after he was seen, and whose end the switch's memory tells, is `over`.
+        """
         translator = self._translator
         alive = {channel.call_id: channel for channel in snapshot.channels if translator.ours(channel.call_id)}
         for call_id, channel in alive.items():
-            if call_id in translator.ended:
+            if call_id in translator.ended or call_id in over:
                 continue
             call = translator.calls.setdefault(call_id, Call())
             if call.heard != heard.get(call_id, 0) and call_id not in translator.unheard:

@@ -177,23 +177,28 @@ def test_who_hung_up_while_asking_is_remembered_with_his_agent() -> None:
 
             def recall(session: Session, action: dict[str, str]) -> None:
                 if not server.memory:
-                    server.memory = {f"/{action['Family']}/floor-1": "connected,1006,16,1"}
+                    ends = {"floor-1": "1006", "floor-3": "1003"}
+                    server.memory = {f"/{action['Family']}/{k}": f"connected,{agent},16,1" for k, agent in ends.items()}
                 server.recall(session, action)
 
             def meanwhile(session: Session) -> None:
                 server.meanwhile = lambda session: None
-                for number in (1, 2):
+                for number in (1, 2, 3):
                     gone = ("Uniqueid", f"floor-{number}"), ("ChannelState", 6), ("Cause", 16)
                     session.send(event("Hangup", *gone))
 
             server.handlers["DBGetTree"] = recall
             server.meanwhile = meanwhile
-            # The second talks when the lists are made, and is gone before the memory is read out.
-            server.channels = [channel("floor-2", 6, "CADENCIA_STATE=connected", "CADENCIA_AGENT=1002", bridge="b1")]
-            async with started(server, open_calls=lambda node: {"floor-1", "floor-2"}) as (_, events):
+            # Two talk when the lists are made, and are gone before the memory is read out, which tells of one of them.
+            server.channels = [
+                channel("floor-2", 6, "CADENCIA_STATE=connected", "CADENCIA_AGENT=1002", bridge="b1"),
+                channel("floor-3", 6, "CADENCIA_STATE=connected", "CADENCIA_AGENT=1003", bridge="b2"),
+            ]
+            async with started(server, open_calls=lambda node: {"floor-1", "floor-2", "floor-3"}) as (_, events):
                 resynced = last(events)
                 assert resynced.ended == (
                     EndedCall(call_id="floor-1", answer_class=AnswerClass.connected, agent="1006"),
+                    EndedCall(call_id="floor-3", answer_class=AnswerClass.connected, agent="1003"),
                 )
                 assert resynced.calls == (LiveCall(call_id="floor-2", state="talking", agent="1002"),)
                 told = [event for event in events if isinstance(event, Answered | Ended)]

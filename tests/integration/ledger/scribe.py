@@ -124,8 +124,7 @@ class Scribe:
             abandon="hangup",
             language="es",
         )
-        moved = CallMoved(call_id=answer.call_id, phase=Phase.originating)
-        return self.rows(answer, order, moved, campaign=campaign)
+        return self.rows(answer, order, campaign=campaign)
 
     def ringing(self, call_id: str) -> list[Row]:
         return self.rows(
