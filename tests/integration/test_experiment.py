@@ -187,7 +187,8 @@ def test_killed_and_run_again_it_goes_on_and_repeats_exactly(
     tmp_path: Path, cadencia: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     kept = tmp_path / "simulations" / "cells"
-    line = [sys.executable, "-P", "-m", "console.main", *words(tmp_path, "--processes", "2"), "--folder", str(tmp_path)]
+    asked = words(tmp_path, "--replications", "10", "--fixed")
+    line = [sys.executable, "-P", "-m", "console.main", *asked, "--processes", "2", "--folder", str(tmp_path)]
     killed = subprocess.Popen(
         line, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -198,14 +199,14 @@ def test_killed_and_run_again_it_goes_on_and_repeats_exactly(
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     before = cells(kept)
-    assert 2 <= len(before) < 8, "the run ended before it could be killed, or never began"
-    done = cadencia(*words(tmp_path, "--processes", "1", "--json"))
+    assert 2 <= len(before) < 20, "the run ended before it could be killed, or never began"
+    done = cadencia(*asked, "--processes", "1", "--json")
     assert done.returncode == 0, done.stderr
     after = cells(kept)
-    assert len(after) == 8
+    assert len(after) == 20
     assert {name: after[name] for name in before} == before
     result = json.loads(done.stdout)
-    assert (result["replications"], result["breaches"]) == (4, 0)
+    assert (result["replications"], result["breaches"]) == (10, 0)
     out = tmp_path / "out"
     assert (out / "report.html").read_text().count(result["answer"].replace("'", "&#x27;")) == 1
     assert {path.stem for path in (out / "outcomes").glob("*.parquet")} >= {
@@ -273,7 +274,9 @@ def test_worlds_are_listed_and_shown_with_their_sources() -> None:
 def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
     tmp_path: Path, cadencia: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    line = [sys.executable, "-P", "-m", "console.main", *words(tmp_path, "--processes", "2"), "--folder", str(tmp_path)]
+    # So many that it cannot be over before the signal comes.
+    asked = words(tmp_path, "--processes", "2", "--replications", "400", "--fixed")
+    line = [sys.executable, "-P", "-m", "console.main", *asked, "--folder", str(tmp_path)]
     running = subprocess.Popen(
         line, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, start_new_session=True, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -286,7 +289,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
     _, told = running.communicate(timeout=60)
     assert running.returncode == 130, told
     assert "the same command goes on from there" in " ".join(told.split())
-    assert 1 <= len(cells(tmp_path)) < 8
+    assert 1 <= len(cells(tmp_path)) < 800
     until = time.monotonic() + 30
     while time.monotonic() < until and any_alive(running.pid):
         time.sleep(0.05)
