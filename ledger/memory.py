@@ -106,27 +106,27 @@ class MemoryLedger(SqlLedger):
             return super().append(rows[:again]) + self.append(rows[again:])
         if rows[0].seq != len(kept) + 1:
             raise Broken(f"stream {floor}: row {rows[0].seq} does not follow {floor}-{len(kept)}; rows are missing")
-        asked: list[tuple[int, Reserve]] = []
+        answers: list[Reserved | Stale] = []
         grants: Grants = {}
+        stale = False
         for row in rows:
             record = row.record
             if type(record) is Reserve:
-                asked.append((row.at_us, record))
                 keys = grants[record.call_id] = compare(record.keys, self._versions)
-                if keys is not None:
-                    self._open_keys[record.call_id] = keys
+                if keys is None:
+                    stale = True
+                    continue
+                self._open_keys[record.call_id] = keys
+                answers.append(Reserved(at_us=row.at_us, call_id=record.call_id, keys=keys))
             elif type(record) is AttemptClosed:
                 self._close(record)
         kept.extend(rows)
-        if not asked:
-            return ()
-        self._grants |= grants
-        if None in grants.values():
+        self._grants.update(grants)
+        if stale:
+            # What a stale one is told stands in the tables.
             with self.reading() as connection:
-                return journal.answered(connection, asked, grants)
-        return tuple(
-            Reserved(at_us=at_us, call_id=order.call_id, keys=grants[order.call_id] or ()) for at_us, order in asked
-        )
+                return journal.answers(connection, rows, grants)
+        return tuple(answers)
 
     def read(self, stream: str, after_seq: int = 0) -> Iterator[Row]:
         return iter(self._rows.get(stream, [])[after_seq:])

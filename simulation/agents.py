@@ -365,14 +365,14 @@ class Staff(Listener):
 
     def see(self, record: Shown) -> None:
         """Take what the screens show, for whom it concerns: states, leads, whom a call asks for."""
-        if isinstance(record, Reserve):
+        if isinstance(record, AgentShifted):
+            self._see_state(record)
+        elif isinstance(record, Reserve):
             self._asked[record.call_id] = record.person, record.debts
         elif isinstance(record, AttemptClosed):
             self._asked.pop(record.call_id, None)
-        elif isinstance(record, ShowLead):
-            self.shown(record)
         else:
-            self._see_state(record)
+            self.shown(record)
 
     def _see_state(self, fact: AgentShifted) -> None:
         robot = self.robots.get(fact.agent)

@@ -5,6 +5,7 @@ ticks, and what debtors did is heard in the morning. While the floor works it is
 seed give an equal outcome in any process.
 """
 
+import gc
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final
@@ -172,6 +173,7 @@ class Month(SimulatedFloor):
     def month(self) -> Outcome:
         """Run it to its end."""
         end_us = _midnight_us(self._first + timedelta(days=self._plan.days), self._zone)
+        gc.collect()  # a month before this one: its people hold each other, and would stay beside these
         with uncollected():
             self._open()
             for number in range(self._plan.days):

@@ -78,12 +78,8 @@ class Summary(msgspec.Struct, kw_only=True):
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Let the garbage collector rest: a run makes no cycles, and to look for them takes a twentieth of its time.
-
-    What an earlier run has left is thrown away first: floors and their people do hold each other.
-    """
+    """Let the garbage collector rest: a run makes no cycles, and to look for them takes a twentieth of its time."""
     was_on = gc.isenabled()
-    gc.collect()
     gc.disable()
     try:
         yield

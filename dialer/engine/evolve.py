@@ -600,6 +600,8 @@ def _call_classed(state: State, fact: facts.CallClassed) -> None:
             pacer.observe_abandoned("lost")
 
 
+#: By their words: a record that was read holds the word alone.
+_RUNGS = {str(event): event for event in ContactEvent}
 #: What an unanswered attempt teaches the pacer.
 _PACED = {
     Disposition.busy: "busy",
@@ -629,7 +631,7 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
     dossier = state.people[call.person]
     state.people[call.person] = replace(
         dossier,
-        history=_noted(dossier, call, ContactEvent(fact.event)),
+        history=_noted(dossier, call, _RUNGS[fact.event]),
         keys=tuple([CapKey(cap.key, cap.version + 1) if cap.key in bumped else cap for cap in dossier.keys]),
     )
     if call.disposed is not None and call.disposed.call_back_us is not None:

@@ -369,13 +369,12 @@ class State:
         )
 
     def _staff_plan(self, name: str) -> tuple[tuple[float, int], ...]:
-        """Return when which of a campaign's agents leave, as far as known."""
-        ends = sorted(
-            agent.until_us
-            for agent in self.agents.values()
-            if agent.until_us is not None and agent.allotted == name and agent.state in WORKING
-        )
-        return tuple(((end_us - self.shift_us) / 1e6, -1) for end_us in ends)
+        """Return when how many of a campaign's agents leave, as far as known."""
+        leaving: dict[int, int] = {}
+        for agent in self.agents.values():
+            if agent.until_us is not None and agent.allotted == name and agent.state in WORKING:
+                leaving[agent.until_us] = leaving.get(agent.until_us, 0) + 1
+        return tuple([((end_us - self.shift_us) / 1e6, -leaving[end_us]) for end_us in sorted(leaving)])
 
     def retune(self, name: str) -> None:
         """Tell a campaign's pacer what has changed around it."""
