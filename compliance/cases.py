@@ -81,8 +81,7 @@ def open_case(
         Debts that the caller named; empty: all.
     """
     blocks: list[Block] = []
-    if subject.dossier.stops or not subject.debts or plan.place.country is None:
-        _add_stops(blocks, plan, zones, subject, named)
+    _add_stops(blocks, plan, zones, subject, named)
     for name in subject.registers:
         for registry in plan.registers.get(name, ()):
             lifted = consent_until(subject, (registry.unless,)) if registry.unless else 0

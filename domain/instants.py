@@ -1,6 +1,6 @@
 """Instants are integer microseconds UTC (`_us`); text and local time are derived from them here and nowhere else."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 SECOND = 1_000_000
@@ -19,6 +19,11 @@ def from_datetime(moment: datetime) -> int:
 def to_datetime(at_us: int, zone: str = "UTC") -> datetime:
     """Return the aware local datetime of an instant in an IANA zone."""
     return (_EPOCH + timedelta(microseconds=at_us)).astimezone(ZoneInfo(zone))
+
+
+def midnight_us(day: date, zone: str) -> int:
+    """Return the instant at which a date begins in an IANA zone."""
+    return from_datetime(datetime.combine(day, time(), ZoneInfo(zone)))
 
 
 def parse(text: str) -> int:

@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from domain.instants import from_datetime, to_datetime
+from domain.instants import midnight_us, to_datetime
 from ledger.reservations import batches
 from ledger.schema import attempt, debt, payment, promise
 
@@ -54,13 +53,13 @@ def due_promises(
         query = query.where(promise.c.campaign == campaign)
     due = []
     for row in connection.execute(query).all():
-        deadline_us = _midnight_us(date.fromisoformat(row.due_on) + timedelta(days=GRACE_DAYS + 1), zone)
+        deadline_us = midnight_us(date.fromisoformat(row.due_on) + timedelta(days=GRACE_DAYS + 1), zone)
         if from_us <= deadline_us < to_us:
             due.append((row, deadline_us))
     paid = _payments(connection, [row.person for row, _ in due])
     for row, deadline_us in due:
         # A file tells the day of a payment, not its hour.
-        since_us = _midnight_us(to_datetime(row.made_us, zone).date(), zone)
+        since_us = midnight_us(to_datetime(row.made_us, zone).date(), zone)
         received = sum(
             amount_minor
             for of_debt, at_us, amount_minor, currency in paid.get(row.person, [])
@@ -93,7 +92,3 @@ def _payments(connection: Connection, people: list[int]) -> dict[int, list[tuple
         for person, of_debt, at_us, amount_minor, currency in connection.execute(query):
             found[person].append((of_debt, at_us, amount_minor, currency))
     return found
-
-
-def _midnight_us(day: date, zone: str) -> int:
-    return from_datetime(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)))

@@ -8,10 +8,9 @@ import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from statistics import fmean, median, pstdev
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -21,7 +20,7 @@ from domain import events
 from domain.calls import AgentState, AnswerClass, Disposition
 from domain.errors import BadInput, Broken
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
-from domain.instants import HOUR, SECOND, from_datetime, iso
+from domain.instants import HOUR, SECOND, iso, midnight_us
 from domain.orders import Reserve, RingAgent, ShowLead
 from domain.people import Dossier
 from domain.records import Row
@@ -482,7 +481,3 @@ def lognormal_of(values: Iterable[float]) -> tuple[float, float] | None:
     """Return median and deviation of the logarithm; None below two values."""
     logs = [math.log(value) for value in values if value > 0.0]
     return (math.exp(fmean(logs)), pstdev(logs)) if len(logs) >= 2 else None
-
-
-def midnight_us(day: date, zone: str) -> int:
-    return from_datetime(datetime.combine(day, time(), ZoneInfo(zone)))

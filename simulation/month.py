@@ -6,7 +6,7 @@ seed give an equal outcome in any process.
 """
 
 import gc
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -18,9 +18,9 @@ from compliance.gate import Gate
 from compliance.packs import SHIPPED
 from domain.calls import AgentState, CampaignState, Disposition
 from domain.errors import BadInput, Broken
-from domain.events import AnyEvent, CampaignOrdered, Disposed, FloorOpened, LeadsLoaded, PersonChanged
+from domain.events import AnyEvent, CampaignOrdered, Disposed, LeadsLoaded, PersonChanged
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
-from domain.instants import HOUR, SECOND, from_datetime, iso
+from domain.instants import HOUR, SECOND, from_datetime, iso, midnight_us
 from domain.orders import Originate, Reserve
 from domain.people import Debt, Dossier, Stop, StopKind
 from domain.settings import FloorSettings
@@ -136,7 +136,7 @@ class Month(SimulatedFloor):
         self._arm, self._plan, self._seed, self._tape = arm, plan, seed, tape
         self._zone = arm.floor.zone
         self._first = date.fromisoformat(plan.start)
-        start_us = _midnight_us(self._first, self._zone)
+        start_us = midnight_us(self._first, self._zone)
         laws = load(plan.world)
         super().__init__(
             floor=arm.floor,
@@ -155,15 +155,14 @@ class Month(SimulatedFloor):
         )
         self._luck = Chance(seed)
         self._people: dict[int, Dossier] = self.engine.state.people
-        self._portfolio = (
+        self.portfolio = (
             read_people(plan.people) if plan.people else tuple(portfolio(laws, plan.debtors, seed, start_us))
         )
-        self._as_it_was = {one.person: one for one in self._portfolio}
+        #: Of who has been on no list yet: the floor does not know them.
+        self._unlisted = {one.person: one for one in self.portfolio}
         self._collector = Collector([campaign.name for campaign in arm.floor.campaigns])
         #: Days that each agent has worked.
         self._worked: dict[str, int] = {}
-        #: The floor ticks.
-        self._awake = False
         self._heard_us = start_us
         self._day, self._midnight_us = 0, start_us
         #: By campaign, who is on its list with which debts.
@@ -172,30 +171,23 @@ class Month(SimulatedFloor):
 
     def month(self) -> Outcome:
         """Run it to its end."""
-        end_us = _midnight_us(self._first + timedelta(days=self._plan.days), self._zone)
+        end_us = midnight_us(self._first + timedelta(days=self._plan.days), self._zone)
         gc.collect()  # a month before this one: its people hold each other, and would stay beside these
         with uncollected():
-            self._open()
+            self._begin()
             for number in range(self._plan.days):
                 self._work(number)
             self._run_until(end_us)
             self._hear()
+            self._keep_rest()
         return self._collector.outcome(arm=self._arm.name, seed=self._seed, end_us=end_us, rows=self.engine.seq)
 
-    def _open(self) -> None:
-        self.people.meet(self._portfolio)
-        self._tape.meet(self._portfolio)
+    def _begin(self) -> None:
+        self.people.meet(self.portfolio)
+        self._tape.meet(self.portfolio)
         self._tape.know(self._people)
-        self._collector.meet(self._portfolio, self._first)
-        self.accept(
-            FloorOpened(
-                at_us=self._now,
-                settings=self._floor,
-                rules=self._gate.version,
-                versions=self._run.versions,
-                rehearsed=True,
-            )
-        )
+        self._collector.meet(self.portfolio, self._first)
+        self._open()
         self.world.start()
         for one in self._plan.incidents:
             at = datetime.fromisoformat(f"{one.day}T{one.at}").replace(tzinfo=ZoneInfo(self._zone))
@@ -206,7 +198,7 @@ class Month(SimulatedFloor):
 
     def _work(self, number: int) -> None:
         day = self._first + timedelta(days=number)
-        self._day, self._midnight_us = number, _midnight_us(day, self._zone)
+        self._day, self._midnight_us = number, midnight_us(day, self._zone)
         self._collector.begin_day(day.isoformat())
         chairs = self._plan.roster.chairs(day, self._zone, self._luck, self._worked)
         if not chairs:
@@ -218,32 +210,23 @@ class Month(SimulatedFloor):
             if self.engine.state.campaigns[campaign.name].state is not CampaignState.running:
                 self.accept(CampaignOrdered(at_us=self._now, campaign=campaign.name, verb="run"))
         self.staff.take(chairs)
-        self._awake = True
-        self._tick(round(self._floor.tick_s * SECOND))
+        self._start_ticking()
         self._listen(None)
         closes_us = max(chair.ends_us or 0 for chair in chairs)
         self._run_until(closes_us)
         # Conversations end, outcomes are recorded.
         while self._now < closes_us + _AFTER_US and self._busy():
             self._run_until(self._now + _LOOK_US)
-        self._awake = False
+        self._ticking = False
 
     def _busy(self) -> bool:
         return bool(self.world.lines) or any(
             agent.state not in (AgentState.offline, AgentState.away) for agent in self.engine.state.agents.values()
         )
 
-    def _run_until(self, at_us: int) -> None:
-        if at_us > self._now:
-            self.env.run(until=at_us)
-
-    def _tick(self, every_us: int) -> None:
-        if self._awake:
-            super()._tick(every_us)
-
     def _load_lists(self, day: date) -> None:
         """Load what is new on each campaign's list: whoever stands there already with the same debts stays."""
-        dossiers = [self._people.get(one.person, one) for one in self._portfolio]
+        dossiers = [self._as_it_stands(one.person) for one in self.portfolio]
         for campaign in self._floor.campaigns:
             listed = self._listed[campaign.name]
             found = leads(dossiers, campaign, day)
@@ -269,12 +252,12 @@ class Month(SimulatedFloor):
                 )
 
     def _as_it_stands(self, person: int) -> Dossier:
-        return self._people.get(person) or self._as_it_was[person]
+        return self._people.get(person) or self._unlisted[person]
 
     # ---- what debtors do meanwhile
 
     def _listen(self, _: None) -> None:
-        if self._awake:
+        if self._ticking:
             self._hear()
             Alarm(self.env, HOUR, self._listen, None)
 
@@ -288,9 +271,11 @@ class Month(SimulatedFloor):
             dossier = changed.get(deed.person) or self._as_it_stands(deed.person)
             changed[deed.person] = self._take(deed, dossier)
         self.people.meet(changed.values())
-        for dossier in changed.values():
+        for dossier in map(self._tape.moved, changed.values()):
             if dossier.person in self._people:
-                self.accept(PersonChanged(at_us=self._now, dossier=self._tape.moved(dossier)))
+                self.accept(PersonChanged(at_us=self._now, dossier=dossier))
+            else:
+                self._unlisted[dossier.person] = dossier
 
     def _take(self, deed: Deed, dossier: Dossier) -> Dossier:
         if isinstance(deed, Paid):
@@ -329,7 +314,7 @@ class Month(SimulatedFloor):
                     event.debt,
                     event.amount_minor or 0,
                     event.currency or "",
-                    _midnight_us(until, self._zone),
+                    midnight_us(until, self._zone),
                 )
         super().accept(event)
 
@@ -390,7 +375,3 @@ def _less(debt: Debt, deed: Paid) -> Debt:
     if left < 0:
         raise Broken(f"debt {debt.debt}: {deed.amount_minor} paid of {debt.balance_minor} owed")
     return replace(debt, balance_minor=left, state="open" if left else "paid")
-
-
-def _midnight_us(day: date, zone: str) -> int:
-    return from_datetime(datetime.combine(day, time(), ZoneInfo(zone)))

@@ -15,7 +15,6 @@ from domain import events
 from domain.calls import AgentState
 from domain.errors import BadInput
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
-from domain.instants import SECOND
 from domain.orders import Reserve
 from domain.people import Dossier
 from domain.records import Row
@@ -69,7 +68,6 @@ class Replayed(SimulatedFloor):
         self._tally = Tally(day.settings, date.fromisoformat(day.day), day.settings.zone)
         #: Attempts of the recorded day: they have not happened here.
         self._never = frozenset(call.call_id for call in day.calls)
-        self._living = False
         if state is not None:
             self.engine = Engine(self._gates[day.rules[0]], state)
             self._tally.meet(state.people.values())
@@ -92,27 +90,18 @@ class Replayed(SimulatedFloor):
                 self._play(outer[place])
                 place += 1
             self._live_until(ends_us)
-            self._living = False
+            self._ticking = False
             self._tally.pause(self._now)
-        self.tape.append(self._committing + self._waiting)
+        self._keep_rest()
         return self._tally.outcome("simulated", self._now, self._run.seed)
 
-    def _run_until(self, at_us: int) -> None:
-        if at_us > self._now:
-            self.env.run(until=at_us)
-
     def _live_until(self, at_us: int) -> None:
-        if at_us > self._now and not self._living and self.engine.state.opened:
-            self._living = True
+        if at_us > self._now and not self._ticking and self.engine.state.opened:
             for node, linked in list(self.engine.state.nodes.items()):
                 if linked and not self.world.linked(node):
                     self.world.mend_link(node)
-            self._tick(round(self._floor.tick_s * SECOND))
+            self._start_ticking()
         self._run_until(at_us)
-
-    def _tick(self, every_us: int) -> None:
-        if self._living:
-            super()._tick(every_us)
 
     # ---- what came from outside
 

@@ -135,6 +135,7 @@ class SimulatedFloor:
         self._leaving: list[Row] = []
         #: Rows wait whose commit somebody waits for.
         self._urgent = False
+        self._ticking = False
         #: Since when each agent is in which state.
         self._states: dict[str, tuple[AgentState, int]] = {}
         #: What follows here from a record; nothing from all others.
@@ -154,15 +155,7 @@ class SimulatedFloor:
 
     def _go(self) -> None:
         start_us = self._run.start_us
-        self.accept(
-            FloorOpened(
-                at_us=start_us,
-                settings=self._floor,
-                rules=self._gate.version,
-                versions=self._run.versions,
-                rehearsed=True,
-            )
-        )
+        self._open()
         for load in self._loads:
             self.people.meet(load.people)
             self.accept(replace(load, at_us=start_us))
@@ -170,12 +163,38 @@ class SimulatedFloor:
         for campaign in self._floor.campaigns:
             self.accept(CampaignOrdered(at_us=start_us, campaign=campaign.name, verb="run"))
         self.staff.start()
-        self._tick(round(self._floor.tick_s * SECOND))
+        self._start_ticking()
         end_us = start_us + round(self._run.hours * 3600 * SECOND)
-        self.env.run(until=end_us)
+        self._run_until(end_us)
         for state, since_us in self._states.values():
             self._spent(state, end_us - since_us)
         self.summary.rows = self.engine.seq
+        self._keep_rest()
+
+    # ---- the parts of a run
+
+    def _open(self) -> None:
+        self.accept(
+            FloorOpened(
+                at_us=self._now,
+                settings=self._floor,
+                rules=self._gate.version,
+                versions=self._run.versions,
+                rehearsed=True,
+            )
+        )
+
+    def _run_until(self, at_us: int) -> None:
+        if at_us > self._now:
+            self.env.run(until=at_us)
+
+    def _start_ticking(self) -> None:
+        """Tick until `_ticking` is taken back."""
+        self._ticking = True
+        self._tick(round(self._floor.tick_s * SECOND))
+
+    def _keep_rest(self) -> None:
+        """Hand the ledger what no commit has brought it."""
         if left := self._committing + self._waiting:
             self._ledger.append(left)
 
@@ -242,6 +261,8 @@ class SimulatedFloor:
             self._commit()
 
     def _tick(self, every_us: int) -> None:
+        if not self._ticking:
+            return
         since_us = self._committing_since_us
         self.accept(Tick(at_us=self._now, commit_lag_us=0 if since_us is None else self._now - since_us))
         Alarm(self.env, every_us, self._tick, every_us)

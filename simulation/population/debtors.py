@@ -14,6 +14,7 @@ from domain.calls import Disposition
 from domain.errors import Broken
 from domain.instants import HOUR, MINUTE, SECOND, to_datetime
 from domain.people import NOT_CONNECTED, ContactEvent, Dossier
+from ledger.receipts import GRACE_DAYS
 from simulation.callees import (
     BUSY,
     CONGESTION,
@@ -30,7 +31,7 @@ from simulation.population.conduct import Conduct, Deed
 from simulation.population.laws import Laws
 from simulation.population.register import Number, Person, Register
 from simulation.population.traits import F8
-from simulation.population.truth import GRACE_DAYS, Truth, of_paying, weekly
+from simulation.population.truth import Truth, of_paying, weekly
 
 #: Zones change their offset from UTC at multiples of this.
 _QUARTER = 15 * MINUTE

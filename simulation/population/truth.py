@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 
 from domain.calls import Disposition
 from domain.instants import DAY, to_datetime
+from ledger.receipts import GRACE_DAYS
 from simulation.population.conduct import Conduct
 from simulation.population.laws import Laws
 from simulation.population.traits import F8, I8, Mixture
 
 F4 = NDArray[np.float32]
 
-#: A promise counts as kept when it is paid so many days late.
-GRACE_DAYS: Final = 3
 _HORIZONS: Final = (10, 30)
 
 

@@ -11,11 +11,12 @@ import pytest
 
 from domain.calls import Mode
 from domain.errors import BadInput
-from domain.events import PersonChanged
+from domain.events import AnyEvent, LeadsLoaded, PersonChanged
 from domain.orders import Originate
 from domain.settings import CampaignSettings, FloorSettings, Selection
-from simulation.month import Arm, Incident, Plan, Tape, replicate
+from simulation.month import Arm, Incident, Month, Plan, Tape, replicate
 from simulation.outcome import Outcome
+from simulation.population import Deed, Paid
 from simulation.roster import Roster, Shift
 
 ROSTER = Roster(shift=(Shift(agents=6, begin="15:00", end="18:00"),), absence=0.0)
@@ -78,6 +79,36 @@ def test_the_floor_hears_of_payments_and_calls_nobody_who_has_paid_all(three_day
     assert gone
 
 
+def test_who_comes_on_a_list_later_comes_as_he_stands_then() -> None:
+    tape = Tape(keep=True)
+    chosen = arm(selection=Selection(min_days_due=30))
+    month = Month(chosen, plan(days=6, roster=Roster(shift=(Shift(agents=1, begin="15:00", end="15:10"),))), 4, tape)
+    paid: Counter[int] = Counter()
+    pass_time = month.people.pass_time
+
+    def watched(from_us: int, to_us: int) -> list[Deed]:
+        deeds = pass_time(from_us, to_us)
+        paid.update({deed.debt: deed.amount_minor for deed in deeds if isinstance(deed, Paid)})
+        return deeds
+
+    month.people.pass_time = watched  # type: ignore[method-assign]
+    owed = {debt.debt: debt.balance_minor for one in month.portfolio for debt in one.debts}
+    late = 0
+    take = month.accept
+
+    def accept(event: AnyEvent) -> None:
+        nonlocal late
+        if isinstance(event, LeadsLoaded):
+            for debt in (debt for one in event.people for debt in one.debts):
+                assert debt.balance_minor == owed[debt.debt] - paid[debt.debt]
+                late += event.plan != "c-1" and paid[debt.debt] > 0
+        take(event)
+
+    month.accept = accept  # type: ignore[method-assign]
+    month.month()
+    assert late > 0
+
+
 def test_equal_seeds_give_equal_bytes_in_any_process() -> None:
     small = plan(debtors=300, days=2, roster=Roster(shift=(Shift(agents=3, begin="15:00", end="16:30"),)))
     found = replicate(arm(), small, 7)
@@ -108,7 +139,7 @@ def test_where_contact_changes_nothing_two_arms_collect_the_same_to_the_cent() -
 def test_incidents_befall_the_floor() -> None:
     def answered(*incidents: Incident) -> Counter[int]:
         found: Counter[int] = Counter()
-        for flow in replicate(arm(), plan(days=1, incidents=incidents), 5).flows:
+        for flow in replicate(arm(), plan(days=1, debtors=1500, incidents=incidents), 5).flows:
             found[flow.hour] += flow.counts[1]
         return found
 

@@ -1,5 +1,6 @@
 """Can any history break a law? A random floor of people, agents and a switch drives the real engine with the real
-in-memory compare-and-bump; every record is watched."""
+in-memory compare-and-bump; every record is watched. Over 500 lines: one machine, whose rules share its state.
+"""
 
 from collections import Counter
 

@@ -1,7 +1,7 @@
 """A floor in a few lines for the engine's unit tests: scripted gate, instant ledger, people 1…."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dialer.engine import Engine
 from domain import events
@@ -114,8 +114,17 @@ class Floor:
         self.hear(events.Connected, call_id=call_id, agent=agent)
 
 
+def one_call(**campaign: Any) -> tuple[Floor, str]:
+    """Return a floor with one agent and one call ringing for five seconds, and the call's id."""
+    floor = Floor(CampaignSettings(name="c", **campaign), people=1)
+    floor.agent("1001")
+    (call,) = floor.dial()
+    floor.after(5)
+    return floor, call.call_id
+
+
 def of(records: list[object], kind: type[T]) -> list[T]:
     return [record for record in records if type(record) is kind]
 
 
-__all__ = ["SECOND", "START_US", "Floor", "OpenGate", "Order", "of", "person"]
+__all__ = ["SECOND", "START_US", "Floor", "OpenGate", "Order", "of", "one_call", "person"]
