@@ -57,12 +57,17 @@ def tick(step: Step) -> None:
     late = lagging(state)
     _alarm(step, "commit_lag", "", late)
     blocked = "link_down" if not linked else "commit_lag" if late else ""
-    in_flight = flights(state)
-    lines = sum(flight.lines for flight in in_flight.values())
+    in_flight: dict[str, Flight] | None = None
+    lines = sum(map(len, state.lines.values()))
     for campaign in list(state.campaigns.values()):
+        own = len(state.lines[campaign.name])
         if campaign.state is _RUNNING:
-            lines += _dial(step, campaign, in_flight[campaign.name], lines, blocked)
-        _settle(step, campaign, in_flight[campaign.name].lines)
+            if blocked or not _dry(state, campaign):
+                in_flight = in_flight or flights(state)
+                lines += _dial(step, campaign, in_flight[campaign.name], lines, blocked)
+            else:
+                _wait(step, campaign)
+        _settle(step, campaign, own)
 
 
 def lagging(state: State) -> bool:
@@ -87,6 +92,25 @@ def _time_limits(step: Step, clocked: list[Agent]) -> None:
 
 
 # ---- pacing
+
+
+def _dry(state: State, campaign: Campaign) -> bool:
+    """Return whether a campaign has nobody to call at the moment, so that pacing need not be asked."""
+    return not stock(campaign) and campaign.mode is not _PREVIEW and not state.pacers[campaign.name].trunk_failing
+
+
+def _wait(step: Step, campaign: Campaign) -> None:
+    """Place no call for want of leads, and say so once; what pacing would say is found out when somebody asks."""
+    seen = partial(_idle, step.state, campaign)
+    step.state.seen[campaign.name] = seen
+    if campaign.pacing is None or campaign.pacing.reason != "no_leads":
+        step.emit(seen(), campaign.name)
+
+
+def _idle(state: State, campaign: Campaign) -> PacingDecided:
+    flight = flights(state)[campaign.name]
+    n_free, decision = paced(state, campaign, flight, 0)
+    return figures(campaign.name, 0, "no_leads", n_free, flight, decision, decision.budget_left)
 
 
 def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: str) -> int:

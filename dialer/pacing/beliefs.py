@@ -28,4 +28,7 @@ def updated(beliefs: Sequence[float], likelihoods: Sequence[float], share: float
 
 def mixed(beliefs: Sequence[float], values: Sequence[float]) -> float:
     """Return the mean of what the memories say."""
-    return sum(belief * value for belief, value in zip(beliefs, values, strict=True))
+    total = 0.0
+    for belief, value in zip(beliefs, values, strict=True):
+        total += belief * value
+    return total

@@ -4,6 +4,7 @@ Counts decide, not a rate measured over some minutes: the room left in each wind
 come may be abandoned. Where a limit is hard, one call per free agent is dialled before the room is used up.
 """
 
+from functools import lru_cache
 from math import exp, inf
 from typing import NamedTuple
 
@@ -44,6 +45,11 @@ class Risk(NamedTuple):
     headroom: float
 
 
+@lru_cache(maxsize=64)
+def _shift(share: float, hard: bool) -> Limit:
+    return Limit(name="shift", share=share, hard=hard)
+
+
 class Budget(msgspec.Struct):
     answered: int = 0
     abandoned: int = 0
@@ -60,7 +66,7 @@ class Budget(msgspec.Struct):
         waiting : int
             Answered people without an agent.
         """
-        day = Limit(name="shift", share=settings.abandon_limit, hard=settings.hard)
+        day = _shift(settings.abandon_limit, settings.hard)
         risk = _RISK + _RISK_SMALL / max(1, staff)
         reserve = min(_RESERVE_MOST, _RESERVE_HARD + _RESERVE_BY_AGENT * staff)
         theta, budget_left, headroom = inf, inf, inf

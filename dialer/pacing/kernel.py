@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+Stages = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 #: Rings: bins of half a second up to 64 s.
 RING_BINS = 128
@@ -466,6 +467,18 @@ def believed(forecasts: Floats, p: float, offset: float, slope: float, middle: f
         f = min(0.999, max(0.001, forecasts[i]))
         x = base + slope * (log(f / (1.0 - f)) - middle)
         out[i] = belief / (1.0 + exp(-x)) + (1.0 - belief) * p
+    return out
+
+
+@njit(cache=True)
+def progressed(p: float, q: Floats, stages: Stages, nothing: float, ringing: float, media: float) -> Floats:
+    """Return chances weighed by what the network has told; without any, those of the rate."""
+    out = np.empty(stages.size)
+    for i in range(stages.size):
+        one = q[i] if q.size else p
+        factor = nothing if stages[i] == 0 else ringing if stages[i] == 1 else media
+        odds = one / (1.0 - one) * factor
+        out[i] = odds / (1.0 + odds)
     return out
 
 

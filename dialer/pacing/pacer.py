@@ -1,7 +1,6 @@
 """The face of pacing: what happened goes in, a number of calls comes out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import log
 
 import msgspec
@@ -54,8 +53,7 @@ _AHEAD_S = 60.0
 _EMPTY, _NOBODY = np.empty(0), np.empty((0, 2))
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """A number of calls, the binding reason, and the figures behind it."""
 
     dials: int
@@ -156,6 +154,8 @@ class Pacer:
         self._tabled = (-1, False)
         #: The rate of answers, the same on the safe side, and all laws, as long as nothing new is learned.
         self._known: tuple[float, float, kernel.Laws] | None = None
+        #: Weights of the finished spells behind the laws, and as of which telling.
+        self._evidence = (-1, 0.0, 0.0)
         self._warm()
 
     def _warm(self) -> None:
@@ -284,6 +284,11 @@ class Pacer:
 
     # ---- deciding
 
+    @property
+    def trunk_failing(self) -> bool:
+        """Whether calls fail in a row as on a dead trunk: only a probe now and then is placed."""
+        return self._memory.trunk.dead
+
     def decide(
         self,
         at: float,
@@ -364,26 +369,27 @@ class Pacer:
             talking = wrapping = finishing = _EMPTY
         self._table(finishing.size > 0)
         leaving = self._leaving(at, n_staff)
+        # In the order of their fields: naming them costs as much as deciding.
         floor = kernel.Floor(
-            free=free,
-            waiting=waiting,
-            talking_s=talking,
-            wrapping_s=wrapping,
-            finishing_s=finishing,
-            ringing_s=ringing,
-            detecting=n_detecting,
-            q_ringing=self._q_ringing(p, ringing.size, p_answer, progress),
-            q_next=_EMPTY if p_next is None else self._believed(p_next, p),
-            leaving=leaving,
+            free,
+            waiting,
+            talking,
+            wrapping,
+            finishing,
+            ringing,
+            n_detecting,
+            self._q_ringing(p, ringing.size, p_answer, progress),
+            _EMPTY if p_next is None else self._believed(p_next, p),
+            leaving,
         )
         bounds = kernel.Bounds(
-            theta=allowed.theta,
-            headroom=allowed.headroom,
-            braking=min(1.0, max(_BRAKING, memory.staff / _BRAKING_STAFF)),
-            kappa=_TASTE + _TASTE_SMALL / max(3, memory.staff),
-            room=room,
-            patience_s=settings.patience_s,
-            exact=memory.staff <= _EXACT_STAFF,
+            allowed.theta,
+            allowed.headroom,
+            min(1.0, max(_BRAKING, memory.staff / _BRAKING_STAFF)),
+            _TASTE + _TASTE_SMALL / max(3, memory.staff),
+            room,
+            settings.patience_s,
+            memory.staff <= _EXACT_STAFF,
         )
         dials, stopped, free_soon, answers, risk = kernel.decide(laws, floor, bounds)
         if dials < one_each and not leaving.size:
@@ -404,22 +410,25 @@ class Pacer:
             memory = self._memory
             rate, error, resolved = memory.rate.value()
             p = min(0.99, rate + _CAUTION * error)
+            if self._evidence[0] != memory.tellings:
+                self._evidence = (memory.tellings, memory.talk.evidence(), memory.wrap.evidence())
+            _, talks, wraps = self._evidence
             laws = kernel.Laws(
-                live=memory.rings.live,
-                rest=memory.rings.rest,
-                p=p,
-                resolved=resolved,
-                p_detected=memory.live / (memory.live + memory.machine),
-                talking=self._talking,
-                talk_scale_s=memory.talk.told_s,
-                wrapping=self._wrapping,
-                wrap_scale_s=memory.wrap.told_s,
-                finishing=self._finishing,
-                finish_scale_s=memory.finish.told_s,
-                talk_hazard=self._talk_hazard,
-                talks=memory.talk.evidence(),
-                wrap_hazard=self._wrap_hazard,
-                wraps=memory.wrap.evidence(),
+                memory.rings.live,
+                memory.rings.rest,
+                p,
+                resolved,
+                memory.live / (memory.live + memory.machine),
+                self._talking,
+                memory.talk.told_s,
+                self._wrapping,
+                memory.wrap.told_s,
+                self._finishing,
+                memory.finish.told_s,
+                self._talk_hazard,
+                talks,
+                self._wrap_hazard,
+                wraps,
             )
             self._known = rate, p, laws
         return self._known
@@ -448,11 +457,11 @@ class Pacer:
         """Return the chance that each ringing call is answered by a person; empty where nothing tells them apart."""
         if forecasts is None and progress is None:
             return _EMPTY
-        q = np.full(n, p) if forecasts is None else self._believed(forecasts, p)
-        if progress is not None:
-            odds = q / (1.0 - q) * np.asarray(self._memory.progress.factors())[np.asarray(progress, dtype=np.intp)]
-            q = odds / (1.0 + odds)
-        return q
+        q = _EMPTY if forecasts is None else self._believed(forecasts, p)
+        if progress is None:
+            return q
+        stages = np.frombuffer(bytes(progress), dtype=np.uint8)
+        return kernel.progressed(p, q, stages, *self._memory.progress.factors())
 
     def _to_come(self, at: float, n_staff: int) -> float:
         """Return how many answers agents will still take in the shift."""

@@ -59,11 +59,9 @@ class AnswerRate(msgspec.Struct):
         """Return the rate, its standard error, and the outcomes behind it."""
         rates = self._rates()
         p = mixed(self.beliefs, rates)
-        spreads = [
-            rate * (1.0 - rate) / (seen + _PRIOR_N) + (rate - p) ** 2
-            for rate, seen in zip(rates, self.seen, strict=True)
-        ]
-        variance = mixed(self.beliefs, spreads)
+        variance = 0.0
+        for belief, rate, seen in zip(self.beliefs, rates, self.seen, strict=True):
+            variance += belief * (rate * (1.0 - rate) / (seen + _PRIOR_N) + (rate - p) ** 2)
         return p, sqrt(variance), p * (1.0 - p) / variance
 
 
@@ -134,5 +132,4 @@ class Progress(msgspec.Struct):
     def factors(self) -> list[float]:
         """Return by what each stage multiplies the odds of an answer."""
         live, rest = sum(self.live), sum(self.rest)
-        told = [(a / live) / (b / rest) for a, b in zip(self.live, self.rest, strict=True)]
-        return [1.0, *told[1:]]
+        return [1.0, *[(a / live) / (b / rest) for a, b in zip(self.live[1:], self.rest[1:], strict=True)]]

@@ -53,7 +53,7 @@ def test_the_shift_is_as_long_as_the_floors_calendar_has_hours_left():
 
 
 def test_nobody_is_dialled_ahead_when_the_shift_is_about_to_end():
-    floor = Floor(predictive(), people=400, zone="Europe/Madrid")
+    floor = Floor(predictive(), people=2_000, zone="Europe/Madrid")
     at(floor, "2026-11-19T19:30:00Z")
     floor.agent(*(str(1000 + i) for i in range(8)))
     learn(floor)
