@@ -245,10 +245,11 @@ class Record:
         reserves: dict[str, tuple[int, dict[str, Any], bool]] = {}
         ordered: dict[str, tuple[int, dict[str, Any]]] = {}
         unsent: set[str] = set()
-        why: dict[tuple[str, int], str] = {}
+        #: Leads whose next call was asked for, whatever puts it off until one is made.
+        wanted: set[tuple[str, int]] = set()
         for at_us, kind, payload in self._rows(
             "SELECT at_us, kind, payload FROM journal WHERE stream = :stream AND kind IN ('FloorOpened', 'Reserve', "
-            "'Originate', 'NotSent', 'LeadScheduled', 'LeadClosed', 'Judged', 'Stale') ORDER BY seq",
+            "'Originate', 'NotSent', 'LeadScheduled', 'AttemptClosed', 'Judged', 'Stale') ORDER BY seq",
             stream=stream,
         ):
             told = json.loads(payload)
@@ -260,10 +261,14 @@ class Record:
                             one.get("actor", "third_party"),
                             one.get("purpose", "collection"),
                         )
-                case "LeadScheduled" | "LeadClosed":
-                    why[told["campaign"], told["person"]] = told["why"]
+                case "LeadScheduled":
+                    if told["why"] == "call_back":
+                        wanted.add((told["campaign"], told["person"]))
+                case "AttemptClosed":
+                    if told.get("event") is not None:
+                        wanted.discard((told["campaign"], told["person"]))
                 case "Reserve":
-                    asked_for = why.get((told["campaign"], told["person"])) == "call_back"
+                    asked_for = (told["campaign"], told["person"]) in wanted
                     reserves[told["call_id"]] = at_us, told, asked_for
                 case "Originate":
                     if told["call_id"] in ordered:
