@@ -11,10 +11,13 @@ from benchmarks.pacing.compare import F8, LIMIT, Days, near_limit
 from benchmarks.pacing.knobs import KNOBS
 from benchmarks.pacing.optimum import solved
 from benchmarks.pacing.runs import BENT_TEAMS, Bench, Sizes, Want
-from benchmarks.pacing.scenarios import MARKOV
+from benchmarks.pacing.scenarios import HOUR, MARKOV, SCENARIOS, Scenario
 from benchmarks.pacing.table import AROUND
 
 # ---- limits
+
+#: Of a day under a hard limit; of a smaller one more days are run.
+_AGENT_HOURS: Final = 80.0
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +33,9 @@ class Watched(msgspec.Struct, frozen=True, kw_only=True):
 def watch(bench: Bench, scenarios: Sequence[str], sizes: Sizes) -> list[Watched]:
     """Return how the limit is kept, scenario by scenario."""
     # What hardness costs is small: as many days are run without it.
-    core = [Want("core", name, LIMIT, max(sizes.days, sizes.hard)) for name in scenarios]
-    hard = [Want("core_hard", name, LIMIT, sizes.hard) for name in scenarios]
+    days = [_hard_days(SCENARIOS[name], sizes.hard) for name in scenarios]
+    core = [Want("core", name, LIMIT, max(sizes.days, n)) for name, n in zip(scenarios, days, strict=True)]
+    hard = [Want("core_hard", name, LIMIT, n) for name, n in zip(scenarios, days, strict=True)]
     bench.run("default settings and hard limits", core + hard)
     found = []
     for name, soft, strict in zip(scenarios, map(bench.days, core), map(bench.days, hard), strict=True):
@@ -39,6 +43,11 @@ def watch(bench: Bench, scenarios: Sequence[str], sizes: Sizes) -> list[Watched]
         lost = soft.first(n).occupancy - strict.first(n).occupancy
         found.append(Watched(scenario=name, core=soft, hard=strict, lost=lost))
     return found
+
+
+def _hard_days(scenario: Scenario, least: int) -> int:
+    """Return how many days to run: small teams and short shifts say less in a day."""
+    return ceil(least * max(1.0, _AGENT_HOURS / (scenario.agents * scenario.day_s / HOUR)))
 
 
 # ---- forecasts

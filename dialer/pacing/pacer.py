@@ -38,8 +38,8 @@ _BRAKING, _BRAKING_STAFF = 0.3, 20.0
 _EXACT_STAFF = 45
 #: Calls of one decision, where nothing else limits them.
 _MOST = 1000
-#: A weak lead is dialled earlier and a strong one kept longer: for all teams, and more for a team of one.
-_TASTE, _TASTE_SMALL = 0.2, 0.9
+#: How much earlier a weak lead is dialled, and how much longer a strong one kept (`kernel.decide`), by experiment.
+_TASTE = 0.5
 #: A trunk is taken for dead at these odds, log, the higher the larger the team (a wave of calls begins with its invalid
 #: numbers), and probed at growing intervals.
 _DEAD_ODDS, _DEAD_BY_AGENT = log(1e5), 0.15
@@ -386,7 +386,7 @@ class Pacer:
             allowed.theta,
             allowed.headroom,
             min(1.0, max(_BRAKING, memory.staff / _BRAKING_STAFF)),
-            _TASTE + _TASTE_SMALL / max(3, memory.staff),
+            _TASTE,
             room,
             settings.patience_s,
             memory.staff <= _EXACT_STAFF,
