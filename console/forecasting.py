@@ -12,6 +12,7 @@ from console.simulating import (
     SIMULATIONS,
     Cluster,
     CostsFile,
+    MonthFile,
     Processes,
     Seed,
     World,
@@ -19,6 +20,7 @@ from console.simulating import (
     costs_of,
     kept_of,
     numbers,
+    with_month,
     workers_of,
 )
 
@@ -38,6 +40,7 @@ def forecast(
     hours: Annotated[str, typer.Option(help="Lengths of the shift: 6,8.")] = "8",
     days: Annotated[int, typer.Option(help="Days of the floor's calendar.")] = 5,
     start: Annotated[str | None, typer.Option(help="First day; without it, tomorrow.")] = None,
+    month: MonthFile = None,
     world: World = "default",
     replications: Annotated[int, typer.Option(help="Of every staffing; the more, the surer the ranges.")] = 10,
     seed: Seed = 1,
@@ -76,7 +79,7 @@ def forecast(
     )
     experiment = Experiment(
         arms=(arm_of(campaign, folder),),
-        plan=plan,
+        plan=with_month(plan, month),
         agents=staffing,
         hours=numbers("forecast: --hours", hours),
         replications=replications,

@@ -1,9 +1,7 @@
-"""Experiments and worlds as a terminal shows them."""
+"""Experiments as a terminal shows them."""
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import msgspec
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -12,7 +10,6 @@ from rich.text import Text
 from simulation.comparison import Compared, Result
 from simulation.experiment import factor_words
 from simulation.phrases import days, difference_text, interval_text, money, value_text
-from simulation.population import PRESETS, load
 
 if TYPE_CHECKING:
     from simulation.selfcheck import SelfCheck
@@ -24,17 +21,14 @@ _SHOWN = (
 )  # fmt: skip
 
 
-class Preset(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    about: str
-
-
 def overview(result: Result) -> RenderableType:
     """Return the question, the answer, and what differs."""
     head = Text.assemble(
         (f"{result.question}\n", "dim"),
         (result.answer, "bold"),
-        f"\nWorld {result.world}, {result.debtors:,} debtors, {days(result.n_days)} from {result.start}.",
+        f"\nWorld {result.world}, {result.debtors:,} debtors, {days(result.n_days)} from {result.start}"
+        f"{f', {result.staff}' if result.staff else ''}.",
+        *(f"\n  {one}" for one in result.month),
     )
     parts: list[RenderableType] = [head]
     if len(result.compared) == 1:
@@ -109,30 +103,3 @@ def checked(found: "SelfCheck") -> RenderableType:
         f"net recovery, looked at after every replication, is called in {found.watched_share:.1%} "
         f"(5 % at most is promised; {found.unwatched_share:.1%} with ordinary intervals)."
     )
-
-
-def presets() -> list[Preset]:
-    """Return the worlds that ship."""
-    return [Preset(name=name, about=load(name).about) for name in PRESETS]
-
-
-def presets_table(found: list[Preset]) -> RenderableType:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("world")
-    table.add_column("what it is")
-    for one in found:
-        table.add_row(one.name, one.about)
-    return Group(
-        table, "[dim]Join two with +, such as bank_early+no_timing; show one: cadencia simulate worlds NAME[/]"
-    )
-
-
-def world(name: str) -> RenderableType:
-    """Return the documents of a world as they ship, with their sources; of others, all their laws."""
-    parts = name.split("+")
-    if not all(part in PRESETS for part in parts):
-        return Text(msgspec.json.format(msgspec.json.encode(load(name)), indent=2).decode())
-    home = files("config") / "worlds"
-    known = [*(["default"] if "default" in PRESETS and "default" not in parts else []), *parts]
-    texts = [(home / f"{part}.toml").read_text(encoding="utf-8") for part in known]
-    return Text("\n".join(f"# ==== {part}\n{text}" for part, text in zip(known, texts, strict=True)))

@@ -1,14 +1,20 @@
 """An experiment in words: the answer in a sentence that a manager understands, and figures for people."""
 
 from collections.abc import Callable
+from datetime import date
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from simulation.agents import Temper
+from simulation.circumstances import differing, told
+from simulation.exchange import WorldSettings
 from simulation.measures import PRIMARY
 from simulation.statistics import Interval
 
 if TYPE_CHECKING:
     from simulation.comparison import Line, Result, Versus
+    from simulation.month import Plan
+    from simulation.roster import Roster
 
 
 def answer_of(result: "Result") -> tuple[str, str]:
@@ -76,6 +82,25 @@ def _best(result: "Result") -> str:
                 f"({money(staffing.value.low, result.currency)} to {money(staffing.value.high, result.currency)})"
             )
     return f"{told} ({replications(result.replications)})."
+
+
+def staff_words(roster: "Roster") -> str:
+    """Return who works, for people."""
+    n, hours = len(roster.names()), roster.hours_a_week()
+    return f"{n:,} agent{'' if n == 1 else 's'}, {hours:,.0f} agent-hours a week"
+
+
+def brought(plan: "Plan") -> tuple[str, ...]:
+    """Return what a plan's month brings besides its world and roster, a sentence each, in order."""
+    start = date.fromisoformat(plan.start)
+    found = told(plan.roster.holidays, plan.incidents, plan.changes, start, plan.days)
+    network = differing(plan.exchange, WorldSettings())
+    agents = differing(plan.temper, Temper())
+    return (
+        *found,
+        *([f"all days, trunks and detection: {', '.join(network)}"] if network else []),
+        *([f"all days, agents: {', '.join(agents)}"] if agents else []),
+    )
 
 
 def replications(n: int) -> str:

@@ -45,6 +45,8 @@ def page(result: Result, made: Made) -> str:
         "answer": escape(result.answer),
         "setting": escape(
             f"World {result.world}: {result.debtors:,} debtors, {days(result.n_days)} from {result.start}; "
+            + (f"{result.staff}; " if result.staff else "")
+            + ("days that are not as others (see What was run); " if result.month else "")
             + (f"at most {result.of:,} replications, " if result.sequential else "")
             + (
                 "all arms meet the same debtors with the same luck."
@@ -79,6 +81,7 @@ def _body(result: Result, made: Made) -> str:
         html += _of_one(result, result.compared[0])
     else:
         html += _of_many(result)
+    html.append(_section("What was run", _run(result)))
     html.append(_section("How it was made", _made(result, made)))
     return "\n".join(html)
 
@@ -397,6 +400,23 @@ def _frontier(result: Result, x: str, y: str, x_words: Callable[[float], str], y
 
 
 # ---- how it was made
+
+
+def _run(result: Result) -> str:
+    rows = [
+        ["strategies", "; ".join(result.arms)],
+        ["world", result.world],
+        ["debtors", f"{result.debtors:,}"],
+        ["days", f"{days(result.n_days)} from {result.start}"],
+        ["agents", result.staff or "as the settings say"],
+        ["the month brings", "\n".join(result.month) or "nothing besides"],
+        ["replications", f"{result.replications:,} of {result.of:,}"],
+        ["luck", "the same for every strategy" if result.same_luck else "each strategy its own"],
+    ]
+    cells = "".join(
+        f"<tr><td>{escape(name)}</td><td>{'<br>'.join(map(escape, text.splitlines()))}</td></tr>" for name, text in rows
+    )
+    return f"<table>{cells}</table>"
 
 
 def _made(result: Result, made: Made) -> str:

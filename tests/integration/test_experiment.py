@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from console.demo import prepare
 from console.main import app
+from console.simulating import with_month
 from domain.calls import Mode
 from domain.errors import BadInput
 from domain.settings import CampaignSettings, FloorSettings
@@ -263,6 +265,53 @@ def test_a_sweep_and_the_worlds(tmp_path: Path, cadencia: Callable[..., subproce
     assert [one["factors"] for one in result["compared"]] == [{"agents": 1, "hours": 1.0}, {"agents": 2, "hours": 1.0}]
     assert result["staffing"][0]["agents"] == [1.0, 2.0]
     assert cadencia("simulate", "sweep", "-s", "early").returncode == 2
+
+
+def test_what_a_month_brings_is_kept_shown_and_repeated(
+    tmp_path: Path, cadencia: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    month = tmp_path / "ours.toml"
+    month.write_text(
+        '[[incident]]\nday = "2027-02-01"\nat = "09:30"\nminutes = 60\nkind = "no_lines"\n'
+        "[[change]]\nanswer_rate = 0.5\n"
+    )
+    asked = words(tmp_path, "--replications", "2", "--fixed", "--processes", "1", "--json")
+    usual = cadencia(*asked, "--out", str(tmp_path / "usual"))
+    found = cadencia(*asked, "--month", str(month))
+    assert (usual.returncode, found.returncode) == (0, 0), usual.stderr + found.stderr
+    result = json.loads(found.stdout)
+    outage = "2027-02-01 09:30, 60 minutes: no trunk takes a call"
+    assert result["month"] == ["2027-02-01 to 2027-02-01: people pick up 0.5 times as often", outage]
+    assert json.loads(usual.stdout)["month"] == []
+
+    def answered(told: dict[str, Any]) -> dict[str, float]:
+        lines = {hour: {one["name"]: one for one in some} for hour, some in told["compared"][0]["by_hour"].items()}
+        return {hour: some["live_answer_rate"]["values"][0] or 0.0 for hour, some in lines.items()}
+
+    before, after = answered(json.loads(usual.stdout)), answered(result)
+    assert all(0 <= after[hour] < before[hour] for hour in before), (before, after)
+    assert outage in (tmp_path / "out" / "report.html").read_text()
+    # The file may go: the experiment's folder holds what it said.
+    month.unlink()
+    again = cadencia("simulate", "run", "--again", str(tmp_path / "out"), "--processes", "1", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["equal"] is True
+
+
+@pytest.mark.parametrize("of", ["costs", "month", "shifts"])
+def test_an_example_is_what_its_option_takes(tmp_path: Path, of: str) -> None:
+    told = CliRunner().invoke(app, ["simulate", "example", of])
+    assert told.exit_code == 0
+    path = tmp_path / f"{of}.toml"
+    path.write_text(told.stdout)
+    if of == "costs":
+        assert read_costs(path) == COSTS
+    elif of == "month":
+        assert with_month(replace(PLAN, days=30), path).incidents
+    else:
+        assert len(roster(path).names()) == 10
+    refused = CliRunner().invoke(app, ["simulate", "example", "world"])
+    assert "there is one of costs, month, shifts" in str(refused.exception)
 
 
 def test_worlds_are_listed_and_shown_with_their_sources() -> None:
