@@ -186,7 +186,7 @@ class Month(SimulatedFloor):
                 self.accept(CampaignOrdered(at_us=self._now, campaign=campaign.name, verb="run"))
         self.staff.take(chairs)
         self._start_ticking()
-        self._listen(None)
+        self._listen(self._stretch)
         closes_us = max(chair.ends_us or 0 for chair in chairs)
         self._run_until(closes_us)
         # Conversations end, outcomes are recorded.
@@ -240,10 +240,10 @@ class Month(SimulatedFloor):
 
     # ---- what debtors do meanwhile
 
-    def _listen(self, _: None) -> None:
-        if self._ticking:
+    def _listen(self, stretch: int) -> None:
+        if self._ticks(stretch):
             self._hear()
-            Alarm(self.env, HOUR, self._listen, None)
+            Alarm(self.env, HOUR, self._listen, stretch)
 
     def _hear(self) -> None:
         """Take what debtors did since it was last asked; the floor learns of it now."""
