@@ -20,6 +20,7 @@ from console.simulating import (
     costs_of,
     kept_of,
     numbers,
+    whole,
     with_month,
     workers_of,
 )
@@ -65,7 +66,7 @@ def forecast(
     loaded = settings.load(folder)
     loaded.floor.campaign(campaign)
     load(world)
-    staffing = tuple(round(one) for one in numbers("forecast: --agents", agents)) or (_on_record(loaded, campaign),)
+    staffing = whole("forecast: --agents", agents) or (_on_record(loaded, campaign),)
     if not staffing[0]:
         raise BadInput(f"forecast: no agent of campaign {campaign!r} is on record; add them, or say --agents 20")
     people, accounts = own_people(campaign, folder)

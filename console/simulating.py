@@ -75,6 +75,7 @@ def run(
     from domain.errors import BadInput
     from simulation.experiment import Experiment
 
+    check_folder(folder)
     workers = workers_of(processes, cluster)
     if again is not None:
         _repeat(again, workers, as_json)
@@ -128,8 +129,12 @@ def sweep(
     from domain.errors import BadInput
     from simulation.experiment import Experiment
 
+    check_folder(folder)
     check_number("simulate sweep: --replications", replications, least=1, most=100_000)
-    staffing = tuple(round(one) for one in numbers("simulate sweep: --agents", agents))
+    staffing = whole("simulate sweep: --agents", agents)
+    limits = numbers("simulate sweep: --limit", limit)
+    for one in limits:
+        check_number("simulate sweep: --limit (percent)", one, least=0, most=99.9)
     modes = [one.strip() for one in mode.split(",") if one.strip()]
     if strange := [one for one in modes if one not in list(Mode)]:
         raise BadInput(f"simulate sweep: --mode must be of {', '.join(Mode)}, was {strange[0]!r}; correct it")
@@ -137,7 +142,7 @@ def sweep(
         arms=arms_of(strategy, folder),
         plan=plan_of(world, debtors, start, days, str(staffing[0]) if staffing else "10", own, month, folder),
         agents=staffing,
-        limits=tuple(one / 100 for one in numbers("simulate sweep: --limit", limit)),
+        limits=tuple(one / 100 for one in limits),
         hours=numbers("simulate sweep: --hours", hours),
         modes=tuple(Mode(one) for one in modes),
         packs=tuple(str(one.resolve()) for one in rules or ()),
@@ -169,7 +174,7 @@ def worlds(
 
 @app.command()
 def example(
-    of: Annotated[str, typer.Argument(help="costs, month or shifts.", show_default=False)],
+    of: Annotated[str, typer.Argument(metavar="NAME", help="costs, month or shifts.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
     """A document to begin with, its every key explained: simulate example costs > costs.toml."""
@@ -187,6 +192,14 @@ def example(
 
 
 # ---- what the commands share
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a working folder that is not there: results would land in a folder that nobody meant."""
+    from domain.errors import BadInput
+
+    if not folder.is_dir():
+        raise BadInput(f"--folder {folder}: there is no such folder; make it with `cadencia init {folder}`")
 
 
 def arms_of(words: list[str] | None, folder: Path) -> "tuple[Arm, ...]":
@@ -275,6 +288,23 @@ def numbers(option: str, text: str) -> tuple[float, ...]:
         return tuple(float(one) for one in text.split(",")) if text else ()
     except (ValueError, ZeroDivisionError):
         raise BadInput(f"{option} must be like 10:60:10 or 10,20,40, was {text!r}; correct it") from None
+
+
+def whole(option: str, text: str) -> tuple[int, ...]:
+    """Return numbers of agents, of `10:60:10` or `10,20,40`.
+
+    Raises
+    ------
+    BadInput
+        When one is none.
+    """
+    from domain.errors import BadInput
+
+    found = numbers(option, text)
+    for one in found:
+        if one < 1 or one != round(one):
+            raise BadInput(f"{option} must be of whole numbers from 1 on, was {one:g}; correct it")
+    return tuple(round(one) for one in found)
 
 
 def costs_of(path: Path | None) -> "Costs":

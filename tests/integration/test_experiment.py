@@ -236,6 +236,12 @@ def test_killed_and_run_again_it_goes_on_and_repeats_exactly(
         (["-s", "early", "--replications", "0"], "--replications must be 1 or more"),
         (["-s", "early", "--agents", "nobody.toml", "--days", "2"], "no agent ever logs in"),
         (["-s", "early", "--agents", "0"], "agents must be 1 or more"),
+        (["-s", "early", "--agents", "-3"], "agents must be 1 or more, was -3"),
+        (["-s", "early", "--agents", "binary.toml"], "roster binary.toml: is no TOML"),
+        (["-s", "early", "--costs", "negative.toml"], "costs negative.toml: agent_hour must be 0 or more, was -5"),
+        (["-s", "early", "--month", "binary.toml"], "binary.toml: byte 0 is not UTF-8"),
+        (["-s", "early", "--folder", "nowhere"], "there is no such folder"),
+        (["--again", "half"], "is no experiment"),
         (["-s", "early", "--world", "paradise"], "paradise"),
         (["-s", "early", "-s", "early"], "two arms are called 'early'"),
         (["-s", "late"], "has no campaign of that name; it has early"),
@@ -249,8 +255,33 @@ def test_bad_input_is_told_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, working_folder: Path, more: list[str], said: str
 ) -> None:
     (working_folder / "nobody.toml").write_text('[[shift]]\nagents = 2\ndays = ["sun"]\n')
+    (working_folder / "binary.toml").write_bytes(b"\xff\xfe")
+    priced = "agent_hour = -5\ncall_minute = 1\nattempt = 1\ncomplaint = 1\n"
+    (working_folder / "negative.toml").write_text(f'currency = "EUR"\n[prices.EUR]\n{priced}')
+    (working_folder / "half").mkdir()
+    (working_folder / "half" / "experiment.json").write_text('{"command": "cadencia"')
     monkeypatch.chdir(working_folder)
     found = CliRunner().invoke(app, ["simulate", "run", "--processes", "1", *more])
+    assert isinstance(found.exception, BadInput), found.output
+    assert said in str(found.exception)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "nothing to vary"),
+        (["--agents", "2.5,5"], "--agents must be of whole numbers from 1 on, was 2.5"),
+        (["--agents", "0,5"], "--agents must be of whole numbers from 1 on, was 0"),
+        (["--limit", "3,300"], "--limit (percent) must be 0 or more and at most 99.9, was 300"),
+        (["--mode", "psychic"], "--mode must be of preview"),
+        (["--hours", "8,20"], "after midnight"),
+    ],
+)
+def test_sweeps_of_what_cannot_be_are_refused(
+    monkeypatch: pytest.MonkeyPatch, working_folder: Path, more: list[str], said: str
+) -> None:
+    monkeypatch.chdir(working_folder)
+    found = CliRunner().invoke(app, ["simulate", "sweep", "-s", "early", "--processes", "1", *more])
     assert isinstance(found.exception, BadInput), found.output
     assert said in str(found.exception)
 
