@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from simulation.comparison import Compared, Result
-from simulation.experiment import factor_words
+from simulation.experiment import factor_value
 from simulation.phrases import days, difference_text, interval_text, money, value_text
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ _SHOWN = (
     "net_recovery", "collected", "cost", "cost_per_collected", "right_party", "rpc_per_agent_hour", "ptp_rate",
     "kept_ptp_rate", "attempts", "live_answer_rate", "abandon_rate", "occupancy", "complaints",
 )  # fmt: skip
+#: Of those, what is shown of every setting of a sweep.
+_OF_SETTINGS = ("net_recovery", "cost_per_collected", "right_party", "rpc_per_agent_hour", "abandon_rate", "occupancy")
 
 
 def overview(result: Result) -> RenderableType:
@@ -43,7 +45,8 @@ def overview(result: Result) -> RenderableType:
     for versus in result.compared[0].versus if len(result.compared) == 1 else ():
         if versus.power is not None:
             parts.append(
-                f"[dim]To see {versus.power.effect:.0%} of net recovery with a chance of {versus.power.wanted:.0%}: "
+                f"[dim]{escape(versus.arm)}: to see {100 * versus.power.effect:.0f} % of net recovery with a chance of "
+                f"{100 * versus.power.wanted:.0f} %: "
                 f"{versus.power.keyed:,} replications with the same luck, {versus.power.independent:,} without.[/]"
             )
     breaches = "[green]0 breaches[/]" if not result.breaches else f"[bold red]{result.breaches:,} breaches[/]"
@@ -75,9 +78,10 @@ def _differences(result: Result, one: Compared) -> Table:
 
 def _settings(result: Result) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in (*result.compared[0].factors, "arm"):
+    several = len(result.arms) > 1
+    for name in (*result.compared[0].factors, *(["arm"] if several else [])):
         table.add_column(name)
-    shown = [line for line in result.compared[0].lines if line.name in _SHOWN[:6] or line.name in _SHOWN[-3:-1]]
+    shown = [line for line in result.compared[0].lines if line.name in _OF_SETTINGS]
     for line in shown:
         table.add_column(line.words, justify="right")
     for one in result.compared:
@@ -85,7 +89,9 @@ def _settings(result: Result) -> Table:
         for number, arm in enumerate(result.arms):
             values = [value_text(line, by_name[line.name].values[number], result.currency) for line in shown]
             table.add_row(
-                *(escape(factor_words(name, value)) for name, value in one.factors.items()), escape(arm), *values
+                *(escape(factor_value(name, value)) for name, value in one.factors.items()),
+                *([escape(arm)] if several else []),
+                *values,
             )
     return table
 

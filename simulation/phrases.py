@@ -57,8 +57,8 @@ def _amount(versus: "Versus", result: "Result") -> str:
     def words(amount: float, plus: str = "") -> str:
         if versus.share is None:
             return money(amount, result.currency)
-        # Adding zero takes the sign off a zero.
-        return f"{round(100 * amount, 1) + 0.0:{plus}.1f} %"
+        size = f"{abs(100 * amount):.1f} %"
+        return signed(amount, size) if plus or amount < 0 else size
 
     told = words(value, "" if versus.says in ("more", "less") else "+")
     return f"{told} ({words(low)} to {words(high)})" if isfinite(low) else f"{told}, with no telling yet how far off"
@@ -71,7 +71,7 @@ def _best(result: "Result") -> str:
         found += [
             (value, arm, one.setting) for value, arm in zip(line.values, result.arms, strict=True) if value is not None
         ]
-    value, arm, setting = max(found)
+    value, arm, setting = max(found, key=lambda one: one[0])
     told = (
         f"Of what was tried, {arm} with {setting} nets most: {money(value, result.currency)} in {days(result.n_days)}"
     )
@@ -115,7 +115,7 @@ def money(value: float | None, currency: str) -> str:
     """Return an amount of major units for people."""
     if value is None or not isfinite(value):
         return "–"
-    return f"{value:,.0f} {currency}" if abs(value) >= 100 else f"{value:,.2f} {currency}"
+    return f"{value:,.{0 if abs(value) >= 100 else 2}f} {currency}".replace("-", "−")
 
 
 # ---- figures
@@ -132,13 +132,18 @@ def difference_text(line: "Line", one: Interval, currency: str) -> str:
         return "–"
 
     def words(value: float) -> str:
-        sign = "+" if value > 0 else "−" if value < 0 else ""
         # Of two shares, a difference is in points: "−2 %" could mean either.
-        return sign + (
-            f"{abs(100 * value):.2f} pp" if line.unit == "share" else _WORDS[line.unit](abs(value), currency)
-        )
+        size = f"{abs(100 * value):.2f} pp" if line.unit == "share" else _WORDS[line.unit](abs(value), currency)
+        return signed(value, size)
 
     return interval_text(one, words)
+
+
+def signed(value: float, size: str) -> str:
+    """Return a size with the sign of its value; what is shown as zero has none."""
+    if not any(digit in size for digit in "123456789"):
+        return size
+    return f"{'+' if value > 0 else '−'}{size}"
 
 
 _WORDS: dict[str, Callable[[float, str], str]] = {

@@ -8,9 +8,9 @@ import msgspec
 
 from simulation import plots
 from simulation.comparison import BANDS, Compared, Line, Result, Versus
-from simulation.experiment import factor_words
+from simulation.experiment import factor_value, factor_words
 from simulation.outcome import MOST_ATTEMPTS
-from simulation.phrases import days, difference_text, interval_text, money, replications, value_text
+from simulation.phrases import days, difference_text, interval_text, money, replications, signed, value_text
 
 _TEMPLATE = Path(__file__).with_name("report.html")
 _COSTS = {
@@ -92,6 +92,7 @@ def _body(result: Result, made: Made) -> str:
 def _of_one(result: Result, one: Compared) -> list[str]:
     names, currency = result.arms, result.currency
     html = [_cards(result, one)]
+    busy = _busy(one.by_hour)
     if one.versus:
         html.append(
             _section(
@@ -119,25 +120,21 @@ def _of_one(result: Result, one: Compared) -> list[str]:
         ),
         _section(
             "Occupancy over the day",
-            plots.lines("Occupancy by hour", list(one.by_hour), _series(one.by_hour, "occupancy", names), _share),
+            plots.lines("Occupancy by hour", list(busy), _series(busy, "occupancy", names), _share),
             "Hours of the floor's calendar.",
         ),
         _section(
             "Abandonment over the day",
-            plots.lines("Abandonment by hour", list(one.by_hour), _series(one.by_hour, "abandon_rate", names), _fine),
+            plots.lines("Abandonment by hour", list(busy), _series(busy, "abandon_rate", names), _fine),
             "Abandoned ÷ people who answered.",
         ),
         _section(
             "Right-party contacts by hour",
-            plots.bars(
-                "Right-party contacts by hour", list(one.by_hour), _series(one.by_hour, "right_party", names), _count
-            ),
+            plots.bars("Right-party contacts by hour", list(busy), _series(busy, "right_party", names), _count),
         ),
         _section(
             "Live answers by hour",
-            plots.lines(
-                "Live-answer rate by hour", list(one.by_hour), _series(one.by_hour, "live_answer_rate", names), _share
-            ),
+            plots.lines("Live-answer rate by hour", list(busy), _series(busy, "live_answer_rate", names), _share),
             "People ÷ attempts.",
         ),
         _section(
@@ -181,7 +178,7 @@ def _cards(result: Result, one: Compared) -> str:
         return " → ".join("–" if value is None else words(value) for value in shown)
 
     cards = [
-        (pair("net_recovery", lambda v: money(v, currency)), "net recovery", ""),
+        (pair("net_recovery", lambda v: f"{v:,.0f}"), f"net recovery, {currency}", ""),
         (pair("cost_per_collected", lambda v: f"{v:.3f}"), f"cost per {currency} collected", ""),
         (pair("abandon_rate", _fine), "abandonment", ""),
         (f"{result.breaches:,}", "contacts that broke a rule", "bad" if result.breaches else "good"),
@@ -205,7 +202,7 @@ def _intervals(versus: Sequence[Versus], currency: str) -> str:
             base = one.watched.value / one.share.value if one.share.value else 0.0
             dots = [paired / base for paired in one.paired] if base else []
             rows.append((f"{one.arm} against {one.champion}", one.share.value, one.share.low, one.share.high, dots))
-        return plots.intervals("Difference in net recovery", rows, lambda v: f"{100 * v:+.1f} %" if v else "0")
+        return plots.intervals("Difference in net recovery", rows, lambda v: signed(v, f"{abs(100 * v):.1f} %"))
     return plots.intervals(
         "Difference in net recovery",
         [
@@ -258,7 +255,8 @@ def _groups(groups: Mapping[str, Sequence[Line]], names: Sequence[str], currency
     if not groups:
         return "none"
     chosen = next(iter(groups.values()))
-    head = ["", *(f"{line.words} {name}".strip() for line in chosen for name in (names if len(names) > 1 else [""]))]
+    over = "".join(f'<th class="over" colspan="{len(names)}">{escape(line.words)}</th>' for line in chosen)
+    under = [name for _ in chosen for name in names] if len(names) > 1 else [""] * len(chosen)
     body = []
     for group, lines in groups.items():
         cells = [f"<td>{escape(group)}</td>"]
@@ -270,7 +268,7 @@ def _groups(groups: Mapping[str, Sequence[Line]], names: Sequence[str], currency
                     kind = " up" if (one.value > 0) == (line.better > 0) else " down"
                 cells.append(f'<td class="n{kind}">{value_text(line, value, currency)}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
-    return _rows(head, body, range(1, len(head)))
+    return _rows(["", *under], body, range(1, len(under) + 1), over=f"<tr><th></th>{over}</tr>")
 
 
 def _cost(one: Compared, names: Sequence[str], currency: str) -> str:
@@ -284,6 +282,16 @@ def _funnel(one: Compared, names: Sequence[str]) -> list[tuple[str, list[float |
         (name, [n / steps[0][1] if steps[0][1] else None for _, n in steps])
         for name, steps in zip(names, one.funnel, strict=True)
     ]
+
+
+def _busy(groups: Mapping[str, Sequence[Line]]) -> dict[str, Sequence[Line]]:
+    """Leave out hours in which next to nothing was dialled: an hour's last call is no picture of it."""
+    dialled = {
+        group: max((value or 0.0 for line in lines if line.name == "attempts" for value in line.values), default=0.0)
+        for group, lines in groups.items()
+    }
+    least = 0.01 * max(dialled.values(), default=0.0)
+    return {group: lines for group, lines in groups.items() if dialled[group] >= least}
 
 
 def _series(
@@ -318,11 +326,14 @@ def _of_many(result: Result) -> list[str]:
     for one in result.compared:
         by_name = {line.name: line for line in one.lines}
         for number, name in enumerate(names):
-            cells = [factor_words(name, value) for name, value in one.factors.items()] + (
+            cells = [factor_value(name, value) for name, value in one.factors.items()] + (
                 [name] if len(names) > 1 else []
             )
             rows.append([*cells, *(value_text(line, by_name[line.name].values[number], currency) for line in chosen)])
+    broke = "bad" if result.breaches else "good"
     html = [
+        f'<div class="cards"><div class="card {broke}"><b>{result.breaches:,}</b>'
+        "<span>contacts that broke a rule, in all settings</span></div></div>"
         '<div class="two">'
         + _section(
             "What more money buys",
@@ -421,7 +432,8 @@ def _run(result: Result) -> str:
 
 def _made(result: Result, made: Made) -> str:
     powers = [
-        f"To see a difference of {one.power.effect:.0%} with a chance of {one.power.wanted:.0%}: {one.power.keyed:,} "
+        f"To see a difference of {_share(one.power.effect)} with a chance of {_share(one.power.wanted)}: "
+        f"{one.power.keyed:,} "
         f"replications with the same luck for both arms, {one.power.independent:,} with luck of their own "
         f"({one.power.saving:.1f} times as many)."
         for compared in result.compared[:1]
@@ -478,6 +490,8 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: set[int
 _N = ' class="n"'
 
 
-def _rows(columns: Sequence[str], body: Sequence[str], right: "set[int] | range") -> str:
+def _rows(columns: Sequence[str], body: Sequence[str], right: "set[int] | range", *, over: str = "") -> str:
     head = "".join(f"<th{_N if i in right else ''}>{escape(name)}</th>" for i, name in enumerate(columns))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    below = f"<tr>{head}</tr>" if any(columns) else ""
+    kind = ' class="close"' if over else ""
+    return f"<table{kind}><thead>{over}{below}</thead><tbody>{''.join(body)}</tbody></table>"

@@ -141,7 +141,7 @@ def test_a_sweep_tells_the_best_setting_and_what_an_agent_is_worth() -> None:
         settings.append((tuple(month("A", seed, paid_minor=500_000 + seed + int(more)) for seed in (1, 2, 3)),))
     found = compare(tried, ran(tried, *settings), read_costs())
     assert found.verdict == "sweep"
-    assert "A with limit 3.0%, 20 agents nets most" in found.answer
+    assert "A with limit 3.0 %, 20 agents nets most" in found.answer
     assert [one.value.value for one in found.staffing] == pytest.approx([200.0, 200.0])
     assert "one more agent is worth 200 EUR" in found.answer
     shown = Page(page(found, MADE))
