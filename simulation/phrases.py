@@ -77,8 +77,10 @@ def _best(result: "Result") -> str:
     )
     for staffing in result.staffing[:1]:
         if isfinite(staffing.value.low):
+            which = ", ".join(filter(None, (staffing.arm if len(result.arms) > 1 else "", staffing.setting)))
+            where = f" with {which}" if len(result.staffing) > 1 else ""
             told += (
-                f"; one more agent is worth {money(staffing.value.value, result.currency)} "
+                f"; one more agent{where} is worth {money(staffing.value.value, result.currency)} "
                 f"({money(staffing.value.low, result.currency)} to {money(staffing.value.high, result.currency)})"
             )
     return f"{told} ({replications(result.replications)})."

@@ -63,8 +63,10 @@ def bars(title: str, across: Sequence[str], series: Sequence[tuple[str, Values]]
                 f'<rect x="{x:.1f}" y="{min(y, zero):.1f}" width="{width - 1:.1f}" height="{abs(zero - y):.1f}" '
                 f'fill="{colour(number)}"><title>{escape(f"{name}, {across[i]}: {words(value)}")}</title></rect>'
             )
-            if width > _wide(words(value), _SMALL) - 3:
-                parts.append(_text(x + width / 2, min(y, zero) - 4, words(value), "middle", _INK, _SMALL))
+            # The unit stands beside the axis.
+            label = words(value).removesuffix(" %")
+            if width > _wide(label, _SMALL) + 2:
+                parts.append(_text(x + width / 2, min(y, zero) - 4, label, "middle", _INK, _SMALL))
     return _svg(title, 240, parts, [name for name, _ in series])
 
 
@@ -130,18 +132,28 @@ def scatter(
         return _LEFT + (x - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
 
     parts = [scale.grid(y_words)]
-    parts += [_text(at(tick), height - 32, x_words(tick), "middle", _SOFT) for tick in _ticks(low, high, 6)]
+    labelled: list[tuple[float, float]] = []
+    ticks = _ticks(low, high, 6)
+    if all(x == round(x) for x in xs):
+        # Of agents there are no halves.
+        ticks = [tick for tick in ticks if tick == round(tick)]
+    parts += [_text(at(tick), height - 32, x_words(tick), "middle", _SOFT) for tick in ticks]
     parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, height - 8, x_name, "middle", _SOFT))
     parts.append(_text(4, _TOP + 8, y_name, "start", _SOFT))
     for number, (name, points) in enumerate(series):
         path = " ".join(f"{at(x):.1f},{scale.y(y):.1f}" for x, y, _ in points)
         parts.append(_curve(number, path, 1.4, name))
         for x, y, label in points:
-            fits = at(x) + 8 + _wide(label, _SMALL) < _WIDTH - _RIGHT
-            parts += [
-                _dot(number, at(x), scale.y(y), 4.5),
-                _text(at(x) + (7 if fits else -7), scale.y(y) - 7, label, "start" if fits else "end", _SOFT, _SMALL),
-            ]
+            wide = _wide(label, _SMALL)
+            fits = at(x) + 8 + wide < _WIDTH - _RIGHT
+            left, top = (at(x) + 7 if fits else at(x) - 7 - wide), scale.y(y) - 7
+            parts.append(_dot(number, at(x), top + 7, 4.5))
+            # A label that another is in the way of is left out: what joins the points tells their order.
+            if label and all(abs(left - other) > wide or abs(top - above) > _SMALL for other, above in labelled):
+                labelled.append((left, top))
+                parts.append(
+                    _text(left if fits else left + wide, top, label, "start" if fits else "end", _SOFT, _SMALL)
+                )
     return _svg(title, height, parts, [name for name, _ in series])
 
 
@@ -183,8 +195,13 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
 def _steps(across: Sequence[str], at: Sequence[float], height: int) -> str:
     step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(across))
     every = max(1, ceil((max(map(_wide, across), default=0.0) + 8) / step))
+    if every == 2 and len(across) <= 12:
+        # Few words that are long stand on two lines in turn.
+        every, lines = 1, (height - 18, height - 3)
+    else:
+        lines = (height - 10, height - 10)
     return "".join(
-        _text(x, height - 10, name, "middle", _SOFT)
+        _text(x, lines[i % 2], name, "middle", _SOFT)
         for i, (name, x) in enumerate(zip(across, at, strict=True))
         if i % every == 0
     )
@@ -225,11 +242,15 @@ def _text(x: float, y: float, text: str, anchor: str, fill: str, size: float = _
 
 
 def _svg(title: str, height: int, parts: Sequence[str], legend: Sequence[str]) -> str:
-    keys, x = [], float(_LEFT)
+    keys, x, more = [], float(_LEFT), 0
     for number, name in enumerate(legend if len(legend) > 1 else ()):
-        keys.append(_dot(number, x, 12, 4.5) + _text(x + 10, 17, name, "start", _INK, _SMALL))
-        x += 30 + _wide(name, _SMALL)
+        wide = 30 + _wide(name, _SMALL)
+        if x > _LEFT and x + wide > _WIDTH:
+            x, more = float(_LEFT), more + 20
+        keys.append(_dot(number, x, 12 + more, 4.5) + _text(x + 10, 17 + more, name, "start", _INK, _SMALL))
+        x += wide
+    below = f'<g transform="translate(0 {more})">{"".join(parts)}</g>' if more else "".join(parts)
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title, quote=True)}">'
-        f"<title>{escape(title)}</title>{''.join(keys)}{''.join(parts)}</svg>"
+        f'<svg viewBox="0 0 {_WIDTH} {height + more}" role="img" aria-label="{escape(title, quote=True)}">'
+        f"<title>{escape(title)}</title>{''.join(keys)}{below}</svg>"
     )
