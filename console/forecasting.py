@@ -154,8 +154,10 @@ def shown(found: "Forecast") -> "RenderableType":
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     counts = ("attempts", "right-party contacts", "promises")
-    for name in ("agents", "hours", *counts, "abandonment", "occupancy", "list ends"):
-        table.add_column(name, justify="left" if name == "list ends" else "right")
+    for name in ("agents", "hours", *counts, "abandonment", "occupancy"):
+        table.add_column(name, justify="right")
+    # As likely before as after; whoever wants the first and the last asks for JSON.
+    table.add_column("list ends")
     for one in found.expected:
         figures = one.figures
         table.add_row(
@@ -177,12 +179,11 @@ def _range(low: float, high: float) -> str:
 
 
 def _shares(low: float, high: float) -> str:
-    return f"{low:.1%} – {min(1.0, high):.1%}" if isfinite(high) else "–"
+    return f"{100 * low:.1f} – {100 * min(1.0, high):.1f} %" if isfinite(high) else "–"
 
 
 def _end(one: "Expected") -> str:
     if not one.ends_at:
         return "not within these days"
-    first, middle, last = (at[:16].replace("T", " ") for at in one.ends_at)
-    when = middle if first == last else f"{middle} ({first} to {last})"
-    return when if one.list_ends == 1.0 else f"{when}, in {one.list_ends:.0%} of replications"
+    when = one.ends_at[1][:16].replace("T", " ")
+    return when if one.list_ends == 1.0 else f"{when}, in {100 * one.list_ends:.0f} %"
