@@ -12,6 +12,7 @@ from console.simulating import (
     SIMULATIONS,
     Cluster,
     CostsFile,
+    MonthFile,
     Processes,
     Seed,
     World,
@@ -19,6 +20,8 @@ from console.simulating import (
     costs_of,
     kept_of,
     numbers,
+    whole,
+    with_month,
     workers_of,
 )
 
@@ -38,6 +41,7 @@ def forecast(
     hours: Annotated[str, typer.Option(help="Lengths of the shift: 6,8.")] = "8",
     days: Annotated[int, typer.Option(help="Days of the floor's calendar.")] = 5,
     start: Annotated[str | None, typer.Option(help="First day; without it, tomorrow.")] = None,
+    month: MonthFile = None,
     world: World = "default",
     replications: Annotated[int, typer.Option(help="Of every staffing; the more, the surer the ranges.")] = 10,
     seed: Seed = 1,
@@ -62,7 +66,7 @@ def forecast(
     loaded = settings.load(folder)
     loaded.floor.campaign(campaign)
     load(world)
-    staffing = tuple(round(one) for one in numbers("forecast: --agents", agents)) or (_on_record(loaded, campaign),)
+    staffing = whole("forecast: --agents", agents) or (_on_record(loaded, campaign),)
     if not staffing[0]:
         raise BadInput(f"forecast: no agent of campaign {campaign!r} is on record; add them, or say --agents 20")
     people, accounts = own_people(campaign, folder)
@@ -76,7 +80,7 @@ def forecast(
     )
     experiment = Experiment(
         arms=(arm_of(campaign, folder),),
-        plan=plan,
+        plan=with_month(plan, month),
         agents=staffing,
         hours=numbers("forecast: --hours", hours),
         replications=replications,
@@ -150,8 +154,10 @@ def shown(found: "Forecast") -> "RenderableType":
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     counts = ("attempts", "right-party contacts", "promises")
-    for name in ("agents", "hours", *counts, "abandonment", "occupancy", "list ends"):
-        table.add_column(name, justify="left" if name == "list ends" else "right")
+    for name in ("agents", "hours", *counts, "abandonment", "occupancy"):
+        table.add_column(name, justify="right")
+    # As likely before as after; whoever wants the first and the last asks for JSON.
+    table.add_column("list ends")
     for one in found.expected:
         figures = one.figures
         table.add_row(
@@ -173,12 +179,11 @@ def _range(low: float, high: float) -> str:
 
 
 def _shares(low: float, high: float) -> str:
-    return f"{low:.1%} – {min(1.0, high):.1%}" if isfinite(high) else "–"
+    return f"{100 * low:.1f} – {100 * min(1.0, high):.1f} %" if isfinite(high) else "–"
 
 
 def _end(one: "Expected") -> str:
     if not one.ends_at:
         return "not within these days"
-    first, middle, last = (at[:16].replace("T", " ") for at in one.ends_at)
-    when = middle if first == last else f"{middle} ({first} to {last})"
-    return when if one.list_ends == 1.0 else f"{when}, in {one.list_ends:.0%} of replications"
+    when = one.ends_at[1][:16].replace("T", " ")
+    return when if one.list_ends == 1.0 else f"{when}, in {100 * one.list_ends:.0f} %"

@@ -125,13 +125,13 @@ def window_of(connection: Connection, stream: str, zone: str, day: str | None) -
     if day is None:
         last_us = connection.execute(select(func.max(attempt.c.reserved_us)).where(attempt.c.stream == stream)).scalar()
         if last_us is None:
-            raise BadInput("report: no attempt is on record yet; run a campaign first (`cadencia run CAMPAIGN`)")
+            raise BadInput("no attempt is on record yet; run a campaign first (`cadencia run CAMPAIGN`)")
         local = to_datetime(last_us, zone).date()
     else:
         try:
             local = date.fromisoformat(day)
         except ValueError as error:
-            raise BadInput(f"report: --day must be a date like 2026-11-18, was {day!r}") from error
+            raise BadInput(f"a day must be a date like 2026-11-18, was {day!r}") from error
     start = datetime(local.year, local.month, local.day, tzinfo=ZoneInfo(zone))
     following = local + timedelta(days=1)
     end = datetime(following.year, following.month, following.day, tzinfo=ZoneInfo(zone))

@@ -1,18 +1,15 @@
-"""Experiments and worlds as a terminal shows them."""
+"""Experiments as a terminal shows them."""
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import msgspec
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from simulation.comparison import Compared, Result
-from simulation.experiment import factor_words
+from simulation.experiment import factor_value
 from simulation.phrases import days, difference_text, interval_text, money, value_text
-from simulation.population import PRESETS, load
 
 if TYPE_CHECKING:
     from simulation.selfcheck import SelfCheck
@@ -22,11 +19,8 @@ _SHOWN = (
     "net_recovery", "collected", "cost", "cost_per_collected", "right_party", "rpc_per_agent_hour", "ptp_rate",
     "kept_ptp_rate", "attempts", "live_answer_rate", "abandon_rate", "occupancy", "complaints",
 )  # fmt: skip
-
-
-class Preset(msgspec.Struct, frozen=True, kw_only=True):
-    name: str
-    about: str
+#: Of those, what is shown of every setting of a sweep.
+_OF_SETTINGS = ("net_recovery", "cost_per_collected", "right_party", "rpc_per_agent_hour", "abandon_rate", "occupancy")
 
 
 def overview(result: Result) -> RenderableType:
@@ -34,7 +28,9 @@ def overview(result: Result) -> RenderableType:
     head = Text.assemble(
         (f"{result.question}\n", "dim"),
         (result.answer, "bold"),
-        f"\nWorld {result.world}, {result.debtors:,} debtors, {days(result.n_days)} from {result.start}.",
+        f"\nWorld {result.world}, {result.debtors:,} debtors, {days(result.n_days)} from {result.start}"
+        f"{f', {result.staff}' if result.staff else ''}.",
+        *(f"\n  {one}" for one in result.month),
     )
     parts: list[RenderableType] = [head]
     if len(result.compared) == 1:
@@ -49,7 +45,8 @@ def overview(result: Result) -> RenderableType:
     for versus in result.compared[0].versus if len(result.compared) == 1 else ():
         if versus.power is not None:
             parts.append(
-                f"[dim]To see {versus.power.effect:.0%} of net recovery with a chance of {versus.power.wanted:.0%}: "
+                f"[dim]{escape(versus.arm)}: to see {100 * versus.power.effect:.0f} % of net recovery with a chance of "
+                f"{100 * versus.power.wanted:.0f} %: "
                 f"{versus.power.keyed:,} replications with the same luck, {versus.power.independent:,} without.[/]"
             )
     breaches = "[green]0 breaches[/]" if not result.breaches else f"[bold red]{result.breaches:,} breaches[/]"
@@ -81,9 +78,10 @@ def _differences(result: Result, one: Compared) -> Table:
 
 def _settings(result: Result) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in (*result.compared[0].factors, "arm"):
+    several = len(result.arms) > 1
+    for name in (*result.compared[0].factors, *(["arm"] if several else [])):
         table.add_column(name)
-    shown = [line for line in result.compared[0].lines if line.name in _SHOWN[:6] or line.name in _SHOWN[-3:-1]]
+    shown = [line for line in result.compared[0].lines if line.name in _OF_SETTINGS]
     for line in shown:
         table.add_column(line.words, justify="right")
     for one in result.compared:
@@ -91,7 +89,9 @@ def _settings(result: Result) -> Table:
         for number, arm in enumerate(result.arms):
             values = [value_text(line, by_name[line.name].values[number], result.currency) for line in shown]
             table.add_row(
-                *(escape(factor_words(name, value)) for name, value in one.factors.items()), escape(arm), *values
+                *(escape(factor_value(name, value)) for name, value in one.factors.items()),
+                *([escape(arm)] if several else []),
+                *values,
             )
     return table
 
@@ -109,30 +109,3 @@ def checked(found: "SelfCheck") -> RenderableType:
         f"net recovery, looked at after every replication, is called in {found.watched_share:.1%} "
         f"(5 % at most is promised; {found.unwatched_share:.1%} with ordinary intervals)."
     )
-
-
-def presets() -> list[Preset]:
-    """Return the worlds that ship."""
-    return [Preset(name=name, about=load(name).about) for name in PRESETS]
-
-
-def presets_table(found: list[Preset]) -> RenderableType:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("world")
-    table.add_column("what it is")
-    for one in found:
-        table.add_row(one.name, one.about)
-    return Group(
-        table, "[dim]Join two with +, such as bank_early+no_timing; show one: cadencia simulate worlds NAME[/]"
-    )
-
-
-def world(name: str) -> RenderableType:
-    """Return the documents of a world as they ship, with their sources; of others, all their laws."""
-    parts = name.split("+")
-    if not all(part in PRESETS for part in parts):
-        return Text(msgspec.json.format(msgspec.json.encode(load(name)), indent=2).decode())
-    home = files("config") / "worlds"
-    known = [*(["default"] if "default" in PRESETS and "default" not in parts else []), *parts]
-    texts = [(home / f"{part}.toml").read_text(encoding="utf-8") for part in known]
-    return Text("\n".join(f"# ==== {part}\n{text}" for part, text in zip(known, texts, strict=True)))

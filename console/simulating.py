@@ -23,6 +23,8 @@ app = typer.Typer(no_args_is_help=True, help="Try strategies on simulated debtor
 #: In the working folder: a folder for each experiment, and the outcomes of replications, which experiments share.
 SIMULATIONS = "simulations"
 CELLS = "cells"
+#: Documents that ship to be copied: for --costs, --month and --agents.
+EXAMPLES = ("costs", "month", "shifts")
 #: A Monday before days with few holidays; fixed, so that equal commands give equal answers.
 START = "2027-02-01"
 
@@ -33,6 +35,8 @@ Days = Annotated[int, typer.Option(help="Days of the floor's calendar.")]
 Debtors = Annotated[int, typer.Option(help="How many owe.")]
 _OWN = "A campaign on whose own list it is tried: people, debts and history of the working folder's ledger."
 OwnList = Annotated[str, typer.Option("--list", help=_OWN, show_default=False)]
+_MONTH = "What the month brings: holidays, outages, days that differ (`cadencia simulate example month`)."
+MonthFile = Annotated[Path | None, typer.Option("--month", help=_MONTH, show_default=False)]
 Start = Annotated[str, typer.Option(help="First day.")]
 Seed = Annotated[int, typer.Option(help="Of the first replication.")]
 Processes = Annotated[int, typer.Option(help="Processes; 0: one for each processor.")]
@@ -47,6 +51,7 @@ def run(
     days: Days = 30,
     replications: Annotated[int, typer.Option(help="At most: it stops before when the answer is clear.")] = 40,
     agents: Annotated[str, typer.Option(help="A number, or a roster file.")] = "10",
+    month: MonthFile = None,
     world: World = "default",
     debtors: Debtors = 5000,
     own: OwnList = "",
@@ -70,6 +75,7 @@ def run(
     from domain.errors import BadInput
     from simulation.experiment import Experiment
 
+    check_folder(folder)
     workers = workers_of(processes, cluster)
     if again is not None:
         _repeat(again, workers, as_json)
@@ -77,7 +83,7 @@ def run(
     check_number("simulate run: --replications", replications, least=1, most=100_000)
     check_number("simulate run: --negligible", negligible, least=0, most=1)
     arms = arms_of(strategy, folder)
-    plan = plan_of(world, debtors, start, days, agents, own, folder)
+    plan = plan_of(world, debtors, start, days, agents, own, month, folder)
     if aa:
         if len(arms) != 1:
             raise BadInput("simulate run: --aa compares one strategy with itself; name it once")
@@ -105,6 +111,7 @@ def sweep(
     rules: Annotated[list[Path] | None, typer.Option("--rules", help="Folder of rule packs; repeat it.")] = None,
     days: Days = 5,
     replications: Annotated[int, typer.Option(help="Of every setting.")] = 5,
+    month: MonthFile = None,
     world: World = "default",
     debtors: Debtors = 5000,
     own: OwnList = "",
@@ -122,16 +129,20 @@ def sweep(
     from domain.errors import BadInput
     from simulation.experiment import Experiment
 
+    check_folder(folder)
     check_number("simulate sweep: --replications", replications, least=1, most=100_000)
-    staffing = tuple(round(one) for one in numbers("simulate sweep: --agents", agents))
+    staffing = whole("simulate sweep: --agents", agents)
+    limits = numbers("simulate sweep: --limit", limit)
+    for one in limits:
+        check_number("simulate sweep: --limit (percent)", one, least=0, most=99.9)
     modes = [one.strip() for one in mode.split(",") if one.strip()]
     if strange := [one for one in modes if one not in list(Mode)]:
         raise BadInput(f"simulate sweep: --mode must be of {', '.join(Mode)}, was {strange[0]!r}; correct it")
     experiment = Experiment(
         arms=arms_of(strategy, folder),
-        plan=plan_of(world, debtors, start, days, str(staffing[0]) if staffing else "10", own, folder),
+        plan=plan_of(world, debtors, start, days, str(staffing[0]) if staffing else "10", own, month, folder),
         agents=staffing,
-        limits=tuple(one / 100 for one in numbers("simulate sweep: --limit", limit)),
+        limits=tuple(one / 100 for one in limits),
         hours=numbers("simulate sweep: --hours", hours),
         modes=tuple(Mode(one) for one in modes),
         packs=tuple(str(one.resolve()) for one in rules or ()),
@@ -150,18 +161,45 @@ def worlds(
     as_json: AsJson = False,
 ) -> None:
     """The worlds that ship; or one of them, every number with its source."""
-    from console import simulated_text
+    from console import worlds_text
     from simulation.population import load
 
     if world is None:
-        found = simulated_text.presets()
-        tell(found, as_json, lambda: simulated_text.presets_table(found))
+        found = worlds_text.presets()
+        tell(found, as_json, lambda: worlds_text.presets_table(found))
     else:
         laws = load(world)
-        tell(laws, as_json, lambda: simulated_text.world(world))
+        tell(laws, as_json, lambda: worlds_text.world(world, laws))
+
+
+@app.command()
+def example(
+    of: Annotated[str, typer.Argument(metavar="NAME", help="costs, month or shifts.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """A document to begin with, its every key explained: simulate example costs > costs.toml."""
+    from importlib.resources import files
+
+    from domain.errors import BadInput
+
+    if of not in EXAMPLES:
+        raise BadInput(f"simulate example: there is one of {', '.join(EXAMPLES)}, not of {of!r}; name one of them")
+    text = (files("config") / f"{of}.toml").read_text(encoding="utf-8")
+    if as_json:
+        tell({"name": f"{of}.toml", "text": text}, as_json, lambda: "")
+    else:
+        print(text, end="")
 
 
 # ---- what the commands share
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a working folder that is not there: results would land in a folder that nobody meant."""
+    from domain.errors import BadInput
+
+    if not folder.is_dir():
+        raise BadInput(f"--folder {folder}: there is no such folder; make it with `cadencia init {folder}`")
 
 
 def arms_of(words: list[str] | None, folder: Path) -> "tuple[Arm, ...]":
@@ -174,7 +212,9 @@ def arms_of(words: list[str] | None, folder: Path) -> "tuple[Arm, ...]":
     return tuple(arm_of(word, folder) for word in words)
 
 
-def plan_of(world: str, debtors: int, start: str, days: int, agents: str, own: str, folder: Path) -> "Plan":
+def plan_of(
+    world: str, debtors: int, start: str, days: int, agents: str, own: str, month: Path | None, folder: Path
+) -> "Plan":
     """Return the plan that the options mean.
 
     Parameters
@@ -192,7 +232,40 @@ def plan_of(world: str, debtors: int, start: str, days: int, agents: str, own: s
         from console.forecasting import own_people
 
         people, debtors = own_people(own, folder)
-    return Plan(world=world, debtors=debtors, people=people, start=start, days=days, roster=roster(agents))
+    plan = Plan(world=world, debtors=debtors, people=people, start=start, days=days, roster=roster(agents))
+    return with_month(plan, month)
+
+
+def with_month(plan: "Plan", path: Path | None) -> "Plan":
+    """Return a plan with what the document of --month says.
+
+    Raises
+    ------
+    BadInput
+        When there is no such document, it says what cannot be, or what would never happen in these days.
+    """
+    from msgspec.structs import replace
+
+    from console import settings
+    from domain.errors import BadInput
+    from simulation.circumstances import Circumstances
+
+    if path is None:
+        return plan
+    if not path.is_file():
+        raise BadInput(f"--month {path}: there is no such file; `cadencia simulate example month` prints one")
+    told = settings.read(path, Circumstances, shown_from=path.parent)
+    try:
+        return replace(
+            plan,
+            roster=replace(plan.roster, holidays=tuple(dict.fromkeys((*plan.roster.holidays, *told.holidays)))),
+            incidents=told.incident,
+            changes=told.change,
+            temper=told.agents,
+            exchange=told.network.over(plan.exchange),
+        )
+    except BadInput as error:
+        raise BadInput(f"{path.name}: {error}") from None
 
 
 def numbers(option: str, text: str) -> tuple[float, ...]:
@@ -215,6 +288,23 @@ def numbers(option: str, text: str) -> tuple[float, ...]:
         return tuple(float(one) for one in text.split(",")) if text else ()
     except (ValueError, ZeroDivisionError):
         raise BadInput(f"{option} must be like 10:60:10 or 10,20,40, was {text!r}; correct it") from None
+
+
+def whole(option: str, text: str) -> tuple[int, ...]:
+    """Return numbers of agents, of `10:60:10` or `10,20,40`.
+
+    Raises
+    ------
+    BadInput
+        When one is none.
+    """
+    from domain.errors import BadInput
+
+    found = numbers(option, text)
+    for one in found:
+        if one < 1 or one != round(one):
+            raise BadInput(f"{option} must be of whole numbers from 1 on, was {one:g}; correct it")
+    return tuple(round(one) for one in found)
 
 
 def costs_of(path: Path | None) -> "Costs":

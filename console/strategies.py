@@ -69,6 +69,11 @@ def _campaign(source: str, folder: Path) -> CampaignSettings:
     if source == _SAMPLE and not (folder / settings.SETTINGS_FILE).is_file():
         with as_file(files("config")) as config:
             return settings.read(config / "campaign.toml", CampaignSettings, shown_from=config)
+    if not (folder / settings.SETTINGS_FILE).is_file():
+        raise BadInput(
+            f"--strategy {source}: {folder.resolve()} is no working folder; name one with --folder, or a FILE.toml "
+            f"with a campaign's keys, or {_SAMPLE}, which ships"
+        )
     known = sorted(one.stem for one in home.glob("*.toml")) or ["none"]
     raise BadInput(
         f"--strategy {source}: {folder / settings.CAMPAIGNS} has no campaign of that name; it has {', '.join(known)}. "

@@ -5,8 +5,10 @@ reads previewed leads, now and then forgets to record or loses its phone, and si
 """
 
 from collections.abc import Callable, Iterable
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 from simpy import Environment
 
 from domain.calls import AgentState
@@ -41,34 +43,40 @@ _BREAK = "break"
 _OFFLINE, _READY, _PAUSED = AgentState.offline, AgentState.ready, AgentState.paused
 
 
+Seconds = Annotated[float, Meta(ge=0.0, le=86_400.0)]
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+#: Median in seconds and deviation of the logarithm.
+Law = tuple[Annotated[float, Meta(gt=0.0, le=86_400.0)], Annotated[float, Meta(ge=0.0, le=3.0)]]
+
+
 class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How agents work. All assumed; a floor's own record replaces them once it has one."""
 
     #: Late for the shift: mean of an exponential.
-    late_s: float = 60.0
+    late_s: Seconds = 60.0
     #: From the phone's being usable to pressing ready.
-    settle_s: float = 2.0
+    settle_s: Seconds = 2.0
     #: Wrap-up after a debtor, after anybody else: median and spread.
-    wrap_debtor_s: tuple[float, float] = (18.0, 0.6)
-    wrap_other_s: tuple[float, float] = (5.0, 0.5)
+    wrap_debtor_s: Law = (18.0, 0.6)
+    wrap_other_s: Law = (5.0, 0.5)
     #: The outcome is recorded while still talking.
-    p_early: float = 0.05
+    p_early: Probability = 0.05
     #: The end of a conversation is announced at the desk, so long before it comes: median and spread.
-    p_announce: float = 0.0
-    announce_s: tuple[float, float] = (8.0, 0.5)
+    p_announce: Probability = 0.0
+    announce_s: Law = (8.0, 0.5)
     #: Nothing is recorded in time: the wrap-up takes for ever.
-    p_forget: float = 0.005
+    p_forget: Probability = 0.005
     #: Work between breaks: mean of an exponential; length of a break: median and spread.
-    break_after_s: float = 5400.0
-    break_s: tuple[float, float] = (540.0, 0.4)
+    break_after_s: Annotated[float, Meta(gt=0.0, le=86_400.0)] = 5400.0
+    break_s: Law = (540.0, 0.4)
     #: The phone goes on-hook at the end of a call, and is off-hook again after so long.
-    p_drop: float = 0.001
-    drop_s: float = 30.0
+    p_drop: Probability = 0.001
+    drop_s: Seconds = 30.0
     #: Reading a previewed lead: median and spread; share of leads skipped.
-    preview_s: tuple[float, float] = (12.0, 0.5)
-    p_skip: float = 0.05
+    preview_s: Law = (12.0, 0.5)
+    p_skip: Probability = 0.05
     #: An agent who got no lead to preview asks again.
-    ask_again_s: float = 15.0
+    ask_again_s: Annotated[float, Meta(gt=0.0, le=86_400.0)] = 15.0
 
 
 class Break(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,6 +90,8 @@ def read(folder: Path) -> Kept:
         ) from None
     except msgspec.DecodeError as error:
         raise BadInput(f"{path}: is no experiment ({error}); restore it from a copy") from None
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}, or restore the file from a copy") from None
     return replace(kept, experiment=_in_place(folder, kept.experiment))
 
 

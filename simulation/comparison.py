@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simulation.experiment import Experiment, Ran, Setting
 from simulation.measures import COSTS, MEASURES, Costs, Measure, Tally, parts, tally, tally_by
 from simulation.outcome import MOST_ATTEMPTS, Outcome
-from simulation.phrases import answer_of
+from simulation.phrases import answer_of, brought, staff_words
 from simulation.statistics import Interval, Power, difference, power_of, quotient, slope, student
 
 F8 = NDArray[np.float64]
@@ -122,6 +122,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     debtors: int
     start: str
     n_days: int
+    #: Who works, in words; empty where the settings say so.
+    staff: str
+    #: What the month brings besides, a sentence each, in order.
+    month: tuple[str, ...]
     compared: tuple[Compared, ...]
     staffing: tuple[Staffing, ...]
     breaches: int
@@ -157,6 +161,8 @@ def compare(experiment: Experiment, ran: Ran, costs: Costs) -> Result:
         debtors=plan.debtors,
         start=plan.start,
         n_days=plan.days,
+        staff="" if experiment.agents or experiment.hours else staff_words(plan.roster),
+        month=brought(plan),
         compared=compared,
         staffing=_staffing(experiment, ran, tallies),
         breaches=sum(sum(one.breaches) for one in compared),

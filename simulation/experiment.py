@@ -120,7 +120,14 @@ class Setting(msgspec.Struct, frozen=True):
 
 def factor_words(name: str, value: str | float) -> str:
     """Return one factor's value for people."""
-    return _WORDS[name].format(Path(str(value)).name if name == "packs" else value)
+    return _WORDS[name].format(factor_value(name, value))
+
+
+def factor_value(name: str, value: str | float) -> str:
+    """Return one factor's value for people, where its name stands beside it."""
+    if name == "packs":
+        return Path(str(value)).name
+    return f"{100 * float(value):.1f} %" if name == "limit" else value if isinstance(value, str) else f"{value:g}"
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,8 +244,8 @@ def _later(clock: str, hours: float) -> str:
 _ONE = {"modes": "mode", "limits": "limit", "agents": "agents", "hours": "hours", "packs": "packs"}
 _WORDS = {
     "mode": "{}",
-    "limit": "limit {:.1%}",
+    "limit": "limit {}",
     "agents": "{} agents",
-    "hours": "{:g} hours",
+    "hours": "{} hours",
     "packs": "rules {}",
 }

@@ -104,6 +104,8 @@ def read_costs(path: Path = SHIPPED) -> Costs:
         raise BadInput(f"costs {path}: is no TOML ({error}); correct it") from None
     except msgspec.ValidationError as error:
         raise BadInput(f"costs {path}: {error}; correct it") from None
+    except BadInput as error:
+        raise BadInput(f"costs {path}: {str(error).removeprefix('costs: ')}") from None
 
 
 class Measure(msgspec.Struct, frozen=True):

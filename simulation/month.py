@@ -6,7 +6,7 @@ seed give an equal outcome in any process.
 """
 
 import gc
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -25,9 +25,10 @@ from domain.orders import Originate, Reserve
 from domain.people import Debt, Dossier, Stop, StopKind
 from domain.settings import FloorSettings
 from ledger.receipts import GRACE_DAYS
-from simulation.agents import Temper
+from simulation.agents import Chair, Temper
 from simulation.alarms import Alarm
 from simulation.chance import Chance
+from simulation.circumstances import Change, Incident, check_within, day_of, today
 from simulation.exchange import WorldSettings
 from simulation.lists import leads
 from simulation.outcome import Collector, Outcome
@@ -41,30 +42,6 @@ from simulation.tape import Tape
 CHUNK: Final = 5_000
 #: A day's last calls are over by then.
 _AFTER_US: Final = 2 * HOUR
-
-INCIDENTS: Final = ("link_down", "switch_restart", "no_lines")
-
-
-class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Something goes wrong."""
-
-    #: ISO date and local time of the floor.
-    day: str
-    at: str
-    minutes: float
-    #: link_down: the engine loses the switch, which goes on. switch_restart: it restarts and forgets its calls.
-    #: no_lines: every call meets congestion.
-    kind: str
-
-    def __post_init__(self) -> None:
-        if self.kind not in INCIDENTS:
-            raise BadInput(f"incident: kind must be one of {', '.join(INCIDENTS)}, was {self.kind!r}; correct it")
-        if not 0.0 < self.minutes <= 1440.0:
-            raise BadInput(f"incident on {self.day}: minutes must be in (0, 1440], was {self.minutes!r}; correct it")
-        try:
-            datetime.fromisoformat(f"{self.day}T{self.at}")
-        except ValueError:
-            raise BadInput(f"incident: {self.day!r} {self.at!r} is no instant; write 2026-11-18 and 11:30") from None
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,6 +70,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     temper: Temper = Temper()
     exchange: WorldSettings = WorldSettings()
     incidents: tuple[Incident, ...] = ()
+    changes: tuple[Change, ...] = ()
     commit_us: int = 5_000
 
     def __post_init__(self) -> None:
@@ -100,10 +78,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             value = getattr(self, field)
             if value < 1:
                 raise BadInput(f"simulation: {field} must be 1 or more, was {value}; correct it")
-        try:
-            start = date.fromisoformat(self.start)
-        except ValueError:
-            raise BadInput(f"simulation: start {self.start!r} is no day; write it as 2026-11-18") from None
+        start = day_of(self.start, "simulation: start")
+        check_within(self.incidents, self.changes, start, self.days)
         nobody = Chance(0)
         whole = replace(self.roster, absence=0.0)
         if not any(whole.chairs(start + timedelta(days=n), "UTC", nobody, {}) for n in range(self.days)):
@@ -190,9 +166,8 @@ class Month(SimulatedFloor):
         self._open()
         self.world.start()
         for one in self._plan.incidents:
-            at = datetime.fromisoformat(f"{one.day}T{one.at}").replace(tzinfo=ZoneInfo(self._zone))
-            if (after_us := from_datetime(at) - self._now) >= 0:
-                Alarm(self.env, after_us, self._befall, one)
+            at_us = from_datetime(one.begins.replace(tzinfo=ZoneInfo(self._zone)))
+            Alarm(self.env, at_us - self._now, self._befall, one)
 
     # ---- a day
 
@@ -200,7 +175,7 @@ class Month(SimulatedFloor):
         day = self._first + timedelta(days=number)
         self._day, self._midnight_us = number, midnight_us(day, self._zone)
         self._collector.begin_day(day.isoformat())
-        chairs = self._plan.roster.chairs(day, self._zone, self._luck, self._worked)
+        chairs = self._chairs(day)
         if not chairs:
             return
         self._run_until(min(chair.starts_us for chair in chairs))
@@ -211,13 +186,22 @@ class Month(SimulatedFloor):
                 self.accept(CampaignOrdered(at_us=self._now, campaign=campaign.name, verb="run"))
         self.staff.take(chairs)
         self._start_ticking()
-        self._listen(None)
+        self._listen(self._stretch)
         closes_us = max(chair.ends_us or 0 for chair in chairs)
         self._run_until(closes_us)
         # Conversations end, outcomes are recorded.
         while self._now < closes_us + _AFTER_US and self._busy():
             self._run_until(self._now + _LOOK_US)
         self._ticking = False
+
+    def _chairs(self, day: date) -> list[Chair]:
+        """Return who comes, everybody being as the changes have them on this day."""
+        plan = self._plan
+        roster = plan.roster
+        found = today(plan.changes, day, self._first, plan.days, roster.absence)
+        self.people.answer_rate, self.people.talk_time = found.answer_rate, found.handling_time
+        chairs = replace(roster, absence=found.absence).chairs(day, self._zone, self._luck, self._worked)
+        return [replace(chair, pace=chair.pace * found.handling_time) for chair in chairs]
 
     def _busy(self) -> bool:
         return bool(self.world.lines) or any(
@@ -256,10 +240,10 @@ class Month(SimulatedFloor):
 
     # ---- what debtors do meanwhile
 
-    def _listen(self, _: None) -> None:
-        if self._ticking:
+    def _listen(self, stretch: int) -> None:
+        if self._ticks(stretch):
             self._hear()
-            Alarm(self.env, HOUR, self._listen, None)
+            Alarm(self.env, HOUR, self._listen, stretch)
 
     def _hear(self) -> None:
         """Take what debtors did since it was last asked; the floor learns of it now."""

@@ -1,14 +1,20 @@
 """An experiment in words: the answer in a sentence that a manager understands, and figures for people."""
 
 from collections.abc import Callable
+from datetime import date
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from simulation.agents import Temper
+from simulation.circumstances import differing, told
+from simulation.exchange import WorldSettings
 from simulation.measures import PRIMARY
 from simulation.statistics import Interval
 
 if TYPE_CHECKING:
     from simulation.comparison import Line, Result, Versus
+    from simulation.month import Plan
+    from simulation.roster import Roster
 
 
 def answer_of(result: "Result") -> tuple[str, str]:
@@ -51,8 +57,8 @@ def _amount(versus: "Versus", result: "Result") -> str:
     def words(amount: float, plus: str = "") -> str:
         if versus.share is None:
             return money(amount, result.currency)
-        # Adding zero takes the sign off a zero.
-        return f"{round(100 * amount, 1) + 0.0:{plus}.1f} %"
+        size = f"{abs(100 * amount):.1f} %"
+        return signed(amount, size) if plus or amount < 0 else size
 
     told = words(value, "" if versus.says in ("more", "less") else "+")
     return f"{told} ({words(low)} to {words(high)})" if isfinite(low) else f"{told}, with no telling yet how far off"
@@ -65,17 +71,38 @@ def _best(result: "Result") -> str:
         found += [
             (value, arm, one.setting) for value, arm in zip(line.values, result.arms, strict=True) if value is not None
         ]
-    value, arm, setting = max(found)
+    value, arm, setting = max(found, key=lambda one: one[0])
     told = (
         f"Of what was tried, {arm} with {setting} nets most: {money(value, result.currency)} in {days(result.n_days)}"
     )
     for staffing in result.staffing[:1]:
         if isfinite(staffing.value.low):
+            which = ", ".join(filter(None, (staffing.arm if len(result.arms) > 1 else "", staffing.setting)))
+            where = f" with {which}" if len(result.staffing) > 1 else ""
             told += (
-                f"; one more agent is worth {money(staffing.value.value, result.currency)} "
+                f"; one more agent{where} is worth {money(staffing.value.value, result.currency)} "
                 f"({money(staffing.value.low, result.currency)} to {money(staffing.value.high, result.currency)})"
             )
     return f"{told} ({replications(result.replications)})."
+
+
+def staff_words(roster: "Roster") -> str:
+    """Return who works, for people."""
+    n, hours = len(roster.names()), roster.hours_a_week()
+    return f"{n:,} agent{'' if n == 1 else 's'}, {hours:,.0f} agent-hours a week"
+
+
+def brought(plan: "Plan") -> tuple[str, ...]:
+    """Return what a plan's month brings besides its world and roster, a sentence each, in order."""
+    start = date.fromisoformat(plan.start)
+    found = told(plan.roster.holidays, plan.incidents, plan.changes, start, plan.days)
+    network = differing(plan.exchange, WorldSettings())
+    agents = differing(plan.temper, Temper())
+    return (
+        *found,
+        *([f"all days, trunks and detection: {', '.join(network)}"] if network else []),
+        *([f"all days, agents: {', '.join(agents)}"] if agents else []),
+    )
 
 
 def replications(n: int) -> str:
@@ -90,7 +117,7 @@ def money(value: float | None, currency: str) -> str:
     """Return an amount of major units for people."""
     if value is None or not isfinite(value):
         return "–"
-    return f"{value:,.0f} {currency}" if abs(value) >= 100 else f"{value:,.2f} {currency}"
+    return f"{value:,.{0 if abs(value) >= 100 else 2}f} {currency}".replace("-", "−")
 
 
 # ---- figures
@@ -107,13 +134,18 @@ def difference_text(line: "Line", one: Interval, currency: str) -> str:
         return "–"
 
     def words(value: float) -> str:
-        sign = "+" if value > 0 else "−" if value < 0 else ""
         # Of two shares, a difference is in points: "−2 %" could mean either.
-        return sign + (
-            f"{abs(100 * value):.2f} pp" if line.unit == "share" else _WORDS[line.unit](abs(value), currency)
-        )
+        size = f"{abs(100 * value):.2f} pp" if line.unit == "share" else _WORDS[line.unit](abs(value), currency)
+        return signed(value, size)
 
     return interval_text(one, words)
+
+
+def signed(value: float, size: str) -> str:
+    """Return a size with the sign of its value; what is shown as zero has none."""
+    if not any(digit in size for digit in "123456789"):
+        return size
+    return f"{'+' if value > 0 else '−'}{size}"
 
 
 _WORDS: dict[str, Callable[[float, str], str]] = {

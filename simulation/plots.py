@@ -6,12 +6,14 @@ Every plot has a title that is read aloud.
 
 from collections.abc import Callable, Sequence
 from html import escape
-from math import floor, isfinite, log10
+from math import ceil, floor, isfinite, log10
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 4", "1 4")
 _INK, _SOFT, _RULE = "#1d2733", "#5b6876", "#dfe4ea"
-_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 62, 14, 34, 30
+_WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 72, 18, 38, 34
+#: Size of words, and about how wide a character of size 1 is: plots are shown at half to all of their width.
+_SIZE, _SMALL, _ACROSS = 15.0, 13.0, 0.56
 
 Values = Sequence[float | None]
 Words = Callable[[float], str]
@@ -61,8 +63,10 @@ def bars(title: str, across: Sequence[str], series: Sequence[tuple[str, Values]]
                 f'<rect x="{x:.1f}" y="{min(y, zero):.1f}" width="{width - 1:.1f}" height="{abs(zero - y):.1f}" '
                 f'fill="{colour(number)}"><title>{escape(f"{name}, {across[i]}: {words(value)}")}</title></rect>'
             )
-            if width > 6.2 * len(words(value)):
-                parts.append(_text(x + width / 2, min(y, zero) - 4, words(value), "middle", _INK, 10.5))
+            # The unit stands beside the axis.
+            label = words(value).removesuffix(" %")
+            if width > _wide(label, _SMALL) + 2:
+                parts.append(_text(x + width / 2, min(y, zero) - 4, label, "middle", _INK, _SMALL))
     return _svg(title, 240, parts, [name for name, _ in series])
 
 
@@ -91,7 +95,7 @@ def intervals(title: str, rows: Sequence[tuple[str, float, float, float, Sequenc
     parts.append(_rule(x(0), x(0), 8, height - 24, f'stroke="{_INK}" stroke-width="1.4"'))
     for number, (name, value, least, most, dots) in enumerate(rows):
         y = 40 + 62 * number
-        parts.append(_text(22, y - 16, name, "start", _INK, 12.5))
+        parts.append(_text(22, y - 16, name, "start", _INK))
         parts += [
             f'<circle cx="{x(dot):.1f}" cy="{y + 16}" r="2.6" fill="{_SOFT}" fill-opacity="0.45"/>' for dot in dots
         ]
@@ -118,7 +122,8 @@ def scatter(
     series : sequence of (name, points); a point is (x, y, label)
     """
     xs = [x for _, points in series for x, _, _ in points]
-    scale = _Scale([y for _, points in series for _, y, _ in points], 320, tight=True)
+    height = 350
+    scale = _Scale([y for _, points in series for _, y, _ in points], height, tight=True)
     low, high = min(xs, default=0.0), max(xs, default=1.0)
     pad = 0.06 * ((high - low) or abs(high) or 1.0)
     low, high = low - pad, high + pad
@@ -127,19 +132,29 @@ def scatter(
         return _LEFT + (x - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
 
     parts = [scale.grid(y_words)]
-    parts += [_text(at(tick), 306, x_words(tick), "middle", _SOFT) for tick in _ticks(low, high, 6)]
-    parts.append(_text(_WIDTH - _RIGHT, 318, x_name, "end", _SOFT))
-    parts.append(_text(_LEFT, _TOP - 6, y_name, "start", _SOFT))
+    labelled: list[tuple[float, float]] = []
+    ticks = _ticks(low, high, 6)
+    if all(x == round(x) for x in xs):
+        # Of agents there are no halves.
+        ticks = [tick for tick in ticks if tick == round(tick)]
+    parts += [_text(at(tick), height - 32, x_words(tick), "middle", _SOFT) for tick in ticks]
+    parts.append(_text((_LEFT + _WIDTH - _RIGHT) / 2, height - 8, x_name, "middle", _SOFT))
+    parts.append(_text(4, _TOP + 8, y_name, "start", _SOFT))
     for number, (name, points) in enumerate(series):
         path = " ".join(f"{at(x):.1f},{scale.y(y):.1f}" for x, y, _ in points)
         parts.append(_curve(number, path, 1.4, name))
         for x, y, label in points:
-            fits = at(x) + 7 + 6.2 * len(label) < _WIDTH
-            parts += [
-                _dot(number, at(x), scale.y(y), 4.5),
-                _text(at(x) + (7 if fits else -7), scale.y(y) - 7, label, "start" if fits else "end", _SOFT, 10.5),
-            ]
-    return _svg(title, 320, parts, [name for name, _ in series])
+            wide = _wide(label, _SMALL)
+            fits = at(x) + 8 + wide < _WIDTH - _RIGHT
+            left, top = (at(x) + 7 if fits else at(x) - 7 - wide), scale.y(y) - 7
+            parts.append(_dot(number, at(x), top + 7, 4.5))
+            # A label that another is in the way of is left out: what joins the points tells their order.
+            if label and all(abs(left - other) > wide or abs(top - above) > _SMALL for other, above in labelled):
+                labelled.append((left, top))
+                parts.append(
+                    _text(left if fits else left + wide, top, label, "start" if fits else "end", _SOFT, _SMALL)
+                )
+    return _svg(title, height, parts, [name for name, _ in series])
 
 
 class _Scale:
@@ -152,7 +167,8 @@ class _Scale:
         pad = 0.08 * ((high - low) or abs(high) or 1.0)
         self.low = low if low == 0.0 else low - pad
         self.high = high + pad
-        self._top, self._bottom = _TOP, height - (46 if tight else _BOTTOM)
+        # Above a tight one stands the name of what goes up, below it that of what goes across.
+        self._top, self._bottom = (_TOP + 22, height - 54) if tight else (_TOP, height - _BOTTOM)
 
     def y(self, value: float) -> float:
         return self._bottom - (value - self.low) / (self.high - self.low) * (self._bottom - self._top)
@@ -160,7 +176,7 @@ class _Scale:
     def grid(self, words: Words) -> str:
         return "".join(
             _rule(_LEFT, _WIDTH - _RIGHT, self.y(tick), self.y(tick), f'stroke="{_RULE}"')
-            + _text(_LEFT - 6, self.y(tick) + 4, words(tick), "end", _SOFT)
+            + _text(_LEFT - 7, self.y(tick) + 5, words(tick), "end", _SOFT)
             for tick in _ticks(self.low, self.high, 4)
         )
 
@@ -177,12 +193,23 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def _steps(across: Sequence[str], at: Sequence[float], height: int) -> str:
-    every = max(1, -(-len(across) // 12))
+    step = (_WIDTH - _LEFT - _RIGHT) / max(1, len(across))
+    every = max(1, ceil((max(map(_wide, across), default=0.0) + 8) / step))
+    if every == 2 and len(across) <= 12:
+        # Few words that are long stand on two lines in turn.
+        every, lines = 1, (height - 18, height - 3)
+    else:
+        lines = (height - 10, height - 10)
     return "".join(
-        _text(x, height - 10, name, "middle", _SOFT)
+        _text(x, lines[i % 2], name, "middle", _SOFT)
         for i, (name, x) in enumerate(zip(across, at, strict=True))
         if i % every == 0
     )
+
+
+def _wide(text: str, size: float = _SIZE) -> float:
+    """Return about how wide a text is."""
+    return _ACROSS * size * len(text)
 
 
 def _dot(number: int, x: float, y: float, size: float) -> str:
@@ -208,18 +235,22 @@ def _curve(number: int, points: str, width: float, name: str) -> str:
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str, fill: str, size: float = 11.5) -> str:
+def _text(x: float, y: float, text: str, anchor: str, fill: str, size: float = _SIZE) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}" font-size="{size}">{escape(text)}</text>'
     )
 
 
 def _svg(title: str, height: int, parts: Sequence[str], legend: Sequence[str]) -> str:
-    keys, x = [], float(_LEFT)
+    keys, x, more = [], float(_LEFT), 0
     for number, name in enumerate(legend if len(legend) > 1 else ()):
-        keys.append(_dot(number, x, 12, 4.5) + _text(x + 10, 16, name, "start", _INK, 12))
-        x += 26 + 7.0 * len(name)
+        wide = 30 + _wide(name, _SMALL)
+        if x > _LEFT and x + wide > _WIDTH:
+            x, more = float(_LEFT), more + 20
+        keys.append(_dot(number, x, 12 + more, 4.5) + _text(x + 10, 17 + more, name, "start", _INK, _SMALL))
+        x += wide
+    below = f'<g transform="translate(0 {more})">{"".join(parts)}</g>' if more else "".join(parts)
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(title, quote=True)}">'
-        f"<title>{escape(title)}</title>{''.join(keys)}{''.join(parts)}</svg>"
+        f'<svg viewBox="0 0 {_WIDTH} {height + more}" role="img" aria-label="{escape(title, quote=True)}">'
+        f"<title>{escape(title)}</title>{''.join(keys)}{below}</svg>"
     )

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
+from math import isfinite
 from pathlib import Path
 
 import msgspec
 
-from simulation import plots
+from simulation import pieces, plots
 from simulation.comparison import BANDS, Compared, Line, Result, Versus
-from simulation.experiment import factor_words
+from simulation.experiment import factor_value, factor_words
 from simulation.outcome import MOST_ATTEMPTS
-from simulation.phrases import days, difference_text, interval_text, money, replications, value_text
+from simulation.phrases import days, difference_text, interval_text, money, replications, signed, value_text
 
 _TEMPLATE = Path(__file__).with_name("report.html")
 _COSTS = {
@@ -45,6 +46,8 @@ def page(result: Result, made: Made) -> str:
         "answer": escape(result.answer),
         "setting": escape(
             f"World {result.world}: {result.debtors:,} debtors, {days(result.n_days)} from {result.start}; "
+            + (f"{result.staff}; " if result.staff else "")
+            + ("days that are not as others (see What was run); " if result.month else "")
             + (f"at most {result.of:,} replications, " if result.sequential else "")
             + (
                 "all arms meet the same debtors with the same luck."
@@ -79,7 +82,8 @@ def _body(result: Result, made: Made) -> str:
         html += _of_one(result, result.compared[0])
     else:
         html += _of_many(result)
-    html.append(_section("How it was made", _made(result, made)))
+    html.append(pieces.section("What was run", _run(result)))
+    html.append(pieces.section("How it was made", _made(result, made)))
     return "\n".join(html)
 
 
@@ -89,73 +93,72 @@ def _body(result: Result, made: Made) -> str:
 def _of_one(result: Result, one: Compared) -> list[str]:
     names, currency = result.arms, result.currency
     html = [_cards(result, one)]
+    busy = _busy(one.by_hour)
     if one.versus:
         html.append(
-            _section(
+            pieces.section(
                 "Net recovery, against the champion",
                 _intervals(one.versus, currency),
                 "Bar: where the difference lies, at every look with 95 % certainty. Points: one replication each"
                 + (", the same debtors and luck in both arms." if result.same_luck else "."),
             )
         )
-    html.append(_section("What differs", _lines(one.lines, names, currency), _interval_note(len(names))))
+    html.append(pieces.section("What differs", _lines(one.lines, names, currency), _interval_note(len(names))))
     two = [
-        _section(
+        pieces.section(
             "From assigned to paid",
-            plots.bars("Accounts by step", [step for step, _ in one.funnel[0]], _funnel(one, names), _share),
+            plots.bars("Accounts by step", [step for step, _ in one.funnel[0]], _funnel(one, names), pieces.share),
             "Share of the accounts assigned. Accounts that pay may not have been spoken to.",
         ),
-        _section(
+        pieces.section(
             f"Collected so far, {currency}",
             plots.lines(
                 "Collected by day",
                 [day[5:] for day in one.days],
                 list(zip(names, one.collected_by_day, strict=True)),
-                _amount,
+                pieces.amount,
             ),
         ),
-        _section(
+        pieces.section(
             "Occupancy over the day",
-            plots.lines("Occupancy by hour", list(one.by_hour), _series(one.by_hour, "occupancy", names), _share),
+            plots.lines("Occupancy by hour", list(busy), _series(busy, "occupancy", names), pieces.share),
             "Hours of the floor's calendar.",
         ),
-        _section(
+        pieces.section(
             "Abandonment over the day",
-            plots.lines("Abandonment by hour", list(one.by_hour), _series(one.by_hour, "abandon_rate", names), _fine),
+            plots.lines("Abandonment by hour", list(busy), _series(busy, "abandon_rate", names), pieces.fine),
             "Abandoned ÷ people who answered.",
         ),
-        _section(
+        pieces.section(
             "Right-party contacts by hour",
-            plots.bars(
-                "Right-party contacts by hour", list(one.by_hour), _series(one.by_hour, "right_party", names), _count
-            ),
+            plots.bars("Right-party contacts by hour", list(busy), _series(busy, "right_party", names), pieces.count),
         ),
-        _section(
+        pieces.section(
             "Live answers by hour",
-            plots.lines(
-                "Live-answer rate by hour", list(one.by_hour), _series(one.by_hour, "live_answer_rate", names), _share
-            ),
+            plots.lines("Live-answer rate by hour", list(busy), _series(busy, "live_answer_rate", names), pieces.share),
             "People ÷ attempts.",
         ),
-        _section(
+        pieces.section(
             "Attempts per account",
             plots.bars(
-                "Accounts by attempts", _bands(), list(zip(names, one.attempts_per_account, strict=True)), _share
+                "Accounts by attempts", _bands(), list(zip(names, one.attempts_per_account, strict=True)), pieces.share
             ),
         ),
-        _section(
+        pieces.section(
             "Contacts per account",
             plots.bars(
-                "Accounts by contacts", _bands(), list(zip(names, one.contacts_per_account, strict=True)), _share
+                "Accounts by contacts", _bands(), list(zip(names, one.contacts_per_account, strict=True)), pieces.share
             ),
         ),
     ]
     html.append(f'<div class="two">{"".join(two)}</div>')
     html.append(
-        _section("By segment", _groups(one.by_segment, names, currency), "Country and days past due at the start.")
+        pieces.section(
+            "By segment", _groups(one.by_segment, names, currency), "Country and days past due at the start."
+        )
     )
-    html.append(_section("By hour", _groups(one.by_hour, names, currency)))
-    html.append(_section("What it costs", _cost(one, names, currency), "Mean of a replication."))
+    html.append(pieces.section("By hour", _groups(one.by_hour, names, currency)))
+    html.append(pieces.section("What it costs", _cost(one, names, currency), "Mean of a replication."))
     if any(one.lists_ended):
         rows = [
             [arm, campaign, f"{share:.0%}", day]
@@ -163,7 +166,9 @@ def _of_one(result: Result, one: Compared) -> list[str]:
             for campaign, (share, day) in ended.items()
         ]
         html.append(
-            _section("Lists that came to an end", _table(["arm", "campaign", "replications", "median day"], rows, {2}))
+            pieces.section(
+                "Lists that came to an end", pieces.table(["arm", "campaign", "replications", "median day"], rows, {2})
+            )
         )
     return html
 
@@ -178,13 +183,13 @@ def _cards(result: Result, one: Compared) -> str:
         return " → ".join("–" if value is None else words(value) for value in shown)
 
     cards = [
-        (pair("net_recovery", lambda v: money(v, currency)), "net recovery", ""),
+        (pair("net_recovery", lambda v: f"{v:,.0f}"), f"net recovery, {currency}", ""),
         (pair("cost_per_collected", lambda v: f"{v:.3f}"), f"cost per {currency} collected", ""),
-        (pair("abandon_rate", _fine), "abandonment", ""),
+        (pair("abandon_rate", pieces.fine), "abandonment", ""),
         (f"{result.breaches:,}", "contacts that broke a rule", "bad" if result.breaches else "good"),
         (pair("rpc_per_agent_hour", lambda v: f"{v:.2f}"), "right-party contacts per agent-hour", ""),
-        (pair("kept_ptp_rate", _share), "promises kept", ""),
-        (pair("occupancy", _share), "occupancy", ""),
+        (pair("kept_ptp_rate", pieces.share), "promises kept", ""),
+        (pair("occupancy", pieces.share), "occupancy", ""),
         (pair("complaints", lambda v: f"{v:,.1f}"), "complaints", ""),
     ]
     html = [
@@ -202,7 +207,7 @@ def _intervals(versus: Sequence[Versus], currency: str) -> str:
             base = one.watched.value / one.share.value if one.share.value else 0.0
             dots = [paired / base for paired in one.paired] if base else []
             rows.append((f"{one.arm} against {one.champion}", one.share.value, one.share.low, one.share.high, dots))
-        return plots.intervals("Difference in net recovery", rows, lambda v: f"{100 * v:+.1f} %" if v else "0")
+        return plots.intervals("Difference in net recovery", rows, _points(rows))
     return plots.intervals(
         "Difference in net recovery",
         [
@@ -219,6 +224,17 @@ def _intervals(versus: Sequence[Versus], currency: str) -> str:
     )
 
 
+def _points(rows: Sequence[tuple[str, float, float, float, Sequence[float]]]) -> Callable[[float], str]:
+    """Return how to write shares so that the ticks of a plot of them differ."""
+    widest = max((abs(one) for _, *ends, dots in rows for one in (*ends, *dots) if isfinite(one)), default=0.0)
+    decimals = 1 if widest >= 0.005 else 2 if widest >= 0.0005 else 4
+
+    def words(value: float) -> str:
+        return signed(value, f"{abs(100 * value):.{decimals}f} %")
+
+    return words
+
+
 def _interval_note(n_arms: int) -> str:
     return (
         "Mean of a replication; differences with 95 % intervals of replications paired by seed."
@@ -228,7 +244,9 @@ def _interval_note(n_arms: int) -> str:
 
 
 def _lines(lines: Sequence[Line], names: Sequence[str], currency: str) -> str:
-    head = ["metric", *names, *(f"{name} − {names[0]}" for name in names[1:]), "formula"]
+    # Of many arms the figures need the room; the glossary has the formulas.
+    formulas = len(names) <= 2
+    head = ["metric", *names, *(f"{name} − {names[0]}" for name in names[1:]), *(["formula"] if formulas else [])]
     body = []
     for line in lines:
         cells = [f"<td>{escape(line.words)}</td>"]
@@ -242,9 +260,10 @@ def _lines(lines: Sequence[Line], names: Sequence[str], currency: str) -> str:
                 else " down"
             )
             cells.append(f'<td class="n{kind}">{difference_text(line, one, currency)}</td>')
-        cells.append(f'<td class="dim">{escape(line.formula)}</td>')
+        if formulas:
+            cells.append(f'<td class="dim">{escape(line.formula)}</td>')
         body.append(f"<tr{_FIRST if line is lines[0] else ''}>{''.join(cells)}</tr>")
-    return _rows(head, body, range(1, len(head) - 1))
+    return pieces.rows(head, body, range(1, 2 * len(names)), kind="metrics")
 
 
 _FIRST = ' class="first"'
@@ -255,7 +274,8 @@ def _groups(groups: Mapping[str, Sequence[Line]], names: Sequence[str], currency
     if not groups:
         return "none"
     chosen = next(iter(groups.values()))
-    head = ["", *(f"{line.words} {name}".strip() for line in chosen for name in (names if len(names) > 1 else [""]))]
+    over = "".join(f'<th class="over" colspan="{len(names)}">{escape(line.words)}</th>' for line in chosen)
+    under = [name for _ in chosen for name in names] if len(names) > 1 else [""] * len(chosen)
     body = []
     for group, lines in groups.items():
         cells = [f"<td>{escape(group)}</td>"]
@@ -267,13 +287,13 @@ def _groups(groups: Mapping[str, Sequence[Line]], names: Sequence[str], currency
                     kind = " up" if (one.value > 0) == (line.better > 0) else " down"
                 cells.append(f'<td class="n{kind}">{value_text(line, value, currency)}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
-    return _rows(head, body, range(1, len(head)))
+    return pieces.rows(["", *under], body, range(1, len(under) + 1), kind="close", over=f"<tr><th></th>{over}</tr>")
 
 
 def _cost(one: Compared, names: Sequence[str], currency: str) -> str:
     rows = [[words, *(money(part[name], currency) for part in one.cost_parts)] for name, words in _COSTS.items()]
     rows.append(["together", *(money(sum(part.values()), currency) for part in one.cost_parts)])
-    return _table(["", *names], rows, set(range(1, len(names) + 1)))
+    return pieces.table(["", *names], rows, set(range(1, len(names) + 1)))
 
 
 def _funnel(one: Compared, names: Sequence[str]) -> list[tuple[str, list[float | None]]]:
@@ -281,6 +301,16 @@ def _funnel(one: Compared, names: Sequence[str]) -> list[tuple[str, list[float |
         (name, [n / steps[0][1] if steps[0][1] else None for _, n in steps])
         for name, steps in zip(names, one.funnel, strict=True)
     ]
+
+
+def _busy(groups: Mapping[str, Sequence[Line]]) -> dict[str, Sequence[Line]]:
+    """Leave out hours in which next to nothing was dialled: an hour's last call is no picture of it."""
+    dialled = {
+        group: max((value or 0.0 for line in lines if line.name == "attempts" for value in line.values), default=0.0)
+        for group, lines in groups.items()
+    }
+    least = 0.01 * max(dialled.values(), default=0.0)
+    return {group: lines for group, lines in groups.items() if dialled[group] >= least}
 
 
 def _series(
@@ -315,20 +345,23 @@ def _of_many(result: Result) -> list[str]:
     for one in result.compared:
         by_name = {line.name: line for line in one.lines}
         for number, name in enumerate(names):
-            cells = [factor_words(name, value) for name, value in one.factors.items()] + (
+            cells = [factor_value(name, value) for name, value in one.factors.items()] + (
                 [name] if len(names) > 1 else []
             )
             rows.append([*cells, *(value_text(line, by_name[line.name].values[number], currency) for line in chosen)])
+    broke = "bad" if result.breaches else "good"
     html = [
+        f'<div class="cards"><div class="card {broke}"><b>{result.breaches:,}</b>'
+        "<span>contacts that broke a rule, in all settings</span></div></div>"
         '<div class="two">'
-        + _section(
+        + pieces.section(
             "What more money buys",
-            _frontier(result, "cost", "collected", _amount, _amount),
+            _frontier(result, "cost", "collected", pieces.amount, pieces.amount),
             f"Each point is a setting: cost against what is collected, {currency} in {days(result.n_days)}.",
         )
-        + _section(
+        + pieces.section(
             "What busier agents cost in abandonment",
-            _frontier(result, "occupancy", "abandon_rate", _share, _fine),
+            _frontier(result, "occupancy", "abandon_rate", pieces.share, pieces.fine),
             "Each point is a setting: occupancy against abandonment.",
         )
         + "</div>"
@@ -344,7 +377,7 @@ def _of_many(result: Result) -> list[str]:
             for one in result.staffing
         ]
         html.append(
-            _section(
+            pieces.section(
                 "What one more agent is worth",
                 plots.scatter(
                     "Net recovery by agents",
@@ -355,16 +388,21 @@ def _of_many(result: Result) -> list[str]:
                         )
                         for one in result.staffing
                     ],
-                    lambda v: f"{v:g}", _amount, "agents", f"net recovery, {currency}",
+                    lambda v: f"{v:g}", pieces.amount, "agents", f"net recovery, {currency}",
                 )
-                + _table(["arm", "setting", "agents", "net recovery of one more"], told, {3}),
+                + pieces.table(["arm", "setting", "agents", "net recovery of one more"], told, {3}),
                 f"Slope over the agents tried, {days(result.n_days)}, with its 95 % interval.",
             )
         )  # fmt: skip
     html.append(
-        _section(
+        pieces.section(
             "All settings",
-            _table([*head, *(line.words for line in chosen)], rows, set(range(len(head), len(head) + len(chosen)))),
+            pieces.table(
+                [*head, *(line.words for line in chosen)],
+                rows,
+                set(range(len(head), len(head) + len(chosen))),
+                kind="close",
+            ),
             f"Means of {replications(result.replications)}.",
         )
     )
@@ -374,7 +412,9 @@ def _of_many(result: Result) -> list[str]:
             for one in result.compared
             for versus in one.versus
         ]
-        html.append(_section(f"Against {names[0]}", _table(["setting", "arm", "nets", "difference"], told, {3})))
+        html.append(
+            pieces.section(f"Against {names[0]}", pieces.table(["setting", "arm", "nets", "difference"], told, {3}))
+        )
     return html
 
 
@@ -399,9 +439,27 @@ def _frontier(result: Result, x: str, y: str, x_words: Callable[[float], str], y
 # ---- how it was made
 
 
+def _run(result: Result) -> str:
+    rows = [
+        ["strategies", "; ".join(result.arms)],
+        ["world", result.world],
+        ["debtors", f"{result.debtors:,}"],
+        ["days", f"{days(result.n_days)} from {result.start}"],
+        ["agents", result.staff or "as the settings say"],
+        ["the month brings", "\n".join(result.month) or "nothing besides"],
+        ["replications", f"{result.replications:,} of {result.of:,}"],
+        ["luck", "the same for every strategy" if result.same_luck else "each strategy its own"],
+    ]
+    cells = "".join(
+        f"<tr><td>{escape(name)}</td><td>{'<br>'.join(map(escape, text.splitlines()))}</td></tr>" for name, text in rows
+    )
+    return f"<table>{cells}</table>"
+
+
 def _made(result: Result, made: Made) -> str:
     powers = [
-        f"To see a difference of {one.power.effect:.0%} with a chance of {one.power.wanted:.0%}: {one.power.keyed:,} "
+        f"To see a difference of {pieces.share(one.power.effect)} with a chance of {pieces.share(one.power.wanted)}: "
+        f"{one.power.keyed:,} "
         f"replications with the same luck for both arms, {one.power.independent:,} with luck of their own "
         f"({one.power.saving:.1f} times as many)."
         for compared in result.compared[:1]
@@ -419,45 +477,3 @@ def _made(result: Result, made: Made) -> str:
     ]
     cells = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(text)}</code></td></tr>" for name, text in rows)
     return "".join(f"<p>{escape(power)}</p>" for power in powers) + f"<table>{cells}</table>"
-
-
-# ---- words and pieces of pages
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.0f} %"
-
-
-def _fine(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def _amount(value: float) -> str:
-    """Return a large number short: 1.2M, 340k."""
-    size = abs(value)
-    return f"{value / 1e6:,.1f}M" if size >= 1e6 else f"{value / 1e3:,.0f}k" if size >= 1e4 else f"{value:,.0f}"
-
-
-def _section(title: str, content: str, note: str = "") -> str:
-    explained = f'<p class="note">{escape(note)}</p>' if note else ""
-    return f'<section><h2>{escape(title)}</h2>{explained}<div class="scroll">{content}</div></section>'
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> str:
-    body = [
-        "<tr>" + "".join(f"<td{_N if i in right else ''}>{escape(text)}</td>" for i, text in enumerate(row)) + "</tr>"
-        for row in rows
-    ]
-    return _rows(columns, body, right)
-
-
-_N = ' class="n"'
-
-
-def _rows(columns: Sequence[str], body: Sequence[str], right: "set[int] | range") -> str:
-    head = "".join(f"<th{_N if i in right else ''}>{escape(name)}</th>" for i, name in enumerate(columns))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

@@ -147,7 +147,9 @@ def roster(agents: str | int | Path, *, begin: str = "09:00", end: str = "17:00"
         When the file cannot be read or says what cannot be.
     """
     text = str(agents)
-    if text.isdecimal():
+    if text.removeprefix("-").isdecimal():
+        if int(text) < 1:
+            raise BadInput(f"agents must be 1 or more, was {text}; nobody would ever log in")
         return Roster(shift=(Shift(agents=int(text), begin=begin, end=end),))
     try:
         with Path(text).open("rb") as file:
@@ -156,12 +158,14 @@ def roster(agents: str | int | Path, *, begin: str = "09:00", end: str = "17:00"
         raise BadInput(
             f"roster {text}: cannot be read ({error.strerror}); name a file, or a number of agents"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInput(f"roster {text}: is no TOML ({error}); correct it") from None
     try:
         return msgspec.convert(told, Roster)
     except msgspec.ValidationError as error:
         raise BadInput(f"roster {text}: {error}; correct it") from None
+    except BadInput as error:
+        raise BadInput(f"roster {text}: {str(error).removeprefix('roster: ')}") from None
 
 
 def _clock(text: str, where: str) -> time:

@@ -136,6 +136,8 @@ class SimulatedFloor:
         #: Rows wait whose commit somebody waits for.
         self._urgent = False
         self._ticking = False
+        #: How many-th stretch of ticking it is.
+        self._stretch = 0
         #: Since when each agent is in which state.
         self._states: dict[str, tuple[AgentState, int]] = {}
         #: What follows here from a record; nothing from all others.
@@ -191,7 +193,12 @@ class SimulatedFloor:
     def _start_ticking(self) -> None:
         """Tick until `_ticking` is taken back."""
         self._ticking = True
-        self._tick(round(self._floor.tick_s * SECOND))
+        self._stretch += 1
+        self._tick((self._stretch, round(self._floor.tick_s * SECOND)))
+
+    def _ticks(self, stretch: int) -> bool:
+        """Return whether a stretch of ticking goes on: an alarm of an earlier one may come late, in another's time."""
+        return self._ticking and stretch == self._stretch
 
     def _keep_rest(self) -> None:
         """Hand the ledger what no commit has brought it."""
@@ -260,12 +267,13 @@ class SimulatedFloor:
         if self._urgent:
             self._commit()
 
-    def _tick(self, every_us: int) -> None:
-        if not self._ticking:
+    def _tick(self, pace: tuple[int, int]) -> None:
+        stretch, every_us = pace
+        if not self._ticks(stretch):
             return
         since_us = self._committing_since_us
         self.accept(Tick(at_us=self._now, commit_lag_us=0 if since_us is None else self._now - since_us))
-        Alarm(self.env, every_us, self._tick, every_us)
+        Alarm(self.env, every_us, self._tick, pace)
 
     @property
     def _now(self) -> int:

@@ -57,6 +57,8 @@ class Debtors:
         self._register = Register(laws, chance, self._conduct, start_us)
         self._persons, self._numbers = self._register.persons, self._register.numbers
         self._rang_row, self._rang_at = self._conduct.rang[0].append, self._conduct.rang[1].append
+        #: For days that differ: people pick up so many times as often, conversations take so many times as long.
+        self.answer_rate = self.talk_time = 1.0
         #: Messages so far, by person and channel: the counter of their draws.
         self._messages: dict[tuple[int, str], int] = {}
         # The hot path asks for these at every call.
@@ -115,12 +117,15 @@ class Debtors:
             near = number.stranger or owner
             at_hand = u(Purpose.home, near.person, at_us // HOUR) < near.at_hand[number.mobile][slot]
             hours, hour = number.hours, slot % 24
-            if at_hand and u(Purpose.answer, phone, nth) < (
+            p_answer = (
                 near.pick_up
                 * self._fatigue[nth if nth < _WORN else _WORN - 1]
                 * self._same_day[number.today if number.today < _WORN else _WORN - 1]
                 * self._same_hour[hours[hour]]
-            ):
+            )
+            if self.answer_rate != 1.0:
+                p_answer = min(1.0, p_answer) * self.answer_rate
+            if at_hand and u(Purpose.answer, phone, nth) < p_answer:
                 who = self._who(number, owner, phone, nth)
                 ring_us = self._ring_us(phone, nth)
             else:
@@ -143,7 +148,7 @@ class Debtors:
     def talk(self, meeting: Meeting) -> None:
         law = self.laws.talk
         seconds = lognormal(self._chance.u(Purpose.talk, meeting.phone, meeting.nth), *self._talk_s[meeting.who])
-        meeting.talk_us = int(min(seconds, law.longest_s) * SECOND)
+        meeting.talk_us = int(min(seconds, law.longest_s) * self.talk_time * SECOND)
         ends = self._chance.u(Purpose.ends, meeting.phone, meeting.nth) < law.p_person_ends
         meeting.person_ends = meeting.who != "machine" and ends
 

@@ -66,6 +66,11 @@ def load(world: str | Path, over: Mapping[str, Any] | None = None) -> Laws:
     return laws
 
 
+def about(preset: str) -> str:
+    """Return what a world that ships is, in a sentence."""
+    return str(_with_base(preset, ()).get("about", ""))
+
+
 def _with_base(name: str, above: tuple[str, ...], folder: str = "") -> dict[str, Any]:
     stated, where = _document(name, folder)
     base = stated.pop("base", None)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 
 from console.demo import prepare
 from console.main import app
+from console.simulating import with_month
 from domain.calls import Mode
 from domain.errors import BadInput
 from domain.settings import CampaignSettings, FloorSettings
@@ -234,6 +236,12 @@ def test_killed_and_run_again_it_goes_on_and_repeats_exactly(
         (["-s", "early", "--replications", "0"], "--replications must be 1 or more"),
         (["-s", "early", "--agents", "nobody.toml", "--days", "2"], "no agent ever logs in"),
         (["-s", "early", "--agents", "0"], "agents must be 1 or more"),
+        (["-s", "early", "--agents", "-3"], "agents must be 1 or more, was -3"),
+        (["-s", "early", "--agents", "binary.toml"], "roster binary.toml: is no TOML"),
+        (["-s", "early", "--costs", "negative.toml"], "costs negative.toml: agent_hour must be 0 or more, was -5"),
+        (["-s", "early", "--month", "binary.toml"], "binary.toml: byte 0 is not UTF-8"),
+        (["-s", "early", "--folder", "nowhere"], "there is no such folder"),
+        (["--again", "half"], "is no experiment"),
         (["-s", "early", "--world", "paradise"], "paradise"),
         (["-s", "early", "-s", "early"], "two arms are called 'early'"),
         (["-s", "late"], "has no campaign of that name; it has early"),
@@ -247,8 +255,33 @@ def test_bad_input_is_told_before_anything_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, working_folder: Path, more: list[str], said: str
 ) -> None:
     (working_folder / "nobody.toml").write_text('[[shift]]\nagents = 2\ndays = ["sun"]\n')
+    (working_folder / "binary.toml").write_bytes(b"\xff\xfe")
+    priced = "agent_hour = -5\ncall_minute = 1\nattempt = 1\ncomplaint = 1\n"
+    (working_folder / "negative.toml").write_text(f'currency = "EUR"\n[prices.EUR]\n{priced}')
+    (working_folder / "half").mkdir()
+    (working_folder / "half" / "experiment.json").write_text('{"command": "cadencia"')
     monkeypatch.chdir(working_folder)
     found = CliRunner().invoke(app, ["simulate", "run", "--processes", "1", *more])
+    assert isinstance(found.exception, BadInput), found.output
+    assert said in str(found.exception)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "nothing to vary"),
+        (["--agents", "2.5,5"], "--agents must be of whole numbers from 1 on, was 2.5"),
+        (["--agents", "0,5"], "--agents must be of whole numbers from 1 on, was 0"),
+        (["--limit", "3,300"], "--limit (percent) must be 0 or more and at most 99.9, was 300"),
+        (["--mode", "psychic"], "--mode must be of preview"),
+        (["--hours", "8,20"], "after midnight"),
+    ],
+)
+def test_sweeps_of_what_cannot_be_are_refused(
+    monkeypatch: pytest.MonkeyPatch, working_folder: Path, more: list[str], said: str
+) -> None:
+    monkeypatch.chdir(working_folder)
+    found = CliRunner().invoke(app, ["simulate", "sweep", "-s", "early", "--processes", "1", *more])
     assert isinstance(found.exception, BadInput), found.output
     assert said in str(found.exception)
 
@@ -263,6 +296,53 @@ def test_a_sweep_and_the_worlds(tmp_path: Path, cadencia: Callable[..., subproce
     assert [one["factors"] for one in result["compared"]] == [{"agents": 1, "hours": 1.0}, {"agents": 2, "hours": 1.0}]
     assert result["staffing"][0]["agents"] == [1.0, 2.0]
     assert cadencia("simulate", "sweep", "-s", "early").returncode == 2
+
+
+def test_what_a_month_brings_is_kept_shown_and_repeated(
+    tmp_path: Path, cadencia: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    month = tmp_path / "ours.toml"
+    month.write_text(
+        '[[incident]]\nday = "2027-02-01"\nat = "09:30"\nminutes = 60\nkind = "no_lines"\n'
+        "[[change]]\nanswer_rate = 0.5\n"
+    )
+    asked = words(tmp_path, "--replications", "2", "--fixed", "--processes", "1", "--json")
+    usual = cadencia(*asked, "--out", str(tmp_path / "usual"))
+    found = cadencia(*asked, "--month", str(month))
+    assert (usual.returncode, found.returncode) == (0, 0), usual.stderr + found.stderr
+    result = json.loads(found.stdout)
+    outage = "2027-02-01 09:30, 60 minutes: no trunk takes a call"
+    assert result["month"] == ["2027-02-01 to 2027-02-01: people pick up 0.5 times as often", outage]
+    assert json.loads(usual.stdout)["month"] == []
+
+    def answered(told: dict[str, Any]) -> dict[str, float]:
+        lines = {hour: {one["name"]: one for one in some} for hour, some in told["compared"][0]["by_hour"].items()}
+        return {hour: some["live_answer_rate"]["values"][0] or 0.0 for hour, some in lines.items()}
+
+    before, after = answered(json.loads(usual.stdout)), answered(result)
+    assert all(0 <= after[hour] < before[hour] for hour in before), (before, after)
+    assert outage in (tmp_path / "out" / "report.html").read_text()
+    # The file may go: the experiment's folder holds what it said.
+    month.unlink()
+    again = cadencia("simulate", "run", "--again", str(tmp_path / "out"), "--processes", "1", "--json")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout)["equal"] is True
+
+
+@pytest.mark.parametrize("of", ["costs", "month", "shifts"])
+def test_an_example_is_what_its_option_takes(tmp_path: Path, of: str) -> None:
+    told = CliRunner().invoke(app, ["simulate", "example", of])
+    assert told.exit_code == 0
+    path = tmp_path / f"{of}.toml"
+    path.write_text(told.stdout)
+    if of == "costs":
+        assert read_costs(path) == COSTS
+    elif of == "month":
+        assert with_month(replace(PLAN, days=30), path).incidents
+    else:
+        assert len(roster(path).names()) == 10
+    refused = CliRunner().invoke(app, ["simulate", "example", "world"])
+    assert "there is one of costs, month, shifts" in str(refused.exception)
 
 
 def test_worlds_are_listed_and_shown_with_their_sources() -> None:

@@ -1,13 +1,16 @@
 """A recorded day simulated again: with its own calls it comes out as observed, with the wrong laws it does not."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from compliance.gate import Gate
 from domain.calls import AgentState
 from domain.errors import BadInput
+from domain.events import AnyEvent, Tick
 from domain.instants import DAY, MINUTE, SECOND
 from ledger.memory import MemoryLedger
 from ledger.schema import plan_chunk
@@ -16,6 +19,8 @@ from simulation.agents import Break, Chair
 from simulation.day import Day, read_day
 from simulation.fidelity import RECORD, fidelity, prediction, simulate, sums_of
 from simulation.population import load
+from simulation.replayed import Replayed
+from simulation.run import RunSettings
 from tests.integration.days import MORNING_US, enrolled, work_a_day
 from tests.integration.simulated import RULES
 
@@ -100,6 +105,26 @@ def test_the_second_day_goes_on_from_where_the_first_had_ended(two_days: SqlLedg
     assert again
     fresh = read_day(two_days, "floor", "2026-11-18", ZONE)
     assert len(again & {call.person for call in fresh.calls[:50]}) < 50
+
+
+def test_an_engine_that_was_away_for_less_than_a_tick_has_one_ticker(first: Day) -> None:
+    middle_us, end_us = first.from_us + 4 * MINUTE + 100_000, first.from_us + 8 * MINUTE
+    short = replace(first, lives=((first.from_us, middle_us), (middle_us + 200_000, end_us)))
+    floor = Replayed(short, RunSettings(start_us=first.from_us, laws=load("default")), GATES)
+    ticked: list[int] = []
+    take = floor.accept
+
+    def accept(event: AnyEvent) -> None:
+        if isinstance(event, Tick):
+            ticked.append(event.at_us)
+        take(event)
+
+    floor.accept = accept  # type: ignore[method-assign]
+    floor.day()
+    assert ticked[-1] > end_us - SECOND
+    # The second life ticks from its own beginning, and nothing of the first ticks on.
+    assert next(at_us for at_us in ticked if at_us > middle_us) == middle_us + 200_000
+    assert min(later - earlier for earlier, later in pairwise(ticked) if later != middle_us + 200_000) == 500_000
 
 
 def test_agents_time_is_conserved(first: Day) -> None:

@@ -3,19 +3,24 @@
 import pickle
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
 from multiprocessing import get_context
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from domain.calls import Mode
 from domain.errors import BadInput
-from domain.events import AnyEvent, LeadsLoaded, PersonChanged
+from domain.events import AnyEvent, LeadsLoaded, PersonChanged, Tick
+from domain.instants import HOUR, parse
 from domain.orders import Originate
 from domain.settings import CampaignSettings, FloorSettings, Selection
-from simulation.month import Arm, Incident, Month, Plan, Tape, replicate
-from simulation.outcome import Outcome
+from simulation.agents import Temper
+from simulation.circumstances import Change, Incident
+from simulation.month import Arm, Month, Plan, Tape, replicate
+from simulation.outcome import FLOW, Outcome
 from simulation.population import Deed, Paid
 from simulation.roster import Roster, Shift
 
@@ -153,6 +158,72 @@ def test_incidents_befall_the_floor() -> None:
     assert down[17] > 20
     restarted = answered(Incident(day="2026-11-16", at="16:30", minutes=2, kind="switch_restart"))
     assert restarted[17] > 20
+
+
+def test_days_that_differ_differ_by_as_much_and_no_other_day_does() -> None:
+    """Three days, of which the second is another: what is asked of it shows there and nowhere before."""
+
+    def tried(*changes: Change) -> Outcome:
+        # One call per free agent: attempts follow the agents' time, and no pacing answers back.
+        return replicate(arm(mode=Mode.progressive), plan(debtors=3000, changes=changes), 5)
+
+    def on(found: Outcome, day: int) -> Counter[str]:
+        sums: Counter[str] = Counter()
+        for flow in found.flows:
+            if flow.day == day:
+                sums.update(dict(zip(FLOW, flow.counts, strict=True)))
+        return sums
+
+    usual = tried()
+    second = {"first": "2026-11-17", "last": "2026-11-17"}
+    fewer, slower, absent = (
+        tried(Change(**second, **change))  # type: ignore[arg-type]
+        for change in ({"answer_rate": 0.5}, {"handling_time": 2.0}, {"absence": 0.5})
+    )
+    for other in (fewer, slower, absent):
+        assert on(other, 0) == on(usual, 0)
+    rate = on(usual, 1)["people"] / on(usual, 1)["attempts"]
+    assert on(fewer, 1)["people"] / on(fewer, 1)["attempts"] == pytest.approx(0.5 * rate, rel=0.2)
+    rate = on(usual, 2)["people"] / on(usual, 2)["attempts"]
+    assert on(fewer, 2)["people"] / on(fewer, 2)["attempts"] == pytest.approx(rate, rel=0.2)
+    for name in ("talk_ms", "wrap_ms"):
+        per_contact = on(usual, 1)[name] / on(usual, 1)["contacts"]
+        assert on(slower, 1)[name] / on(slower, 1)["contacts"] == pytest.approx(2 * per_contact, rel=0.35)
+    at_work = [sum(one.agent_ms for one in found.work if one.day == 1) for found in (usual, absent)]
+    assert 0 < at_work[1] < at_work[0]
+
+
+def test_shifts_that_meet_at_midnight_have_one_ticker() -> None:
+    # A floor at the other end of the world: its midnight is noon where it calls, and conversations go on beyond it.
+    far = replace(arm(), floor=replace(arm().floor, zone="Pacific/Auckland"))
+    nights = (
+        Shift(agents=4, days=("mon",), begin="23:00", end="23:59"),
+        Shift(agents=("eva", "ana"), days=("tue",), begin="00:00", end="00:30"),
+    )
+    slow = Temper(p_forget=0.5)
+    month = Month(far, plan(days=2, roster=Roster(shift=nights, absence=0.0), temper=slow), 4, Tape())
+    ticked: list[int] = []
+    heard: list[int] = []
+    take, hear = month.accept, month._hear
+
+    def accept(event: AnyEvent) -> None:
+        if isinstance(event, Tick):
+            ticked.append(event.at_us)
+        take(event)
+
+    def listen() -> None:
+        heard.append(month.env.now)
+        hear()
+
+    month.accept = accept  # type: ignore[method-assign]
+    month._hear = listen  # type: ignore[method-assign]
+    month.month()
+    midnight_us = parse("2026-11-17T00:00:00+13:00")
+    assert ticked[0] < midnight_us < ticked[-1]
+    assert max(later - earlier for earlier, later in pairwise(ticked)) < 60_000_000, "nobody talked past midnight"
+    assert min(later - earlier for earlier, later in pairwise(ticked)) >= 500_000
+    # Each evening or night is heard from its own beginning, once an hour.
+    assert len([at_us for at_us in heard if midnight_us - HOUR <= at_us < ticked[-1] + HOUR]) <= 5
 
 
 @pytest.mark.parametrize(

@@ -40,10 +40,16 @@ def test_a_file_with_a_campaigns_keys_is_a_strategy(tmp_path: Path) -> None:
     assert arm_of(str(path), tmp_path).name == "fresh"
 
 
+def test_a_working_folder_says_which_campaigns_it_has(tmp_path: Path) -> None:
+    make_folder(tmp_path, ("evening", "other"))
+    with pytest.raises(BadInput, match="has no campaign of that name; it has evening, other"):
+        arm_of("nowhere", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("nowhere", "has no campaign of that name; it has none"),
+        ("nowhere", "is no working folder; name one with --folder"),
         ("missing.toml", "no such file"),
         ("=sample", "names no campaign"),
         ("A=", "names no campaign"),

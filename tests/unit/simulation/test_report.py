@@ -1,13 +1,17 @@
 """What an experiment says, as a sentence and as a page that stands alone."""
 
 import random
+import re
 from html.parser import HTMLParser
+from itertools import combinations
 
 import msgspec
 import pytest
 
+from simulation import plots
 from simulation.comparison import Result, compare
 from simulation.measures import read_costs
+from simulation.phrases import signed
 from simulation.report import Made, page
 from tests.unit.simulation.months import experiment, month, ran
 
@@ -141,12 +145,58 @@ def test_a_sweep_tells_the_best_setting_and_what_an_agent_is_worth() -> None:
         settings.append((tuple(month("A", seed, paid_minor=500_000 + seed + int(more)) for seed in (1, 2, 3)),))
     found = compare(tried, ran(tried, *settings), read_costs())
     assert found.verdict == "sweep"
-    assert "A with limit 3.0%, 20 agents nets most" in found.answer
+    assert "A with limit 3.0 %, 20 agents nets most" in found.answer
     assert [one.value.value for one in found.staffing] == pytest.approx([200.0, 200.0])
-    assert "one more agent is worth 200 EUR" in found.answer
+    assert "one more agent with limit 1.0 % is worth 200 EUR" in found.answer
     shown = Page(page(found, MADE))
     assert {"What more money buys", "What one more agent is worth", "All settings"} <= set(shown.titles)
     assert shown.fetched == []
+
+
+def test_words_in_plots_stand_inside_and_not_on_one_another() -> None:
+    series = [
+        (f"strategy {n} with predictive, limit 3.0 %", [(1.0, 2.0 + n / 1e3, "10 agents"), (9.0, 5.0, "60 agents")])
+        for n in range(5)
+    ]
+    text = plots.scatter("A by B", series, lambda v: f"{v:g}", lambda v: f"{v:g}", "b", "a")
+    height = float(re.search(r'viewBox="0 0 640 (\d+)"', text)[1])  # type: ignore[index]
+    boxes = []
+    shift = float(re.search(r"translate\(0 (\d+)\)", text)[1])  # type: ignore[index]
+    inner = text.index("<g ")
+    for found in re.finditer(
+        r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)" [^>]*font-size="([\d.]+)">([^<]+)<', text
+    ):
+        x, y, size, words = float(found[1]), float(found[2]), float(found[4]), found[5]
+        wide = 0.5 * size * len(words)
+        left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[found[3]]
+        boxes.append((left, y + (shift if found.start() > inner else 0.0), wide, size, words))
+    assert {words for *_, words in boxes} >= {name for name, _ in series} | {"10 agents", "60 agents", "a", "b"}
+    for left, y, wide, size, words in boxes:
+        assert left >= 0, words
+        assert left + wide <= 640, words
+        assert size <= y <= height - 2, words
+    for one, other in combinations(boxes, 2):
+        apart = one[0] + one[2] <= other[0] or other[0] + other[2] <= one[0] or abs(one[1] - other[1]) >= 0.8 * one[3]
+        assert apart, (one, other)
+
+
+def test_what_the_month_brings_stands_among_what_was_run() -> None:
+    found = msgspec.structs.replace(
+        result(0.1), month=("2027-02-02: holiday", "2027-02-01 09:30, 60 minutes: <no> trunk")
+    )
+    shown = Page(page(found, MADE))
+    assert "What was run" in shown.titles
+    assert "2027-02-02: holiday" in shown.sections["None"]
+    assert "60 minutes: <no> trunk" in shown.sections["None"]
+    assert "10 agents, 400 agent-hours a week" in shown.sections["None"]
+
+
+def test_what_is_shown_as_nothing_has_no_sign() -> None:
+    assert (signed(-0.0004, "0.00 %"), signed(-0.04, "4.00 %"), signed(0.04, "4.00 %")) == (
+        "0.00 %",
+        "−4.00 %",
+        "+4.00 %",
+    )
 
 
 def test_segments_stand_in_order_and_their_metrics_are_their_own() -> None:

@@ -1,0 +1,136 @@
+"""What a month's document may say, what it comes to on each day, and what is said of one that cannot be."""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from console.simulating import START, plan_of, with_month
+from domain.errors import BadInput
+from simulation.circumstances import Change, Incident, today
+from simulation.month import Plan
+from simulation.phrases import brought
+from simulation.roster import roster
+
+ROOT = Path(__file__).parents[3]
+MONDAY = date(2027, 2, 1)
+PLAN = Plan(world="default", debtors=100, start="2027-02-01", days=5, roster=replace(roster(3), absence=0.1))
+
+
+def planned(tmp_path: Path, text: str, days: int = 5) -> Plan:
+    path = tmp_path / "month.toml"
+    path.write_text(text)
+    return with_month(replace(PLAN, days=days), path)
+
+
+def test_the_document_that_ships_fits_the_month_that_is_simulated_unless_told_otherwise(tmp_path: Path) -> None:
+    shipped = ROOT / "config" / "month.toml"
+    found = plan_of("default", 100, START, 30, "10", "", shipped, tmp_path)
+    assert len(found.incidents) == 2
+    assert len(found.changes) == 3
+    assert found.roster.holidays == ("2027-02-15",)
+    assert found.exchange.lines == 200
+    told = brought(found)
+    # In the order of time, and what is true of all days at the end.
+    assert told[0] == "2027-02-01 to 2027-03-02, gradually: people pick up 0.9 times as often"
+    assert told[2] == "2027-02-09 11:30, 45 minutes: no trunk takes a call"
+    assert told[3] == "2027-02-15: holiday"
+    assert told[-1] == "all days, trunks and detection: lines 200"
+    # What it says of agents is what they do anyhow: it is an example of how to say it.
+    assert found.temper == PLAN.temper
+    assert brought(PLAN) == ()
+
+
+def test_a_document_comes_on_top_of_the_roster(tmp_path: Path) -> None:
+    path = tmp_path / "shifts.toml"
+    path.write_text((ROOT / "config" / "shifts.toml").read_text().replace("holidays = []", 'holidays = ["2027-02-03"]'))
+    month = tmp_path / "month.toml"
+    month.write_text('holidays = ["2027-02-02", "2027-02-03"]\n[agents]\nwrap_debtor_s = [30, 0.5]\nlate_s = 0\n')
+    found = plan_of("default", 100, START, 5, str(path), "", month, tmp_path)
+    assert found.roster.holidays == ("2027-02-03", "2027-02-02")
+    assert (found.temper.late_s, found.temper.wrap_debtor_s) == (0.0, (30.0, 0.5))
+    assert brought(found)[-1] == "all days, agents: late_s 0, wrap_debtor_s 30, 0.5"
+
+
+def test_changes_that_meet_multiply_and_a_drift_grows_day_by_day() -> None:
+    changes = (
+        Change(first="2027-02-02", last="2027-02-03", answer_rate=0.5, absence=0.3),
+        Change(first="2027-02-03", answer_rate=0.8, handling_time=1.25, absence=0.2),
+        Change(answer_rate=0.9, gradual=True),
+    )
+    rates, times, absences = [], [], []
+    for n in range(5):
+        found = today(changes, MONDAY + timedelta(days=n), MONDAY, 5, 0.1)
+        rates.append(found.answer_rate)
+        times.append(found.handling_time)
+        absences.append(found.absence)
+    drift = [0.98, 0.96, 0.94, 0.92, 0.90]
+    assert rates == pytest.approx([a * b for a, b in zip(drift, [1, 0.5, 0.4, 0.8, 0.8], strict=True)])
+    assert times == [1, 1, 1.25, 1.25, 1.25]
+    assert absences == [0.1, 0.3, 0.3, 0.2, 0.2]
+    # One that grows begins at the roster's.
+    growing = [today((Change(absence=0.6, gradual=True),), MONDAY + timedelta(days=n), MONDAY, 5, 0.1) for n in (0, 4)]
+    assert [one.absence for one in growing] == pytest.approx([0.2, 0.6])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[[incident", "month.toml: is not TOML"),
+        ("holiday = ['2027-02-02']", "month.toml: holiday is no setting; did you mean holidays"),
+        ("holidays = ['02/02/2027']", "month.toml: holidays: '02/02/2027' is no day; write it as 2026-12-25"),
+        ("holidays = ['20270202']", "is no day"),
+        ("holidays = [2027-02-02]", "month.toml: holidays.0 must be text in quotes"),
+        (
+            "holidays = ['2027-02-01', '2027-02-02', '2027-02-03', '2027-02-04', '2027-02-05']",
+            "month.toml: simulation: no agent ever logs in",
+        ),
+        ("[[incident]]\nday = '2027-02-02'\nat = '11:30'\nminutes = 5", "incident.0.kind is missing"),
+        (
+            "[[incident]]\nday = '2027-02-02'\nat = '11:30'\nminutes = 5\nkind = 'flood'",
+            "kind must be one of link_down",
+        ),
+        ("[[incident]]\nday = '2027-02-02'\nat = '11:30'\nminutes = -5\nkind = 'no_lines'", "minutes must be in"),
+        ("[[incident]]\nday = '2027-02-02'\nat = '11.30'\nminutes = 5\nkind = 'no_lines'", "at must be a time of day"),
+        ("[[incident]]\nday = '2027-02-31'\nat = '11:30'\nminutes = 5\nkind = 'no_lines'", "is no day"),
+        (
+            "[[incident]]\nday = '2027-02-06'\nat = '11:30'\nminutes = 5\nkind = 'no_lines'",
+            "month.toml: incident on 2027-02-06 at 11:30: would never happen, the month is 2027-02-01 to 2027-02-05",
+        ),
+        (
+            "[[incident]]\nday = '2027-02-02'\nat = '11:30'\nminutes = 45\nkind = 'no_lines'\n"
+            "[[incident]]\nday = '2027-02-02'\nat = '12:00'\nminutes = 5\nkind = 'no_lines'",
+            "incident on 2027-02-02 at 12:00: begins before the no_lines of 2027-02-02 at 11:30 is over",
+        ),
+        ("[[change]]\nanswer_rate = 'low'", "change.0.answer_rate must be a number"),
+        ("[[change]]\nanswer_rate = -0.5", "answer_rate must be in [0.1, 10]"),
+        ("[[change]]\nanswer_rate = nan", "answer_rate must be in [0.1, 10]"),
+        ("[[change]]\nhandling_time = 0", "handling_time must be in [0.1, 10]"),
+        ("[[change]]\nabsence = 1.0", "for more, make it a holiday"),
+        ("[[change]]\nfrom = '2027-02-02'", "changes nothing"),
+        ("[[change]]\nfrom = '2027-02-03'\nto = '2027-02-02'\nabsence = 0.5", "ends before it begins"),
+        ("[[change]]\nfrom = '2027-03-02'\nabsence = 0.5", "would never happen"),
+        ("[network]\nlines = 0", "network.lines must be a whole number >= 1"),
+        ("[network]\np_unsure = 0.9\np_machine_as_person = 0.2", "p_unsure and p_machine_as_person together exceed 1"),
+        ("[agents]\nlate_s = -60", "agents.late_s must be a number >= 0"),
+        ("[agents]\np_forget = 1.5", "agents.p_forget must be a number <= 1"),
+        ("[agents]\nwrap_debtor_s = [0, 0.5]", "agents.wrap_debtor_s.0 must be a number > 0"),
+        ("[agents]\nlate_s = nan", "late_s"),
+    ],
+)
+def test_what_a_month_may_not_say(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(BadInput) as found:
+        planned(tmp_path, text)
+    assert says in str(found.value)
+
+
+def test_a_document_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no such file; `cadencia simulate example month` prints one"):
+        with_month(PLAN, tmp_path / "nowhere.toml")
+
+
+def test_an_incident_has_its_instant() -> None:
+    assert (
+        Incident(day="2027-02-02", at="11:30", minutes=5, kind="no_lines").begins.isoformat() == "2027-02-02T11:30:00"
+    )
