@@ -26,6 +26,9 @@ def fit(
     until: Annotated[str | None, typer.Option("--to", help="Last local day; else the last on record.")] = None,
     base: Annotated[str, typer.Option("--base", help="World that fills what the record does not tell.")] = "default",
     out: Annotated[Path, typer.Option("--out", help="File of the world's document.")] = Path("world.toml"),
+    agents: Annotated[
+        Path | None, typer.Option("--agents", help="Also write your agents here: hours, paces, wrap-up; a roster.")
+    ] = None,
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -36,9 +39,11 @@ def fit(
     from console.shift import window_of
     from domain.errors import BadInput
     from ledger import experience
+    from ledger.attendance import agent_spans
     from ledger.store import open_ledger
     from simulation.fit import ROUNDS
     from simulation.fit import fit as fit_world
+    from simulation.staffing import staffing
 
     if not from_ledger:
         raise BadInput("simulate fit: --from-ledger is the only source there is; leave the option out")
@@ -58,6 +63,7 @@ def fit(
             paid = experience.payments(connection, from_us, to_us)
             promised = experience.promise_days(connection, from_us, to_us)
             asked = experience.stops_asked(connection, from_us, to_us)
+            spans = [] if agents is None else list(agent_spans(connection, stream, from_us, to_us, zone))
     finally:
         ledger.close()
     with Progress(disable=as_json, transient=True) as bar:
@@ -66,13 +72,23 @@ def fit(
             tries, people, stream=stream, from_us=from_us, to_us=to_us, base=base, paid=paid, promised=promised,
             asked=asked, done=lambda: bar.advance(task),
         )  # fmt: skip
-    try:
-        out.write_text(fitted.document(zone), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{out}: cannot be written ({error.strerror}); name another file with --out") from None
+    _write(out, fitted.document(zone), "--out")
+    if agents is not None:
+        floor = staffing(tries, spans, stream=stream, from_us=from_us, to_us=to_us, zone=zone)
+        _write(agents, floor.document(zone), "--agents")
     tell(fitted, as_json, lambda: _fitted(fitted, out))
     if not as_json:
-        note(f"Next: cadencia simulate fidelity --world {out}, on a day that was not fitted.")
+        roster = "" if agents is None else f" --agents {agents}"
+        note(f"Next: cadencia simulate fidelity --world {out}{roster}, on a day that was not fitted.")
+
+
+def _write(path: Path, text: str, option: str) -> None:
+    from domain.errors import BadInput
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror}); name another file with {option}") from None
 
 
 def first_us(connection: object, stream: str) -> int:
@@ -90,6 +106,9 @@ def first_us(connection: object, stream: str) -> int:
 def fidelity(
     day: Annotated[str | None, typer.Option("--day", help="A local day, 2026-11-18; without it, the last.")] = None,
     world: Annotated[str, typer.Option("--world", help="Preset or document, besides the record itself.")] = "default",
+    agents: Annotated[
+        Path | None, typer.Option("--agents", help="Roster whose paces agents have in that world; else the day's own.")
+    ] = None,
     replications: Annotated[int, typer.Option("--replications", help="Simulated days of each world.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Of the first replication.")] = 1,
     folder: Folder = HERE,
@@ -108,9 +127,11 @@ def fidelity(
     from simulation.day import read_day
     from simulation.fidelity import fidelity as compare
     from simulation.population import load
+    from simulation.roster import roster
 
     check_number("simulate fidelity: --replications", replications, least=2, most=10_000)
     laws = load(world)
+    known = None if agents is None else roster(agents)
     loaded = settings.load(folder)
     zone, stream = loaded.floor.zone, loaded.floor.stream
     ledger = open_ledger(loaded.ledger_url)
@@ -124,7 +145,7 @@ def fidelity(
         task = bar.add_task(f"simulating {recorded.day}", total=2 * replications)
         found = compare(
             recorded, cache(partial(gate_of, loaded.rules)), laws, world=world, replications=replications,
-            first_seed=seed, done=lambda: bar.advance(task),
+            first_seed=seed, agents=known, done=lambda: bar.advance(task),
         )  # fmt: skip
     tell(found, as_json, lambda: _compared(found))
     if not found.comparisons[-1].ok:

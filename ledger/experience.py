@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select
 from domain.calls import NEVER_DIALLED
 from domain.people import Debt, Dossier, Phone
 from ledger.database import streamed
+from ledger.people import histories
 from ledger.reservations import batches
 from ledger.schema import attempt, debt, outcome, payment, person, person_phone, phone, promise, stop
 
@@ -66,7 +67,7 @@ def tries(connection: Connection, stream: str, from_us: int, to_us: int) -> Iter
 
 
 def everybody(connection: Connection, stream: str, from_us: int, to_us: int) -> list[Dossier]:
-    """Return whoever was attempted, with every number and debt on record, in the order of ids; without history."""
+    """Return whoever was attempted, in the order of ids: every number and debt on record, and what happened before."""
     wanted = select(attempt.c.person).where(
         attempt.c.stream == stream, attempt.c.reserved_us >= from_us, attempt.c.reserved_us < to_us
     )
@@ -100,6 +101,7 @@ def everybody(connection: Connection, stream: str, from_us: int, to_us: int) -> 
                     state=row.state,
                 )
             )
+    past = histories(connection, ids, from_us)
     return [
         Dossier(
             person=one,
@@ -109,6 +111,7 @@ def everybody(connection: Connection, stream: str, from_us: int, to_us: int) -> 
             address_zones=_split(zones),
             debts=tuple(debts[one]),
             phones=tuple(numbers[one]),
+            history=past.get(one, ()),
         )
         for one, (country, zones, language) in sorted(places.items())
     ]

@@ -35,7 +35,7 @@ from simulation.world import World
 #: What agents' screens are made of.
 Shown = AgentShifted | ShowLead | Reserve | AttemptClosed
 #: Why the engine itself pauses an agent; every other reason is somebody's word.
-_OF_THE_ENGINE = frozenset({"signed_in", "preview_expired", "busy", "gone", "no_answer"})
+OF_THE_ENGINE = frozenset({"signed_in", "preview_expired", "busy", "gone", "no_answer"})
 _BREAK = "break"
 #: Asked often: see `domain.calls.Word`.
 _OFFLINE, _READY, _PAUSED = AgentState.offline, AgentState.ready, AgentState.paused
@@ -93,8 +93,9 @@ class Chair(msgspec.Struct, frozen=True, kw_only=True):
     call_me: bool = True
     #: Asks for leads when ready.
     previews: bool = False
-    #: Wrap-ups take so many times as long as the floor's.
+    #: Wrap-ups, and conversations, take so many times as long as the floor's.
     pace: float = 1.0
+    talk_pace: float = 1.0
     #: On file: first ready at this instant, and the pauses, in order; None: as the temper has it.
     ready_us: int | None = None
     breaks: tuple[Break, ...] | None = None
@@ -213,6 +214,7 @@ class Staff(Listener):
                 until_us=chair.ends_us,
             )
         )
+        self._world.talk_paces[chair.agent] = chair.talk_pace
         if not chair.call_me:
             self._world.lift(chair.agent, chair.node)
         self._plan_break(robot)
@@ -390,7 +392,7 @@ class Staff(Listener):
         if fact.state is not _PAUSED:
             return
         on_break = robot.resting or robot.wants_break
-        if fact.reason not in _OF_THE_ENGINE:
+        if fact.reason not in OF_THE_ENGINE:
             robot.held = robot.held or fact.reason != _reason(robot) or not on_break
         elif not on_break:
             # The engine paused the agent, e.g. after an unaccepted call.

@@ -59,7 +59,8 @@ class Record:
             for index, phone in enumerate(one.phones):
                 numbers.setdefault(phone.phone, (index > 0, phone.line_type in _MOBILE))
         self.stages = {person: stage for person, (stage, _) in places.items()}
-        counts: Counter[int] = Counter()
+        #: Attempts on each number so far, those before the stretch included.
+        counts = Counter(line.phone for one in people for line in one.history if line.channel == "call")
         self.cases: list[Case] = []
         for each in tries:
             if each.phone not in numbers or each.person not in places:

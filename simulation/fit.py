@@ -87,7 +87,7 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True):
                 tables[name].append(("known from elsewhere", key, value))
         for one in self.estimates:
             name, _, key = one.at.rpartition(".")
-            tables[name].append((_rests_on(one), key, one.value))
+            tables[name].append((one.rests_on, key, one.value))
         for name in sorted(tables):
             lines += ["", f"[{name}]"] if name else [""]
             for why, key, value in tables[name]:
@@ -101,11 +101,6 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True):
 
 def _copied(tables: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in tables.items()}
-
-
-def _rests_on(one: Estimate) -> str:
-    interval = "" if one.low is None or one.high is None else f", 95 % in [{one.low:.4g}, {one.high:.4g}]"
-    return f"n = {one.n:,}{interval}{'; ' + one.how if one.how else ''}"
 
 
 def _leaves(tables: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -53,6 +53,7 @@ class Debtors:
     def __init__(self, laws: Laws, chance: Chance, *, start_us: int) -> None:
         self.laws = laws
         self._chance = chance
+        self._start_us = start_us
         self._conduct = Conduct(laws, chance, start_us)
         self._register = Register(laws, chance, self._conduct, start_us)
         self._persons, self._numbers = self._register.persons, self._register.numbers
@@ -79,9 +80,31 @@ class Debtors:
         """Make people callable; whoever was met before keeps the traits and gets the debts and numbers of now.
 
         A debt comes to what the dossier says or, where people have paid since, to less; one that the dossier names no
-        more is owed no more.
+        more is owed no more. What the history of somebody new tells from before the world began has been: calls have
+        tired their numbers and told what is behind them, contacts still work and press.
         """
-        self._register.meet(dossiers)
+        for dossier in self._register.meet(dossiers):
+            if dossier.history:
+                self._remember(dossier)
+
+    def _remember(self, dossier: Dossier) -> None:
+        person, talk_pressure = self._persons[dossier.person], self.laws.contact.talk_pressure
+        numbers = {phone.phone: self._numbers[phone.phone] for phone in dossier.phones}
+        for line in dossier.history:
+            if line.at_us >= self._start_us or line.inbound:
+                continue
+            if line.channel != "call":
+                if line.channel in self.laws.channels:
+                    self.reached(dossier.person, line.channel, line.at_us, line.event)
+                continue
+            if line.phone is not None and (number := numbers.get(line.phone)) is not None:
+                self._register.remember(number, line, person.zone)
+            if line.event in NOT_CONNECTED:
+                continue
+            self._rang_row(person.row)
+            self._rang_at(line.at_us)
+            if line.event is ContactEvent.right_party_contact and self.laws.contact.works:
+                self._conduct.contacted(person.row, line.at_us, 1.0, talk_pressure)
 
     # ---- Callees
 
@@ -115,9 +138,10 @@ class Debtors:
             near = number.stranger or owner
             at_hand = u(Purpose.home, near.person, at_us // HOUR) < near.at_hand[number.mobile][slot]
             hours, hour = number.hours, slot % 24
+            tired = nth + number.worn
             if at_hand and u(Purpose.answer, phone, nth) < (
                 near.pick_up
-                * self._fatigue[nth if nth < _WORN else _WORN - 1]
+                * self._fatigue[tired if tired < _WORN else _WORN - 1]
                 * self._same_day[number.today if number.today < _WORN else _WORN - 1]
                 * self._same_hour[hours[hour]]
             ):
