@@ -29,6 +29,9 @@ def fit(
     agents: Annotated[
         Path | None, typer.Option("--agents", help="Also write your agents here: hours, paces, wrap-up; a roster.")
     ] = None,
+    complaints: Annotated[
+        int | None, typer.Option("--complaints", help="Complaints that came in in this time: the ledger has none.")
+    ] = None,
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -41,12 +44,15 @@ def fit(
     from ledger import experience
     from ledger.attendance import agent_spans
     from ledger.store import open_ledger
+    from simulation.aftermath import After
     from simulation.fit import ROUNDS
     from simulation.fit import fit as fit_world
     from simulation.staffing import staffing
 
     if not from_ledger:
         raise BadInput("simulate fit: --from-ledger is the only source there is; leave the option out")
+    if complaints is not None:
+        check_number("simulate fit: --complaints", complaints, least=0, most=1_000_000)
     loaded = settings.load(folder)
     zone, stream = loaded.floor.zone, loaded.floor.stream
     ledger = open_ledger(loaded.ledger_url)
@@ -60,17 +66,22 @@ def fit(
                 raise BadInput(f"simulate fit: --from {since} lies after --to {until}; turn them round")
             tries = list(experience.tries(connection, stream, from_us, to_us))
             people = experience.everybody(connection, stream, from_us, to_us)
-            paid = experience.payments(connection, from_us, to_us)
-            promised = experience.promise_days(connection, from_us, to_us)
-            asked = experience.stops_asked(connection, from_us, to_us)
+            after = After(
+                zone=zone,
+                paid=experience.payments(connection, from_us, to_us),
+                promised=experience.promises(connection, from_us, to_us),
+                asked=experience.stops_asked(connection, from_us, to_us),
+                messages=experience.messages(connection, from_us, to_us),
+                complaints=complaints,
+            )
             spans = [] if agents is None else list(agent_spans(connection, stream, from_us, to_us, zone))
     finally:
         ledger.close()
     with Progress(disable=as_json, transient=True) as bar:
         task = bar.add_task(f"dialling {len(tries):,} attempts again", total=ROUNDS)
         fitted = fit_world(
-            tries, people, stream=stream, from_us=from_us, to_us=to_us, base=base, paid=paid, promised=promised,
-            asked=asked, done=lambda: bar.advance(task),
+            tries, people, stream=stream, from_us=from_us, to_us=to_us, base=base, after=after,
+            done=lambda: bar.advance(task),
         )  # fmt: skip
     _write(out, fitted.document(zone), "--out")
     if agents is not None:

@@ -17,8 +17,8 @@ from domain.instants import MINUTE, SECOND, iso, midnight_us, to_datetime
 from ledger.attendance import Span
 from ledger.experience import Try
 from simulation.agents import OF_THE_ENGINE
-from simulation.counted import who
-from simulation.estimates import Estimate, lognormal, p, paces
+from simulation.counted import paces_of, who
+from simulation.estimates import Estimate, lognormal, p
 from simulation.roster import WEEKDAYS
 
 #: Fewer cases than these and what is assumed stands.
@@ -115,21 +115,6 @@ def staffing(
         stream=stream, from_us=from_us, to_us=to_us, shifts=shifts, wraps=wraps, talks=talks, floor=floor,
         missing=missing,
     )  # fmt: skip
-
-
-def paces_of(tries: Iterable[Try]) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Return how long each agent wraps up, and talks, against the floor."""
-    wraps: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    talks: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for one in tries:
-        if not one.agent or one.answer_class != AnswerClass.connected or one.disposition == Disposition.unrecorded:
-            continue
-        spoke = "machine" if one.disposition == Disposition.machine else who(one)
-        if one.wrap_us:
-            wraps[one.agent]["debtor" if spoke == "debtor" else "other"].append(one.wrap_us / SECOND)
-        if one.talk_us:
-            talks[one.agent][spoke].append(one.talk_us / SECOND)
-    return paces(wraps), paces(talks)
 
 
 def _temper(cases: Sequence[Try], floor: list[Estimate], missing: dict[str, str]) -> None:

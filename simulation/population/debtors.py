@@ -30,7 +30,7 @@ from simulation.chance import Chance, Purpose, entity_of, exponential, lognormal
 from simulation.population.conduct import Conduct, Deed
 from simulation.population.laws import Laws
 from simulation.population.register import Number, Person, Register
-from simulation.population.traits import F8
+from simulation.population.traits import F8, moved_odds
 from simulation.population.truth import Truth, of_paying, weekly
 
 #: Zones change their offset from UTC at multiples of this.
@@ -88,7 +88,7 @@ class Debtors:
                 self._remember(dossier)
 
     def _remember(self, dossier: Dossier) -> None:
-        person, talk_pressure = self._persons[dossier.person], self.laws.contact.talk_pressure
+        person = self._persons[dossier.person]
         numbers = {phone.phone: self._numbers[phone.phone] for phone in dossier.phones}
         for line in dossier.history:
             if line.at_us >= self._start_us or line.inbound:
@@ -101,10 +101,7 @@ class Debtors:
                 self._register.remember(number, line, person.zone)
             if line.event in NOT_CONNECTED:
                 continue
-            self._rang_row(person.row)
-            self._rang_at(line.at_us)
-            if line.event is ContactEvent.right_party_contact and self.laws.contact.works:
-                self._conduct.contacted(person.row, line.at_us, 1.0, talk_pressure)
+            self.rang(dossier.person, line.at_us, spoke=line.event is ContactEvent.right_party_contact)
 
     # ---- Callees
 
@@ -226,6 +223,14 @@ class Debtors:
             taste = spread * normal(self._chance.u(Purpose.taste, person, entity)) - spread * spread / 2
             works = law.works * math.exp(taste)
         self._conduct.contacted(known.row, at_us, works, law.pressure)
+
+    def rang(self, person: int, at_us: int, *, spoke: bool) -> None:
+        """Note a call that was made elsewhere, as far as it bears on what people do: it rang, and the debtor spoke."""
+        row = self._persons[person].row
+        self._rang_row(row)
+        self._rang_at(at_us)
+        if spoke and self.laws.contact.works:
+            self._conduct.contacted(row, at_us, 1.0, self.laws.contact.talk_pressure)
 
     def truth(self, people: Iterable[Dossier], start_us: int) -> Truth:
         """Return the known truth about people, as it stands for whoever has not been contacted before an instant.
@@ -352,6 +357,9 @@ class Debtors:
             share = share if plan else own_share
         owed = int(conduct.owed[row])
         amount = max(1, int(owed * share))
+        if keeps and laws.by_amount:
+            usual = float(conduct.everybody()[1].usual[row])
+            keeps = float(moved_odds(np.array(keeps), laws.by_amount * math.log(amount / usual)))
         instalments = laws.instalments if plan else 1
         if keeps:
             instants = [

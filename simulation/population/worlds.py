@@ -164,6 +164,8 @@ def _wrongs(laws: Laws) -> Iterable[str]:
         "answering.p_pick_up": laws.answering.p_pick_up,
         "payment.self_cure_per_day": laws.payment.self_cure_per_day,
     }
+    if laws.promises.by_stage:
+        staged["promises.by_stage"] = laws.promises.by_stage
     staged |= {f"responses.{kind}.share": response.share for kind, response in laws.responses.items()}
     for at, table in staged.items():
         if len(table) != stages:
