@@ -165,8 +165,8 @@ def _before(ledger: SqlLedger, stream: str, first: int) -> Engine | None:
         return None
     nobody: Gate = _Ungated()  # type: ignore[assignment]
     engine = Engine(nobody)
-    found = ledger.last_snapshot(stream)
-    if found is not None and found.seq < first:
+    found = ledger.last_snapshot(stream, before_seq=first)
+    if found is not None:
         try:
             engine = Engine.restore(found.state, nobody)
         except Broken:  # of another release: the rows always are of use
