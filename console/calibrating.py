@@ -41,6 +41,7 @@ def fit(
     from console import settings
     from console.shift import window_of
     from domain.errors import BadInput
+    from domain.instants import iso
     from ledger import experience
     from ledger.attendance import agent_spans
     from ledger.store import open_ledger
@@ -53,6 +54,13 @@ def fit(
         raise BadInput("simulate fit: --from-ledger is the only source there is; leave the option out")
     if complaints is not None:
         check_number("simulate fit: --complaints", complaints, least=0, most=1_000_000)
+    for option, word in (("--from", since), ("--to", until)):
+        _check_day(option, word)
+    for option, file in (("--out", out), ("--agents", agents)):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise BadInput(
+                f"{file}: there is no folder {file.absolute().parent}; make it, or name another with {option}"
+            )
     loaded = settings.load(folder)
     zone, stream = loaded.floor.zone, loaded.floor.stream
     ledger = open_ledger(loaded.ledger_url)
@@ -63,7 +71,8 @@ def fit(
             if from_us >= to_us and since is None:
                 raise BadInput(f"simulate fit: nobody was called until {until}; name a later day with --to")
             if from_us >= to_us:
-                raise BadInput(f"simulate fit: --from {since} lies after --to {until}; turn them round")
+                last = f"--to {until}" if until else f"the last day on record, {iso(to_us - 1, zone)[:10]}"
+                raise BadInput(f"simulate fit: --from {since} lies after {last}; name an earlier day")
             tries = list(experience.tries(connection, stream, from_us, to_us))
             people = experience.everybody(connection, stream, from_us, to_us)
             after = After(
@@ -91,6 +100,17 @@ def fit(
     if not as_json:
         roster = "" if agents is None else f" --agents {agents}"
         note(f"Next: cadencia simulate fidelity --world {out}{roster}, on a day that was not fitted.")
+
+
+def _check_day(option: str, word: str | None) -> None:
+    from datetime import date
+
+    from domain.errors import BadInput
+
+    try:
+        date.fromisoformat(word or "2026-11-18")
+    except ValueError:
+        raise BadInput(f"simulate fit: {option} must be a day like 2026-11-18, was {word!r}; correct it") from None
 
 
 def _write(path: Path, text: str, option: str) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from simpy import Environment
 
 from domain.calls import AgentState
+from domain.errors import BadInput
 from domain.events import (
     AnyEvent,
     Disposed,
@@ -69,6 +70,16 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     p_skip: float = 0.05
     #: An agent who got no lead to preview asks again.
     ask_again_s: float = 15.0
+
+    def __post_init__(self) -> None:
+        for field in self.__struct_fields__:
+            value = getattr(self, field)
+            if isinstance(value, tuple):
+                if not (value[0] > 0.0 and value[1] >= 0.0):
+                    raise BadInput(f"temper: {field} must be a median over 0 and a spread of 0 or more, was {value}")
+            elif not 0.0 <= value <= (1.0 if field.startswith("p_") else 86_400.0):
+                most = "1" if field.startswith("p_") else "86400"
+                raise BadInput(f"temper: {field} must be in [0, {most}], was {value!r}")
 
 
 class Break(msgspec.Struct, frozen=True, kw_only=True):

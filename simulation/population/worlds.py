@@ -31,7 +31,7 @@ _OUTCOMES: Final = frozenset(
 _CONDITIONS: Final = frozenset(
     {Disposition.vulnerable, Disposition.attorney, Disposition.bankrupt, Disposition.deceased}
 )
-_FOUND_AT = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
+_FOUND_AT = re.compile(r" - at `(?:key` in `|key in )?\$\.?([^`]*)`$")
 
 
 def load(world: str | Path, over: Mapping[str, Any] | None = None) -> Laws:
