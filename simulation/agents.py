@@ -5,6 +5,7 @@ reads previewed leads, now and then forgets to record or loses its phone, and si
 """
 
 from collections.abc import Callable, Iterable
+from math import inf
 
 import msgspec
 from simpy import Environment
@@ -77,9 +78,9 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if isinstance(value, tuple):
                 if not (value[0] > 0.0 and value[1] >= 0.0):
                     raise BadInput(f"temper: {field} must be a median over 0 and a spread of 0 or more, was {value}")
-            elif not 0.0 <= value <= (1.0 if field.startswith("p_") else 86_400.0):
-                most = "1" if field.startswith("p_") else "86400"
-                raise BadInput(f"temper: {field} must be in [0, {most}], was {value!r}")
+            elif not 0.0 <= value <= (1.0 if field.startswith("p_") else inf):
+                within = "in [0, 1]" if field.startswith("p_") else "0 or more"
+                raise BadInput(f"temper: {field} must be {within}, was {value!r}")
 
 
 class Break(msgspec.Struct, frozen=True, kw_only=True):
