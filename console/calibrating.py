@@ -26,6 +26,12 @@ def fit(
     until: Annotated[str | None, typer.Option("--to", help="Last local day; else the last on record.")] = None,
     base: Annotated[str, typer.Option("--base", help="World that fills what the record does not tell.")] = "default",
     out: Annotated[Path, typer.Option("--out", help="File of the world's document.")] = Path("world.toml"),
+    agents: Annotated[
+        Path | None, typer.Option("--agents", help="Also write your agents here: hours, paces, wrap-up; a roster.")
+    ] = None,
+    complaints: Annotated[
+        int | None, typer.Option("--complaints", help="Complaints that came in in this time: the ledger has none.")
+    ] = None,
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -35,13 +41,26 @@ def fit(
     from console import settings
     from console.shift import window_of
     from domain.errors import BadInput
+    from domain.instants import iso
     from ledger import experience
+    from ledger.attendance import agent_spans
     from ledger.store import open_ledger
+    from simulation.aftermath import After
     from simulation.fit import ROUNDS
     from simulation.fit import fit as fit_world
+    from simulation.staffing import staffing
 
     if not from_ledger:
         raise BadInput("simulate fit: --from-ledger is the only source there is; leave the option out")
+    if complaints is not None:
+        check_number("simulate fit: --complaints", complaints, least=0, most=1_000_000)
+    for option, word in (("--from", since), ("--to", until)):
+        _check_day(option, word)
+    for option, file in (("--out", out), ("--agents", agents)):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise BadInput(
+                f"{file}: there is no folder {file.absolute().parent}; make it, or name another with {option}"
+            )
     loaded = settings.load(folder)
     zone, stream = loaded.floor.zone, loaded.floor.stream
     ledger = open_ledger(loaded.ledger_url)
@@ -52,27 +71,55 @@ def fit(
             if from_us >= to_us and since is None:
                 raise BadInput(f"simulate fit: nobody was called until {until}; name a later day with --to")
             if from_us >= to_us:
-                raise BadInput(f"simulate fit: --from {since} lies after --to {until}; turn them round")
+                last = f"--to {until}" if until else f"the last day on record, {iso(to_us - 1, zone)[:10]}"
+                raise BadInput(f"simulate fit: --from {since} lies after {last}; name an earlier day")
             tries = list(experience.tries(connection, stream, from_us, to_us))
             people = experience.everybody(connection, stream, from_us, to_us)
-            paid = experience.payments(connection, from_us, to_us)
-            promised = experience.promise_days(connection, from_us, to_us)
-            asked = experience.stops_asked(connection, from_us, to_us)
+            after = After(
+                zone=zone,
+                paid=experience.payments(connection, from_us, to_us),
+                promised=experience.promises(connection, from_us, to_us),
+                asked=experience.stops_asked(connection, from_us, to_us),
+                messages=experience.messages(connection, from_us, to_us),
+                complaints=complaints,
+            )
+            spans = [] if agents is None else list(agent_spans(connection, stream, from_us, to_us, zone))
     finally:
         ledger.close()
     with Progress(disable=as_json, transient=True) as bar:
         task = bar.add_task(f"dialling {len(tries):,} attempts again", total=ROUNDS)
         fitted = fit_world(
-            tries, people, stream=stream, from_us=from_us, to_us=to_us, base=base, paid=paid, promised=promised,
-            asked=asked, done=lambda: bar.advance(task),
+            tries, people, stream=stream, from_us=from_us, to_us=to_us, base=base, after=after,
+            done=lambda: bar.advance(task),
         )  # fmt: skip
-    try:
-        out.write_text(fitted.document(zone), encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{out}: cannot be written ({error.strerror}); name another file with --out") from None
+    _write(out, fitted.document(zone), "--out")
+    if agents is not None:
+        floor = staffing(tries, spans, stream=stream, from_us=from_us, to_us=to_us, zone=zone)
+        _write(agents, floor.document(zone), "--agents")
     tell(fitted, as_json, lambda: _fitted(fitted, out))
     if not as_json:
-        note(f"Next: cadencia simulate fidelity --world {out}, on a day that was not fitted.")
+        roster = "" if agents is None else f" --agents {agents}"
+        note(f"Next: cadencia simulate fidelity --world {out}{roster}, on a day that was not fitted.")
+
+
+def _check_day(option: str, word: str | None) -> None:
+    from datetime import date
+
+    from domain.errors import BadInput
+
+    try:
+        date.fromisoformat(word or "2026-11-18")
+    except ValueError:
+        raise BadInput(f"simulate fit: {option} must be a day like 2026-11-18, was {word!r}; correct it") from None
+
+
+def _write(path: Path, text: str, option: str) -> None:
+    from domain.errors import BadInput
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written ({error.strerror}); name another file with {option}") from None
 
 
 def first_us(connection: object, stream: str) -> int:
@@ -90,6 +137,9 @@ def first_us(connection: object, stream: str) -> int:
 def fidelity(
     day: Annotated[str | None, typer.Option("--day", help="A local day, 2026-11-18; without it, the last.")] = None,
     world: Annotated[str, typer.Option("--world", help="Preset or document, besides the record itself.")] = "default",
+    agents: Annotated[
+        Path | None, typer.Option("--agents", help="Roster whose paces agents have in that world; else the day's own.")
+    ] = None,
     replications: Annotated[int, typer.Option("--replications", help="Simulated days of each world.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Of the first replication.")] = 1,
     folder: Folder = HERE,
@@ -108,9 +158,11 @@ def fidelity(
     from simulation.day import read_day
     from simulation.fidelity import fidelity as compare
     from simulation.population import load
+    from simulation.roster import roster
 
     check_number("simulate fidelity: --replications", replications, least=2, most=10_000)
     laws = load(world)
+    known = None if agents is None else roster(agents)
     loaded = settings.load(folder)
     zone, stream = loaded.floor.zone, loaded.floor.stream
     ledger = open_ledger(loaded.ledger_url)
@@ -124,7 +176,7 @@ def fidelity(
         task = bar.add_task(f"simulating {recorded.day}", total=2 * replications)
         found = compare(
             recorded, cache(partial(gate_of, loaded.rules)), laws, world=world, replications=replications,
-            first_seed=seed, done=lambda: bar.advance(task),
+            first_seed=seed, agents=known, done=lambda: bar.advance(task),
         )  # fmt: skip
     tell(found, as_json, lambda: _compared(found))
     if not found.comparisons[-1].ok:

@@ -74,7 +74,7 @@ def forecast(
         world=world,
         debtors=accounts,
         people=people,
-        start=start or _tomorrow(loaded.floor.zone),
+        start=first_day("forecast: --start", start, folder),
         days=days,
         roster=roster(staffing[0]),
     )
@@ -138,13 +138,27 @@ def _on_record(loaded: "Settings", campaign: str) -> int:
         return sum(one.active and (not one.campaigns or campaign in one.campaigns) for one in agents(ledger))
 
 
-def _tomorrow(zone: str) -> str:
+def first_day(option: str, start: str | None, folder: Path) -> str:
+    """Return the day on which simulating an own list begins: the one named, or tomorrow.
+
+    Raises
+    ------
+    BadInput
+        When it is past: what is on record since would still lie before those who are called.
+    """
     import time
     from datetime import timedelta
 
+    from console import settings
+    from domain.errors import BadInput
     from domain.instants import to_datetime
 
-    return (to_datetime(time.time_ns() // 1000, zone).date() + timedelta(days=1)).isoformat()
+    today = to_datetime(time.time_ns() // 1000, settings.load(folder).floor.zone).date()
+    if not start:
+        return (today + timedelta(days=1)).isoformat()
+    if start[:10] < today.isoformat() and start[:4].isdecimal():
+        raise BadInput(f"{option} must be {today} or later, was {start}: the list is simulated as it stands now")
+    return start
 
 
 def shown(found: "Forecast") -> "RenderableType":

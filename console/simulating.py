@@ -37,7 +37,8 @@ _OWN = "A campaign on whose own list it is tried: people, debts and history of t
 OwnList = Annotated[str, typer.Option("--list", help=_OWN, show_default=False)]
 _MONTH = "What the month brings: holidays, outages, days that differ (`cadencia simulate example month`)."
 MonthFile = Annotated[Path | None, typer.Option("--month", help=_MONTH, show_default=False)]
-Start = Annotated[str, typer.Option(help="First day.")]
+_FIRST = f"First day; without it, {START}, or tomorrow for a list of your own."
+Start = Annotated[str, typer.Option(help=_FIRST, show_default=False)]
 Seed = Annotated[int, typer.Option(help="Of the first replication.")]
 Processes = Annotated[int, typer.Option(help="Processes; 0: one for each processor.")]
 Cluster = Annotated[str, typer.Option(help="Dask scheduler instead, e.g. tcp://10.0.0.5:8786.", show_default=False)]
@@ -55,7 +56,7 @@ def run(
     world: World = "default",
     debtors: Debtors = 5000,
     own: OwnList = "",
-    start: Start = START,
+    start: Start = "",
     seed: Seed = 1,
     fixed: Annotated[bool, typer.Option("--fixed", help="Run them all, however clear the answer.")] = False,
     negligible: Annotated[float, typer.Option(help="Share of net recovery that does not matter.")] = 0.002,
@@ -115,7 +116,7 @@ def sweep(
     world: World = "default",
     debtors: Debtors = 5000,
     own: OwnList = "",
-    start: Start = START,
+    start: Start = "",
     seed: Seed = 1,
     costs: CostsFile = None,
     processes: Processes = 0,
@@ -227,12 +228,13 @@ def plan_of(
     from simulation.roster import roster
 
     load(world)
-    people = ""
+    people, first = "", start or START
     if own:
-        from console.forecasting import own_people
+        from console.forecasting import first_day, own_people
 
         people, debtors = own_people(own, folder)
-    plan = Plan(world=world, debtors=debtors, people=people, start=start, days=days, roster=roster(agents))
+        first = first_day("simulate: --start", start, folder)
+    plan = Plan(world=world, debtors=debtors, people=people, start=first, days=days, roster=roster(agents))
     return with_month(plan, month)
 
 

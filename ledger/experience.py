@@ -8,13 +8,26 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from domain.calls import NEVER_DIALLED
 from domain.people import Debt, Dossier, Phone
 from ledger.database import streamed
+from ledger.people import histories
 from ledger.reservations import batches
-from ledger.schema import attempt, debt, outcome, payment, person, person_phone, phone, promise, stop
+from ledger.schema import (
+    attempt,
+    balance_history,
+    debt,
+    history,
+    outcome,
+    payment,
+    person,
+    person_phone,
+    phone,
+    promise,
+    stop,
+)
 
 
 class Try(NamedTuple):
@@ -66,7 +79,7 @@ def tries(connection: Connection, stream: str, from_us: int, to_us: int) -> Iter
 
 
 def everybody(connection: Connection, stream: str, from_us: int, to_us: int) -> list[Dossier]:
-    """Return whoever was attempted, with every number and debt on record, in the order of ids; without history."""
+    """Return whoever was attempted, in the order of ids: all numbers, what had happened, and what was owed then."""
     wanted = select(attempt.c.person).where(
         attempt.c.stream == stream, attempt.c.reserved_us >= from_us, attempt.c.reserved_us < to_us
     )
@@ -88,18 +101,22 @@ def everybody(connection: Connection, stream: str, from_us: int, to_us: int) -> 
         for one, number, country, line_type, zones in connection.execute(listed):
             numbers[one].append(Phone(phone=number, country=country, line_type=line_type, zones=_split(zones)))
         owed = select(debt).where(debt.c.person.in_(some)).order_by(debt.c.person, debt.c.id)
-        for row in connection.execute(owed):
+        rows = connection.execute(owed).all()
+        then = _stood(connection, [row.id for row in rows], from_us)
+        for row in rows:
+            balance_minor, state = then.get(row.id, (row.balance_minor, row.state))
             debts[row.person].append(
                 Debt(
                     debt=row.id,
                     creditor=row.creditor,
-                    balance_minor=row.balance_minor,
+                    balance_minor=balance_minor,
                     currency=row.currency,
                     due_on=row.due_on,
                     product=row.product,
-                    state=row.state,
+                    state=state,
                 )
             )
+    past = histories(connection, ids, from_us)
     return [
         Dossier(
             person=one,
@@ -109,9 +126,22 @@ def everybody(connection: Connection, stream: str, from_us: int, to_us: int) -> 
             address_zones=_split(zones),
             debts=tuple(debts[one]),
             phones=tuple(numbers[one]),
+            history=past.get(one, ()),
         )
         for one, (country, zones, language) in sorted(places.items())
     ]
+
+
+def _stood(connection: Connection, debts: list[int], at_us: int) -> dict[int, tuple[int, str]]:
+    """Return what each debt came to at an instant, and its state; one that came later, as it came."""
+    then: dict[int, tuple[int, str]] = {}
+    past = balance_history.c
+    for some in batches(debts):
+        query = select(past.debt, past.known_us, past.balance_minor, past.state).where(past.debt.in_(some))
+        for number, known_us, balance_minor, state in connection.execute(query.order_by(past.known_us, past.id)):
+            if number not in then or known_us <= at_us:
+                then[number] = balance_minor, state
+    return then
 
 
 class Paid(NamedTuple):
@@ -132,23 +162,57 @@ def payments(connection: Connection, from_us: int, to_us: int) -> list[Paid]:
     return [Paid._make(row) for row in connection.execute(query)]
 
 
-def promise_days(connection: Connection, from_us: int, to_us: int) -> list[tuple[int, str]]:
-    """Return (instant, day due) of the promises made in a stretch."""
-    query = select(promise.c.made_us, promise.c.due_on).where(
-        promise.c.kind == "promise", promise.c.made_us >= from_us, promise.c.made_us < to_us
-    )
-    return [(made_us, due_on) for made_us, due_on in connection.execute(query.order_by(promise.c.id))]
+class Promised(NamedTuple):
+    """A promise of one payment; `debt` None: of all that the call was about."""
+
+    call_id: str | None
+    person: int
+    debt: int | None
+    amount_minor: int
+    due_on: str
+    made_us: int
 
 
-def stops_asked(connection: Connection, from_us: int, to_us: int) -> dict[str, int]:
-    """Return the stops that people asked for otherwise than in a call, by kind."""
+def promises(connection: Connection, from_us: int, to_us: int) -> list[Promised]:
+    """Return the promises made in a stretch, in order of time; plans have further instalments and are left out."""
     query = (
-        select(stop.c.kind, func.count())
+        select(*(promise.c[name] for name in Promised._fields))
+        .where(promise.c.kind == "promise", promise.c.state != "cancelled")
+        .where(promise.c.made_us >= from_us, promise.c.made_us < to_us)
+        .order_by(promise.c.made_us, promise.c.id)
+    )
+    return [Promised._make(row) for row in connection.execute(query)]
+
+
+def stops_asked(connection: Connection, from_us: int, to_us: int) -> list[tuple[int, str]]:
+    """Return (person, kind) of the stops that people asked for otherwise than in a call, in order of time."""
+    query = (
+        select(stop.c.person, stop.c.kind)
         .where(stop.c.event_us >= from_us, stop.c.event_us < to_us, stop.c.source != "attempt")
         .where(stop.c.received.is_not(None))
-        .group_by(stop.c.kind)
+        .order_by(stop.c.event_us, stop.c.id)
     )
-    return dict(connection.execute(query.order_by(stop.c.kind)).all())
+    return [(one, kind) for one, kind in connection.execute(query)]
+
+
+class Message(NamedTuple):
+    """What went out to a person otherwise than by a call."""
+
+    person: int
+    channel: str
+    at_us: int
+    event: str
+
+
+def messages(connection: Connection, from_us: int, to_us: int) -> list[Message]:
+    """Return what is on record of other channels than calls in a stretch, in order of time."""
+    query = (
+        select(history.c.person, history.c.channel, history.c.event_us, history.c.event)
+        .where(history.c.channel.is_not(None), history.c.channel != "call", history.c.inbound.is_(False))
+        .where(history.c.event_us >= from_us, history.c.event_us < to_us)
+        .order_by(history.c.event_us, history.c.id)
+    )
+    return [Message._make(row) for row in connection.execute(query)]
 
 
 def _split(zones: str) -> tuple[str, ...]:

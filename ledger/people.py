@@ -282,6 +282,18 @@ def _contacts(
     return found
 
 
+def histories(connection: Connection, persons: Sequence[int], at_us: int) -> dict[int, tuple[PastContact, ...]]:
+    """Return people's own contacts in the `LOOK_BACK_US` before an instant, oldest first, as a dossier has them."""
+    found: dict[int, tuple[PastContact, ...]] = {}
+    for batch in batches(dict.fromkeys(persons)):
+        contacts = _contacts(connection, batch, at_us, None)
+        for one in batch:
+            lines = _history([row for row in contacts[one] if row[1] < at_us], [])
+            if lines:
+                found[one] = lines
+    return found
+
+
 def _others(
     connection: Connection, persons: list[int], at_us: int | None, known_us: int | None
 ) -> dict[int, tuple[PastContact, ...]]:

@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from domain.events import DayCount, LeadsLoaded, Reserved, Stale
+from domain.instants import DAY
 from domain.orders import Reserve
 from domain.people import Dossier
 from domain.records import Row
@@ -29,6 +30,8 @@ from ledger.schema import stream as streams
 
 #: Snapshots kept of a stream; the last one might be the one that cannot be read.
 _KEPT_SNAPSHOTS = 3
+#: And the last one of each of so many days (of UTC): whoever asks about a day need not fold all that was before.
+_KEPT_DAYS = 40
 #: Dossiers of a whole portfolio are read so many at a time.
 _READ_AT_ONCE = 5_000
 
@@ -224,7 +227,7 @@ class SqlLedger:
     # ---- a floor's engine
 
     def save_snapshot(self, stream: str, seq: int, at_us: int, state: bytes) -> None:
-        """Keep an engine's state after its row `seq`, and the ones before it only as far as needed."""
+        """Keep an engine's state after its row `seq`; of those before it the last ones, and each day's last."""
         row = {
             "stream": stream,
             "seq": seq,
@@ -234,17 +237,33 @@ class SqlLedger:
         }
         with self._database.writing() as connection:
             connection.execute(upsert(connection, snapshot).on_conflict_do_nothing(), row)
-            kept = select(snapshot.c.seq).where(snapshot.c.stream == stream).order_by(snapshot.c.seq.desc())
-            seqs = connection.execute(kept).scalars().all()
-            connection.execute(
-                snapshot.delete().where(snapshot.c.stream == stream, snapshot.c.seq.in_(seqs[_KEPT_SNAPSHOTS:]))
-            )
+            query = select(snapshot.c.seq, snapshot.c.at_us).where(snapshot.c.stream == stream)
+            stored = connection.execute(query.order_by(snapshot.c.seq.desc())).all()
+            days: dict[int, int] = {}
+            for number, taken_us in stored:
+                days.setdefault(taken_us // DAY, number)
+            kept = {number for number, _ in stored[:_KEPT_SNAPSHOTS]} | set(list(days.values())[:_KEPT_DAYS])
+            gone = [number for number, _ in stored if number not in kept]
+            connection.execute(snapshot.delete().where(snapshot.c.stream == stream, snapshot.c.seq.in_(gone)))
 
-    def last_snapshot(self, stream: str) -> Snapshot | None:
-        """Return the newest state of a stream that is on disk as it was written; None: fold from the first row."""
-        query = select(snapshot).where(snapshot.c.stream == stream).order_by(snapshot.c.seq.desc())
+    def last_snapshot(self, stream: str, before_seq: int | None = None) -> Snapshot | None:
+        """Return the newest state of a stream that is on disk as it was written; None: fold from the first row.
+
+        Parameters
+        ----------
+        before_seq : int, optional
+            The newest before this row.
+        """
+        of_stream = snapshot.c.stream == stream
+        query = select(snapshot.c.seq).where(of_stream).order_by(snapshot.c.seq.desc())
+        if before_seq is not None:
+            query = query.where(snapshot.c.seq < before_seq)
         with self._database.reading() as connection:
-            for row in connection.execute(query):
+            # One at a time: each is a floor's whole memory.
+            for seq in connection.execute(query).scalars().all():
+                row = connection.execute(select(snapshot).where(of_stream, snapshot.c.seq == seq)).one_or_none()
+                if row is None:
+                    continue  # a newer one has taken its place meanwhile
                 try:
                     state = zlib.decompress(row.state)
                 except zlib.error:

@@ -37,7 +37,7 @@ from simulation.world import World
 #: What agents' screens are made of.
 Shown = AgentShifted | ShowLead | Reserve | AttemptClosed
 #: Why the engine itself pauses an agent; every other reason is somebody's word.
-_OF_THE_ENGINE = frozenset({"signed_in", "preview_expired", "busy", "gone", "no_answer"})
+OF_THE_ENGINE = frozenset({"signed_in", "preview_expired", "busy", "gone", "no_answer"})
 _BREAK = "break"
 #: Asked often: see `domain.calls.Word`.
 _OFFLINE, _READY, _PAUSED = AgentState.offline, AgentState.ready, AgentState.paused
@@ -67,7 +67,7 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     #: Nothing is recorded in time: the wrap-up takes for ever.
     p_forget: Probability = 0.005
     #: Work between breaks: mean of an exponential; length of a break: median and spread.
-    break_after_s: Annotated[float, Meta(gt=0.0, le=86_400.0)] = 5400.0
+    break_after_s: Annotated[float, Meta(gt=0.0)] = 5400.0
     break_s: Law = (540.0, 0.4)
     #: The phone goes on-hook at the end of a call, and is off-hook again after so long.
     p_drop: Probability = 0.001
@@ -101,8 +101,9 @@ class Chair(msgspec.Struct, frozen=True, kw_only=True):
     call_me: bool = True
     #: Asks for leads when ready.
     previews: bool = False
-    #: Wrap-ups take so many times as long as the floor's.
+    #: Wrap-ups, and conversations, take so many times as long as the floor's.
     pace: float = 1.0
+    talk_pace: float = 1.0
     #: On file: first ready at this instant, and the pauses, in order; None: as the temper has it.
     ready_us: int | None = None
     breaks: tuple[Break, ...] | None = None
@@ -221,6 +222,7 @@ class Staff(Listener):
                 until_us=chair.ends_us,
             )
         )
+        self._world.talk_paces[chair.agent] = chair.talk_pace
         if not chair.call_me:
             self._world.lift(chair.agent, chair.node)
         self._plan_break(robot)
@@ -398,7 +400,7 @@ class Staff(Listener):
         if fact.state is not _PAUSED:
             return
         on_break = robot.resting or robot.wants_break
-        if fact.reason not in _OF_THE_ENGINE:
+        if fact.reason not in OF_THE_ENGINE:
             robot.held = robot.held or fact.reason != _reason(robot) or not on_break
         elif not on_break:
             # The engine paused the agent, e.g. after an unaccepted call.

@@ -43,6 +43,7 @@ class Meeting:
         "phone",
         "ring_us",
         "setup_us",
+        "talk_on_record",
         "talk_us",
         "who",
         "wrap_us",
@@ -73,8 +74,10 @@ class Meeting:
         self.ring_us = ring_us
         #: From the answer to hanging up when no agent comes; known once answered.
         self.patience_us = 0
-        #: Length of the conversation; known once connected.
+        #: Length of the conversation; known once connected. On record: it is as long whoever talks; otherwise slow
+        #: agents make it longer.
         self.talk_us = 0
+        self.talk_on_record = False
         #: The callee ends the conversation, not the agent.
         self.person_ends = True
         #: On record: how long machine detection took and what it said; None: chance has it.

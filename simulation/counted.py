@@ -3,9 +3,8 @@
 Each becomes an estimate with its cases and interval, or a line among what the record does not tell.
 """
 
-import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from statistics import quantiles
 from typing import Final
@@ -14,14 +13,14 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.calls import RIGHT_PARTY, AnswerClass, Disposition
-from domain.instants import DAY, SECOND, to_datetime
+from domain.instants import SECOND, to_datetime
 from domain.people import Dossier
-from ledger.experience import Paid, Try
+from ledger.experience import Paid, Promised, Try
 from simulation.chance import Chance
-from simulation.estimates import Estimate, between, lognormal, p, poisson, shrunk_ratios, two_lognormals
+from simulation.estimates import Estimate, between, lognormal, p, paces, poisson, shrunk_ratios, two_lognormals
 from simulation.population import Debtors, Laws
 from simulation.population import Paid as OwnPayment
-from simulation.population.traits import stage_of, zone_of
+from simulation.population.traits import Mixture, stage_of, zone_of
 
 #: Fewer cases than these and the base world stands.
 LEAST: Final = 20
@@ -51,6 +50,7 @@ class Record:
 
     def __init__(self, tries: Iterable[Try], people: Sequence[Dossier], laws: Laws, start_us: int) -> None:
         self.people = people
+        self.mixture = Mixture(laws)
         self.start_us = start_us
         today = to_datetime(start_us).date()
         numbers: dict[int, tuple[bool, bool]] = {}
@@ -59,7 +59,8 @@ class Record:
             for index, phone in enumerate(one.phones):
                 numbers.setdefault(phone.phone, (index > 0, phone.line_type in _MOBILE))
         self.stages = {person: stage for person, (stage, _) in places.items()}
-        counts: Counter[int] = Counter()
+        #: Attempts on each number so far, those before the stretch included.
+        counts = Counter(line.phone for one in people for line in one.history if line.channel == "call")
         self.cases: list[Case] = []
         for each in tries:
             if each.phone not in numbers or each.person not in places:
@@ -280,10 +281,8 @@ def _outcomes(record: Record, laws: Laws, found: list[Estimate], missing: dict[s
 # ---- promises and payments
 
 
-def promise_days(promised: Sequence[tuple[int, str]], found: list[Estimate], missing: dict[str, str]) -> None:
-    ahead = [
-        (date.fromisoformat(due_on) - to_datetime(made_us).date()) / timedelta(days=1) for made_us, due_on in promised
-    ]
+def promise_days(promised: Sequence[Promised], found: list[Estimate], missing: dict[str, str]) -> None:
+    ahead = [(date.fromisoformat(one.due_on) - to_datetime(one.made_us).date()) / timedelta(days=1) for one in promised]
     if len(ahead) < 2 * LEAST:
         missing["promises.days"] = f"{len(ahead)} promises, {2 * LEAST} wanted"
         return
@@ -337,29 +336,29 @@ def hazards(record: Record, laws: Laws, paid: Sequence[Paid], to_us: int, missin
     return [Estimate(at="payment.self_cure_per_day", value=tuple(rates), n=round(sum(hits.values())), how=how)]
 
 
-def observed(record: Record, paid: Sequence[Paid], asked: Mapping[str, int], to_us: int) -> dict[str, str]:
-    """Tell what is on record and is no law: an effect of contact is not to be had from whom the lists chose."""
+def observed(record: Record) -> dict[str, str]:
+    """Tell how the floor's agents wrap up and talk: no law of a world; `simulate fit --agents` writes a roster."""
     told: dict[str, str] = {}
-    reached = {case.one.person: case.one.closed_us for case in reversed(record.cases) if who(case.one) == "debtor"}
-    full = {person: at_us for person, at_us in reached.items() if at_us + 10 * DAY <= to_us}
-    after = {
-        one.person for one in paid if one.person in full and full[one.person] <= one.at_us < full[one.person] + 10 * DAY
-    }
-    if full:
-        told["paid within 10 days of the first right-party contact"] = f"{len(after)} of {len(full)}"
-    for kind, n in sorted(asked.items()):
-        told[f"stops asked for in writing, {kind}"] = f"{n} by {len(record.people)} people"
-    wraps: defaultdict[str, list[float]] = defaultdict(list)
-    for case in record.cases:
-        if case.one.agent and case.one.wrap_us and case.one.disposition != Disposition.unrecorded:
-            wraps[case.one.agent].append(case.one.wrap_us / SECOND)
-    every = [value for values in wraps.values() for value in values]
+    every = [case.one.wrap_us / SECOND for case in record.cases if case.one.agent and case.one.wrap_us]
     floor = lognormal("", every)
     if floor is not None and isinstance(floor.value, tuple):
         told["wrap-up"] = f"median {floor.value[0]:g} s, spread {floor.value[1]:g}, n = {floor.n}"
-        logs = sum(math.log(value) for value in every) / len(every)
-        for agent, values in sorted(wraps.items()):
-            # Few wrap-ups are drawn to the floor's as by thirty more.
-            pace = math.exp(sum(math.log(value) - logs for value in values) / (len(values) + 30))
-            told[f"pace of agent {agent}"] = f"{pace:.2f} (n = {len(values)})"
+    for word, of in zip(("wrap-up", "talk"), paces_of(case.one for case in record.cases), strict=True):
+        for agent, one in of.items():
+            told[f"{word} pace of agent {agent}"] = f"{one.value:.2f} ({one.rests_on})"
     return told
+
+
+def paces_of(tries: Iterable[Try]) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """Return how long each agent wraps up, and talks, against the floor."""
+    wraps: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    talks: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for one in tries:
+        if not one.agent or one.answer_class != AnswerClass.connected or one.disposition == Disposition.unrecorded:
+            continue
+        spoke = "machine" if one.disposition == Disposition.machine else who(one)
+        if one.wrap_us:
+            wraps[one.agent]["debtor" if spoke == "debtor" else "other"].append(one.wrap_us / SECOND)
+        if one.talk_us:
+            talks[one.agent][spoke].append(one.talk_us / SECOND)
+    return paces(wraps), paces(talks)

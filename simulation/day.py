@@ -7,7 +7,7 @@ by the same code (`Tally`), so that what is compared is defined once.
 import math
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from statistics import fmean, median, pstdev
 from typing import Final
@@ -27,7 +27,8 @@ from domain.records import Row
 from domain.settings import FloorSettings
 from ledger.queries import seq_at
 from ledger.store import SqlLedger
-from simulation.agents import Break, Chair, Temper
+from simulation.agents import OF_THE_ENGINE, Break, Chair, Temper
+from simulation.estimates import paces
 from simulation.exchange import WorldSettings
 from simulation.outcome import Collector, Outcome
 from simulation.recorded import Call, calls_of
@@ -48,10 +49,6 @@ OUTER = (
 )
 #: An engine without a row for so long was not there: it ticks more often.
 _AWAY_US: Final = 60 * SECOND
-#: Why the engine itself pauses an agent.
-_OF_THE_ENGINE: Final = frozenset({"signed_in", "preview_expired", "busy", "gone", "no_answer"})
-#: Wrap-ups by which an agent's pace is drawn half-way to the floor's.
-_HALF_WAY: Final = 30
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,8 +165,8 @@ def _before(ledger: SqlLedger, stream: str, first: int) -> Engine | None:
         return None
     nobody: Gate = _Ungated()  # type: ignore[assignment]
     engine = Engine(nobody)
-    found = ledger.last_snapshot(stream)
-    if found is not None and found.seq < first:
+    found = ledger.last_snapshot(stream, before_seq=first)
+    if found is not None:
         try:
             engine = Engine.restore(found.state, nobody)
         except Broken:  # of another release: the rows always are of use
@@ -292,7 +289,7 @@ class Tally:
 
 def chairs_of(rows: Iterable[Row], calls: Iterable[Call]) -> list[Chair]:
     """Return agents' stretches at work with their pauses, and each one's pace."""
-    paces = _paces(calls)
+    wraps, talks = _paces(calls)
     signed: dict[str, events.SignedIn] = {}
     began: dict[str, int] = {}
     ready: dict[str, int] = {}
@@ -320,7 +317,8 @@ def chairs_of(rows: Iterable[Row], calls: Iterable[Call]) -> list[Chair]:
                 node=told.node if told is not None else "main",
                 call_me=told.call_me if told is not None else False,
                 previews=agent in previews,
-                pace=paces.get(agent, 1.0),
+                pace=wraps.get(agent, 1.0),
+                talk_pace=talks.get(agent, 1.0),
                 ready_us=ready.pop(agent, None),
                 breaks=tuple(breaks.pop(agent, ())),
             )
@@ -356,28 +354,30 @@ def chairs_of(rows: Iterable[Row], calls: Iterable[Call]) -> list[Chair]:
                 began.setdefault(agent, row.at_us)
             elif agent not in gone:
                 began.setdefault(agent, row.at_us)
-                if record.state is AgentState.paused and record.reason not in _OF_THE_ENGINE:
+                if record.state is AgentState.paused and record.reason not in OF_THE_ENGINE:
                     paused[agent] = asked.pop(agent, row.at_us), row.at_us, record.reason
     for agent in sorted(began):
         over(agent, None)
     return sorted(found, key=lambda chair: (chair.starts_us, chair.agent))
 
 
-def _paces(calls: Iterable[Call]) -> dict[str, float]:
-    """Return how long each agent wraps up against the floor: geometric means, few wrap-ups drawn to 1."""
-    logs: defaultdict[tuple[str, bool], list[float]] = defaultdict(list)
+def _paces(calls: Iterable[Call]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return how long each agent wraps up and talks against the floor, few cases drawn to 1."""
+    wraps: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    talks: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for call in calls:
-        if call.agent is not None and call.said is not None and call.wrap_us:
-            logs[call.agent, call.who == "debtor"].append(math.log(call.wrap_us))
-    floor = {
-        kind: fmean(value for (_, other), values in logs.items() if other is kind for value in values)
-        for kind in sorted({kind for _, kind in logs})
-    }
-    found: dict[str, float] = {}
-    for agent in sorted({agent for agent, _ in logs}):
-        away = [value - floor[kind] for kind in floor for value in logs.get((agent, kind), ())]
-        found[agent] = math.exp(sum(away) / (len(away) + _HALF_WAY))
-    return found
+        if call.agent is None or call.said is None:
+            continue
+        if call.wrap_us:
+            wraps[call.agent]["debtor" if call.who == "debtor" else "other"].append(call.wrap_us / SECOND)
+        until_us = call.hung_up_us or call.ended_us
+        if call.talking_us is not None and until_us is not None:
+            talks[call.agent][call.who or ""].append((until_us - call.talking_us) / SECOND)
+    return _factors(wraps), _factors(talks)
+
+
+def _factors(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, float]:
+    return {agent: value for agent, one in paces(seconds).items() if isinstance(value := one.value, float)}
 
 
 def temper_of(rows: Iterable[Row], calls: Sequence[Call]) -> Temper:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
+from typing import Final
 
 import msgspec
 
@@ -22,6 +23,12 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     how: str = ""
+
+    @property
+    def rests_on(self) -> str:
+        """Return its cases, interval and making, in words."""
+        interval = "" if self.low is None or self.high is None else f", 95 % in [{self.low:.4g}, {self.high:.4g}]"
+        return f"n = {self.n:,}{interval}{'; ' + self.how if self.how else ''}"
 
 
 def p(at: str, hits: int, n: int, how: str = "") -> Estimate | None:
@@ -99,6 +106,62 @@ def shrunk_ratios(seen: Mapping[object, float], expected: Mapping[object, float]
         return dict.fromkeys(expected, pooled)
     k = 1.0 / variance
     return {cell: pooled * (seen.get(cell, 0.0) + k) / (e[cell] + k) if cell in e else pooled for cell in expected}
+
+
+#: How far agents' paces lie apart, as a deviation of the logarithm, and of how many agents that is known (assumed).
+_APART: Final = (0.15, 5)
+
+
+def paces(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, Estimate]:
+    """Return how long each agent takes against the floor, with intervals: a normal law of logarithms, two levels.
+
+    Parameters
+    ----------
+    seconds : mapping of agent to kind to times
+        Times of a kind (whom the conversation was with) have one spread, whoever took them.
+
+    Notes
+    -----
+    An agent's mean is drawn to the floor's by t² / (t² + its error²), where t² is how far agents' means lie apart
+    beyond chance (DerSimonian & Laird 1986), joined with what is assumed of floors as if five more agents had shown
+    it. The interval is that of the drawn mean: its error is t · error / sqrt(t² + error²).
+    """
+    logs = {
+        agent: {kind: [math.log(value) for value in values if value > 0.0] for kind, values in kinds.items()}
+        for agent, kinds in seconds.items()
+    }
+    known = sorted(agent for agent, kinds in logs.items() if any(kinds.values()))
+    weights, means = dict.fromkeys(known, 0.0), dict.fromkeys(known, 0.0)
+    for kind in sorted({kind for kinds in logs.values() for kind in kinds}):
+        of = {agent: values for agent in known if (values := logs[agent].get(kind))}
+        n = sum(map(len, of.values()))
+        if n - len(of) < 10:
+            continue
+        floor = sum(map(sum, of.values())) / n
+        within = sum((x - sum(xs) / len(xs)) ** 2 for xs in of.values() for x in xs) / (n - len(of))
+        for agent, xs in of.items():
+            weights[agent] += len(xs) / max(within, 1e-6)
+            means[agent] += (sum(xs) - len(xs) * floor) / max(within, 1e-6)
+    told = [agent for agent in known if weights[agent]]
+    total = sum(weights[agent] for agent in told)
+    if not total:
+        return {}
+    middle = sum(means[agent] for agent in told) / total
+    spread = sum((means[agent] / weights[agent] - middle) ** 2 * weights[agent] for agent in told) - (len(told) - 1)
+    rest = total - sum(weights[agent] ** 2 for agent in told) / total
+    seen = max(0.0, spread / rest) if rest > 0.0 else 0.0
+    apart, others = _APART
+    t2 = (others * apart**2 + (len(told) - 1) * seen) / (others + len(told) - 1)
+    found = {}
+    for agent in told:
+        error2 = 1.0 / weights[agent]
+        drawn = (means[agent] / weights[agent] - middle) * t2 / (t2 + error2)
+        half = _Z95 * math.sqrt(t2 * error2 / (t2 + error2))
+        n = sum(map(len, logs[agent].values()))
+        found[agent] = Estimate(
+            at=agent, value=_short(math.exp(drawn)), n=n, low=math.exp(drawn - half), high=math.exp(drawn + half)
+        )
+    return found
 
 
 def poisson(n: float) -> tuple[float, float]:

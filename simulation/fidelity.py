@@ -13,6 +13,7 @@ from math import inf, isfinite, sqrt
 from statistics import fmean, stdev
 
 import msgspec
+from msgspec.structs import replace
 
 from dialer.engine import Gate
 from domain.calls import AgentState
@@ -24,6 +25,7 @@ from simulation.outcome import FLOW, Outcome
 from simulation.population import Laws
 from simulation.recorded import Recorded, Told
 from simulation.replayed import Replayed
+from simulation.roster import Roster
 from simulation.run import RunSettings
 
 #: The name of the world in which calls meet what they met.
@@ -140,6 +142,7 @@ def fidelity(
     replications: int = 10,
     first_seed: int = 1,
     with_record: bool = True,
+    agents: Roster | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> Fidelity:
     """Simulate a recorded day again and again, with its own calls and with the laws of a world.
@@ -148,6 +151,8 @@ def fidelity(
     ----------
     laws : Laws
         Also stand behind the record, for what it does not tell.
+    agents : Roster, optional
+        In the world of laws, who is named here has its paces and its temper; everybody else those of the day.
     done : callable
         Called after each simulated day.
 
@@ -162,8 +167,9 @@ def fidelity(
     for name in [RECORD] * with_record + [world]:
         outcomes: list[Outcome] = []
         told: list[Told] = []
+        staffed = day if agents is None or name == RECORD else _staffed(day, agents)
         for seed in range(first_seed, first_seed + replications):
-            outcome, found = simulate(day, gates, laws, seed, recorded=name == RECORD)
+            outcome, found = simulate(staffed, gates, laws, seed, recorded=name == RECORD)
             outcomes.append(outcome)
             told += [found] if found is not None else []
             done()
@@ -177,6 +183,19 @@ def fidelity(
         agent_hours=observed["logged_h"],
         comparisons=comparisons,
     )
+
+
+def _staffed(day: Day, agents: Roster) -> Day:
+    """Return a day whose agents are as quick as a roster says; when they came and rested stays as it was."""
+    paces = agents.paces()
+    chairs = [
+        replace(chair, pace=paces[chair.agent][0], talk_pace=paces[chair.agent][1]) if chair.agent in paces else chair
+        for chair in day.chairs
+    ]
+    temper = day.temper
+    if (told := agents.temper) is not None:
+        temper = replace(temper, wrap_debtor_s=told.wrap_debtor_s, wrap_other_s=told.wrap_other_s)
+    return replace(day, chairs=tuple(chairs), temper=temper)
 
 
 def simulate(

@@ -21,7 +21,8 @@ from domain.calls import Cause
 from domain.errors import BadInput
 from domain.instants import SECOND, iso
 from domain.people import Dossier
-from ledger.experience import Paid, Try
+from ledger.experience import Try
+from simulation.aftermath import After, aftermath
 from simulation.chance import Chance
 from simulation.counted import LEAST, OFF_S, Case, Record, counted, hazards, met, observed, promise_days, who
 from simulation.estimates import Estimate, between, poisson, shrunk_ratios
@@ -48,7 +49,7 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True):
     estimates: list[Estimate]
     #: Places of the document that the base world fills, with the reason.
     missing: dict[str, str]
-    #: What is on record and is no law of a world: rates after contact, agents' pace and wrap-up.
+    #: What is on record and is no law of a world: payments after contact, agents' pace and wrap-up.
     observed: dict[str, str]
 
     def over(self) -> dict[str, Any]:
@@ -87,7 +88,7 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True):
                 tables[name].append(("known from elsewhere", key, value))
         for one in self.estimates:
             name, _, key = one.at.rpartition(".")
-            tables[name].append((_rests_on(one), key, one.value))
+            tables[name].append((one.rests_on, key, one.value))
         for name in sorted(tables):
             lines += ["", f"[{name}]"] if name else [""]
             for why, key, value in tables[name]:
@@ -101,11 +102,6 @@ class Fitted(msgspec.Struct, frozen=True, kw_only=True):
 
 def _copied(tables: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _copied(value) if isinstance(value, Mapping) else value for key, value in tables.items()}
-
-
-def _rests_on(one: Estimate) -> str:
-    interval = "" if one.low is None or one.high is None else f", 95 % in [{one.low:.4g}, {one.high:.4g}]"
-    return f"n = {one.n:,}{interval}{'; ' + one.how if one.how else ''}"
 
 
 def _leaves(tables: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -237,9 +233,7 @@ def fit(
     to_us: int,
     base: str = "default",
     over: Mapping[str, Any] | None = None,
-    paid: Sequence[Paid] = (),
-    promised: Sequence[tuple[int, str]] = (),
-    asked: Mapping[str, int] | None = None,
+    after: After | None = None,
     commit_s: float = 0.005,
     done: Callable[[], None] = lambda: None,
 ) -> Fitted:
@@ -251,6 +245,8 @@ def fit(
         World that fills what the record does not tell.
     over : mapping, optional
         What is known from elsewhere, as a document would state it.
+    after : After, optional
+        What followed the calls: promises, payments, stops, messages.
     commit_s : float
         How long the floor's commits took: what the record calls post-dial delay begins with one.
     done : callable
@@ -266,7 +262,8 @@ def fit(
     if not record.cases:
         raise BadInput(f"fit: floor {stream!r} has no finished attempt in this time; name days on which it called")
     found, missing = counted(record, laws, commit_s)
-    promise_days(promised, found, missing)
+    after = after or After()
+    promise_days(after.promised, found, missing)
     stated = Fitted(
         base=base,
         given=dict(over or {}),
@@ -277,12 +274,14 @@ def fit(
         people=len(people),
         estimates=found,
         missing=missing,
-        observed=observed(record, paid, asked or {}, to_us),
+        observed=observed(record),
     )
     stated = msgspec.structs.replace(stated, estimates=[*found, *_dialled(record, stated, missing, done)])
-    return msgspec.structs.replace(
-        stated, estimates=[*stated.estimates, *hazards(record, stated.laws(), paid, to_us, missing)]
+    stated = msgspec.structs.replace(
+        stated, estimates=[*stated.estimates, *hazards(record, stated.laws(), after.paid, to_us, missing)]
     )
+    found = aftermath(record, stated.laws(), after, to_us, missing, stated.observed)
+    return msgspec.structs.replace(stated, estimates=[*stated.estimates, *found])
 
 
 # ---- what is found by dialling again

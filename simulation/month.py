@@ -121,7 +121,7 @@ class Month(SimulatedFloor):
                 seed=seed,
                 commit_us=plan.commit_us,
                 world=plan.exchange,
-                temper=plan.temper,
+                temper=plan.roster.temper or plan.temper,
                 laws=laws,
             ),
             gate=Gate.load(Path(arm.rules) if arm.rules else SHIPPED, strict=arm.strict),

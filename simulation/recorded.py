@@ -267,6 +267,7 @@ class Recorded:
             return
         meeting.person_ends = call.hung_up_us is None
         meeting.talk_us = max(0, (call.hung_up_us or call.ended_us) - call.talking_us)
+        meeting.talk_on_record = True
 
     def say(self, meeting: Meeting, at_us: int, person: int, debts: tuple[int, ...]) -> Said:
         call = self._clear(meeting)

@@ -12,8 +12,9 @@ import msgspec
 
 from domain.errors import BadInput
 from domain.instants import from_datetime
-from simulation.agents import Chair
+from simulation.agents import Chair, Temper
 from simulation.chance import Chance, Purpose, entity_of, normal
+from simulation.documents import in_words
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -33,8 +34,9 @@ class Shift(
     campaigns: tuple[str, ...] = ()
     #: Asks for leads when ready.
     previews: bool = False
-    #: Wrap-ups take so many times as long as the floor's: skill.
+    #: Wrap-ups, and conversations, take so many times as long as the floor's: skill.
     pace: float = 1.0
+    talk_pace: float = 1.0
 
 
 class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +52,8 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     learning_days: int = 10
     #: Share of shifts to which nobody comes.
     absence: float = 0.03
+    #: How this floor works, where that is known; else as assumed.
+    temper: Temper | None = None
 
     def __post_init__(self) -> None:
         if not self.shift:
@@ -63,8 +67,9 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise BadInput(f"{where}: days must be of {', '.join(WEEKDAYS)}, was {list(one.days)}")
             if _clock(one.begin, where) >= _clock(one.end, where):
                 raise BadInput(f"{where}: ends at {one.end}, not after {one.begin}; split a shift over midnight in two")
-            if not 0.1 <= one.pace <= 10.0:
-                raise BadInput(f"{where}: pace must be in [0.1, 10], was {one.pace!r}")
+            for field in ("pace", "talk_pace"):
+                if not 0.1 <= getattr(one, field) <= 10.0:
+                    raise BadInput(f"{where}: {field} must be in [0.1, 10], was {getattr(one, field)!r}")
         for field, low, high in (
             ("pace_spread", 0.0, 1.0), ("first_day", 0.5, 5.0), ("learning_days", 0, 365), ("absence", 0.0, 0.9),
         ):  # fmt: skip
@@ -110,9 +115,19 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                     campaigns=one.campaigns,
                     previews=one.previews,
                     pace=one.pace * skill * (1.0 + (self.first_day - 1.0) * learning),
+                    talk_pace=one.talk_pace,
                 )
             )
         return found
+
+    def paces(self) -> dict[str, tuple[float, float]]:
+        """Return how long agents who are named take, against the floor: wrap-ups, conversations."""
+        return {
+            name: (one.pace, one.talk_pace)
+            for one in self.shift
+            if not isinstance(one.agents, int)
+            for name in one.agents
+        }
 
     def names(self) -> list[str]:
         """Return everybody, in order."""
@@ -163,7 +178,7 @@ def roster(agents: str | int | Path, *, begin: str = "09:00", end: str = "17:00"
     try:
         return msgspec.convert(told, Roster)
     except msgspec.ValidationError as error:
-        raise BadInput(f"roster {text}: {error}; correct it") from None
+        raise BadInput(f"roster {text}: {in_words(error, told)}; correct it") from None
     except BadInput as error:
         raise BadInput(f"roster {text}: {str(error).removeprefix('roster: ')}") from None
 

@@ -91,6 +91,8 @@ class World:
         self.listener = Listener()
         self.lines: dict[str, Line] = {}
         self.seats: dict[str, Seat] = {}
+        #: Agents whose conversations take so many times as long as the floor's.
+        self.talk_paces: dict[str, float] = {}
         #: Calls placed, answered and ended; `placed - ended` are live at any instant.
         self.placed = 0
         self.answered = 0
@@ -377,6 +379,8 @@ class World:
     def _talk(self, line: Line, seat: Seat) -> None:
         meeting = line.meeting
         self._callees.talk(meeting)
+        if not meeting.talk_on_record:
+            meeting.talk_us = int(meeting.talk_us * self.talk_paces.get(seat.agent, 1.0))
         line.place = TALKING
         line.seat = seat
         seat.line = line

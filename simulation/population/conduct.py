@@ -149,8 +149,9 @@ class Conduct:
         self._self_cure = np.array(payment.self_cure_per_day)
         #: The greatest daily rate of anybody at any time, for each unit of `Debts.rate`.
         self._most_per_day = max(payment.self_cure_per_day) * self._calendar.greatest
-        per_day = [ask.per_day for ask in laws.asks]
-        pressed = [ask.per_pressure if contact.works else 0.0 for ask in laws.asks]
+        factors = [laws.asked.get(ask.stop, 1.0) for ask in laws.asks]
+        per_day = [ask.per_day * factor for ask, factor in zip(laws.asks, factors, strict=True)]
+        pressed = [ask.per_pressure * factor * contact.works for ask, factor in zip(laws.asks, factors, strict=True)]
         self._asks = np.array(per_day, np.float64), np.array(pressed, np.float64)
         complaints = laws.complaints
         self._complaints = complaints.per_day, complaints.per_pressure if contact.works else 0.0

@@ -30,7 +30,7 @@ from simulation.chance import Chance, Purpose, entity_of, exponential, lognormal
 from simulation.population.conduct import Conduct, Deed
 from simulation.population.laws import Laws
 from simulation.population.register import Number, Person, Register
-from simulation.population.traits import F8
+from simulation.population.traits import F8, moved_odds
 from simulation.population.truth import Truth, of_paying, weekly
 
 #: Zones change their offset from UTC at multiples of this.
@@ -53,6 +53,7 @@ class Debtors:
     def __init__(self, laws: Laws, chance: Chance, *, start_us: int) -> None:
         self.laws = laws
         self._chance = chance
+        self._start_us = start_us
         self._conduct = Conduct(laws, chance, start_us)
         self._register = Register(laws, chance, self._conduct, start_us)
         self._persons, self._numbers = self._register.persons, self._register.numbers
@@ -81,9 +82,28 @@ class Debtors:
         """Make people callable; whoever was met before keeps the traits and gets the debts and numbers of now.
 
         A debt comes to what the dossier says or, where people have paid since, to less; one that the dossier names no
-        more is owed no more.
+        more is owed no more. What the history of somebody new tells from before the world began has been: calls have
+        tired their numbers and told what is behind them, contacts still work and press.
         """
-        self._register.meet(dossiers)
+        for dossier in self._register.meet(dossiers):
+            if dossier.history:
+                self._remember(dossier)
+
+    def _remember(self, dossier: Dossier) -> None:
+        person = self._persons[dossier.person]
+        numbers = {phone.phone: self._numbers[phone.phone] for phone in dossier.phones}
+        for line in dossier.history:
+            if line.at_us >= self._start_us or line.inbound:
+                continue
+            if line.channel != "call":
+                if line.channel in self.laws.channels:
+                    self.reached(dossier.person, line.channel, line.at_us, line.event)
+                continue
+            if line.phone is not None and (number := numbers.get(line.phone)) is not None:
+                self._register.remember(number, line, person.zone)
+            if line.event in NOT_CONNECTED:
+                continue
+            self.rang(dossier.person, line.at_us, spoke=line.event is ContactEvent.right_party_contact)
 
     # ---- Callees
 
@@ -117,9 +137,10 @@ class Debtors:
             near = number.stranger or owner
             at_hand = u(Purpose.home, near.person, at_us // HOUR) < near.at_hand[number.mobile][slot]
             hours, hour = number.hours, slot % 24
+            tired = nth + number.worn
             p_answer = (
                 near.pick_up
-                * self._fatigue[nth if nth < _WORN else _WORN - 1]
+                * self._fatigue[tired if tired < _WORN else _WORN - 1]
                 * self._same_day[number.today if number.today < _WORN else _WORN - 1]
                 * self._same_hour[hours[hour]]
             )
@@ -207,6 +228,14 @@ class Debtors:
             taste = spread * normal(self._chance.u(Purpose.taste, person, entity)) - spread * spread / 2
             works = law.works * math.exp(taste)
         self._conduct.contacted(known.row, at_us, works, law.pressure)
+
+    def rang(self, person: int, at_us: int, *, spoke: bool) -> None:
+        """Note a call that was made elsewhere, as far as it bears on what people do: it rang, and the debtor spoke."""
+        row = self._persons[person].row
+        self._rang_row(row)
+        self._rang_at(at_us)
+        if spoke and self.laws.contact.works:
+            self._conduct.contacted(row, at_us, 1.0, self.laws.contact.talk_pressure)
 
     def truth(self, people: Iterable[Dossier], start_us: int) -> Truth:
         """Return the known truth about people, as it stands for whoever has not been contacted before an instant.
@@ -333,6 +362,9 @@ class Debtors:
             share = share if plan else own_share
         owed = int(conduct.owed[row])
         amount = max(1, int(owed * share))
+        if keeps and laws.by_amount:
+            usual = float(conduct.everybody()[1].usual[row])
+            keeps = float(moved_odds(np.array(keeps), laws.by_amount * math.log(amount / usual)))
         instalments = laws.instalments if plan else 1
         if keeps:
             instants = [

@@ -223,6 +223,10 @@ class Promises(Section, frozen=True, kw_only=True):
     instalments: Annotated[int, Meta(ge=2, le=12)]
     #: Loading of keeping on ability and willingness together.
     by_traits: float
+    #: Added to the log odds of keeping: by stage (empty: nothing), and for each e-fold of the amount against the usual
+    #: balance of its product.
+    by_stage: tuple[float, ...] = ()
+    by_amount: float = 0.0
     #: Of those not kept: paid whole, but so many days late; or a share of it, in time.
     p_late: Probability
     late_days: tuple[Annotated[int, Meta(ge=4)], Annotated[int, Meta(ge=4)]]
@@ -319,6 +323,8 @@ class Laws(Section, frozen=True, kw_only=True):
     payment: Payment
     promises: Promises
     asks: tuple[Ask, ...]
+    #: Factors on the rates of `asks`, by stop; 1 where none is stated.
+    asked: dict[StopKind, Rate] = {}
     complaints: Complaints
     #: Of two latent traits, `first second`.
     correlation: dict[str, Annotated[float, Meta(gt=-1.0, lt=1.0)]]

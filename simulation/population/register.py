@@ -7,13 +7,15 @@ from msgspec.structs import replace
 
 from domain.calls import Disposition
 from domain.instants import to_datetime
-from domain.people import Dossier
+from domain.people import NOT_CONNECTED, ContactEvent, Dossier, PastContact
 from simulation.chance import Chance, Choice, Purpose
 from simulation.population.conduct import Conduct
 from simulation.population.laws import Laws
 from simulation.population.traits import Mixture, at_home, draw_debts, draw_persons, zone_of
 
 _MOBILE = ("mobile", "fixed_or_mobile")
+#: Rungs on which somebody of the debtor's spoke.
+_THEIRS = frozenset({ContactEvent.right_party_contact, ContactEvent.third_party})
 
 
 class Neighbour:
@@ -59,6 +61,7 @@ class Number:
 
     __slots__ = (
         "day", "dead", "hours", "mobile", "nth", "owner", "p_debtor", "residents", "stranger", "today", "voicemail",
+        "worn",
     )  # fmt: skip
 
     def __init__(self, owner: Person, mobile: bool) -> None:
@@ -72,6 +75,8 @@ class Number:
         self.p_debtor = 0.0
         #: Attempts so far: the counter of their draws.
         self.nth = 0
+        #: Attempts from before the world began, which tire a number as its own do.
+        self.worn = 0
         #: Local day of the last attempt, attempts on it, and attempts by local hour.
         self.day = 0
         self.today = 0
@@ -95,8 +100,8 @@ class Register:
         rhythms = list(laws.presence.rhythms.values())
         self._rhythms = Choice(range(len(rhythms)), [one.share for one in rhythms])
 
-    def meet(self, dossiers: Iterable[Dossier]) -> None:
-        """Enter people; see `Debtors.meet`."""
+    def meet(self, dossiers: Iterable[Dossier]) -> list[Dossier]:
+        """Enter people, see `Debtors.meet`; return those who are new."""
         new: dict[int, Dossier] = {}
         again: list[Dossier] = []
         for dossier in dossiers:
@@ -107,6 +112,26 @@ class Register:
         self._enter(list(new.values()))
         for dossier in again:
             self._meet_again(dossier)
+        return list(new.values())
+
+    def remember(self, number: Number, line: PastContact, zone: str) -> None:
+        """Let a call from before the world began have been: it tired the number, and told what is behind it."""
+        number.worn += 1
+        if line.event is ContactEvent.not_in_service:
+            number.dead = True
+        if line.event in NOT_CONNECTED:
+            return
+        number.dead = False
+        local = to_datetime(line.at_us, zone)
+        # Of several who share the number, one's calls are told after another's.
+        if local.toordinal() > number.day:
+            number.day, number.today = local.toordinal(), 0
+        number.today += local.toordinal() == number.day
+        number.hours[local.hour] = min(255, number.hours[local.hour] + 1)
+        if line.event in _THEIRS:
+            number.stranger = None
+        elif line.event is ContactEvent.wrong_party and number.stranger is None and line.phone is not None:
+            self._estrange(number, line.phone)
 
     def _meet_again(self, dossier: Dossier) -> None:
         person, conduct = self.persons[dossier.person], self._conduct

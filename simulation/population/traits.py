@@ -217,6 +217,8 @@ class Debts:
     due: I8
     #: On the daily rate of its stage.
     rate: F8
+    #: Usual balance of such a debt, minor units.
+    usual: F8
 
     def __len__(self) -> int:
         return len(self.debt)
@@ -277,6 +279,8 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
     both = latent["ability"] + latent["willingness"]
     both /= np.sqrt(2 + 2 * mixture.correlation[1, 2])
     keeps = np.array([one.keeps if works else 0.0 for one in kinds])[kind]
+    if promises.by_stage:
+        keeps = moved_odds(keeps, np.array(promises.by_stage)[stage])
     gone = [list(laws.conditions).index(word) for word in _PAY_NO_MORE if word in laws.conditions]
     rate = mixture.pays[kind] * np.exp(
         payment.by_ability * latent["ability"] + payment.by_willingness * latent["willingness"]
@@ -323,6 +327,7 @@ def draw_debts(mixture: Mixture, people: Sequence[Dossier], rates: F8, first_row
             [date.fromisoformat(debt.due_on).toordinal() if debt.due_on else 0 for _, _, debt in owed], np.int64
         ),
         rate=rates[row] * ratio**mixture.laws.payment.by_balance,
+        usual=usual,
     )
 
 
@@ -407,6 +412,12 @@ def _paydays(laws: Laws, chance: Chance, people: Sequence[Dossier], person: I8) 
 def _probit(p: F8, loading: float, trait: F8) -> F8:
     """Return probabilities that differ with a standard normal trait and are `p` on the average."""
     return _below(_quantiles(p) * math.sqrt(1 + loading * loading) + loading * trait)
+
+
+def moved_odds(p: F8, by: F8 | float) -> F8:
+    """Return probabilities whose log odds are moved; none and certainty stay."""
+    odds = np.exp(by)
+    return np.asarray(p * odds / (1.0 - p + p * odds))
 
 
 def _lognormal_mean_1(trait: F8, spread: float) -> F8:

@@ -1,7 +1,6 @@
 """The documents of worlds: read, put one over another, and refused with the place named where no world could be so."""
 
 import math
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -16,6 +15,7 @@ import msgspec
 from domain.calls import Disposition
 from domain.errors import BadInput
 from domain.money import EXPONENTS
+from simulation.documents import in_words
 from simulation.population.laws import LATENTS, Laws, Paydays
 
 _FOLDER = files("config") / "worlds"
@@ -31,7 +31,6 @@ _OUTCOMES: Final = frozenset(
 _CONDITIONS: Final = frozenset(
     {Disposition.vulnerable, Disposition.attorney, Disposition.bankrupt, Disposition.deceased}
 )
-_FOUND_AT = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 
 
 def load(world: str | Path, over: Mapping[str, Any] | None = None) -> Laws:
@@ -60,7 +59,7 @@ def load(world: str | Path, over: Mapping[str, Any] | None = None) -> Laws:
     try:
         laws = msgspec.convert(stated, Laws)
     except msgspec.ValidationError as error:
-        raise BadInput(f"world {name}: {_told(error, stated)}") from None
+        raise BadInput(f"world {name}: {in_words(error, stated)}") from None
     for wrong in _wrongs(laws):
         raise BadInput(f"world {name}: {wrong}")
     return laws
@@ -119,33 +118,6 @@ def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return joined
 
 
-def _told(error: msgspec.ValidationError, stated: Mapping[str, Any]) -> str:
-    """Return an error of conversion in the words of whoever wrote the document."""
-    text = str(error)
-    place = _FOUND_AT.search(text)
-    at, text = (place[1], text[: place.start()]) if place else ("", text)
-    if expected := _EXPECTED.match(text):
-        value: Any = stated
-        for name, index in _STEP.findall(at):
-            value = value[int(index)] if index else value[name]
-        found = repr(value) if not isinstance(value, dict | list) else f"{type(value).__name__} of {len(value)}"
-        must = f"must be {_KINDS.get(expected[1], expected[1])}{expected[2]}"
-        # Of a table's values the error does not tell which.
-        return f"every one of {at[:-5]} {must}" if at.endswith("[...]") else f"{at} {must}, was {found}"
-    if field := _FIELD.match(text):
-        return f"{at or 'the document'} {'lacks' if field[1] else 'takes no key'} `{field[2]}`"
-    return f"{at}: {text}"
-
-
-_EXPECTED = re.compile(r"Expected `([^`]+)`((?: of length)?(?: [<>]=? \S+)?)")
-_FIELD = re.compile(r"Object (?:(missing) required|contains unknown) field `([^`]+)`")
-_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
-_KINDS = {
-    "float": "a number", "int": "a whole number", "array": "a list", "object": "a table", "str": "text",
-    "bool": "true or false",
-}  # fmt: skip
-
-
 def _finite(stated: Any, world: str, at: str = "") -> None:
     if isinstance(stated, float) and not math.isfinite(stated):
         raise BadInput(f"world {world}: {at}: {stated} is no number; state a finite one")
@@ -169,6 +141,8 @@ def _wrongs(laws: Laws) -> Iterable[str]:
         "answering.p_pick_up": laws.answering.p_pick_up,
         "payment.self_cure_per_day": laws.payment.self_cure_per_day,
     }
+    if laws.promises.by_stage:
+        staged["promises.by_stage"] = laws.promises.by_stage
     staged |= {f"responses.{kind}.share": response.share for kind, response in laws.responses.items()}
     for at, table in staged.items():
         if len(table) != stages:

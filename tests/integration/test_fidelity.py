@@ -11,15 +11,17 @@ from compliance.gate import Gate
 from domain.calls import AgentState
 from domain.errors import BadInput
 from domain.events import AnyEvent, Tick
-from domain.instants import DAY, MINUTE, SECOND
+from domain.instants import DAY, HOUR, MINUTE, SECOND
+from domain.records import Row
 from ledger.memory import MemoryLedger
-from ledger.schema import plan_chunk
+from ledger.schema import plan_chunk, snapshot
 from ledger.store import SqlLedger
 from simulation.agents import Break, Chair
 from simulation.day import Day, read_day
 from simulation.fidelity import RECORD, fidelity, prediction, simulate, sums_of
 from simulation.population import load
 from simulation.replayed import Replayed
+from simulation.roster import Roster, Shift
 from simulation.run import RunSettings
 from tests.integration.days import MORNING_US, enrolled, work_a_day
 from tests.integration.simulated import RULES
@@ -70,6 +72,8 @@ def test_shifts_pauses_and_habits_are_read_from_the_record(first: Day) -> None:
     assert longer <= 1
     paces = {chair.agent: chair.pace for chair in first.chairs}
     assert paces["a0"] == min(paces.values()) < 0.9
+    # They all talk alike.
+    assert all(0.75 < chair.talk_pace < 1.33 for chair in first.chairs)
     assert first.commit_us == 5_000
     assert (first.temper.late_s, first.temper.p_drop) == (0.0, 0.0)
     assert 12.0 < first.temper.wrap_debtor_s[0] < 25.0
@@ -127,6 +131,35 @@ def test_an_engine_that_was_away_for_less_than_a_tick_has_one_ticker(first: Day)
     assert min(later - earlier for earlier, later in pairwise(ticked) if later != middle_us + 200_000) == 500_000
 
 
+def test_a_snapshot_of_the_evening_before_saves_folding_what_was_before(two_days: SqlLedger) -> None:
+    from ledger.queries import seq_at
+    from simulation.day import _before
+
+    with two_days.reading() as connection:
+        first = seq_at(connection, "floor", MORNING_US + 12 * HOUR)
+    folded = read_day(two_days, "floor", "2026-11-19", ZONE)
+    engine = _before(two_days, "floor", first)
+    assert engine is not None
+    try:
+        two_days.save_snapshot("floor", engine.seq, engine.state.at_us, engine.snapshot())
+        # One of later is of no use.
+        two_days.save_snapshot("floor", first + 100, MORNING_US + DAY, b"not asked for")
+        read_from: list[int] = []
+        read = two_days.read
+
+        def watched(stream: str, after_seq: int = 0) -> Iterator[Row]:
+            read_from.append(after_seq)
+            return read(stream, after_seq)
+
+        two_days.read = watched  # type: ignore[method-assign]
+        assert read_day(two_days, "floor", "2026-11-19", ZONE).before == folded.before
+        assert min(read_from) == first - 1
+    finally:
+        del two_days.read
+        with two_days.writing() as connection:
+            connection.execute(snapshot.delete())
+
+
 def test_agents_time_is_conserved(first: Day) -> None:
     outcome, _ = simulate(first, GATES, load("default"), 3, recorded=False)
     states: dict[str, int] = {}
@@ -135,6 +168,17 @@ def test_agents_time_is_conserved(first: Day) -> None:
     seen = sums_of(first.observed)
     assert abs(sum(states.values()) / 3.6e6 - seen["logged_h"]) < 0.1
     assert states[AgentState.paused] > 0
+
+
+def test_a_roster_gives_its_agents_their_paces_in_the_world_of_laws_alone(first: Day) -> None:
+    slow = Roster(shift=(Shift(agents=tuple(chair.agent for chair in CHAIRS), pace=6.0, talk_pace=4.0),))
+    by_record, by_laws = fidelity(
+        first, GATES, load("default"), world="default", replications=2, agents=slow
+    ).comparisons
+    assert by_record.ok, by_record.doubted
+    off = {line.metric: line.off for line in by_laws.lines}
+    assert (off["talk_s"] or 0.0) > 1.0
+    assert (off["wrap_s"] or 0.0) > 1.0
 
 
 def test_a_wrong_world_is_doubted_and_the_right_one_is_not(first: Day) -> None:

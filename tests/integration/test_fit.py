@@ -11,11 +11,12 @@ from compliance.gate import Gate
 from domain.errors import BadInput
 from domain.instants import DAY, HOUR
 from domain.settings import FloorSettings
-from ledger.experience import everybody, payments, promise_days, tries
+from ledger.experience import everybody, payments, promises, tries
 from ledger.memory import MemoryLedger
 from ledger.people import enroll
 from ledger.schema import payment
 from ledger.store import SqlLedger
+from simulation.aftermath import After
 from simulation.agents import Chair
 from simulation.chance import Chance
 from simulation.day import read_day
@@ -105,7 +106,9 @@ def fitted(ledger: SqlLedger) -> Fitted:
             list(tries(connection, "floor", from_us, to_us)),
             everybody(connection, "floor", from_us, to_us),
             stream="floor", from_us=from_us, to_us=to_us, over=KNOWN,
-            paid=payments(connection, from_us, to_us), promised=promise_days(connection, from_us, to_us),
+            after=After(
+                zone=ZONE, paid=payments(connection, from_us, to_us), promised=promises(connection, from_us, to_us)
+            ),
         )  # fmt: skip
 
 
@@ -172,7 +175,9 @@ def test_numbers_words_and_payments_are_found(fitted: Fitted, truth: Laws) -> No
     assert 0.6 < sum(rates) / sum(truth.payment.self_cure_per_day) < 1.67
     assert sum(rates) > 1.5 * sum(BASE.payment.self_cure_per_day)
     # Agent a0 wraps up twice as long; the others lie about one.
-    paces = {name.split()[-1]: float(text.split()[0]) for name, text in fitted.observed.items() if "pace" in name}
+    paces = {
+        name.split()[-1]: float(text.split()[0]) for name, text in fitted.observed.items() if "wrap-up pace" in name
+    }
     assert paces.pop("a0") > 1.2 * max(paces.values())
 
 

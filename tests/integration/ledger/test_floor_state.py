@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, insert, inspect, text, update
 
 from domain.errors import BadInput, Broken
+from domain.instants import DAY
 from ledger.database import Database
 from ledger.migrate import HEAD
 from ledger.queries import Agent
@@ -56,6 +57,21 @@ def test_the_last_snapshot_that_can_be_read(ledger: SqlLedger) -> None:
     found = ledger.last_snapshot("floor")
     assert found is not None
     assert found.state == b"state 3"
+
+
+def test_the_last_snapshot_of_each_day_stays(ledger: SqlLedger) -> None:
+    seqs = range(1, 200)
+    for seq in seqs:
+        # Four a day.
+        ledger.save_snapshot("floor", seq, seq * DAY // 4, b"state %d" % seq)
+    with ledger.reading() as connection:
+        kept = connection.execute(text("SELECT seq FROM snapshot WHERE stream = 'floor' ORDER BY seq")).scalars().all()
+    last_of_days = [seq for seq in seqs if seq % 4 == 3][-40:]
+    assert kept == sorted({*last_of_days, 197, 198, 199})
+    found = ledger.last_snapshot("floor", before_seq=151)
+    assert found is not None
+    assert found.seq == 147
+    assert ledger.last_snapshot("floor", before_seq=kept[0]) is None
 
 
 def test_agents(ledger: SqlLedger) -> None:

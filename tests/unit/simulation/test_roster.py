@@ -60,6 +60,35 @@ def test_a_file_says_who_comes_when(tmp_path: Path) -> None:
     assert found.hours_a_week() == 2 * 5 * 5.5 + 8 + 3 * 5 * 8
 
 
+def test_a_file_says_how_fast_agents_talk_and_how_the_floor_works(tmp_path: Path) -> None:
+    file = tmp_path / "roster.toml"
+    shifts = '[[shift]]\nagents = ["ana"]\npace = 1.2\ntalk_pace = 0.8\n[[shift]]\nagents = 2\n'
+    file.write_text("pace_spread = 0.0\nabsence = 0.0\n[temper]\nlate_s = 0.0\nwrap_debtor_s = [25.0, 0.5]\n" + shifts)
+    found = roster(file)
+    assert found.temper is not None
+    assert (found.temper.wrap_debtor_s, found.temper.late_s) == ((25.0, 0.5), 0.0)
+    assert found.paces() == {"ana": (1.2, 0.8)}
+    chairs = {chair.agent: chair for chair in found.chairs(MONDAY, ZONE, Chance(1), {})}
+    assert (chairs["ana"].pace, chairs["ana"].talk_pace) == (1.2, 0.8)
+    assert chairs["a0001"].talk_pace == 1.0
+
+
+@pytest.mark.parametrize(
+    ("temper", "words"),
+    [
+        ("wrap_debtor_s = [-1.0, 0.5]", r"temper.wrap_debtor_s\[0\] must be a number > 0.0, was -1.0"),
+        ("p_forget = 1.5", "temper.p_forget must be a number <= 1.0, was 1.5"),
+        ("late_s = -3.0", "temper.late_s must be a number >= 0.0, was -3.0"),
+        ("wrap_debtor = [1.0, 2.0]", "temper takes no key `wrap_debtor`"),
+    ],
+)
+def test_a_temper_that_nobody_has_is_refused(tmp_path: Path, temper: str, words: str) -> None:
+    file = tmp_path / "roster.toml"
+    file.write_text(f"[temper]\n{temper}\n[[shift]]\nagents = 2\n")
+    with pytest.raises(BadInput, match=words):
+        roster(file)
+
+
 def test_absence_and_skill_are_each_agents_own() -> None:
     found = Roster(shift=(Shift(agents=400),), absence=0.1, pace_spread=0.2)
     chance = Chance(3)
