@@ -236,8 +236,10 @@ def _offsets(z: F8, y: F8, w: F8, words: Words) -> tuple[dict[str, float], F8]:
     off = np.bincount(place, w * (y - p))
     curve = np.maximum(np.bincount(place, w * p * (1.0 - p)), 1e-9)
     raw, variance = off / curve, 1.0 / curve
-    # Morris (1983): the spread among segments beyond what their own noise makes.
+    # What all have in common is not theirs: it comes and goes with the times, and the method before has judged it.
     precision = curve / curve.sum()
+    raw = raw - (precision * raw).sum()
+    # Morris (1983): the spread among segments beyond what their own noise makes.
     spread = max(0.0, float((precision * (raw**2 - variance)).sum()))
     found = np.clip(raw * spread / (spread + variance), -1.0, 1.0)
     return {str(name): float(value) for name, value in zip(names, found, strict=True)}, z + found[place]

@@ -114,7 +114,7 @@ def splits(table: Table, windows: Windows, recipe: Recipe) -> list[Split]:
         When there is too little to learn from or to score.
     """
     n = len(table)
-    _check_enough(table, slice(0, n), "in all")
+    check_enough(table, slice(0, n), "in all")
     first = n - windows.last_rows if windows.last_rows else n // (windows.blocks + 1)
     if first < 1:
         raise BadInput(
@@ -130,7 +130,7 @@ def splits(table: Table, windows: Windows, recipe: Recipe) -> list[Split]:
                 until = int(np.searchsorted(table.time, table.time[at], side="right"))
             known = int(np.searchsorted(table.time + table.horizon, table.time[at], side="left"))
             learn = slice(max(0, known - recipe.window_rows) if recipe.window_rows else 0, known)
-            _check_enough(table, learn, f"known before row {at + 1:,} of {n:,}")
+            check_enough(table, learn, f"known before row {at + 1:,} of {n:,}")
             found.append(Split(learn=learn, score=slice(at, until), block=block))
             at = until
     return found
@@ -138,7 +138,7 @@ def splits(table: Table, windows: Windows, recipe: Recipe) -> list[Split]:
 
 def folds(table: Table, count: int, seed: int) -> list[Split]:
     """Return random folds of whole groups, to compare with what others report; they overstate."""
-    _check_enough(table, slice(0, len(table)), "in all")
+    check_enough(table, slice(0, len(table)), "in all")
     names, member = np.unique(table.group, return_inverse=True)
     fold = (np.random.default_rng(seed).permutation(len(names)) % count)[member]
     return [Split(learn=np.flatnonzero(fold != i), score=np.flatnonzero(fold == i), block=i) for i in range(count)]
@@ -180,7 +180,7 @@ def judge(
     segments = {name: table.words(name)[rows] for name in table.schema.segments}
 
     def calibrated(one: Recipe, raw: F8) -> tuple[F8, str]:
-        if random_folds:
+        if random_folds or one.calibration == "none":
             return raw, "none"
         known, begins = _answers_known(table, rows, block)
         return calibration.forward(raw, y, w, block, known, begins, one.calibration, segments)
@@ -301,7 +301,8 @@ def _tie(time: F8, row: int) -> int:
     return row if row >= len(time) else int(np.searchsorted(time, time[row], side="left"))
 
 
-def _check_enough(table: Table, rows: slice, where: str) -> None:
+def check_enough(table: Table, rows: slice, where: str) -> None:
+    """Refuse to learn from, or to judge by, too few rows."""
     y = table.y[rows]
     yes = int(y.sum())
     if len(y) >= LEAST_ROWS and min(yes, len(y) - yes) >= LEAST_OF_EACH:

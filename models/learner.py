@@ -140,7 +140,8 @@ class Logistic(msgspec.Struct, frozen=True, kw_only=True):
     features: int
 
     def predict(self, x: F8) -> F8:
-        z = self.weights[0] + self._spread(x) @ np.array(self.weights[1:])
+        # Not `@`: its sums depend on the number of threads.
+        z = self.weights[0] + np.einsum("ij,j->i", self._spread(x), np.array(self.weights[1:]))
         return np.asarray(0.5 * (1.0 + np.tanh(z / 2.0)))
 
     def importance(self) -> F8:

@@ -80,7 +80,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     #: The mean score may differ from the rate by this share of it.
     mean: float = 0.15
     #: Log-loss may be this much worse than the incumbent's: nothing lost that matters.
-    worse: float = 0.0005
+    worse: float = 0.001
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -206,7 +206,7 @@ def make_table(
         schema=schema,
         encoding=learned,
         x=learned.matrix(source, where),
-        y=_target(source.column(schema.target), schema, where) if has_target else np.empty(0),
+        y=_target(source.column(schema.target), schema, where, learning=labelled) if has_target else np.empty(0),
         time=time,
         horizon=schema.horizon * (_DAY_US if dated else 1.0),
         group=_groups(source, schema),
@@ -358,7 +358,7 @@ def _time(source: pa.Table, schema: Schema, where: str) -> tuple[F8, bool]:
     )
 
 
-def _target(column: pa.ChunkedArray, schema: Schema, where: str) -> F8:
+def _target(column: pa.ChunkedArray, schema: Schema, where: str, *, learning: bool) -> F8:
     name = schema.target
     if column.null_count:
         row = pc.index(pc.is_null(column), True).as_py() + 1
@@ -368,7 +368,7 @@ def _target(column: pa.ChunkedArray, schema: Schema, where: str) -> F8:
     seen = pc.unique(_words(column)).to_pylist()
     if schema.positive is not None:
         yes = str(schema.positive).lower() if isinstance(schema.positive, bool) else str(schema.positive)
-        if yes not in seen:
+        if yes not in seen and learning:
             raise BadInput(
                 f"{where}: target {name} is never {yes!r}, which the schema names as positive; it is one of "
                 f"{', '.join(map(repr, seen[:8]))}: correct positive"
@@ -381,7 +381,7 @@ def _target(column: pa.ChunkedArray, schema: Schema, where: str) -> F8:
             f"{where}: target {name} is one of {', '.join(map(repr, seen[:8]))}; say which counts as yes: "
             f"positive = {seen[0]!r}"
         )
-    if len(seen) < 2 or found.min() == found.max():
+    if learning and found.min() == found.max():
         raise BadInput(
             f"{where}: target {name} is {seen[0]!r} in every row: with one class there is nothing to learn; name a "
             "table with both"
