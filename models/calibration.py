@@ -5,6 +5,7 @@ forward windows (prequential), and the model itself is then fitted on every row.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -232,9 +233,11 @@ def _isotonic(raw: F8, y: F8, w: F8) -> tuple[tuple[float, ...], tuple[float, ..
 
 
 def _levels(y: F8, w: F8) -> F8:
-    from scipy.optimize import isotonic_regression
+    import scipy.optimize
 
-    found: F8 = np.asarray(isotonic_regression(y, weights=np.maximum(w, 1e-12)).x, dtype=np.float64)
+    # Typed in part only.
+    optimize: Any = scipy.optimize
+    found: F8 = np.asarray(optimize.isotonic_regression(y, weights=np.maximum(w, 1e-12)).x, dtype=np.float64)
     return found
 
 

@@ -161,7 +161,8 @@ def test_the_card_tells_what_a_reader_must_know(registry: Registry) -> None:
     for words in ("May it be champion?", "By block", "Calibration by segment", "talk_s", "tries -1", "as it is"):
         assert words in text, words
         assert words in page, words
-    assert "![reliability](reliability.svg)" in text
+    assert "![What it said and what came](reliability.svg)" in text
+    assert f"reach/{version}" in text
     assert (home / "reliability.svg").read_text().startswith("<svg")
     assert page.count("<svg") == 4
     assert "http" not in page.replace("http-equiv", "")
