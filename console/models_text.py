@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from models.serving import Comparison, Listed
     from models.training import Judgement
 
+#: Not told block by block.
+_ASIDE = ("base rate", "uncalibrated")
 _COLOURS = {"still": "green", "watch": "yellow", "act": "red"}
 
 
@@ -139,7 +141,7 @@ def _lines(title: str, lines: "list[Line]") -> Table:
 
 
 def _contestants(found: "Evaluation") -> list[str]:
-    return [one.contestant for one in found.lines if one.block == 0 and one.contestant != "base rate"]
+    return [one.contestant for one in found.lines if one.block == 0 and one.contestant not in _ASIDE]
 
 
 def _below(metric: str, figure: Figure, sign: str = "") -> str:

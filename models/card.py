@@ -4,7 +4,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from models import pages, plots
-from models.evaluation import BASE, INCUMBENT, LOGISTIC, Line
+from models.evaluation import BASE, INCUMBENT, LOGISTIC, RAW, Line
 from models.metrics import DIGITS, METRICS, WORDS, Figure
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from models.training import Judgement
 
 #: In the order of columns.
-_CONTESTANTS = ("model", LOGISTIC, INCUMBENT, BASE)
+_CONTESTANTS = ("model", RAW, LOGISTIC, INCUMBENT, BASE)
 _TITLES = {
     "reliability": "What it said and what came",
     "gain": "How much of all yes is found among the best",
@@ -177,7 +177,7 @@ def _plots(judged: "Judgement") -> dict[str, str]:
         ),
     }  # fmt: skip
     if found.blocks > 1:
-        names = [name for name in (*_CONTESTANTS[:3],) if _has(found.lines, name)]
+        names = [name for name in ("model", LOGISTIC, INCUMBENT) if _has(found.lines, name)]
         across = [str(block) for block in range(1, found.blocks + 1)]
         for metric in ("auc", "log_loss"):
             values = [

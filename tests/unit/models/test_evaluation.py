@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from domain.errors import BadInput
 from models.crew import Crew
-from models.evaluation import BASE, INCUMBENT, LOGISTIC, folds, judge, splits
+from models.evaluation import BASE, INCUMBENT, LOGISTIC, RAW, folds, judge, splits
 from models.schema import Recipe, Schema, Windows
 from models.table import Table, make_table
 from tests.unit.models.tables import SCHEMA, columns, quick, source
@@ -96,7 +96,7 @@ def test_it_is_judged_beside_others_and_near_the_truth() -> None:
             others={"truth": lambda _table, rows: truth[rows]},
         )  # fmt: skip
     found = judged.evaluation
-    assert {one.contestant for one in found.lines} == {"model", LOGISTIC, BASE, INCUMBENT, "truth"}
+    assert {one.contestant for one in found.lines} == {"model", RAW, LOGISTIC, BASE, INCUMBENT, "truth"}
     assert found.against[BASE]["log_loss"].is_below
     assert found.against[INCUMBENT]["log_loss"].is_below
     assert not found.against["truth"]["log_loss"].is_below
