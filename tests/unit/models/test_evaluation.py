@@ -131,6 +131,13 @@ def test_too_little_is_refused(rows: int, windows: Windows, words: str) -> None:
         splits(make_table(source(rows), SCHEMA), windows, QUICK)
 
 
+def test_too_few_groups_are_refused() -> None:
+    told = columns(2000) | {"debtor": ["d1", "d2"] * 1000}
+    del told["p"]
+    with pytest.raises(BadInput, match="debtor has 2 groups"):
+        splits(make_table(told, SCHEMA), Windows(), QUICK)
+
+
 def test_a_horizon_that_swallows_what_there_is_to_learn_is_refused() -> None:
     with pytest.raises(BadInput, match="a shorter horizon"):
         splits(make_table(source(2000), quick(horizon=10.0)), Windows(), QUICK)
