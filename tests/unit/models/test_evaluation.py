@@ -156,3 +156,12 @@ def test_a_process_that_dies_is_told() -> None:
         os.kill(crew._pool.submit(os.getpid).result(), signal.SIGKILL)
         with pytest.raises(BadInput, match="died"):
             crew.carry_out(jobs)
+
+
+def test_whoever_learns_waits_passively_and_alone_does_so() -> None:
+    import os
+
+    with Crew(make_table(source(300), SCHEMA), 1) as crew:
+        assert crew._pool is not None
+        assert crew._pool.submit(os.getenv, "OMP_WAIT_POLICY").result() == "PASSIVE"
+        assert crew._pool.submit(os.getpid).result() != os.getpid()
