@@ -56,9 +56,9 @@ RECIPE = Recipe(
     calibration="none",
 )  # fmt: skip
 FOLDS_RECIPE = Recipe(
-    rounds=120,
+    rounds=350,
     params={
-        "learning_rate": 0.05, "num_leaves": 24, "min_data_in_leaf": 50, "feature_fraction": 0.5,
+        "learning_rate": 0.03, "num_leaves": 15, "min_data_in_leaf": 50, "feature_fraction": 0.3,
         "bagging_fraction": 0.7, "bagging_freq": 1,
     },
     bags=5,
