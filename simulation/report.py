@@ -3,17 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from math import isfinite
-from pathlib import Path
 
 import msgspec
 
-from simulation import pieces, plots
+from models import pages, plots
 from simulation.comparison import BANDS, Compared, Line, Result, Versus
 from simulation.experiment import factor_value, factor_words
 from simulation.outcome import MOST_ATTEMPTS
 from simulation.phrases import days, difference_text, interval_text, money, replications, signed, value_text
 
-_TEMPLATE = Path(__file__).with_name("report.html")
 _COSTS = {
     "cost_agents": "agents' hours",
     "cost_minutes": "call minutes",
@@ -60,13 +58,7 @@ def page(result: Result, made: Made) -> str:
         "Net recovery decides; every other figure stands for itself, and among twenty intervals of 95 % one may leave "
         "zero out by chance.",
     }
-    # Split, not replaced one by one: a value may contain what looks like another placeholder.
-    pieces = _TEMPLATE.read_text(encoding="utf-8").split("{{")
-    whole = [pieces[0]]
-    for piece in pieces[1:]:
-        name, rest = piece.split("}}", 1)
-        whole += [parts[name], rest]
-    return "".join(whole)
+    return pages.page(parts)
 
 
 def _body(result: Result, made: Made) -> str:
@@ -82,8 +74,8 @@ def _body(result: Result, made: Made) -> str:
         html += _of_one(result, result.compared[0])
     else:
         html += _of_many(result)
-    html.append(pieces.section("What was run", _run(result)))
-    html.append(pieces.section("How it was made", _made(result, made)))
+    html.append(pages.section("What was run", _run(result)))
+    html.append(pages.section("How it was made", _made(result, made)))
     return "\n".join(html)
 
 
@@ -96,69 +88,67 @@ def _of_one(result: Result, one: Compared) -> list[str]:
     busy = _busy(one.by_hour)
     if one.versus:
         html.append(
-            pieces.section(
+            pages.section(
                 "Net recovery, against the champion",
                 _intervals(one.versus, currency),
                 "Bar: where the difference lies, at every look with 95 % certainty. Points: one replication each"
                 + (", the same debtors and luck in both arms." if result.same_luck else "."),
             )
         )
-    html.append(pieces.section("What differs", _lines(one.lines, names, currency), _interval_note(len(names))))
+    html.append(pages.section("What differs", _lines(one.lines, names, currency), _interval_note(len(names))))
     two = [
-        pieces.section(
+        pages.section(
             "From assigned to paid",
-            plots.bars("Accounts by step", [step for step, _ in one.funnel[0]], _funnel(one, names), pieces.share),
+            plots.bars("Accounts by step", [step for step, _ in one.funnel[0]], _funnel(one, names), pages.share),
             "Share of the accounts assigned. Accounts that pay may not have been spoken to.",
         ),
-        pieces.section(
+        pages.section(
             f"Collected so far, {currency}",
             plots.lines(
                 "Collected by day",
                 [day[5:] for day in one.days],
                 list(zip(names, one.collected_by_day, strict=True)),
-                pieces.amount,
+                pages.amount,
             ),
         ),
-        pieces.section(
+        pages.section(
             "Occupancy over the day",
-            plots.lines("Occupancy by hour", list(busy), _series(busy, "occupancy", names), pieces.share),
+            plots.lines("Occupancy by hour", list(busy), _series(busy, "occupancy", names), pages.share),
             "Hours of the floor's calendar.",
         ),
-        pieces.section(
+        pages.section(
             "Abandonment over the day",
-            plots.lines("Abandonment by hour", list(busy), _series(busy, "abandon_rate", names), pieces.fine),
+            plots.lines("Abandonment by hour", list(busy), _series(busy, "abandon_rate", names), pages.fine),
             "Abandoned ÷ people who answered.",
         ),
-        pieces.section(
+        pages.section(
             "Right-party contacts by hour",
-            plots.bars("Right-party contacts by hour", list(busy), _series(busy, "right_party", names), pieces.count),
+            plots.bars("Right-party contacts by hour", list(busy), _series(busy, "right_party", names), pages.count),
         ),
-        pieces.section(
+        pages.section(
             "Live answers by hour",
-            plots.lines("Live-answer rate by hour", list(busy), _series(busy, "live_answer_rate", names), pieces.share),
+            plots.lines("Live-answer rate by hour", list(busy), _series(busy, "live_answer_rate", names), pages.share),
             "People ÷ attempts.",
         ),
-        pieces.section(
+        pages.section(
             "Attempts per account",
             plots.bars(
-                "Accounts by attempts", _bands(), list(zip(names, one.attempts_per_account, strict=True)), pieces.share
+                "Accounts by attempts", _bands(), list(zip(names, one.attempts_per_account, strict=True)), pages.share
             ),
         ),
-        pieces.section(
+        pages.section(
             "Contacts per account",
             plots.bars(
-                "Accounts by contacts", _bands(), list(zip(names, one.contacts_per_account, strict=True)), pieces.share
+                "Accounts by contacts", _bands(), list(zip(names, one.contacts_per_account, strict=True)), pages.share
             ),
         ),
     ]
     html.append(f'<div class="two">{"".join(two)}</div>')
     html.append(
-        pieces.section(
-            "By segment", _groups(one.by_segment, names, currency), "Country and days past due at the start."
-        )
+        pages.section("By segment", _groups(one.by_segment, names, currency), "Country and days past due at the start.")
     )
-    html.append(pieces.section("By hour", _groups(one.by_hour, names, currency)))
-    html.append(pieces.section("What it costs", _cost(one, names, currency), "Mean of a replication."))
+    html.append(pages.section("By hour", _groups(one.by_hour, names, currency)))
+    html.append(pages.section("What it costs", _cost(one, names, currency), "Mean of a replication."))
     if any(one.lists_ended):
         rows = [
             [arm, campaign, f"{share:.0%}", day]
@@ -166,8 +156,8 @@ def _of_one(result: Result, one: Compared) -> list[str]:
             for campaign, (share, day) in ended.items()
         ]
         html.append(
-            pieces.section(
-                "Lists that came to an end", pieces.table(["arm", "campaign", "replications", "median day"], rows, {2})
+            pages.section(
+                "Lists that came to an end", pages.table(["arm", "campaign", "replications", "median day"], rows, {2})
             )
         )
     return html
@@ -185,18 +175,14 @@ def _cards(result: Result, one: Compared) -> str:
     cards = [
         (pair("net_recovery", lambda v: f"{v:,.0f}"), f"net recovery, {currency}", ""),
         (pair("cost_per_collected", lambda v: f"{v:.3f}"), f"cost per {currency} collected", ""),
-        (pair("abandon_rate", pieces.fine), "abandonment", ""),
+        (pair("abandon_rate", pages.fine), "abandonment", ""),
         (f"{result.breaches:,}", "contacts that broke a rule", "bad" if result.breaches else "good"),
         (pair("rpc_per_agent_hour", lambda v: f"{v:.2f}"), "right-party contacts per agent-hour", ""),
-        (pair("kept_ptp_rate", pieces.share), "promises kept", ""),
-        (pair("occupancy", pieces.share), "occupancy", ""),
+        (pair("kept_ptp_rate", pages.share), "promises kept", ""),
+        (pair("occupancy", pages.share), "occupancy", ""),
         (pair("complaints", lambda v: f"{v:,.1f}"), "complaints", ""),
     ]
-    html = [
-        f'<div class="card {kind}"><b>{escape(value)}</b><span>{escape(text)}</span></div>'
-        for value, text, kind in cards
-    ]
-    return f'<div class="cards">{"".join(html)}</div>'
+    return pages.cards(cards)
 
 
 def _intervals(versus: Sequence[Versus], currency: str) -> str:
@@ -263,7 +249,7 @@ def _lines(lines: Sequence[Line], names: Sequence[str], currency: str) -> str:
         if formulas:
             cells.append(f'<td class="dim">{escape(line.formula)}</td>')
         body.append(f"<tr{_FIRST if line is lines[0] else ''}>{''.join(cells)}</tr>")
-    return pieces.rows(head, body, range(1, 2 * len(names)), kind="metrics")
+    return pages.rows(head, body, range(1, 2 * len(names)), kind="metrics")
 
 
 _FIRST = ' class="first"'
@@ -287,13 +273,13 @@ def _groups(groups: Mapping[str, Sequence[Line]], names: Sequence[str], currency
                     kind = " up" if (one.value > 0) == (line.better > 0) else " down"
                 cells.append(f'<td class="n{kind}">{value_text(line, value, currency)}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
-    return pieces.rows(["", *under], body, range(1, len(under) + 1), kind="close", over=f"<tr><th></th>{over}</tr>")
+    return pages.rows(["", *under], body, range(1, len(under) + 1), kind="close", over=f"<tr><th></th>{over}</tr>")
 
 
 def _cost(one: Compared, names: Sequence[str], currency: str) -> str:
     rows = [[words, *(money(part[name], currency) for part in one.cost_parts)] for name, words in _COSTS.items()]
     rows.append(["together", *(money(sum(part.values()), currency) for part in one.cost_parts)])
-    return pieces.table(["", *names], rows, set(range(1, len(names) + 1)))
+    return pages.table(["", *names], rows, set(range(1, len(names) + 1)))
 
 
 def _funnel(one: Compared, names: Sequence[str]) -> list[tuple[str, list[float | None]]]:
@@ -354,14 +340,14 @@ def _of_many(result: Result) -> list[str]:
         f'<div class="cards"><div class="card {broke}"><b>{result.breaches:,}</b>'
         "<span>contacts that broke a rule, in all settings</span></div></div>"
         '<div class="two">'
-        + pieces.section(
+        + pages.section(
             "What more money buys",
-            _frontier(result, "cost", "collected", pieces.amount, pieces.amount),
+            _frontier(result, "cost", "collected", pages.amount, pages.amount),
             f"Each point is a setting: cost against what is collected, {currency} in {days(result.n_days)}.",
         )
-        + pieces.section(
+        + pages.section(
             "What busier agents cost in abandonment",
-            _frontier(result, "occupancy", "abandon_rate", pieces.share, pieces.fine),
+            _frontier(result, "occupancy", "abandon_rate", pages.share, pages.fine),
             "Each point is a setting: occupancy against abandonment.",
         )
         + "</div>"
@@ -377,7 +363,7 @@ def _of_many(result: Result) -> list[str]:
             for one in result.staffing
         ]
         html.append(
-            pieces.section(
+            pages.section(
                 "What one more agent is worth",
                 plots.scatter(
                     "Net recovery by agents",
@@ -388,16 +374,16 @@ def _of_many(result: Result) -> list[str]:
                         )
                         for one in result.staffing
                     ],
-                    lambda v: f"{v:g}", pieces.amount, "agents", f"net recovery, {currency}",
+                    lambda v: f"{v:g}", pages.amount, "agents", f"net recovery, {currency}",
                 )
-                + pieces.table(["arm", "setting", "agents", "net recovery of one more"], told, {3}),
+                + pages.table(["arm", "setting", "agents", "net recovery of one more"], told, {3}),
                 f"Slope over the agents tried, {days(result.n_days)}, with its 95 % interval.",
             )
         )  # fmt: skip
     html.append(
-        pieces.section(
+        pages.section(
             "All settings",
-            pieces.table(
+            pages.table(
                 [*head, *(line.words for line in chosen)],
                 rows,
                 set(range(len(head), len(head) + len(chosen))),
@@ -413,7 +399,7 @@ def _of_many(result: Result) -> list[str]:
             for versus in one.versus
         ]
         html.append(
-            pieces.section(f"Against {names[0]}", pieces.table(["setting", "arm", "nets", "difference"], told, {3}))
+            pages.section(f"Against {names[0]}", pages.table(["setting", "arm", "nets", "difference"], told, {3}))
         )
     return html
 
@@ -458,7 +444,7 @@ def _run(result: Result) -> str:
 
 def _made(result: Result, made: Made) -> str:
     powers = [
-        f"To see a difference of {pieces.share(one.power.effect)} with a chance of {pieces.share(one.power.wanted)}: "
+        f"To see a difference of {pages.share(one.power.effect)} with a chance of {pages.share(one.power.wanted)}: "
         f"{one.power.keyed:,} "
         f"replications with the same luck for both arms, {one.power.independent:,} with luck of their own "
         f"({one.power.saving:.1f} times as many)."
