@@ -64,8 +64,8 @@ def test_the_whole_record_is_written(ledger: SqlLedger, tmp_path: Path, monkeypa
     found = {path.stem: pq.read_table(path) for path in (tmp_path / "out").glob("*.parquet")}
     assert {name: table.num_rows for name, table in found.items()} == rows
     assert rows == {
-        "history": rows["history"], "debtors": 3, "numbers": rows["numbers"], "debts": 3, "attempts": 1, "outcomes": 1, "verdicts": 2, "pacing": 1, "promises": 1,
-        "payments": 1, "balances": 1,
+        "history": rows["history"], "debtors": 3, "numbers": rows["numbers"], "debts": 3, "attempts": 1,
+        "outcomes": 1, "verdicts": 2, "pacing": 1, "promises": 1, "payments": 1, "balances": 1,
     }  # fmt: skip
     with ledger.reading() as connection:
         assert rows["history"] == connection.execute(select(func.count()).select_from(history)).scalar() > 2
