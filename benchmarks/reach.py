@@ -3,11 +3,10 @@
     python -m benchmarks.reach [--debtors 20000] [--days 28] [--agents 22] [--world default] [--trees 300]
                                [--folder DIR]
 
-A month with the whole engine is written into a ledger and exported (kept in `--folder`, and used again where it is
-there); every call becomes a row with what was known just before it. Models learn from the first three fifths of the
-days and are judged by the last two. Beside them: the world's own chance of each call (who knows everybody's traits and
-what every call does to them), and the oracle that knows the world's laws and the same history, but nobody's traits: a
-posterior over rhythms, inclination and worth of the number, weighed anew after each call. Prints one JSON object.
+A month with the whole engine is written as an export (kept in `--folder`, and used again where it is there); every call
+becomes a row with what was known just before it. Models learn from the first three fifths of the days and are judged by
+the last two. Beside them: the world's own chance of each call (who knows everybody's traits and what every call does to
+them). Prints one JSON object.
 """
 
 import argparse
@@ -23,14 +22,12 @@ import pyarrow.parquet
 
 from domain.calls import Mode
 from domain.settings import CampaignSettings, FloorSettings
-from ledger.parquet import export_parquet
-from ledger.store import open_ledger
 from models.feature_list import FEATURES, NAMES
 from models.features import CATEGORIES, features
 from models.history import read_history
 from models.reach import read_attempts
 from models.slots import constraints
-from simulation.books import book_month
+from simulation.books import export_month
 from simulation.callees import Callees, Meeting
 from simulation.chance import Chance
 from simulation.month import Arm, Plan
@@ -58,7 +55,7 @@ class Watched:
 
 
 def make(folder: Path, world: str, debtors: int, days: int, agents: int) -> None:
-    """Simulate a month into a ledger, export it, and write the truth of its calls beside."""
+    """Simulate a month, and write its export and the truth of its calls beside."""
     campaign = CampaignSettings(
         name="a", mode=Mode.predictive, detect_machines=True, clock_starts="greeting_end",
         caller_ids={"*": ("+34910000000",)},
@@ -76,9 +73,7 @@ def make(folder: Path, world: str, debtors: int, days: int, agents: int) -> None
         return seen[0]
 
     folder.mkdir(parents=True, exist_ok=True)
-    with open_ledger(f"sqlite:///{folder}/month.db") as ledger:
-        book_month(Arm(name="a", floor=floor), plan, 1, ledger, meets=watch)
-        export_parquet(ledger, folder)
+    export_month(Arm(name="a", floor=floor), plan, 1, folder, meets=watch)
     rows = seen[0].rows
     told = {
         "phone": [row[0] for row in rows],

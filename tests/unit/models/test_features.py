@@ -38,12 +38,11 @@ CALLS = [
 
 def test_calls_by_number_person_and_hour() -> None:
     mobile = told(CALLS)
-    has(
-        mobile, hour=19, weekday=2, month_day=25, line_type=LINE_TYPES.index("mobile"), mobile=1, number_rank=0,
-        numbers=2, number_tries=3, number_answers=1, number_rights=1, number_unanswered=1, number_rejected=1, number_machines=0,
-        number_streak=1, number_today=0, number_bad=0, numbers_tried=2, tries=4, answers=1, rights=1, calls_1d=1,
-        calls_7d=2, calls_30d=4, calls_today=1, calls_since_right=2, hour_tries=2, last_end=ENDS.index("machine"),
-    )  # fmt: skip
+    has(mobile, hour=19, weekday=2, month_day=25, line_type=LINE_TYPES.index("mobile"), mobile=1, number_rank=0)
+    has(mobile, numbers=2, number_tries=3, number_answers=1, number_rights=1, number_unanswered=1, number_rejected=1)
+    has(mobile, number_machines=0, number_streak=1, number_today=0, number_bad=0, numbers_tried=2, tries=4, answers=1)
+    has(mobile, rights=1, calls_1d=1, calls_7d=2, calls_30d=4, calls_today=1, calls_since_right=2, hour_tries=2)
+    has(mobile, last_end=ENDS.index("machine"))
     has(mobile, days_call=9.5 / 24, number_days_call=1 + 0.5 / 24, days_right=8 + 29 / 60 / 24, days_message=np.nan)
     has(told(CALLS, phone=11), mobile=0, number_rank=1, number_tries=1, number_machines=1, number_days_answer=np.nan)
     # Met in the evening: good for evenings, bad for mornings, and most at that hour.
