@@ -6,32 +6,39 @@
 A month with the whole engine is written as an export (kept in `--folder`, and used again where it is there); every call
 becomes a row with what was known just before it. Models learn from the first three fifths of the days and are judged by
 the last two. Beside them: the world's own chance of each call (who knows everybody's traits and what every call does to
-them). Prints one JSON object.
+them), and the oracle, which knows the world's laws and the same history but nobody's traits (`benchmarks.oracle`).
+Prints one JSON object.
 """
 
 import argparse
 import json
 import tempfile
 import time
+from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow
 import pyarrow.parquet
 
+from benchmarks.oracle import Line, Oracle, Try
 from domain.calls import Mode
+from domain.instants import from_datetime
 from domain.settings import CampaignSettings, FloorSettings
 from models.feature_list import FEATURES, NAMES
 from models.features import CATEGORIES, features
-from models.history import read_history
-from models.reach import read_attempts
+from models.history import History, read_history
+from models.reach import Attempts, read_attempts
 from models.slots import constraints
 from simulation.books import export_month
 from simulation.callees import Callees, Meeting
 from simulation.chance import Chance
 from simulation.month import Arm, Plan
-from simulation.population import Debtors
+from simulation.population import Debtors, load
+from simulation.population.traits import stage_of
 from simulation.roster import Roster, Shift
 
 pa: Any = pyarrow
@@ -107,6 +114,43 @@ def truth_of(folder: Path, phone: Any, person: Any, decided_us: Any) -> Any:
     return found
 
 
+def oracle_of(folder: Path, world: str, history: History, attempts: Attempts) -> Any:
+    """Return what the oracle says of calls: that a person answers, that the debtor does, (calls, 2)."""
+    laws = load(world)
+    table = pq.read_table(folder / "history.parquet").to_pylist()
+    ends = {one["attempt"]: one for one in table if one["channel"] == "call" and one["event"] != "dialed"}
+    skipped = {one["attempt"] for one in table if one["event"] == "not_dialled"}
+    began = min(one["known_at"] for one in table).date()
+    due: dict[int, date] = {}
+    for one in pq.read_table(folder / "debts.parquet").to_pylist():
+        due[one["person"]] = min(due.get(one["person"], date.max), one["due_on"] or began)
+    stage = {person: stage_of(laws, (began - day).days) for person, day in due.items()}
+    numbers = pq.read_table(folder / "numbers.parquet").to_pylist()
+    residents = Counter(one["phone"] for one in numbers)
+    further: dict[int, bool] = {}
+    for one in numbers:  # whoever is met first has it first
+        further.setdefault(one["phone"], one["rank"] > 0)
+    lines = {
+        one["phone"]: Line(
+            one["line_type"] in ("mobile", "fixed_or_mobile"), further[one["phone"]], residents[one["phone"]]
+        )
+        for one in numbers
+    }
+    tries, keys = [], []
+    for one in table:
+        if one["event"] != "dialed" or one["attempt"] in skipped:
+            continue
+        zone = history.zones[history.clock[history.rows_of(np.array([one["person"]]))[0]]]
+        local = one["known_at"].astimezone(ZoneInfo(zone))
+        end = ends.get(one["attempt"], {"event": "dialed", "detail": "unknown"})
+        when = local.hour, local.weekday(), local.toordinal()
+        tries.append(Try(one["person"], one["phone"], *when, end["event"], end["detail"]))
+        keys.append((one["phone"], from_datetime(one["known_at"])))
+    said = dict(zip(keys, Oracle(laws, stage, lines).predict(tries), strict=True))
+    calls = zip(attempts.phone.tolist(), attempts.decided_us.tolist(), strict=True)
+    return np.array([said[key] for key in calls])
+
+
 def auc(y: Any, p: Any) -> float:
     """Return the area under the curve, ties counted half."""
     from scipy.stats import rankdata
@@ -138,7 +182,7 @@ def params(names: list[str], *, apart: bool) -> dict[str, Any]:
     return told
 
 
-def judge(folder: Path, trees: int) -> dict[str, Any]:
+def judge(folder: Path, world: str, trees: int) -> dict[str, Any]:
     """Fit models on the earlier days and judge them, the truth and the oracle by the later ones."""
     import lightgbm as lgb
 
@@ -147,6 +191,9 @@ def judge(folder: Path, trees: int) -> dict[str, Any]:
     attempts = read_attempts(folder)
     found = features(history, attempts.asked(history))
     features_cpu_s = time.process_time() - started
+    started = time.process_time()
+    weighed = oracle_of(folder, world, history, attempts)
+    oracle_cpu_s = time.process_time() - started
     true = truth_of(folder, attempts.phone, attempts.person, attempts.decided_us)
     first, last = attempts.decided_us[0], attempts.decided_us[-1]
     early = attempts.decided_us < first + 0.6 * (last - first)
@@ -156,13 +203,11 @@ def judge(folder: Path, trees: int) -> dict[str, Any]:
         "calls": len(x), "people": len(history.person), "learned_from": int(early.sum()),
         "judged_by": int((~early).sum()), "features_cpu_s": round(features_cpu_s, 1),
     }  # fmt: skip
-    for target, y, p in (
-        ("answered", attempts.answered, true[:, 0]),
-        ("right_party", attempts.right_party, true[:, 1]),
-    ):
+    told["oracle_cpu_s"] = round(oracle_cpu_s, 1)
+    for of, (target, y) in enumerate((("answered", attempts.answered), ("right_party", attempts.right_party))):
         known = y >= 0
         y_late = y[known & ~early].astype(np.float64)
-        scores: dict[str, Any] = {"truth": p[known & ~early]}
+        scores: dict[str, Any] = {"truth": true[known & ~early, of], "oracle": weighed[known & ~early, of]}
         for name, apart in (("free", False), ("apart", True)):
             started = time.process_time()
             data = lgb.Dataset(
@@ -176,6 +221,7 @@ def judge(folder: Path, trees: int) -> dict[str, Any]:
                 booster.save_model(folder / f"reach-{name}.txt")
         told[target] = {
             "rate": round(float(y_late.mean()), 4),
+            "expected": {name: round(float(score.mean()), 4) for name, score in scores.items()},
             **{
                 name: {"auc": round(auc(y_late, s), 4), "log_loss": round(log_loss(y_late, s), 4)}
                 for name, s in scores.items()
@@ -197,7 +243,7 @@ def main() -> None:
         folder = Path(options.folder or made)
         if not (folder / "truth.parquet").exists():
             make(folder, options.world, options.debtors, options.days, options.agents)
-        print(json.dumps(vars(options) | judge(folder, options.trees), indent=2))
+        print(json.dumps(vars(options) | judge(folder, options.world, options.trees), indent=2))
 
 
 if __name__ == "__main__":
