@@ -32,7 +32,7 @@ from models.feature_list import FEATURES, NAMES
 from models.features import CATEGORIES, features
 from models.history import History, read_history
 from models.reach import Attempts, read_attempts
-from models.slots import constraints
+from models.slots import OF_THE_DAY, constraints
 from simulation.books import export_month
 from simulation.callees import Callees, Meeting
 from simulation.chance import Chance
@@ -197,10 +197,8 @@ def judge(folder: Path, world: str, trees: int) -> dict[str, Any]:
     true = truth_of(folder, attempts.phone, attempts.person, attempts.decided_us)
     first, last = attempts.decided_us[0], attempts.decided_us[-1]
     early = attempts.decided_us < first + 0.6 * (last - first)
-    names = [one for one in NAMES if one != "month_day"]
-    x = found.values[:, [NAMES.index(name) for name in names]]
     told: dict[str, Any] = {
-        "calls": len(x), "people": len(history.person), "learned_from": int(early.sum()),
+        "calls": len(found.values), "people": len(history.person), "learned_from": int(early.sum()),
         "judged_by": int((~early).sum()), "features_cpu_s": round(features_cpu_s, 1),
     }  # fmt: skip
     told["oracle_cpu_s"] = round(oracle_cpu_s, 1)
@@ -210,9 +208,11 @@ def judge(folder: Path, world: str, trees: int) -> dict[str, Any]:
         scores: dict[str, Any] = {"truth": true[known & ~early, of], "oracle": weighed[known & ~early, of]}
         for name, apart in (("free", False), ("apart", True)):
             started = time.process_time()
+            names = [one for one in NAMES if not (apart and one in OF_THE_DAY)]
+            x = found.values[:, [NAMES.index(one) for one in names]]
             data = lgb.Dataset(
                 x[known & early], y[known & early], feature_name=names,
-                categorical_feature=[name for name in CATEGORIES if name in names and not apart] or "auto",
+                categorical_feature=[] if apart else list(CATEGORIES),
             )  # fmt: skip
             booster = lgb.train(params(names, apart=apart), data, trees)
             scores[name] = booster.predict(x[known & ~early], num_threads=1)
