@@ -179,6 +179,7 @@ def _line(
         "detail": detail,
         "amount_minor": None if said is None else said.amount_minor,
         "currency": None if said is None else said.currency,
+        "due_on": None if said is None else said.due_on,
     }
 
 
@@ -208,6 +209,11 @@ class Projection:
         if handler is not None:
             handler(self, row, row.record)
         self._known_us = row.at_us
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of the history that are to be written."""
+        return self._inserts[history]
 
     def write(self, connection: Connection) -> None:
         """Write everything, in the order that the locks need."""
