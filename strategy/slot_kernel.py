@@ -127,18 +127,36 @@ def _swap(chosen: I2, i: int, old: int, new: int) -> None:
 
 @njit(cache=True)
 def regrets(
-    value: F4, prices: F4, chosen: I2, slot: int, holders: I8, per_day: int, per_week: int, slots_per_day: int, out: F4
-) -> None:
-    """Fill `out` with what each holder of a slot loses without it, if he takes his next best at the prices."""
-    s = value.shape[1]
+    value: F4, prices: F4, chosen: I2, slot: int, holders: I8, left: I8, per_day: int, per_week: int,
+    slots_per_day: int, out: F4, other: I8,
+) -> None:  # fmt: skip
+    """Fill what each holder of a slot loses, above prices, when he goes where there is room; and where (-1: nowhere).
+
+    `left` (s,) is the room of each slot.
+    """
     for h in range(len(holders)):
         i = holders[h]
-        other = 0.0
-        for k in range(s):
+        best, other[h] = np.float32(0.0), -1
+        for k in range(value.shape[1]):
             gain = value[i, k] - prices[k]
-            if gain > other and _fits(chosen, i, k, slot, per_day, per_week, slots_per_day):
-                other = gain
-        out[h] = value[i, slot] - prices[slot] - other
+            if left[k] > 0 and gain > best and _fits(chosen, i, k, slot, per_day, per_week, slots_per_day):
+                best, other[h] = gain, k
+        out[h] = value[i, slot] - prices[slot] - best
+
+
+@njit(cache=True)
+def leave(chosen: I2, slot: int, leavers: I8, other: I8, left: I8) -> None:
+    """Let debtors leave a slot for another, as long as that has room, until the slot is within its own."""
+    for h in range(len(leavers)):
+        if left[slot] >= 0:
+            return
+        to = other[h]
+        if to >= 0 and left[to] <= 0:
+            continue
+        _swap(chosen, leavers[h], slot, to)
+        left[slot] += 1
+        if to >= 0:
+            left[to] -= 1
 
 
 @njit(cache=True)

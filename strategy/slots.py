@@ -146,19 +146,14 @@ def _priced(
 def _fit(value: F4, places: I8, prices: F8, chosen: I2, demand: I8, limits: tuple[int, int, int], bound: float) -> None:
     """Bring what debtors chose under capacity, losing little, and fill what is left; `chosen` is changed."""
     n, s = value.shape
-    at = prices.astype(np.float32)
-    # Who is dropped from a full slot may find another: those in the dearest slots are dropped first.
+    at, left = prices.astype(np.float32), places - demand
     for k in np.argsort(-prices, kind="stable"):
-        if demand[k] <= places[k]:
-            continue
-        holders = np.flatnonzero((chosen == k).any(axis=1))
-        lost = np.empty(len(holders), np.float32)
-        kernel.regrets(value, at, chosen, k, holders, *limits, lost)
-        dropped = holders[_least(lost, int(demand[k] - places[k]))]
-        part = chosen[dropped]
-        part[part == k] = -1
-        chosen[dropped] = part
-    left = places - np.bincount(chosen[chosen >= 0], minlength=s).astype(np.int64)
+        while left[k] < 0:
+            holders = np.flatnonzero((chosen == k).any(axis=1))
+            lost, other = np.empty(len(holders), np.float32), np.empty(len(holders), np.int64)
+            kernel.regrets(value, at, chosen, k, holders, left, *limits, lost, other)
+            some = _least(lost, int(-left[k]))
+            kernel.leave(chosen, k, holders[some], other[some], left)
     worth = np.empty(n, np.float32)
     for k in np.argsort(-prices, kind="stable"):
         if left[k] <= 0:
