@@ -1,0 +1,1 @@
+"""Whom to contact, when and through what."""

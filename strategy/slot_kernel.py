@@ -1,0 +1,280 @@
+"""Numba kernels of the slot planner: what debtors choose at given prices, and how a plan is brought under capacity.
+
+Shapes: `value` (n, s) float32, not above 0 where a debtor may not be planned; `chosen` (n, per_week) int16, slots of
+each debtor in no order, -1 for none. A day is `slots_per_day` slots in a row.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+F4 = NDArray[np.float32]
+F8 = NDArray[np.float64]
+I2 = NDArray[np.int16]
+I8 = NDArray[np.int64]
+
+#: Stands for more than anything.
+CLOSED = 1e30
+
+
+#: What lets a maximum be found in several lanes at once; values are finite.
+_FINITE = {"nnan", "nsz", "ninf"}
+
+
+@njit(cache=True, fastmath=_FINITE, inline="always")
+def _highest(value: F4, prices: F4, i: int, first: int, end: int) -> np.float32:
+    best = np.float32(0.0)
+    for k in range(first, end):
+        best = max(best, value[i, k] - prices[k])
+    return best
+
+
+@njit(cache=True)
+def _of_day(value: F4, prices: F4, i: int, first: int, end: int, gains: F4, slots: I8) -> int:
+    """Fill `gains` and `slots` with the best of a day, dearest first; return how many."""
+    n, most = 0, len(gains)
+    for k in range(first, end):
+        gain = value[i, k] - prices[k]
+        if gain <= 0.0 or (n == most and gain <= gains[n - 1]):
+            continue
+        at = n if n < most else most - 1
+        n = min(most, n + 1)
+        while at > 0 and gains[at - 1] < gain:
+            gains[at], slots[at] = gains[at - 1], slots[at - 1]
+            at -= 1
+        gains[at], slots[at] = gain, k
+    return n
+
+
+@njit(cache=True)
+def _days(
+    value: F4, prices: F4, i: int, per_day: int, slots_per_day: int, gains: F4, slots: I8, best: F4, taken: I8
+) -> int:
+    """Fill `best` and `taken` with the gains and slots of a debtor's choice, dearest first; return how many."""
+    s, per_week = value.shape[1], len(best)
+    n_taken = 0
+    for first in range(0, s, slots_per_day):
+        end = min(s, first + slots_per_day)
+        gains[0] = _highest(value, prices, i, first, end)
+        if gains[0] <= 0.0 or (n_taken == per_week and gains[0] <= best[n_taken - 1]):
+            continue
+        # With one slot a day, which one it is matters only of the days taken.
+        n_day, slots[0] = 1, first
+        if per_day > 1:
+            n_day = _of_day(value, prices, i, first, end, gains, slots)
+        for m in range(n_day):
+            gain = gains[m]
+            if n_taken == per_week and gain <= best[n_taken - 1]:
+                break
+            at = n_taken if n_taken < per_week else per_week - 1
+            n_taken = min(per_week, n_taken + 1)
+            while at > 0 and best[at - 1] < gain:
+                best[at], taken[at] = best[at - 1], taken[at - 1]
+                at -= 1
+            best[at], taken[at] = gain, slots[m]
+    if per_day == 1:
+        for m in range(n_taken):
+            while value[i, taken[m]] - prices[taken[m]] != best[m]:
+                taken[m] += 1
+    return n_taken
+
+
+@njit(cache=True)
+def choose(value: F4, prices: F4, per_day: int, per_week: int, slots_per_day: int, chosen: I2, demand: I8) -> float:
+    """Let every debtor take the slots that are worth most to him above their prices.
+
+    Fills `chosen` (unless it has no rows) and `demand` (s,); returns what all choices are worth above the prices.
+    """
+    kept = chosen.shape[0] > 0
+    gains, slots = np.empty(per_day, np.float32), np.empty(per_day, np.int64)
+    best, taken = np.empty(per_week, np.float32), np.empty(per_week, np.int64)
+    worth = 0.0
+    demand[:] = 0
+    for i in range(value.shape[0]):
+        n_taken = _days(value, prices, i, per_day, slots_per_day, gains, slots, best, taken)
+        for m in range(n_taken):
+            worth += best[m]
+            demand[taken[m]] += 1
+        if kept:
+            for m in range(per_week):
+                chosen[i, m] = taken[m] if m < n_taken else -1
+    return worth
+
+
+@njit(cache=True)
+def _fits(chosen: I2, i: int, slot: int, without: int, per_day: int, per_week: int, slots_per_day: int) -> bool:
+    """Return whether a debtor may take a slot besides those he has but one (-1: besides all)."""
+    day = slot // slots_per_day
+    n, n_day = 0, 0
+    for m in range(chosen.shape[1]):
+        k = chosen[i, m]
+        if k == slot:
+            return False
+        if k >= 0 and k != without:
+            n += 1
+            n_day += k // slots_per_day == day
+    return n < per_week and n_day < per_day
+
+
+@njit(cache=True)
+def _swap(chosen: I2, i: int, old: int, new: int) -> None:
+    """Put a slot where another, or none (-1), stood."""
+    for m in range(chosen.shape[1]):
+        if chosen[i, m] == old:
+            chosen[i, m] = new
+            return
+
+
+@njit(cache=True)
+def regrets(
+    value: F4, prices: F4, chosen: I2, slot: int, holders: I8, left: I8, per_day: int, per_week: int,
+    slots_per_day: int, out: F4, other: I8,
+) -> None:  # fmt: skip
+    """Fill what each holder of a slot loses, above prices, when he goes where there is room; and where (-1: nowhere).
+
+    `left` (s,) is the room of each slot.
+    """
+    for h in range(len(holders)):
+        i = holders[h]
+        best, other[h] = np.float32(0.0), -1
+        for k in range(value.shape[1]):
+            gain = value[i, k] - prices[k]
+            if left[k] > 0 and gain > best and _fits(chosen, i, k, slot, per_day, per_week, slots_per_day):
+                best, other[h] = gain, k
+        out[h] = value[i, slot] - prices[slot] - best
+
+
+@njit(cache=True)
+def leave(chosen: I2, slot: int, leavers: I8, other: I8, left: I8) -> None:
+    """Let debtors leave a slot for another, as long as that has room, until the slot is within its own."""
+    for h in range(len(leavers)):
+        if left[slot] >= 0:
+            return
+        to = other[h]
+        if to >= 0 and left[to] <= 0:
+            continue
+        _swap(chosen, leavers[h], slot, to)
+        left[slot] += 1
+        if to >= 0:
+            left[to] -= 1
+
+
+@njit(cache=True)
+def openings(value: F4, chosen: I2, slot: int, per_day: int, per_week: int, slots_per_day: int, out: F4) -> None:
+    """Fill `out` (n,) with what a slot is worth to each debtor who may still take it, 0 to the others."""
+    for i in range(value.shape[0]):
+        open_ = value[i, slot] > 0.0 and _fits(chosen, i, slot, -1, per_day, per_week, slots_per_day)
+        out[i] = value[i, slot] if open_ else 0.0
+
+
+@njit(cache=True)
+def _edges(
+    value: F4, chosen: I2, per_day: int, per_week: int, slots_per_day: int, gain: F8, who: I8, least: F8, loser: I8
+) -> None:  # fmt: skip
+    """Fill the best moves from slot to slot: gain (s + 1, s) and the debtor; row s: a slot more for somebody.
+
+    `least` (s,) is the smallest loss of a holder who gives up his slot, `loser` that holder.
+    """
+    n, s = value.shape
+    gain[:, :] = -CLOSED
+    who[:, :] = -1
+    least[:] = CLOSED
+    for i in range(n):
+        for m in range(chosen.shape[1]):
+            a = chosen[i, m]
+            if a >= 0 and value[i, a] < least[a]:
+                least[a], loser[a] = value[i, a], i
+        for k in range(s):
+            own = value[i, k]
+            if own <= 0.0:
+                continue
+            if own > gain[s, k] and _fits(chosen, i, k, -1, per_day, per_week, slots_per_day):
+                gain[s, k], who[s, k] = own, i
+            for m in range(chosen.shape[1]):
+                a = chosen[i, m]
+                if a < 0 or own - value[i, a] <= gain[a, k]:
+                    continue
+                if _fits(chosen, i, k, a, per_day, per_week, slots_per_day):
+                    gain[a, k], who[a, k] = own - value[i, a], i
+
+
+@njit(cache=True)
+def _longest(gain: F8, reach: F8, before: I8) -> None:
+    """Fill the best chain to each slot: what it gains, and the slot before (s: it begins here)."""
+    s = len(reach)
+    for k in range(s):
+        reach[k], before[k] = gain[s, k], s
+    for _ in range(s):
+        better = False
+        for a in range(s):
+            if reach[a] <= -CLOSED / 2:
+                continue
+            for b in range(s):
+                if gain[a, b] <= -CLOSED / 2 or reach[a] + gain[a, b] <= reach[b] + 1e-9:
+                    continue
+                # No slot twice.
+                at = a
+                while at not in (b, s):
+                    at = before[at]
+                if at == s:
+                    reach[b], before[b], better = reach[a] + gain[a, b], a, True
+        if not better:
+            return
+
+
+@njit(cache=True)
+def augment(
+    value: F4, chosen: I2, left: I8, per_day: int, per_week: int, slots_per_day: int, missing: float, most: int
+) -> int:
+    """Move debtors along chains of slots as long as that gains, `most` times at most.
+
+    A chain begins with somebody who takes a slot more, each next one makes room in it for the one before, and the last
+    finds a free place or gives up his slot. `left` (s,) is the room of each slot, and is brought up to date; `missing`
+    is what a plan could gain at most, less what is not worth the search. Returns how many chains were moved.
+    """
+    s = value.shape[1]
+    gain, who = np.empty((s + 1, s)), np.empty((s + 1, s), np.int64)
+    least, loser = np.empty(s), np.empty(s, np.int64)
+    reach, before = np.empty(s), np.empty(s, np.int64)
+    moved = 0
+    while moved < most and missing > 0.0:
+        _edges(value, chosen, per_day, per_week, slots_per_day, gain, who, least, loser)
+        while True:
+            _longest(gain, reach, before)
+            end, best = -1, 1e-6 * missing
+            for k in range(s):
+                total = reach[k] if left[k] > 0 else reach[k] - least[k]
+                if total > best:
+                    end, best = k, total
+            if end < 0:
+                return moved
+            # Whoever would move twice may not fit: this chain is not taken.
+            twice = -1
+            at = end
+            while at != s and twice < 0:
+                i = who[before[at], at]
+                other = before[at]
+                while other != s and twice < 0:
+                    if who[before[other], other] == i:
+                        twice = at
+                    other = before[other]
+                if left[end] <= 0 and loser[end] == i:
+                    twice = at
+                at = before[at]
+            if twice < 0:
+                break
+            gain[before[twice], twice] = -CLOSED
+        if left[end] <= 0:
+            _swap(chosen, loser[end], end, -1)
+            left[end] += 1
+        at = end
+        while at != s:
+            source = before[at]
+            _swap(chosen, who[source, at], -1 if source == s else source, at)
+            left[at] -= 1
+            if source < s:
+                left[source] += 1
+            at = source
+        missing -= best
+        moved += 1
+    return moved

@@ -1,0 +1,213 @@
+"""The slot planner: debtors into slots under capacity, at the prices at which demand and capacity meet.
+
+    plan = assign(value, capacity, per_day=1, per_week=3, slots_per_day=12, mask=None)
+
+Maximises the value of a plan in which every slot has at most its capacity, and every debtor at most `per_day` slots a
+day and `per_week` altogether. The dual prices a slot by what one more place in it would add: at given prices each
+debtor's best slots are found by themselves. Prices are found by subgradient steps, on a sample first; a plan at these
+prices is repaired to fit, so that its value is near the dual's bound, which no plan exceeds. Method: Lagrangian
+relaxation (Geoffrion 1974), Adagrad steps (Duchi et al. 2011), augmenting chains (Ford and Fulkerson 1956).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import BadInput
+from strategy import slot_kernel as kernel
+
+F4 = NDArray[np.float32]
+F8 = NDArray[np.float64]
+I2 = NDArray[np.int16]
+I8 = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+#: Debtors in the sample on which prices are first found.
+_SAMPLE: Final = 50_000
+#: Steps and their length, in what a debtor's best slot is worth: with a sample or a small portfolio, and then with
+#: everybody of a large one. Each stage begins anew from the best prices so far, in shorter steps.
+_STAGES: Final = ((40, 0.6), (60, 0.1), (60, 0.02), (60, 0.005))
+_STAGES_ALL: Final = ((10, 0.04), (10, 0.006))
+#: Work of the chains at the end, in values looked at.
+_CHAIN_WORK: Final = 330_000_000
+#: Share of the bound that is not searched for.
+_NEAR: Final = 2e-6
+_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+_NOT_KEPT: I2 = np.empty((0, 0), np.int16)
+
+
+@dataclass(slots=True, frozen=True)
+class SlotPlan:
+    """A plan, what it is worth, and how far from the best it can be at most."""
+
+    #: (n, per_week) slots of each debtor in rising order, -1 for none.
+    chosen: I2
+    #: (s,) what one more place would add.
+    prices: F8
+    #: Sum of the values of what is chosen; what no plan exceeds.
+    value: float
+    bound: float
+
+    @property
+    def slots(self) -> Flags:
+        """(n, s) whether a debtor has a slot."""
+        n = len(self.chosen)
+        found = np.zeros((n, len(self.prices)), bool)
+        row, place = np.nonzero(self.chosen >= 0)
+        found[row, self.chosen[row, place]] = True
+        return found
+
+    @property
+    def gap(self) -> float:
+        """Share of the bound that the plan misses."""
+        return (self.bound - self.value) / self.bound if self.bound > 0.0 else 0.0
+
+
+def assign(
+    value: F4,
+    capacity: NDArray[np.generic],
+    per_day: int = 1,
+    per_week: int = 3,
+    slots_per_day: int = 12,
+    mask: Flags | None = None,
+) -> SlotPlan:
+    """Return a plan of greatest value, as near as its gap says.
+
+    Parameters
+    ----------
+    value : (n, s) float32
+        Of each debtor in each slot, in any unit; where it is not above 0 nothing is planned.
+    capacity : (s,)
+        Places of each slot, 0 or more; fractions of a place are not used.
+    per_day, per_week : int
+        Slots of a debtor in a day at most, and altogether.
+    slots_per_day : int
+        Slots in a row that make a day.
+    mask : (n, s) bool, optional
+        Where a debtor may be contacted.
+
+    Raises
+    ------
+    BadInput
+        When shapes disagree, a value is not finite, or a number is out of range.
+    """
+    value, places = _checked(value, capacity, per_day, per_week, slots_per_day, mask)
+    limits = per_day, per_week, slots_per_day
+    n, s = value.shape
+    prices: F8 = np.zeros(s)
+    stages: Sequence[tuple[int, float]] = _STAGES
+    if not n or not s:
+        return SlotPlan(np.full((n, per_week), -1, np.int16), prices, 0.0, 0.0)
+    scale = _scale(value)
+    if n > 2 * _SAMPLE:
+        # Spread evenly by multiples of the golden ratio, in no order that a list is likely to have.
+        some = np.flatnonzero(np.arange(n, dtype=np.uint64) * _GOLDEN < np.uint64(2**64 * (_SAMPLE / n)))
+        prices, _ = _priced(value[some], places * (len(some) / n), prices, limits, _STAGES, scale)
+        stages = _STAGES_ALL
+    prices, bound = _priced(value, places.astype(np.float64), prices, limits, stages, scale)
+    chosen = np.empty((n, per_week), np.int16)
+    demand = np.empty(s, np.int64)
+    kernel.choose(value, prices.astype(np.float32), *limits, chosen, demand)
+    _fit(value, places, prices, chosen, demand, limits, bound)
+    chosen.sort(axis=1)
+    chosen = np.ascontiguousarray(chosen)
+    total = _total(value, chosen)
+    return SlotPlan(chosen, prices, total, max(bound, total))
+
+
+def _priced(
+    value: F4,
+    places: F8,
+    prices: F8,
+    limits: tuple[int, int, int],
+    stages: Sequence[tuple[int, float]],
+    scale: float,
+) -> tuple[F8, float]:
+    """Return the prices with the lowest bound that were met on the way, and the bound."""
+    demand = np.empty(len(prices), np.int64)
+    per_place = 1.0 / np.maximum(places, 1.0)
+    best, bound = prices, np.inf
+    for steps, length in stages:
+        prices, seen = best, np.zeros(len(best))
+        for _ in range(steps):
+            at = prices.astype(np.float32)
+            worth = kernel.choose(value, at, *limits, _NOT_KEPT, demand) + float(at.astype(np.float64) @ places)
+            if worth < bound:
+                best, bound = prices, worth
+            excess = (demand - places) * per_place
+            seen += excess * excess
+            prices = np.maximum(0.0, prices + length * scale * excess / np.sqrt(seen + 1e-12))
+    return best, bound
+
+
+def _fit(value: F4, places: I8, prices: F8, chosen: I2, demand: I8, limits: tuple[int, int, int], bound: float) -> None:
+    """Bring what debtors chose under capacity, losing little, and fill what is left; `chosen` is changed."""
+    n, s = value.shape
+    at, left = prices.astype(np.float32), places - demand
+    for k in np.argsort(-prices, kind="stable"):
+        while left[k] < 0:
+            holders = np.flatnonzero((chosen == k).any(axis=1))
+            lost, other = np.empty(len(holders), np.float32), np.empty(len(holders), np.int64)
+            kernel.regrets(value, at, chosen, k, holders, left, *limits, lost, other)
+            some = _least(lost, int(-left[k]))
+            kernel.leave(chosen, k, holders[some], other[some], left)
+    worth = np.empty(n, np.float32)
+    for k in np.argsort(-prices, kind="stable"):
+        if left[k] <= 0:
+            continue
+        kernel.openings(value, chosen, k, *limits, worth)
+        some = np.flatnonzero(worth > 0.0)
+        some = some[_least(-worth[some], int(left[k]))]
+        free = np.argmax(chosen[some] < 0, axis=1)
+        chosen[some, free] = k
+        left[k] -= len(some)
+    missing = bound * (1.0 - _NEAR) - _total(value, chosen)
+    kernel.augment(value, chosen, left, *limits, missing, int(_CHAIN_WORK / (n * s * (1 + limits[1]))))
+
+
+def _least(loss: F4, most: int) -> NDArray[np.intp]:
+    """Return the places of the `most` smallest."""
+    return np.argpartition(loss, most)[:most] if most < len(loss) else np.arange(len(loss))
+
+
+def _total(value: F4, chosen: I2) -> float:
+    held = chosen >= 0
+    return float(value[np.nonzero(held)[0], chosen[held]].sum(dtype=np.float64))
+
+
+def _scale(value: F4) -> float:
+    """Return what a debtor's best slot is worth typically."""
+    best = value[:: max(1, len(value) // 1000)].max(axis=1)
+    best = best[best > 0.0]
+    return float(np.median(best)) if len(best) else 1.0
+
+
+def _checked(
+    value: F4, capacity: NDArray[np.generic], per_day: int, per_week: int, slots_per_day: int, mask: Flags | None
+) -> tuple[F4, I8]:
+    """Return values, 0 where the mask forbids, and whole places, in the types of the kernels."""
+    value = np.ascontiguousarray(value, np.float32)
+    if value.ndim != 2:
+        raise BadInput(f"value: expected debtors by slots, found {value.ndim} dimensions")
+    s = value.shape[1]
+    places = np.asarray(capacity, np.float64)
+    if places.shape != (s,):
+        raise BadInput(f"capacity: expected {s} slots as in value, found shape {places.shape}")
+    if (wrong := np.flatnonzero(~(np.isfinite(places) & (places >= 0)))).size:
+        raise BadInput(f"capacity: slot {wrong[0]} has {places[wrong[0]]}; places are a number, 0 or more")
+    for name, number in (("per_day", per_day), ("per_week", per_week), ("slots_per_day", slots_per_day)):
+        if number < 1:
+            raise BadInput(f"{name}: expected 1 or more, found {number}")
+    if s > np.iinfo(np.int16).max:
+        raise BadInput(f"value: {s} slots; at most {np.iinfo(np.int16).max} can be planned at once")
+    if not np.isfinite(value).all():
+        row, slot = (int(place[0]) for place in np.nonzero(~np.isfinite(value)))
+        raise BadInput(f"value: row {row}, slot {slot} is {value[row, slot]}; every value must be a finite number")
+    if mask is not None:
+        if mask.shape != value.shape:
+            raise BadInput(f"mask: expected the shape of value, {value.shape}, found {mask.shape}")
+        value = np.where(mask, value, np.float32(0.0))
+    return value, np.floor(places).astype(np.int64)

@@ -1,0 +1,129 @@
+"""Conditions: what they say of debtors, and where they point when they are wrong."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from domain.errors import BadInput
+from strategy.expressions import Field, parse
+
+FIELDS = {
+    "days_past_due": Field(kind="number", unit="days", meaning="since the oldest open debt was due"),
+    "balance": Field(kind="number", unit="minor units", meaning="what is owed"),
+    "paid": Field(kind="number", unit="minor units", meaning="what was paid"),
+    "country": Field(kind="word", meaning="of the debtor", words=("ES", "PT", "GB")),
+    "product": Field(kind="word", meaning="of the oldest debt"),
+    "promise_open": Field(kind="flag", meaning="a promise is open"),
+}
+DEBTORS: dict[str, Any] = {
+    "days_past_due": np.array([10, 40, 90, np.nan]),
+    "balance": np.array([100_00, 300_00, 50_00, 900_00]),
+    "paid": np.array([0.0, 100_00, 50_00, np.nan]),
+    "country": np.array(["ES", "PT", None, "GB"], object),
+    "product": np.array(["loan", "card", "loan", None], object),
+    "promise_open": np.array([False, True, False, True]),
+}
+
+
+def who(text: str) -> list[int]:
+    return np.flatnonzero(parse(text, FIELDS, "here").holds(DEBTORS)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("true", [0, 1, 2, 3]),
+        ("false", []),
+        ("days_past_due > 30", [1, 2]),
+        ("days_past_due > 30 and balance >= 200_00", [1]),
+        ("days_past_due > 30 or balance >= 200_00", [1, 2, 3]),
+        ("10 <= days_past_due < 90", [0, 1]),
+        ("promise_open", [1, 3]),
+        ("not promise_open", [0, 2]),
+        ("promise_open == true", [1, 3]),
+        ('country == "ES"', [0]),
+        ('country != "ES"', [1, 3]),
+        ('country in ("ES", "GB")', [0, 3]),
+        ('country not in ("ES", "GB")', [1]),
+        ("days_past_due in (10, 90)", [0, 2]),
+        ("days_past_due not in [-1, 90]", [0, 1]),
+        ("balance - paid > 100_00", [1]),
+        ("-balance < -200_00", [1, 3]),
+        ("missing(country)", [2]),
+        ("missing(promise_open)", []),
+        ("not missing(paid) and balance == paid", [2]),
+        ("  (days_past_due > 30\n or country == 'GB')  ", [1, 2, 3]),
+        ('product == "loan" and (country == "ES" or missing(country))', [0, 2]),
+    ],
+)
+def test_who_is_meant(text: str, expected: list[int]):
+    assert who(text) == expected
+
+
+def test_what_is_not_known_neither_holds_nor_fails():
+    assert who("days_past_due > 30") == [1, 2]
+    assert who("not days_past_due > 30") == [0]
+    # One side that holds is enough, and one that fails.
+    assert 3 in who("days_past_due > 30 or balance > 0")
+    assert 3 in who("not (days_past_due > 30 and balance < 0)")
+
+
+def test_divided_by_nothing_is_not_known():
+    assert who("balance / paid > 0") == [1, 2]
+    assert who("not balance / paid > 0") == []
+
+
+def test_a_condition_tells_what_it_looks_at():
+    assert parse("missing(paid) or balance > 0", FIELDS, "here").reads == {"paid", "balance"}
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "words"),
+    [
+        ("days_past_du > 30", 1, "days_past_du is no field; do you mean days_past_due?"),
+        ("balance > 0 and zzz", 17, "zzz is no field; the fields are balance, country"),
+        ("balance > 'x'", 11, "'x' is a word in quotes; a number is needed here"),
+        ("balance", 1, "balance is a number; yes or no is needed here"),
+        ("promise_open and balance", 18, "balance is a number; yes or no is needed here"),
+        ("country > 'ES'", 1, "country is a word in quotes, and has no order"),
+        ("country == 'Es'", 12, "country is never 'Es'; do you mean 'ES'?"),
+        ("country in ('ES', 'FR')", 19, "country is never 'FR'; it is one of ES, PT, GB"),
+        ("country in 'ES'", 12, "in wants what it may be in parentheses"),
+        ("balance in (paid, 3)", 13, "paid is no number and no word in quotes"),
+        ("country is 'ES'", 12, "write == or !="),
+        ("balance > 0 and", 16, "invalid syntax"),
+        ("balance >> 2 > 0", 1, "balance >> 2 is not allowed"),
+        ("__import__('os').system('x')", 1, "is not allowed"),
+        ("balance.real > 0", 1, "balance.real is not allowed"),
+        ("[x for x in (1,)]", 1, "is not allowed"),
+        ("missing('balance')", 1, "missing takes the name of one field"),
+        ("balance > 0\n  and zz > 1", 19, "zz is no field"),
+        ("  ñ > 1", 3, "ñ is no field"),
+        ("product == 'ñandú' and zz", 24, "zz is no field"),
+        ("lambda: 1", 1, "is not allowed"),
+        ("balance if paid else 1", 1, "is not allowed"),
+        ("(balance := 3) > 1", 2, "is not allowed"),
+        ("balance ** 99 > 1", 1, "is not allowed"),
+        ("balance > 1j", 11, "is not allowed"),
+        ("balance > None", 11, "None is not allowed"),
+    ],
+)
+def test_a_mistake_is_pointed_at(text: str, column: int, words: str):
+    with pytest.raises(BadInput) as caught:
+        parse(text, FIELDS, "late.toml, line 4, when")
+    told = str(caught.value)
+    assert told.startswith(f"late.toml, line 4, when: column {column}: ")
+    assert words in told
+    line, mark = told.splitlines()[-2:]
+    assert line.strip() in text
+    # The mark stands under the first letter of what is wrong.
+    position = mark.index("^")
+    assert text.splitlines()[text[: column - 1].count("\n")] == line[4:]
+    assert (line + " ")[position] == (text + " ")[column - 1]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "(" * 500 + "true" + ")" * 500, "balance > 0 and " * 200 + "true"])
+def test_what_is_no_condition_is_refused(text: str):
+    with pytest.raises(BadInput, match="here: "):
+        parse(text, FIELDS, "here")
