@@ -65,7 +65,8 @@ def test_latin_1_is_told_by_row_and_byte(tmp_path: Path) -> None:
         (b"creditor\nCaja\n", "none of the delimiters"),
         (b"PAR1 and nothing else", "begins like Parquet"),
         (b"\x1f\x8bnothing", "begins like gzip"),
-        (gzip.compress(b"a,b\n" + b"c,d\n" * 50_000)[:-200], "incomplete"),
+        # Without the time of day: parallel runs must agree on what the test is called.
+        (gzip.compress(b"a,b\n" + b"c,d\n" * 50_000, mtime=0)[:-200], "incomplete"),
         (b'a,b\n"open,x\n' + b"c,d\n" * 300, "row 2: a quote is opened and not closed"),
         ("a,b\nc,Peñ".encode()[:-1], "row 2: byte 0xC3"),
     ],

@@ -8,7 +8,7 @@ from itertools import combinations
 import msgspec
 import pytest
 
-from simulation import plots
+from models import plots
 from simulation.comparison import Result, compare
 from simulation.measures import read_costs
 from simulation.phrases import signed
