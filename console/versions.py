@@ -36,6 +36,17 @@ def _code() -> str:
     return digest.hexdigest()[:16]
 
 
+def trained() -> dict[str, str]:
+    """Return the versions on which a model depends: its room's code, and the libraries that learn."""
+    from simulation.store import code_version
+
+    found = {
+        name: version for name, version in versions().items() if name not in ("code", "numba", "holidays", "tzdata")
+    }
+    learning = {name: metadata.version(name) for name in ("lightgbm", "scikit-learn", "pyarrow")}
+    return found | {"models": code_version(("domain", "models"))} | learning
+
+
 def simulated() -> dict[str, str]:
     """Return the versions on which a simulated outcome depends: the deciding code's, and those of the world."""
     from simulation.store import code_version

@@ -11,13 +11,26 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, null, select, union_all
+from sqlalchemy import ColumnElement, Table, null, select, union_all
 
 from domain.errors import BadInput
 from domain.facts import PacingDecided
 from domain.people import Verdict
 from ledger.people import from_ids
-from ledger.schema import attempt, balance_history, denial, history, journal, outcome, payment, promise
+from ledger.schema import (
+    attempt,
+    balance_history,
+    debt,
+    denial,
+    history,
+    journal,
+    outcome,
+    payment,
+    person,
+    person_phone,
+    phone,
+    promise,
+)
 from ledger.store import SqlLedger
 
 #: Rows in memory at a time.
@@ -47,8 +60,16 @@ class _Subject(NamedTuple):
     read: Callable[[Sequence[Any]], Sequence[Any]]
 
 
-def _of_table(name: str, about: str, order: Iterable[ColumnElement[Any]], *columns: _Column) -> _Subject:
+def _of_table(
+    name: str,
+    about: str,
+    order: Iterable[ColumnElement[Any]],
+    *columns: _Column,
+    join: tuple[Table, ColumnElement[bool]] | None = None,
+) -> _Subject:
     query = select(*(column.source for column in columns if column.source is not None)).order_by(*order)
+    if join is not None:
+        query = query.join(*join)
     return _Subject(name, about, columns, query, lambda row: row)
 
 
@@ -71,7 +92,41 @@ _HISTORY = _of_table(
     _Column("detail", "word", "disposition, stop, state…", history.c.detail),
     _Column("amount_minor", "minor", "", history.c.amount_minor),
     _Column("currency", "word", "", history.c.currency),
+    _Column("due_on", "day", "of a promise or plan: the day agreed", history.c.due_on),
 )  # fmt: skip
+_DEBTORS = _of_table(
+    "debtors",
+    "who owes, and where; without a name",
+    (person.c.id,),
+    _Column("person", "id", "", person.c.id),
+    _Column("country", "word", "ISO 3166", person.c.country),
+    _Column("zones", "words", "IANA zones of the address; empty: none on record", person.c.address_zones),
+    _Column("created_at", "instant", "", person.c.created_us),
+)
+_NUMBERS = _of_table(
+    "numbers",
+    "which numbers are whose; whether one is still good is told by the history alone",
+    (person_phone.c.person, person_phone.c.rank, person_phone.c.phone),
+    _Column("person", "id", "", person_phone.c.person),
+    _Column("phone", "id", "", person_phone.c.phone),
+    _Column("rank", "count", "order of trial as the files give it, lowest first", person_phone.c.rank),
+    _Column("line_type", "word", "", phone.c.line_type),
+    _Column("country", "word", "of the number", phone.c.country),
+    _Column("zones", "words", "IANA zones that it may be in", phone.c.zones),
+    join=(phone, phone.c.id == person_phone.c.phone),
+)
+_DEBTS = _of_table(
+    "debts",
+    "what of a debt does not change; balances and states are in history and balances",
+    (debt.c.id,),
+    _Column("debt", "id", "", debt.c.id),
+    _Column("person", "id", "", debt.c.person),
+    _Column("creditor", "id", "", debt.c.creditor),
+    _Column("product", "word", "", debt.c.product),
+    _Column("currency", "word", "", debt.c.currency),
+    _Column("due_on", "day", "since when it is owed", debt.c.due_on),
+    _Column("first_seen_at", "instant", "", debt.c.first_seen_us),
+)
 _ATTEMPTS = _of_table(
     "attempts",
     "every reservation that was granted, dialled or not",
@@ -175,7 +230,7 @@ def _verdict_row(row: Sequence[Any]) -> Sequence[Any]:
         verdict.allowed,
         verdict.rule,
         verdict.local_time,
-        list(verdict.zones),
+        ",".join(verdict.zones),
         verdict.valid_until_us,
         verdict.next_allowed_at_us,
         verdict.agent_always,
@@ -256,7 +311,19 @@ _PACING = _Subject(
     _pacing_row,
 )
 
-_SUBJECTS = (_HISTORY, _ATTEMPTS, _OUTCOMES, _VERDICTS, _PACING, _PROMISES, _PAYMENTS, _BALANCES)
+_SUBJECTS = (
+    _HISTORY,
+    _DEBTORS,
+    _NUMBERS,
+    _DEBTS,
+    _ATTEMPTS,
+    _OUTCOMES,
+    _VERDICTS,
+    _PACING,
+    _PROMISES,
+    _PAYMENTS,
+    _BALANCES,
+)
 
 
 def export_parquet(
@@ -329,6 +396,8 @@ def _values(kind: str, column: Sequence[Any]) -> Sequence[Any]:
     """Return a column as Arrow takes it."""
     if kind == "ids":
         return [from_ids(value) for value in column]
+    if kind == "words":
+        return [value.split(",") if value else [] for value in column]
     if kind == "day":
         return [None if value is None else date.fromisoformat(value) for value in column]
     return column

@@ -179,6 +179,7 @@ def _line(
         "detail": detail,
         "amount_minor": None if said is None else said.amount_minor,
         "currency": None if said is None else said.currency,
+        "due_on": None if said is None else said.due_on,
     }
 
 

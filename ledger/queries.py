@@ -170,6 +170,8 @@ class Fact(Line, frozen=True, kw_only=True):
     detail: str
     amount_minor: int | None
     currency: str | None
+    #: Of a promise or plan: the day agreed, ISO.
+    due_on: str | None
 
 
 def facts(

@@ -468,6 +468,7 @@ history = Table(
     Column("detail", Text, nullable=False, server_default="", comment="a word of a closed set: disposition, stop…"),
     Column("amount_minor", Minor),
     Column("currency", Currency),
+    Column("due_on", Day, comment="of a promise or plan: the day agreed"),
     Index(None, "person", "event_us"),
 )
 

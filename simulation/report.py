@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from pathlib import Path
 
 import msgspec
 
-from simulation import plots
+from models import pages, plots
 from simulation.comparison import BANDS, Compared, Line, Result, Versus
 from simulation.experiment import factor_words
 from simulation.outcome import MOST_ATTEMPTS
 from simulation.phrases import days, difference_text, interval_text, money, replications, value_text
 
-_TEMPLATE = Path(__file__).with_name("report.html")
 _COSTS = {
     "cost_agents": "agents' hours",
     "cost_minutes": "call minutes",
@@ -57,13 +55,7 @@ def page(result: Result, made: Made) -> str:
         "Net recovery decides; every other figure stands for itself, and among twenty intervals of 95 % one may leave "
         "zero out by chance.",
     }
-    # Split, not replaced one by one: a value may contain what looks like another placeholder.
-    pieces = _TEMPLATE.read_text(encoding="utf-8").split("{{")
-    whole = [pieces[0]]
-    for piece in pieces[1:]:
-        name, rest = piece.split("}}", 1)
-        whole += [parts[name], rest]
-    return "".join(whole)
+    return pages.page(parts)
 
 
 def _body(result: Result, made: Made) -> str:
@@ -79,7 +71,7 @@ def _body(result: Result, made: Made) -> str:
         html += _of_one(result, result.compared[0])
     else:
         html += _of_many(result)
-    html.append(_section("How it was made", _made(result, made)))
+    html.append(pages.section("How it was made", _made(result, made)))
     return "\n".join(html)
 
 
@@ -91,21 +83,21 @@ def _of_one(result: Result, one: Compared) -> list[str]:
     html = [_cards(result, one)]
     if one.versus:
         html.append(
-            _section(
+            pages.section(
                 "Net recovery, against the champion",
                 _intervals(one.versus, currency),
                 "Bar: where the difference lies, at every look with 95 % certainty. Points: one replication each"
                 + (", the same debtors and luck in both arms." if result.same_luck else "."),
             )
         )
-    html.append(_section("What differs", _lines(one.lines, names, currency), _interval_note(len(names))))
+    html.append(pages.section("What differs", _lines(one.lines, names, currency), _interval_note(len(names))))
     two = [
-        _section(
+        pages.section(
             "From assigned to paid",
             plots.bars("Accounts by step", [step for step, _ in one.funnel[0]], _funnel(one, names), _share),
             "Share of the accounts assigned. Accounts that pay may not have been spoken to.",
         ),
-        _section(
+        pages.section(
             f"Collected so far, {currency}",
             plots.lines(
                 "Collected by day",
@@ -114,36 +106,36 @@ def _of_one(result: Result, one: Compared) -> list[str]:
                 _amount,
             ),
         ),
-        _section(
+        pages.section(
             "Occupancy over the day",
             plots.lines("Occupancy by hour", list(one.by_hour), _series(one.by_hour, "occupancy", names), _share),
             "Hours of the floor's calendar.",
         ),
-        _section(
+        pages.section(
             "Abandonment over the day",
             plots.lines("Abandonment by hour", list(one.by_hour), _series(one.by_hour, "abandon_rate", names), _fine),
             "Abandoned ÷ people who answered.",
         ),
-        _section(
+        pages.section(
             "Right-party contacts by hour",
             plots.bars(
                 "Right-party contacts by hour", list(one.by_hour), _series(one.by_hour, "right_party", names), _count
             ),
         ),
-        _section(
+        pages.section(
             "Live answers by hour",
             plots.lines(
                 "Live-answer rate by hour", list(one.by_hour), _series(one.by_hour, "live_answer_rate", names), _share
             ),
             "People ÷ attempts.",
         ),
-        _section(
+        pages.section(
             "Attempts per account",
             plots.bars(
                 "Accounts by attempts", _bands(), list(zip(names, one.attempts_per_account, strict=True)), _share
             ),
         ),
-        _section(
+        pages.section(
             "Contacts per account",
             plots.bars(
                 "Accounts by contacts", _bands(), list(zip(names, one.contacts_per_account, strict=True)), _share
@@ -152,10 +144,10 @@ def _of_one(result: Result, one: Compared) -> list[str]:
     ]
     html.append(f'<div class="two">{"".join(two)}</div>')
     html.append(
-        _section("By segment", _groups(one.by_segment, names, currency), "Country and days past due at the start.")
+        pages.section("By segment", _groups(one.by_segment, names, currency), "Country and days past due at the start.")
     )
-    html.append(_section("By hour", _groups(one.by_hour, names, currency)))
-    html.append(_section("What it costs", _cost(one, names, currency), "Mean of a replication."))
+    html.append(pages.section("By hour", _groups(one.by_hour, names, currency)))
+    html.append(pages.section("What it costs", _cost(one, names, currency), "Mean of a replication."))
     if any(one.lists_ended):
         rows = [
             [arm, campaign, f"{share:.0%}", day]
@@ -163,7 +155,9 @@ def _of_one(result: Result, one: Compared) -> list[str]:
             for campaign, (share, day) in ended.items()
         ]
         html.append(
-            _section("Lists that came to an end", _table(["arm", "campaign", "replications", "median day"], rows, {2}))
+            pages.section(
+                "Lists that came to an end", pages.table(["arm", "campaign", "replications", "median day"], rows, {2})
+            )
         )
     return html
 
@@ -187,11 +181,7 @@ def _cards(result: Result, one: Compared) -> str:
         (pair("occupancy", _share), "occupancy", ""),
         (pair("complaints", lambda v: f"{v:,.1f}"), "complaints", ""),
     ]
-    html = [
-        f'<div class="card {kind}"><b>{escape(value)}</b><span>{escape(text)}</span></div>'
-        for value, text, kind in cards
-    ]
-    return f'<div class="cards">{"".join(html)}</div>'
+    return pages.cards(cards)
 
 
 def _intervals(versus: Sequence[Versus], currency: str) -> str:
@@ -244,7 +234,7 @@ def _lines(lines: Sequence[Line], names: Sequence[str], currency: str) -> str:
             cells.append(f'<td class="n{kind}">{difference_text(line, one, currency)}</td>')
         cells.append(f'<td class="dim">{escape(line.formula)}</td>')
         body.append(f"<tr{_FIRST if line is lines[0] else ''}>{''.join(cells)}</tr>")
-    return _rows(head, body, range(1, len(head) - 1))
+    return pages.rows(head, body, range(1, len(head) - 1))
 
 
 _FIRST = ' class="first"'
@@ -267,13 +257,13 @@ def _groups(groups: Mapping[str, Sequence[Line]], names: Sequence[str], currency
                     kind = " up" if (one.value > 0) == (line.better > 0) else " down"
                 cells.append(f'<td class="n{kind}">{value_text(line, value, currency)}</td>')
         body.append(f"<tr>{''.join(cells)}</tr>")
-    return _rows(head, body, range(1, len(head)))
+    return pages.rows(head, body, range(1, len(head)))
 
 
 def _cost(one: Compared, names: Sequence[str], currency: str) -> str:
     rows = [[words, *(money(part[name], currency) for part in one.cost_parts)] for name, words in _COSTS.items()]
     rows.append(["together", *(money(sum(part.values()), currency) for part in one.cost_parts)])
-    return _table(["", *names], rows, set(range(1, len(names) + 1)))
+    return pages.table(["", *names], rows, set(range(1, len(names) + 1)))
 
 
 def _funnel(one: Compared, names: Sequence[str]) -> list[tuple[str, list[float | None]]]:
@@ -321,12 +311,12 @@ def _of_many(result: Result) -> list[str]:
             rows.append([*cells, *(value_text(line, by_name[line.name].values[number], currency) for line in chosen)])
     html = [
         '<div class="two">'
-        + _section(
+        + pages.section(
             "What more money buys",
             _frontier(result, "cost", "collected", _amount, _amount),
             f"Each point is a setting: cost against what is collected, {currency} in {days(result.n_days)}.",
         )
-        + _section(
+        + pages.section(
             "What busier agents cost in abandonment",
             _frontier(result, "occupancy", "abandon_rate", _share, _fine),
             "Each point is a setting: occupancy against abandonment.",
@@ -344,7 +334,7 @@ def _of_many(result: Result) -> list[str]:
             for one in result.staffing
         ]
         html.append(
-            _section(
+            pages.section(
                 "What one more agent is worth",
                 plots.scatter(
                     "Net recovery by agents",
@@ -357,14 +347,16 @@ def _of_many(result: Result) -> list[str]:
                     ],
                     lambda v: f"{v:g}", _amount, "agents", f"net recovery, {currency}",
                 )
-                + _table(["arm", "setting", "agents", "net recovery of one more"], told, {3}),
+                + pages.table(["arm", "setting", "agents", "net recovery of one more"], told, {3}),
                 f"Slope over the agents tried, {days(result.n_days)}, with its 95 % interval.",
             )
         )  # fmt: skip
     html.append(
-        _section(
+        pages.section(
             "All settings",
-            _table([*head, *(line.words for line in chosen)], rows, set(range(len(head), len(head) + len(chosen)))),
+            pages.table(
+                [*head, *(line.words for line in chosen)], rows, set(range(len(head), len(head) + len(chosen)))
+            ),
             f"Means of {replications(result.replications)}.",
         )
     )
@@ -374,7 +366,9 @@ def _of_many(result: Result) -> list[str]:
             for one in result.compared
             for versus in one.versus
         ]
-        html.append(_section(f"Against {names[0]}", _table(["setting", "arm", "nets", "difference"], told, {3})))
+        html.append(
+            pages.section(f"Against {names[0]}", pages.table(["setting", "arm", "nets", "difference"], told, {3}))
+        )
     return html
 
 
@@ -440,24 +434,3 @@ def _amount(value: float) -> str:
     """Return a large number short: 1.2M, 340k."""
     size = abs(value)
     return f"{value / 1e6:,.1f}M" if size >= 1e6 else f"{value / 1e3:,.0f}k" if size >= 1e4 else f"{value:,.0f}"
-
-
-def _section(title: str, content: str, note: str = "") -> str:
-    explained = f'<p class="note">{escape(note)}</p>' if note else ""
-    return f'<section><h2>{escape(title)}</h2>{explained}<div class="scroll">{content}</div></section>'
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> str:
-    body = [
-        "<tr>" + "".join(f"<td{_N if i in right else ''}>{escape(text)}</td>" for i, text in enumerate(row)) + "</tr>"
-        for row in rows
-    ]
-    return _rows(columns, body, right)
-
-
-_N = ' class="n"'
-
-
-def _rows(columns: Sequence[str], body: Sequence[str], right: "set[int] | range") -> str:
-    head = "".join(f"<th{_N if i in right else ''}>{escape(name)}</th>" for i, name in enumerate(columns))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

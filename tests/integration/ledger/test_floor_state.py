@@ -119,6 +119,33 @@ def test_migrations_make_the_schema(new_url: Callable[[str], str], kind: str) ->
 
 
 @BOTH
+def test_an_older_history_learns_the_days_of_its_promises(new_url: Callable[[str], str], kind: str) -> None:
+    url = new_url(kind)
+    open_ledger(url).close()
+    database = Database(url)
+    with database.writing() as connection:  # as version 4 left it
+        connection.execute(text("ALTER TABLE history DROP COLUMN due_on"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+        connection.execute(
+            text(
+                "INSERT INTO promise (call_id, kind, person, amount_minor, currency, due_on, made_us)"
+                " VALUES ('floor-3', 'promise', 1, 500, 'EUR', '2026-12-01', 7)"
+            )
+        )
+        for event in ("dialed", "right_party_contact", "promise"):
+            connection.execute(
+                text(
+                    "INSERT INTO history (event_us, known_us, person, event, attempt)"
+                    f" VALUES (7, 7, 1, '{event}', 'floor-3')"
+                )
+            )
+    database.close()
+    with open_ledger(url) as ledger:
+        found = {fact.event: fact.due_on for fact in ledger.history()}
+    assert found == {"dialed": None, "right_party_contact": None, "promise": "2026-12-01"}
+
+
+@BOTH
 def test_tables_of_newer_code_are_refused(new_url: Callable[[str], str], kind: str) -> None:
     url = new_url(kind)
     with open_ledger(url) as ledger, ledger.writing() as connection:

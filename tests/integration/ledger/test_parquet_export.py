@@ -64,8 +64,8 @@ def test_the_whole_record_is_written(ledger: SqlLedger, tmp_path: Path, monkeypa
     found = {path.stem: pq.read_table(path) for path in (tmp_path / "out").glob("*.parquet")}
     assert {name: table.num_rows for name, table in found.items()} == rows
     assert rows == {
-        "history": rows["history"], "attempts": 1, "outcomes": 1, "verdicts": 2, "pacing": 1, "promises": 1,
-        "payments": 1, "balances": 1,
+        "history": rows["history"], "debtors": 3, "numbers": rows["numbers"], "debts": 3, "attempts": 1,
+        "outcomes": 1, "verdicts": 2, "pacing": 1, "promises": 1, "payments": 1, "balances": 1,
     }  # fmt: skip
     with ledger.reading() as connection:
         assert rows["history"] == connection.execute(select(func.count()).select_from(history)).scalar() > 2
@@ -86,6 +86,12 @@ def test_the_whole_record_is_written(ledger: SqlLedger, tmp_path: Path, monkeypa
     (pacing,) = found["pacing"].to_pylist()
     assert (pacing["dials"], pacing["reason"], pacing["expected_free"]) == (2, "budget", 3.5)
     assert {one["event"] for one in found["history"].to_pylist()} >= {"dialed", "right_party_contact"}
+
+    (agreed,) = (one for one in found["history"].to_pylist() if one["event"] == "promise")
+    assert (agreed["amount_minor"], agreed["due_on"]) == (500, date(2026, 12, 1))
+    assert {one["person"] for one in found["numbers"].to_pylist()} == {1, 2, 3}
+    assert [one["zones"] for one in found["debtors"].to_pylist()] == [list(one.address_zones) for one in PEOPLE]
+    assert found["debts"].to_pylist()[0]["currency"] == "EUR"
 
     readme = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     for name, table in found.items():

@@ -1,0 +1,142 @@
+"""What the commands of models say, for people at a terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+
+from models.metrics import METRICS, WORDS, Figure
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from models.drift import Drift
+    from models.evaluation import Evaluation, Line
+    from models.promotion import Verdict
+    from models.registry import Manifest
+    from models.serving import Comparison, Listed
+    from models.training import Judgement
+
+_COLOURS = {"still": "green", "watch": "yellow", "act": "red"}
+
+
+def fitted(manifest: "Manifest", judged: "Judgement") -> "RenderableType":
+    parts: list[RenderableType] = [
+        f"[bold]{manifest.name}/{manifest.version}[/] is the candidate: {manifest.data.rows:,} rows of "
+        f"{manifest.data.groups:,} groups from {manifest.data.first} to {manifest.data.cut_off}.",
+        evaluated(judged.evaluation),
+        verdict(judged.verdict),
+    ]
+    if judged.suspects:
+        named = ", ".join(f"{one.column} (AUC {one.auc:.3f})" for one in judged.suspects)
+        parts.append(f"[yellow]Alone predicts very well:[/] {named}. Was it known before the contact? If not, bar it.")
+    parts += [f"[yellow]Fairness:[/] {words}." for words in judged.fairness.concerns]
+    best = ", ".join(f"{name} {share:.0%}" for name, share in judged.importance[:6])
+    return Group(*parts, f"It goes by {best}.")
+
+
+def evaluated(found: "Evaluation", *, overstated: bool = False) -> "RenderableType":
+    how = "as it stands" if not found.refits else f"learning anew {found.refits} times"
+    title = f"\n{found.rows:,} rows from {found.span[0]} to {found.span[1]}, {found.rate:.4f} yes, {how}"
+    overall = _lines(title, [one for one in found.lines if one.block == 0])
+    parts: list[RenderableType] = [overall]
+    if found.blocks > 1:
+        table = Table(title="\nBlock by block, each later than the one before", title_justify="left")
+        for column in ("block", "rate", *(f"{WORDS[metric]} of {one}" for metric in ("auc", "log_loss")
+                                          for one in _contestants(found))):  # fmt: skip
+            table.add_column(column, justify="right")
+        for block in range(1, found.blocks + 1):
+            figures = [
+                f"{found.line(one, block).figures[metric].value:.4f}"
+                for metric in ("auc", "log_loss")
+                for one in _contestants(found)
+            ]
+            table.add_row(str(block), f"{found.line('model', block).rate:.4f}", *figures)
+        parts.append(table)
+    parts.append(f"Calibration error by chance alone: {found.ece_by_chance:.4f}. Calibrated by: {found.calibration}.")
+    if overstated:
+        parts.append("[yellow]Random folds overstate:[/] judge by forward windows before you believe it.")
+    return Group(*parts)
+
+
+def verdict(found: "Verdict") -> "RenderableType":
+    lines = [
+        f"  {'[green]passed[/]' if one.passed else '[bold red]failed[/]'} {one.name}: {one.words}"
+        for one in found.checks
+    ]
+    head = "[green]It may be champion.[/]" if found.passed else "[bold red]It may not be champion.[/]"
+    return "\n".join([f"\n{head}", *lines])
+
+
+def promoted(name: str, version: str, before: str, found: "Verdict", despite: str) -> "RenderableType":
+    if found.passed or despite:
+        instead = f" instead of {before}" if before and before != version else ""
+        lines = [f"Champion of {name}: [bold]{version}[/]{instead}."]
+        if not found.passed:
+            lines.append(f"[yellow]Although[/] {'; '.join(found.refusals)}. On record: {despite}")
+        return "\n".join(lines)
+    return Group(verdict(found), "Nothing has changed. What a new model must show: docs/models.md.")
+
+
+def compared(found: "Comparison") -> "RenderableType":
+    pairs = (
+        f"on {found.pairs:,} rows that neither had seen" if found.pairs else "each on rows of its own: not comparable"
+    )
+    table = _lines(f"{found.name}, {pairs}", list(found.lines))
+    if found.differences:
+        table.add_row(f"{found.one} less the other", *(_figure(found.differences[metric], "+") for metric in METRICS))
+    return table
+
+
+def drifted(found: "Drift") -> "RenderableType":
+    head = f"[bold {_COLOURS[found.level]}]{found.level}[/]: {found.rows:,} rows against those of {found.version}"
+    table = Table(title="\nFeatures and score; PSI above .10 watch, above .25 act", title_justify="left")
+    for column in ("column", "PSI", "", "moved most", "share then", "now"):
+        table.add_column(column, justify="left" if column in ("column", "", "moved most") else "right")
+    for one in (found.score, *found.columns[:20]):
+        level = f"[{_COLOURS[one.level]}]{one.level}[/]"
+        table.add_row(one.column, f"{one.psi:.3f}", level, one.most, f"{one.then:.3f}", f"{one.now:.3f}")
+    parts: list[RenderableType] = [head, table]
+    if found.blocks:
+        worth = Table(title=f"\nWhat its scores were worth; expected log-loss {_figure(found.expected_log_loss)}",
+                      title_justify="left")  # fmt: skip
+        for column in ("from", "rows", "rate", "mean score", "log-loss", "ECE", "by chance", ""):
+            worth.add_column(column, justify="left" if column in ("from", "") else "right")
+        for block in found.blocks:
+            worth.add_row(
+                block.begins, f"{block.rows:,}", f"{block.rate:.4f}", f"{block.mean:.4f}", _figure(block.log_loss),
+                f"{block.ece:.4f}", f"{block.ece_by_chance:.4f}", f"[{_COLOURS[block.level]}]{block.level}[/]",
+            )  # fmt: skip
+        parts.append(worth)
+    return Group(*parts)
+
+
+def listed(found: "Sequence[Listed]") -> "RenderableType":
+    if not found:
+        return "No model yet; make one: cadencia models fit TABLE --schema FILE"
+    table = Table()
+    for column in ("model", "version", "stage", "made at", "rows", "up to", "AUC", "log-loss", "gate"):
+        table.add_column(column, justify="right" if column in ("rows", "AUC", "log-loss") else "left", overflow="fold")
+    for one in found:
+        gate = "[green]passed[/]" if one.passed else "[red]refused[/]"
+        table.add_row(one.name, one.version, one.stage, one.made_at, f"{one.rows:,}", one.cut_off, f"{one.auc:.4f}",
+                      f"{one.log_loss:.4f}", gate)  # fmt: skip
+    return table
+
+
+def _lines(title: str, lines: "list[Line]") -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in ("", *(WORDS[metric] for metric in METRICS), "mean score"):
+        table.add_column(column, justify="right" if column else "left")
+    for one in lines:
+        table.add_row(one.contestant, *(_figure(one.figures[metric]) for metric in METRICS), f"{one.mean:.4f}")
+    return table
+
+
+def _contestants(found: "Evaluation") -> list[str]:
+    return [one.contestant for one in found.lines if one.block == 0 and one.contestant != "base rate"]
+
+
+def _figure(figure: Figure, sign: str = "") -> str:
+    return f"{figure.value:{sign}.4f} ({figure.low:{sign}.4f}–{figure.high:{sign}.4f})"

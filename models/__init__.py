@@ -1,0 +1,1 @@
+"""From history to scores the dialer can trust: tables, learners, calibration, evaluation, registry."""

@@ -1,0 +1,261 @@
+"""A version's card: what it is, what it was made of, how good it is, for whom less so; as Markdown and as a page."""
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from models import pages, plots
+from models.evaluation import BASE, INCUMBENT, LOGISTIC, Line
+from models.metrics import METRICS, WORDS, Figure
+
+if TYPE_CHECKING:
+    from models.registry import Manifest
+    from models.training import Judgement
+
+#: In the order of columns.
+_CONTESTANTS = ("model", LOGISTIC, INCUMBENT, BASE)
+
+
+def card(manifest: "Manifest", judged: "Judgement") -> tuple[str, str, dict[str, str]]:
+    """Return the card as Markdown, as one self-contained page, and its plots as SVG by name."""
+    drawn = _plots(judged)
+    parts = _parts(manifest, judged)
+    return _markdown(manifest, judged, parts, list(drawn)), _page(manifest, judged, parts, drawn), drawn
+
+
+class _Part:
+    """One section: words, then a table."""
+
+    def __init__(self, title: str, note: str, columns: list[str], rows: list[list[str]], left: int = 1) -> None:
+        self.title, self.note, self.columns, self.rows, self.left = title, note, columns, rows, left
+
+
+def _parts(manifest: "Manifest", judged: "Judgement") -> list[_Part]:
+    found, data = judged.evaluation, manifest.data
+    blocks = range(found.blocks + 1 if found.blocks > 1 else 1)
+    held = [
+        _Part(
+            "May it be champion?",
+            "Yes: it passed every question." if judged.verdict.passed else "No: see what failed.",
+            ["question", "answer", "why"],
+            [[one.name, "passed" if one.passed else "FAILED", one.words] for one in judged.verdict.checks],
+            3,
+        ),
+        _Part(
+            "On rows it had not seen",
+            f"{found.rows:,} rows of {found.groups:,} groups from {found.span[0]} to {found.span[1]}, {found.rate:.4f} "
+            f"of them yes; {found.refits} times it learned what was known and scored what came next. 95 % intervals "
+            f"draw whole groups. Calibrated by: {found.calibration}.",
+            ["", *(WORDS[metric] for metric in METRICS), "mean score", "rate"],
+            [_line_cells(found.line(name)) for name in _CONTESTANTS if _has(found.lines, name)],
+        ),
+        _Part(
+            "By block",
+            "Each block is later than the one before; a model that is good in one and bad in the next is not yet safe.",
+            ["block", "rows", "rate", "mean score", *(WORDS[metric] for metric in METRICS)],
+            [
+                [str(block) if block else "all", f"{line.rows:,}", f"{line.rate:.4f}", f"{line.mean:.4f}"]
+                + [_figure(line.figures[metric]) for metric in METRICS]
+                for block in blocks
+                for line in [found.line("model", block)]
+            ],
+        ),
+        _Part(
+            "Against others on the same rows",
+            "The model's figure less the other's, pair by pair. Log-loss, Brier and ECE: below zero is better.",
+            ["", *(WORDS[metric] for metric in METRICS)],
+            [[name, *(_figure(off[metric], "+") for metric in METRICS)] for name, off in found.against.items()],
+        ),
+    ]
+    if found.segments:
+        held.append(
+            _Part(
+                "Calibration by segment",
+                "By chance: the error that a model of true probabilities would show on as many rows.",
+                ["column", "segment", "rows", "rate", "mean score", "ECE", "by chance"],
+                [
+                    [one.column, one.word, f"{one.rows:,}", f"{one.rate:.4f}", f"{one.mean:.4f}", f"{one.ece:.4f}",
+                     f"{one.ece_by_chance:.4f}"]
+                    for one in found.segments
+                ],
+                2,
+            )
+        )  # fmt: skip
+    held.append(
+        _Part(
+            "What it goes by",
+            "Share of all that the features tell together (gain of the splits; sizes of the weights).",
+            ["feature", "share"],
+            [[name, f"{share:.1%}"] for name, share in judged.importance[:25]],
+        )
+    )
+    if judged.suspects:
+        held.append(
+            _Part(
+                "Columns that alone predict very well",
+                "Was each of them really known before the contact? What was written after it makes a model that is "
+                "excellent here and useless on the floor.",
+                ["column", "AUC alone", "the schema trusts it"],
+                [[one.column, f"{one.auc:.3f}", "yes" if one.trusted else "no"] for one in judged.suspects],
+            )
+        )
+    fair = judged.fairness
+    if fair.groups:
+        held.append(
+            _Part(
+                "Fairness",
+                "Protected fields are no features. "
+                + ("; ".join(fair.concerns) + "." if fair.concerns else "Nothing stands out."),
+                ["field", "group", "rows", "rate", "mean score", "came ÷ said", "ECE", "by chance",
+                 "in the best fifth"],
+                [
+                    [one.field, one.group, f"{one.rows:,}", f"{one.rate:.4f}", f"{one.mean:.4f}",
+                     _figure(one.came_over_said, digits=2), f"{one.ece:.4f}", f"{one.ece_by_chance:.4f}",
+                     _figure(one.intensity, digits=2)]
+                    for one in fair.groups
+                ],
+                2,
+            )
+        )  # fmt: skip
+    if fair.proxies:
+        held.append(
+            _Part(
+                "Can the features tell the protected group?",
+                "AUC of a model that learns the group from the features: .50 cannot, above .70 look, above .80 act.",
+                ["field", "group", "AUC", "", "most by"],
+                [
+                    [one.field, one.group, f"{one.auc:.3f}", one.level, ", ".join(f"{n} {s:.0%}" for n, s in one.by)]
+                    for one in fair.proxies
+                ],
+                5,
+            )
+        )
+    schema, recipe = manifest.schema, manifest.recipe
+    made = [
+        ["version", f"{manifest.name}/{manifest.version}" if manifest.version else manifest.name],
+        ["made at", manifest.made_at],
+        ["target", schema.target + (f" = {schema.positive}" if schema.positive is not None else "")],
+        ["data", f"{data.source}: {data.rows:,} rows of {data.groups:,} groups, {data.rate:.4f} yes"],
+        ["from, to", f"{data.first} to {data.cut_off}; nothing later was known to it"],
+        ["data SHA-256", data.sha256],
+        ["schema hash", manifest.schema_hash],
+        ["learner", f"{recipe.learner}, {recipe.rounds} rounds, {recipe.bags} bags, seed {recipe.seed}, "
+         f"{recipe.threads} threads, " + (f"last {recipe.window_rows:,} rows" if recipe.window_rows else "all rows")],
+        ["parameters", ", ".join(f"{name} {value}" for name, value in sorted(recipe.params.items())) or "defaults"],
+        ["never features", ", ".join((*schema.barred, *schema.protected)) or "none"],
+        ["monotone", ", ".join(f"{name} {sign:+d}" for name, sign in schema.monotone.items()) or "none"],
+        *[[name, version] for name, version in manifest.versions.items()],
+    ]  # fmt: skip
+    held.append(_Part("How it was made", "Equal rows, schema and versions give equal bytes.", ["", ""], made, 2))
+    return held
+
+
+def _plots(judged: "Judgement") -> dict[str, str]:
+    found = judged.evaluation
+    most = max([0.01, *(max(one.mean_score, one.rate) for one in found.reliability)])
+    drawn = {
+        "reliability": plots.scatter(
+            "What it said and what came",
+            [
+                ("tenths of the rows", [(one.mean_score, one.rate, "") for one in found.reliability]),
+                ("said = came", [(0.0, 0.0, ""), (most, most, "")]),
+            ],
+            _share, _share, "mean score", "rate",
+        ),
+        "gain": plots.scatter(
+            "How much of all yes is found among the best",
+            [
+                ("model", [(place / 20, value, "") for place, value in enumerate(found.gain)]),
+                ("at random", [(0.0, 0.0, ""), (1.0, 1.0, "")]),
+            ],
+            _share, _share, "share of rows, best first", "share of all yes",
+        ),
+    }  # fmt: skip
+    if found.blocks > 1:
+        names = [name for name in (*_CONTESTANTS[:3],) if _has(found.lines, name)]
+        across = [str(block) for block in range(1, found.blocks + 1)]
+        for metric in ("auc", "log_loss"):
+            values = [
+                (name, [found.line(name, block).figures[metric].value for block in range(1, found.blocks + 1)])
+                for name in names
+            ]
+            drawn[f"{metric}_by_block"] = plots.lines(f"{WORDS[metric]} by block", across, values, lambda v: f"{v:.2f}")
+    return drawn
+
+
+def _markdown(manifest: "Manifest", judged: "Judgement", parts: list[_Part], drawn: list[str]) -> str:
+    lines = [f"# Model {manifest.name}", "", _answer(judged), ""]
+    lines += [f"![{name.replace('_', ' ')}]({name}.svg)" for name in drawn]
+    for part in parts:
+        lines += ["", f"## {part.title}", "", part.note, ""]
+        columns = [column or " " for column in part.columns]
+        lines.append(f"| {' | '.join(columns)} |")
+        lines.append("|" + "|".join("---" if i < part.left else "---:" for i in range(len(columns))) + "|")
+        lines += [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in part.rows]
+    return "\n".join([*lines, ""])
+
+
+def _page(manifest: "Manifest", judged: "Judgement", parts: list[_Part], drawn: dict[str, str]) -> str:
+    line = judged.evaluation.line()
+    told = [(_short(line.figures[metric]), f"{WORDS[metric]} on unseen rows", "") for metric in METRICS[:2]]
+    ece = line.figures["ece"].value
+    told += [
+        (f"{ece:.4f}", f"calibration error; {judged.evaluation.ece_by_chance:.4f} by chance alone", ""),
+        ("may" if judged.verdict.passed else "may not", "be champion", "good" if judged.verdict.passed else "bad"),
+    ]
+    body = [pages.cards(told)]
+    svgs = [pages.section(name.replace("_", " ").capitalize(), svg) for name, svg in drawn.items()]
+    body += [f'<div class="two">{"".join(svgs[i : i + 2])}</div>' for i in range(0, len(svgs), 2)]
+    body += [
+        pages.section(
+            part.title, pages.table(part.columns, part.rows, set(range(part.left, len(part.columns)))), part.note
+        )
+        for part in parts
+    ]
+    return pages.page(
+        {
+            "title": escape(f"Model {manifest.name}"),
+            "question": escape(f"Model {manifest.name}: {manifest.schema.target}"),
+            "answer": escape(_answer(judged)),
+            "setting": escape(
+                f"{manifest.data.source}, {manifest.data.rows:,} rows from {manifest.data.first} to "
+                f"{manifest.data.cut_off}; made at {manifest.made_at}"
+            ),
+            "body": "\n".join(body),
+            "footer": "Figures are of rows later than those learned from. They hold for times like those; "
+            "`cadencia models drift` says whether the times have changed.",
+        }
+    )
+
+
+def _answer(judged: "Judgement") -> str:
+    line = judged.evaluation.line()
+    figures = f"AUC {_short(line.figures['auc'])}, log-loss {_short(line.figures['log_loss'])}"
+    if judged.verdict.passed:
+        return f"It may be champion: {figures} on rows it had not seen."
+    names = ", ".join(one.name for one in judged.verdict.checks if not one.passed)
+    return f"It may not be champion ({names}): {figures} on rows it had not seen."
+
+
+def _has(lines: tuple[Line, ...], name: str) -> bool:
+    return any(one.contestant == name for one in lines)
+
+
+def _line_cells(line: Line) -> list[str]:
+    return [
+        line.contestant,
+        *(_figure(line.figures[metric]) for metric in METRICS),
+        f"{line.mean:.4f}",
+        f"{line.rate:.4f}",
+    ]
+
+
+def _figure(figure: Figure, sign: str = "", digits: int = 4) -> str:
+    return f"{figure.value:{sign}.{digits}f} ({figure.low:{sign}.{digits}f} to {figure.high:{sign}.{digits}f})"
+
+
+def _short(figure: Figure) -> str:
+    return f"{figure.value:.3f}"
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.0f} %"

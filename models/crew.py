@@ -1,0 +1,165 @@
+"""Processes that learn: each with its own copy of nothing (rows are mapped from files), one thread and passive OpenMP.
+
+A process that waits at a barrier by spinning takes the processor from its neighbours: on a shared machine two threads
+that spin took seven times as long as one. Results come in the order of the jobs, whatever the number of processes.
+"""
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import BadInput
+from models.schema import Recipe
+from models.table import Encoding, Table
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+#: Rows of the crew's table: a stretch, or a choice.
+Rows = slice | I8
+
+
+class Job(NamedTuple):
+    """Learn by a recipe from some rows, and score others."""
+
+    recipe: Recipe
+    learn: Rows
+    #: Nothing to score: what was learned is given back.
+    score: Rows | None = None
+
+
+#: (scores, None) of a job that scores, (None, text of the learner) of one that does not.
+Answer = tuple[F8 | None, str | None]
+
+
+class Crew:
+    """Workers over one table.
+
+    Parameters
+    ----------
+    workers
+        Processes; 0: in this one, for tests and for callers that are processes of their own.
+    """
+
+    def __init__(self, table: Table, workers: int = 1) -> None:
+        self.table = table
+        self.workers = workers
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._pool: ProcessPoolExecutor | None = None
+        self._before: set[Any] = set()
+
+    def __enter__(self) -> "Crew":
+        if self.workers:
+            self._folder = tempfile.TemporaryDirectory(prefix="cadencia-models-")
+            home = Path(self._folder.name)
+            for name, array in (("x", self.table.x), ("y", self.table.y), ("w", self.table.weight)):
+                np.save(home / f"{name}.npy", array)
+            self._before = set(multiprocessing.active_children())
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(
+                self.workers, context, initializer=_begin, initargs=(str(home), self.table.encoding)
+            )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            if kind is not None:
+                # Somebody asked for the end: a fit under way may take minutes and nobody waits for it any more.
+                for child in set(multiprocessing.active_children()) - self._before:
+                    child.terminate()
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def carry_out(self, jobs: Sequence[Job], done: Callable[[int], None] = lambda _: None) -> list[Answer]:
+        """Return the answers in the order of the jobs.
+
+        Parameters
+        ----------
+        done
+            Called with how many are ready.
+
+        Raises
+        ------
+        BadInput
+            When a process died, most likely for want of memory; or what a recipe is refused for.
+        """
+        answers: list[Answer] = [(None, None)] * len(jobs)
+        for count, (place, answer) in enumerate(self._any_order(jobs), 1):
+            answers[place] = answer
+            done(count)
+        return answers
+
+    def _any_order(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Answer]]:
+        if self._pool is None:
+            for place, job in enumerate(jobs):
+                yield place, _carry_out(job, self.table.x, self.table.y, self.table.weight, self.table.encoding)
+            return
+        waiting = iter(enumerate(jobs))
+        under_way: dict[Future[Answer], int] = {}
+        try:
+            while True:
+                # A few ahead keep the processes busy; all at once would hold every choice of rows in the queue.
+                while len(under_way) <= self.workers and (one := next(waiting, None)) is not None:
+                    under_way[self._pool.submit(_in_process, one[1])] = one[0]
+                if not under_way:
+                    return
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    yield under_way.pop(future), future.result()
+        except BrokenProcessPool:
+            raise BadInput(
+                "models: a process that learned died, most likely for want of memory; use fewer --workers, or "
+                "recipe.window_rows to learn from the latest rows alone"
+            ) from None
+
+
+def _carry_out(job: Job, x: F8, y: F8, w: F8, encoding: Encoding) -> Answer:
+    from models.learner import fit
+
+    fitted = fit(x[job.learn], y[job.learn], w[job.learn], encoding, job.recipe)
+    if job.score is None:
+        return None, fitted.dumps()
+    return fitted.predict(x[job.score]), None
+
+
+# ---- in a process of the crew
+
+_held: dict[str, Any] = {}
+
+
+def _begin(folder: str, encoding: Encoding) -> None:
+    """Make a process ready: passive threads, rows mapped, deaf to Ctrl-C (the parent hears it), gone with it."""
+    # Read when the OpenMP library is loaded, which is with the first fit.
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    for name in ("x", "y", "w"):
+        _held[name] = np.load(Path(folder) / f"{name}.npy", mmap_mode="r")
+    _held["encoding"] = encoding
+
+
+def _in_process(job: Job) -> Answer:
+    return _carry_out(job, _held["x"], _held["y"], _held["w"], _held["encoding"])
+
+
+def _end_with(sentinel: int) -> None:
+    from multiprocessing.connection import wait as wait_for
+
+    with suppress(OSError):
+        wait_for([sentinel])
+    os._exit(1)

@@ -1,0 +1,168 @@
+"""From a table to a version: judge on forward windows, calibrate on what was unseen, learn from every row, keep.
+
+Heads on the ledger's history go the same way with tables of their own.
+"""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models import calibration, drift, fairness, leakage, promotion
+from models.crew import Crew, Job
+from models.evaluation import Evaluation, Judged, Report, judge, time_words
+from models.fairness import Fairness
+from models.leakage import Suspect
+from models.promotion import Verdict
+from models.registry import (
+    CARD_PAGE,
+    CARD_TEXT,
+    JUDGED,
+    MODEL,
+    PROFILE,
+    SERVING,
+    UNSEEN,
+    Data,
+    Manifest,
+    Registry,
+    Serving,
+)
+from models.schema import Recipe
+from models.table import Table
+
+F8 = NDArray[np.float64]
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """`judged.json`: all that was found out about a version."""
+
+    evaluation: Evaluation
+    verdict: Verdict
+    suspects: tuple[Suspect, ...]
+    fairness: Fairness
+    #: Share of what each feature tells, the greatest first.
+    importance: tuple[tuple[str, float], ...]
+
+
+def train(
+    table: Table,
+    registry: Registry,
+    *,
+    made_at: str,
+    versions: Mapping[str, str],
+    workers: int = 1,
+    report: Report = lambda _what, _done, _of: None,
+) -> tuple[Manifest, Judgement]:
+    """Judge, learn and publish a version as the candidate.
+
+    Parameters
+    ----------
+    made_at, versions
+        When, and by what code and libraries, as the caller knows them.
+    workers
+        Processes that learn; 0: this one.
+
+    Raises
+    ------
+    BadInput
+        When the table holds too little, or a column that knows too much.
+    """
+    schema = table.schema
+    recipe = schema.recipe
+    suspects = leakage.suspects(table)
+    champion = registry.stages(schema.name).champion
+    incumbent = registry.manifest(schema.name, champion).recipe if champion else None
+    with Crew(table, workers) as crew:
+        judged = judge(crew, recipe, schema.windows, incumbent=incumbent, report=report)
+        report("learning from every row", 0, 1)
+        last = slice(max(0, len(table) - recipe.window_rows) if recipe.window_rows else 0, len(table))
+        ((_, text),) = crew.carry_out([Job(recipe, last)])
+    assert text is not None
+    report("learning from every row", 1, 1)
+    evaluation = judged.evaluation
+    judgement = Judgement(
+        evaluation=evaluation,
+        verdict=promotion.judge(evaluation, schema.gate),
+        suspects=tuple(suspects),
+        fairness=fairness.audit(table, judged.rows, judged.p, workers=workers),
+        importance=_importance(table, text, recipe),
+    )
+    manifest = Manifest(
+        name=schema.name,
+        version="",
+        made_at=made_at,
+        schema=schema,
+        schema_hash=table.encoding.hash,
+        recipe=recipe,
+        data=Data(
+            source=Path(table.where).name,
+            rows=len(table),
+            groups=len(np.unique(table.group)),
+            rate=float(table.y.mean()),
+            first=time_words(table, 0),
+            cut_off=time_words(table, len(table) - 1),
+            cut_off_at=float(table.time[-1]),
+            sha256=table.hash,
+        ),
+        versions=dict(versions),
+        incumbent=champion,
+        files={},
+    )
+    files = {
+        MODEL: text.encode(),
+        SERVING: _json(Serving(encoding=table.encoding, calibrator=_calibrator(table, judged))),
+        JUDGED: _json(judgement),
+        PROFILE: _json(drift.profile(table, judged.p, evaluation.line().figures["log_loss"])),
+        UNSEEN: _unseen(table, judged),
+    }
+    from models.card import card
+
+    text_card, page, plots = card(manifest, judgement)
+    files |= {CARD_TEXT: text_card.encode(), CARD_PAGE: page.encode()}
+    files |= {f"{name}.svg": svg.encode() for name, svg in plots.items()}
+    return registry.publish(manifest, files), judgement
+
+
+def _calibrator(table: Table, judged: Judged) -> calibration.Calibrator:
+    """Return the calibrator for what comes next: learned on every row that was scored unseen."""
+    rows = judged.rows
+    plain = table.schema.recipe.calibration == "none"
+    segments = {} if plain else {name: table.words(name)[rows] for name in table.schema.segments}
+    return calibration.calibrate(
+        judged.raw, table.y[rows], table.weight[rows], judged.evaluation.calibration, segments, intervals=True
+    )
+
+
+def _importance(table: Table, text: str, recipe: Recipe) -> tuple[tuple[str, float], ...]:
+    from models.learner import loads
+
+    shares = loads(text, recipe.learner).importance()
+    order = np.argsort(-shares, kind="stable")
+    return tuple((table.encoding.features[place], float(shares[place])) for place in order)
+
+
+def _unseen(table: Table, judged: Judged) -> bytes:
+    """Return the scores of unseen rows as Parquet, so that versions can be compared pair by pair."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    columns = {
+        "row": table.source_row[judged.rows],
+        "group": table.group[judged.rows],
+        "block": judged.block,
+        "time": table.time[judged.rows],
+        "weight": table.weight[judged.rows],
+        "y": table.y[judged.rows],
+        "raw": judged.raw,
+        "p": judged.p,
+    } | {f"p of {name}": p for name, p in judged.others.items()}
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pa.table(columns), out, compression="zstd")
+    return out.getvalue()
+
+
+def _json(record: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(record, order="deterministic"), indent=1)
