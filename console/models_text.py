@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.table import Table
 
-from models.metrics import METRICS, WORDS, Figure
+from models.metrics import DIGITS, METRICS, WORDS, Figure
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from models.serving import Comparison, Listed
     from models.training import Judgement
 
+#: Not told block by block.
+_ASIDE = ("base rate", "uncalibrated")
 _COLOURS = {"still": "green", "watch": "yellow", "act": "red"}
 
 
@@ -85,7 +87,9 @@ def compared(found: "Comparison") -> "RenderableType":
     )
     table = _lines(f"{found.name}, {pairs}", list(found.lines))
     if found.differences:
-        table.add_row(f"{found.one} less the other", *(_figure(found.differences[metric], "+") for metric in METRICS))
+        table.add_row(
+            f"{found.one} less the other", *(_below(metric, found.differences[metric], "+") for metric in METRICS)
+        )
     return table
 
 
@@ -116,26 +120,34 @@ def listed(found: "Sequence[Listed]") -> "RenderableType":
     if not found:
         return "No model yet; make one: cadencia models fit TABLE --schema FILE"
     table = Table()
-    for column in ("model", "version", "stage", "made at", "rows", "up to", "AUC", "log-loss", "gate"):
-        table.add_column(column, justify="right" if column in ("rows", "AUC", "log-loss") else "left", overflow="fold")
+    for column in ("version", "stage", "made at", "rows", "AUC", "log-loss", "gate"):
+        right = column in ("rows", "AUC", "log-loss")
+        table.add_column(column, justify="right" if right else "left", no_wrap=column == "version")
     for one in found:
         gate = "[green]passed[/]" if one.passed else "[red]refused[/]"
-        table.add_row(one.name, one.version, one.stage, one.made_at, f"{one.rows:,}", one.cut_off, f"{one.auc:.4f}",
-                      f"{one.log_loss:.4f}", gate)  # fmt: skip
+        version = f"{one.name}/{one.version}"
+        made_at = one.made_at[:16].replace("T", " ")
+        table.add_row(version, one.stage, made_at, f"{one.rows:,}", f"{one.auc:.3f}", f"{one.log_loss:.4f}", gate)
     return table
 
 
 def _lines(title: str, lines: "list[Line]") -> Table:
     table = Table(title=title, title_justify="left")
-    for column in ("", *(WORDS[metric] for metric in METRICS), "mean score"):
+    for column in ("", *(WORDS[metric] for metric in METRICS)):
         table.add_column(column, justify="right" if column else "left")
     for one in lines:
-        table.add_row(one.contestant, *(_figure(one.figures[metric]) for metric in METRICS), f"{one.mean:.4f}")
+        table.add_row(one.contestant, *(_below(metric, one.figures[metric]) for metric in METRICS))
     return table
 
 
 def _contestants(found: "Evaluation") -> list[str]:
-    return [one.contestant for one in found.lines if one.block == 0 and one.contestant != "base rate"]
+    return [one.contestant for one in found.lines if one.block == 0 and one.contestant not in _ASIDE]
+
+
+def _below(metric: str, figure: Figure, sign: str = "") -> str:
+    """Return a figure with its interval on a line of its own: five of them fit a terminal."""
+    digits = DIGITS[metric]
+    return f"{figure.value:{sign}.{digits}f}\n[dim]{figure.low:{sign}.{digits}f}–{figure.high:{sign}.{digits}f}[/]"
 
 
 def _figure(figure: Figure, sign: str = "") -> str:

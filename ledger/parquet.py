@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Table, null, select, union_all
 
 from domain.errors import BadInput
 from domain.facts import PacingDecided
-from domain.people import Verdict
-from ledger.people import from_ids
+from domain.people import Dossier, Verdict
+from ledger.people import enrolled, from_ids
 from ledger.schema import (
     attempt,
     balance_history,
@@ -345,51 +345,120 @@ def export_parquet(
         raise BadInput(f"{directory}: no folder can be made there: {error.strerror}; name another") from error
     rows = {}
     for subject in _SUBJECTS:
-        rows[subject.name] = _write(ledger, subject, directory / f"{subject.name}.parquet")
+        rows[subject.name] = _write(ledger, subject, directory)
         if progress is not None:
             progress(subject.name, rows[subject.name])
     (directory / "README.md").write_text(_readme(rows), encoding="utf-8")
     return rows
 
 
-def _write(ledger: SqlLedger, subject: _Subject, path: Path) -> int:
-    # Loaded late: it takes a quarter of a second; it is not typed.
-    import pyarrow
-    import pyarrow.parquet
+class _File:
+    """One subject's file, whole when it is closed."""
 
-    arrow: Any = pyarrow
-    types = {
-        "id": arrow.int64(),
-        "instant": arrow.timestamp("us", tz="UTC"),
-        "day": arrow.date32(),
-        "minor": arrow.int64(),
-        "us": arrow.int64(),
-        "count": arrow.int32(),
-        "number": arrow.float64(),
-        "word": arrow.string(),
-        "flag": arrow.bool_(),
-        "ids": arrow.list_(arrow.int64()),
-        "words": arrow.list_(arrow.string()),
-    }
-    schema = arrow.schema([(column.name, types[column.type]) for column in subject.columns])
-    kinds = [column.type for column in subject.columns]
-    unfinished = path.with_suffix(".unfinished")
-    written = 0
-    with (
-        ledger.reading() as connection,
-        arrow.parquet.ParquetWriter(unfinished, schema, compression="zstd") as writer,
-    ):
-        result = connection.execute(subject.query, execution_options={"yield_per": _ROWS})
-        for partition in result.partitions():
-            columns = zip(*map(subject.read, partition), strict=True)
-            arrays = [
-                arrow.array(_values(kind, column), type=types[kind])
-                for kind, column in zip(kinds, columns, strict=True)
-            ]
-            writer.write_batch(arrow.RecordBatch.from_arrays(arrays, schema=schema))
-            written += len(partition)
-    os.replace(unfinished, path)
-    return written
+    def __init__(self, subject: _Subject, folder: Path) -> None:
+        # Loaded late: it takes a quarter of a second; it is not typed.
+        import pyarrow
+        import pyarrow.parquet
+
+        arrow: Any = pyarrow
+        types = {
+            "id": arrow.int64(),
+            "instant": arrow.timestamp("us", tz="UTC"),
+            "day": arrow.date32(),
+            "minor": arrow.int64(),
+            "us": arrow.int64(),
+            "count": arrow.int32(),
+            "number": arrow.float64(),
+            "word": arrow.string(),
+            "flag": arrow.bool_(),
+            "ids": arrow.list_(arrow.int64()),
+            "words": arrow.list_(arrow.string()),
+        }
+        self.rows = 0
+        self._subject = subject
+        self._arrow = arrow
+        self._schema = arrow.schema([(column.name, types[column.type]) for column in subject.columns])
+        self._path = folder / f"{subject.name}.parquet"
+        self._unfinished = self._path.with_suffix(".unfinished")
+        self._writer = arrow.parquet.ParquetWriter(self._unfinished, self._schema, compression="zstd")
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write rows of the subject's query."""
+        columns = zip(*map(self._subject.read, rows), strict=True)
+        arrays = [
+            self._arrow.array(_values(column.type, values), type=field.type)
+            for column, values, field in zip(self._subject.columns, columns, self._schema, strict=True)
+        ]
+        self._writer.write_batch(self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self.rows += len(rows)
+
+    def close(self, *, whole: bool) -> None:
+        self._writer.close()
+        if whole:
+            os.replace(self._unfinished, self._path)
+        else:
+            self._unfinished.unlink()
+
+
+def _write(ledger: SqlLedger, subject: _Subject, folder: Path) -> int:
+    file, whole = _File(subject, folder), False
+    try:
+        with ledger.reading() as connection:
+            result = connection.execute(subject.query, execution_options={"yield_per": _ROWS})
+            for partition in result.partitions():
+                file.add(partition)
+        whole = True
+    finally:
+        file.close(whole=whole)
+    return file.rows
+
+
+class HistoryFile:
+    """The file of a history that stands in no ledger: it takes lines as the ledger's writers make them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = _File(_HISTORY, folder)
+        self._lines: list[dict[str, Any]] = []
+
+    def add(self, lines: Iterable[dict[str, Any]]) -> None:
+        self._lines += lines
+        if len(self._lines) >= _ROWS:
+            self._flush()
+
+    def close(self, *, whole: bool) -> None:
+        """Write what waits; without `whole`, leave no file."""
+        if whole:
+            self._flush()
+        self._file.close(whole=whole)
+
+    def _flush(self) -> None:
+        if self._lines:
+            self._file.add(_rows_of(_HISTORY, self._lines))
+            self._lines = []
+
+
+def write_people(people: Sequence[Dossier], folder: Path, at_us: int) -> None:
+    """Write the debtors, numbers and debts of people who stand in no ledger, known since an instant."""
+    told = enrolled(people, {}, at_us)
+    of_phone = {row["id"]: row for row in told["phone"]}
+    numbers = [of_phone[row["phone"]] | row for row in told["person_phone"]]
+    for subject, lines in ((_DEBTORS, told["person"]), (_NUMBERS, numbers), (_DEBTS, told["debt"])):
+        file = _File(subject, folder)
+        for first in range(0, len(lines), _ROWS):
+            file.add(_rows_of(subject, lines[first : first + _ROWS]))
+        file.close(whole=True)
+
+
+def _rows_of(subject: _Subject, lines: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Return rows as the subject's query gives them, of rows by the names of the ledger's columns."""
+    columns = [
+        (column.source.name, _DEFAULTS.get(column.type)) for column in subject.columns if column.source is not None
+    ]
+    return [tuple(line.get(name, default) for name, default in columns) for line in lines]
+
+
+#: What stands in the ledger where a writer says nothing.
+_DEFAULTS = {"ids": "", "words": "", "flag": False}
 
 
 def _values(kind: str, column: Sequence[Any]) -> Sequence[Any]:

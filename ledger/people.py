@@ -374,6 +374,21 @@ def enroll(connection: Connection, people: Iterable[Dossier], numbers: Mapping[i
     numbers : mapping of int to str
         E.164 of phone ids; a phone without one has none on record and cannot be dialled.
     """
+    rows = enrolled(people, numbers, at_us)
+    for table in (creditor, household, phone, cap_key):
+        if rows[table.name]:
+            connection.execute(upsert(connection, table).on_conflict_do_nothing(), rows[table.name])
+    for table in (person, person_phone, debt, stop, consent, history):
+        if rows[table.name]:
+            connection.execute(insert(table), rows[table.name])
+    if connection.dialect.name == "postgresql":
+        for table in (creditor, household, person, phone, debt):
+            sequence = func.pg_get_serial_sequence(table.name, "id")
+            connection.execute(select(func.setval(sequence, select(func.max(table.c.id)).scalar_subquery())))
+
+
+def enrolled(people: Iterable[Dossier], numbers: Mapping[int, str], at_us: int) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of `enroll`, by table."""
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for dossier in people:
         home = next((int(cap.key[10:]) for cap in dossier.keys if cap.key.startswith("household:")), None)
@@ -459,13 +474,4 @@ def enroll(connection: Connection, people: Iterable[Dossier], numbers: Mapping[i
             }
             for line in dossier.history
         ]
-    for table in (creditor, household, phone, cap_key):
-        if rows[table.name]:
-            connection.execute(upsert(connection, table).on_conflict_do_nothing(), rows[table.name])
-    for table in (person, person_phone, debt, stop, consent, history):
-        if rows[table.name]:
-            connection.execute(insert(table), rows[table.name])
-    if connection.dialect.name == "postgresql":
-        for table in (creditor, household, person, phone, debt):
-            sequence = func.pg_get_serial_sequence(table.name, "id")
-            connection.execute(select(func.setval(sequence, select(func.max(table.c.id)).scalar_subquery())))
+    return rows

@@ -210,6 +210,11 @@ class Projection:
             handler(self, row, row.record)
         self._known_us = row.at_us
 
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of the history that are to be written."""
+        return self._inserts[history]
+
     def write(self, connection: Connection) -> None:
         """Write everything, in the order that the locks need."""
         bump(connection, self._bumped)

@@ -5,6 +5,7 @@ forward windows (prequential), and the model itself is then fitted on every row.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,6 +21,8 @@ Words = NDArray[np.str_]
 ISOTONIC_POSITIVES = 1000
 #: A probability said is never nearer to 0 or 1.
 _EDGE = 1e-6
+#: Of Platt's slope.
+_LEAST_SLOPE = 0.05
 #: Steps of the score at which Venn-Abers intervals are kept.
 _GRID = 256
 
@@ -189,21 +192,28 @@ def _odds(z: F8) -> F8:
 
 
 def _platt(z: F8, y: F8, w: F8) -> tuple[float, float]:
-    """Return slope and shift by Newton's method, with Platt's targets, which keep them finite."""
+    """Return slope and shift by Newton's method, with Platt's targets, which keep them finite.
+
+    Where earlier rows rank against their scores, the slope stays just above 0: a calibrator may say that ranks tell
+    little, never turn them round.
+    """
     yes, no = float((w * y).sum()), float((w * (1.0 - y)).sum())
     target = np.where(y > 0.5, (yes + 1.0) / (yes + 2.0), 1.0 / (no + 2.0))
-    design = np.column_stack((z, np.ones_like(z)))
-    at = np.array([1.0, 0.0])
-    for _ in range(50):
-        p = 0.5 * (1.0 + np.tanh(design @ at / 2.0))
-        slope = design.T @ (w * (target - p))
-        curve = design.T @ (design * (w * p * (1.0 - p))[:, None]) + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curve, slope)
+    slope, shift = 1.0, 0.0
+    for _ in range(60):
+        p = 0.5 * (1.0 + np.tanh((slope * z + shift) / 2.0))
+        off, curve = w * (target - p), w * p * (1.0 - p)
+        a, b, c = float((curve * z * z).sum()) + 1e-9, float((curve * z).sum()), float(curve.sum()) + 1e-9
+        up, over = float((off * z).sum()), float(off.sum())
+        by, across = (c * up - b * over) / (a * c - b * b + 1e-18), (a * over - b * up) / (a * c - b * b + 1e-18)
+        if slope + by <= _LEAST_SLOPE:
+            by, across = _LEAST_SLOPE - slope, (over - b * (_LEAST_SLOPE - slope)) / c
         # Far from the answer a whole step may overshoot.
-        at = at + step * min(1.0, 5.0 / (float(np.abs(step).max()) + 1e-12))
-        if float(np.abs(step).max()) < 1e-9:
+        short = min(1.0, 5.0 / (max(abs(by), abs(across)) + 1e-12))
+        slope, shift = slope + by * short, shift + across * short
+        if max(abs(by), abs(across)) < 1e-9:
             break
-    return float(at[0]), float(at[1])
+    return slope, shift
 
 
 def _isotonic(raw: F8, y: F8, w: F8) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -223,9 +233,11 @@ def _isotonic(raw: F8, y: F8, w: F8) -> tuple[tuple[float, ...], tuple[float, ..
 
 
 def _levels(y: F8, w: F8) -> F8:
-    from sklearn.isotonic import isotonic_regression
+    import scipy.optimize
 
-    found: F8 = np.asarray(isotonic_regression(y, sample_weight=np.maximum(w, 1e-12)), dtype=np.float64)
+    # Typed in part only.
+    optimize: Any = scipy.optimize
+    found: F8 = np.asarray(optimize.isotonic_regression(y, weights=np.maximum(w, 1e-12)).x, dtype=np.float64)
     return found
 
 

@@ -4,15 +4,21 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from models import pages, plots
-from models.evaluation import BASE, INCUMBENT, LOGISTIC, Line
-from models.metrics import METRICS, WORDS, Figure
+from models.evaluation import BASE, INCUMBENT, LOGISTIC, RAW, Line
+from models.metrics import DIGITS, METRICS, WORDS, Figure
 
 if TYPE_CHECKING:
     from models.registry import Manifest
     from models.training import Judgement
 
 #: In the order of columns.
-_CONTESTANTS = ("model", LOGISTIC, INCUMBENT, BASE)
+_CONTESTANTS = ("model", RAW, LOGISTIC, INCUMBENT, BASE)
+_TITLES = {
+    "reliability": "What it said and what came",
+    "gain": "How much of all yes is found among the best",
+    "auc_by_block": "AUC by block",
+    "log_loss_by_block": "Log-loss by block",
+}
 
 
 def card(manifest: "Manifest", judged: "Judgement") -> tuple[str, str, dict[str, str]]:
@@ -54,7 +60,7 @@ def _parts(manifest: "Manifest", judged: "Judgement") -> list[_Part]:
             ["block", "rows", "rate", "mean score", *(WORDS[metric] for metric in METRICS)],
             [
                 [str(block) if block else "all", f"{line.rows:,}", f"{line.rate:.4f}", f"{line.mean:.4f}"]
-                + [_figure(line.figures[metric]) for metric in METRICS]
+                + [_of(metric, line.figures[metric]) for metric in METRICS]
                 for block in blocks
                 for line in [found.line("model", block)]
             ],
@@ -63,7 +69,7 @@ def _parts(manifest: "Manifest", judged: "Judgement") -> list[_Part]:
             "Against others on the same rows",
             "The model's figure less the other's, pair by pair. Log-loss, Brier and ECE: below zero is better.",
             ["", *(WORDS[metric] for metric in METRICS)],
-            [[name, *(_figure(off[metric], "+") for metric in METRICS)] for name, off in found.against.items()],
+            [[name, *(_of(metric, off[metric], "+") for metric in METRICS)] for name, off in found.against.items()],
         ),
     ]
     if found.segments:
@@ -131,7 +137,7 @@ def _parts(manifest: "Manifest", judged: "Judgement") -> list[_Part]:
         )
     schema, recipe = manifest.schema, manifest.recipe
     made = [
-        ["version", f"{manifest.name}/{manifest.version}" if manifest.version else manifest.name],
+        ["version", f"{manifest.name}/{manifest.version}"],
         ["made at", manifest.made_at],
         ["target", schema.target + (f" = {schema.positive}" if schema.positive is not None else "")],
         ["data", f"{data.source}: {data.rows:,} rows of {data.groups:,} groups, {data.rate:.4f} yes"],
@@ -154,7 +160,7 @@ def _plots(judged: "Judgement") -> dict[str, str]:
     most = max([0.01, *(max(one.mean_score, one.rate) for one in found.reliability)])
     drawn = {
         "reliability": plots.scatter(
-            "What it said and what came",
+            _TITLES["reliability"],
             [
                 ("tenths of the rows", [(one.mean_score, one.rate, "") for one in found.reliability]),
                 ("said = came", [(0.0, 0.0, ""), (most, most, "")]),
@@ -162,7 +168,7 @@ def _plots(judged: "Judgement") -> dict[str, str]:
             _share, _share, "mean score", "rate",
         ),
         "gain": plots.scatter(
-            "How much of all yes is found among the best",
+            _TITLES["gain"],
             [
                 ("model", [(place / 20, value, "") for place, value in enumerate(found.gain)]),
                 ("at random", [(0.0, 0.0, ""), (1.0, 1.0, "")]),
@@ -171,7 +177,7 @@ def _plots(judged: "Judgement") -> dict[str, str]:
         ),
     }  # fmt: skip
     if found.blocks > 1:
-        names = [name for name in (*_CONTESTANTS[:3],) if _has(found.lines, name)]
+        names = [name for name in ("model", LOGISTIC, INCUMBENT) if _has(found.lines, name)]
         across = [str(block) for block in range(1, found.blocks + 1)]
         for metric in ("auc", "log_loss"):
             values = [
@@ -184,7 +190,7 @@ def _plots(judged: "Judgement") -> dict[str, str]:
 
 def _markdown(manifest: "Manifest", judged: "Judgement", parts: list[_Part], drawn: list[str]) -> str:
     lines = [f"# Model {manifest.name}", "", _answer(judged), ""]
-    lines += [f"![{name.replace('_', ' ')}]({name}.svg)" for name in drawn]
+    lines += [f"![{_TITLES[name]}]({name}.svg)" for name in drawn]
     for part in parts:
         lines += ["", f"## {part.title}", "", part.note, ""]
         columns = [column or " " for column in part.columns]
@@ -203,7 +209,7 @@ def _page(manifest: "Manifest", judged: "Judgement", parts: list[_Part], drawn: 
         ("may" if judged.verdict.passed else "may not", "be champion", "good" if judged.verdict.passed else "bad"),
     ]
     body = [pages.cards(told)]
-    svgs = [pages.section(name.replace("_", " ").capitalize(), svg) for name, svg in drawn.items()]
+    svgs = [pages.section(_TITLES[name], svg) for name, svg in drawn.items()]
     body += [f'<div class="two">{"".join(svgs[i : i + 2])}</div>' for i in range(0, len(svgs), 2)]
     body += [
         pages.section(
@@ -243,14 +249,19 @@ def _has(lines: tuple[Line, ...], name: str) -> bool:
 def _line_cells(line: Line) -> list[str]:
     return [
         line.contestant,
-        *(_figure(line.figures[metric]) for metric in METRICS),
+        *(_of(metric, line.figures[metric]) for metric in METRICS),
         f"{line.mean:.4f}",
         f"{line.rate:.4f}",
     ]
 
 
+def _of(metric: str, figure: Figure, sign: str = "") -> str:
+    return _figure(figure, sign, DIGITS[metric])
+
+
 def _figure(figure: Figure, sign: str = "", digits: int = 4) -> str:
-    return f"{figure.value:{sign}.{digits}f} ({figure.low:{sign}.{digits}f} to {figure.high:{sign}.{digits}f})"
+    to = " to " if sign else "–"
+    return f"{figure.value:{sign}.{digits}f} ({figure.low:{sign}.{digits}f}{to}{figure.high:{sign}.{digits}f})"
 
 
 def _short(figure: Figure) -> str:

@@ -25,7 +25,7 @@ I8 = NDArray[np.int64]
 Report = Callable[[str, int, int], None]
 
 #: The contestants beside the model.
-LOGISTIC, BASE, INCUMBENT = "logistic", "base rate", "incumbent"
+LOGISTIC, BASE, INCUMBENT, RAW = "logistic", "base rate", "incumbent", "uncalibrated"
 #: Less is not enough to learn from, or to judge by.
 LEAST_ROWS, LEAST_OF_EACH = 200, 20
 #: Draws of the bootstrap, and for tables so large that intervals are narrow anyway.
@@ -188,6 +188,8 @@ def judge(
     raw = scores(crew, recipe, planned, "learning and scoring windows", report)
     p, method = calibrated(recipe, raw)
     contestants: dict[str, F8] = {"model": p}
+    if (raw != p).any():
+        contestants[RAW] = raw
     if recipe.learner != "logistic":
         plain = Recipe(learner="logistic", window_rows=recipe.window_rows)
         contestants[LOGISTIC] = scores(crew, plain, planned, "logistic regression", report)

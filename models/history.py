@@ -48,7 +48,6 @@ _EVENTS: Final = {
 #: Where the detail says more than the rung.
 _DETAILS: Final = {
     ("no_answer", Disposition.rejected): kernel.REJECTED,
-    ("abandoned", Disposition.cut): kernel.LOST,
     ("abandoned", Disposition.lost): kernel.LOST,
     ("right_party_contact", Disposition.unrecorded): kernel.ANSWERED,
     ("stop", "dispute"): kernel.DISPUTE,
@@ -221,7 +220,7 @@ def _build(batches: Batches, debtors: Any, numbers: Any, debts: Any) -> History:
         rows = place.of(export.ints(batch, "person"))
         strangers += int((rows < 0).sum())
         counts[:-1] += np.bincount(rows[rows >= 0], minlength=len(person))
-    clocks = _clocks(zones)
+    clocks = clocks_of(zones)
     first = np.concatenate(([0], np.cumsum(counts[:-1]))).astype(np.int64)
     n = int(first[-1])
     lines = Lines(
@@ -239,7 +238,7 @@ def _build(batches: Batches, debtors: Any, numbers: Any, debts: Any) -> History:
     )
     after = first[:-1].copy()
     for batch in batches(export.COLUMNS["history"]):
-        kind, end = _kinds(batch)
+        kind, end = kinds_of(batch)
         told = kernel.Told(
             row=place.of(export.ints(batch, "person")), event_us=export.instants(batch, "event_at"),
             known_us=export.instants(batch, "known_at"), kind=kind,
@@ -326,8 +325,14 @@ def _zones(
     return np.array([code[word] for word in told.tolist()], np.int32), tuple(words)
 
 
-def _clocks(zones: Sequence[str]) -> Clocks:
-    """Return the offsets of zones; they depend on no data, or later data could move an earlier hour."""
+def clocks_of(zones: Sequence[str]) -> Clocks:
+    """Return the offsets of zones; they depend on no data, or later data could move an earlier hour.
+
+    Raises
+    ------
+    BadInput
+        When one is not in the tz database.
+    """
     pieces = [_pieces(name) for name in zones]
     first = np.cumsum([0, *map(len, pieces)])
     from_us, offset_us = np.array([piece for of in pieces for piece in of], np.int64).T
@@ -361,7 +366,7 @@ def _offset(zone: ZoneInfo, at_us: int) -> int:
     return (moment.utcoffset() or timedelta()) // timedelta(microseconds=1)
 
 
-def _kinds(batch: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def kinds_of(batch: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return the kind of each line, and how the call that it tells of ended."""
     events, event = export.coded(batch, "event")
     details, detail = export.coded(batch, "detail")

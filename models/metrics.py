@@ -20,6 +20,8 @@ EDGE = 1e-15
 
 
 METRICS = ("auc", "log_loss", "brier", "ece", "lift_10")
+#: Digits that are worth showing.
+DIGITS = {"auc": 3, "log_loss": 4, "brier": 4, "ece": 4, "lift_10": 2}
 WORDS = {"auc": "AUC", "log_loss": "log-loss", "brier": "Brier", "ece": "ECE", "lift_10": "lift at 10 %"}
 
 

@@ -16,7 +16,7 @@ No file holds code: reading a model runs nothing of it.
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -221,13 +221,17 @@ class Registry:
         text = self._checked(manifest, MODEL).decode()
         return Model(manifest, serving, loads(text, manifest.recipe.learner))
 
-    def publish(self, manifest: Manifest, files: Mapping[str, bytes]) -> Manifest:
+    def publish(
+        self, manifest: Manifest, files: Mapping[str, bytes], told: Callable[[Manifest], Mapping[str, bytes]]
+    ) -> Manifest:
         """Keep a version and make it the candidate; the same content is kept once.
 
         Parameters
         ----------
         manifest
             Its `version` and `files` are filled in here.
+        told
+            Makes the files that name the version, its card.
         """
         content = sha256()
         for file in (MODEL, SERVING):
@@ -244,16 +248,15 @@ class Registry:
                     self._change(manifest.name, "candidate", same, manifest.made_at, "", "fitted again")
                     return self.manifest(manifest.name, same)
                 version = f"{int(known[-1][:4]) + 1 if known else 1:04d}-{digest}"
-                kept = msgspec.structs.replace(
-                    manifest,
-                    version=version,
-                    files={file: sha256(told).hexdigest() for file, told in sorted(files.items())},
-                )
+                kept = msgspec.structs.replace(manifest, version=version)
+                whole = {**files, **told(kept)}
+                hashes = {file: sha256(text).hexdigest() for file, text in sorted(whole.items())}
+                kept = msgspec.structs.replace(kept, files=hashes)
                 draft = home / f".draft-{os.getpid()}"
                 shutil.rmtree(draft, ignore_errors=True)
                 draft.mkdir()
-                for file, told in files.items():
-                    (draft / file).write_bytes(told)
+                for file, text in whole.items():
+                    (draft / file).write_bytes(text)
                 (draft / MANIFEST).write_bytes(_pretty(kept))
                 draft.rename(home / version)
                 self._change(manifest.name, "candidate", version, manifest.made_at, "", "fitted")

@@ -18,7 +18,7 @@ from domain.instants import DAY, HOUR
 from models.feature_list import FEATURES
 from models.history import Clocks
 from models.history_kernel import cell_of, offset_of, weekday_of
-from models.trees import EMPTY, Coded, code_of, codes_of, forest, parse_model, share_out
+from models.trees import Coded, code_of, codes_of, forest, parse_model, share_out
 
 F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
@@ -195,7 +195,7 @@ class SlotScorer:
                 codes[:, :, nth] = one.codes(moments[:, _MOMENT.index(names[one.column])])[:, None]
             else:
                 record = records[:, at]
-                codes[:, :, nth] = np.where(record == one.n, EMPTY, record)[None, :]
+                codes[:, :, nth] = np.where(record == one.n, one.empty, record + 1)[None, :]
                 at += 1
         table = trees.sums(codes.reshape(len(moments) * n, len(trees.coded))).reshape(len(moments), n)
         return _Own(coded, sizes, table)

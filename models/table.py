@@ -197,25 +197,35 @@ def make_table(
         raise BadInput(f"{where}: has no rows; name a table with rows")
     _check_columns(source, schema, where, labelled=labelled, serving=encoding is not None)
     time, dated = _time(source, schema, where)
-    order = np.argsort(time, kind="stable")
-    if not np.array_equal(order, np.arange(len(order))):
-        source, time = source.take(pa.array(order)), time[order]
     learned = encoding or _encoding(source, schema, where)
     has_target = schema.target in source.column_names
+    x = learned.matrix(source, where)
+    y = _target(source.column(schema.target), schema, where, learning=labelled) if has_target else np.empty(0)
+    group, weight = _groups(source, schema), _weights(source, schema, where)
+    protected = {
+        name: np.array(pc.fill_null(_words(source.column(name)), "").to_pylist(), dtype=str)
+        for name in schema.protected
+        if name in source.column_names
+    }
+    # Complaints name rows as they stand in the source, so order comes last.
+    order = np.argsort(time, kind="stable")
+    if (order[1:] < order[:-1]).any():
+        x, time, group, weight = x[order], time[order], group[order], weight[order]
+        y = y[order] if has_target else y
+        # Codes by first appearance in time, however the source was stored.
+        _, first, group = np.unique(group, return_index=True, return_inverse=True)
+        group = np.argsort(np.argsort(first))[group]
+        protected = {name: words[order] for name, words in protected.items()}
     return Table(
         schema=schema,
         encoding=learned,
-        x=learned.matrix(source, where),
-        y=_target(source.column(schema.target), schema, where, learning=labelled) if has_target else np.empty(0),
+        x=x,
+        y=y,
         time=time,
         horizon=schema.horizon * (_DAY_US if dated else 1.0),
-        group=_groups(source, schema),
-        weight=_weights(source, schema, where),
-        protected={
-            name: np.array(pc.fill_null(_words(source.column(name)), "").to_pylist(), dtype=str)
-            for name in schema.protected
-            if name in source.column_names
-        },
+        group=group,
+        weight=weight,
+        protected=protected,
         source_row=order.astype(np.int64),
         where=where,
         is_dated=dated,

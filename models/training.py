@@ -118,12 +118,15 @@ def train(
         PROFILE: _json(drift.profile(table, judged.p, evaluation.line().figures["log_loss"])),
         UNSEEN: _unseen(table, judged),
     }
-    from models.card import card
 
-    text_card, page, plots = card(manifest, judgement)
-    files |= {CARD_TEXT: text_card.encode(), CARD_PAGE: page.encode()}
-    files |= {f"{name}.svg": svg.encode() for name, svg in plots.items()}
-    return registry.publish(manifest, files), judgement
+    def told(kept: Manifest) -> dict[str, bytes]:
+        from models.card import card
+
+        text_card, page, plots = card(kept, judgement)
+        drawn = {f"{name}.svg": svg.encode() for name, svg in plots.items()}
+        return {CARD_TEXT: text_card.encode(), CARD_PAGE: page.encode()} | drawn
+
+    return registry.publish(manifest, files, told), judgement
 
 
 def _calibrator(table: Table, judged: Judged) -> calibration.Calibrator:

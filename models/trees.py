@@ -17,8 +17,8 @@ F8 = NDArray[np.float64]
 I4 = NDArray[np.int32]
 U2 = NDArray[np.uint16]
 
-#: Code of an empty value where a model tells it from 0; above every threshold.
-EMPTY: Final = 65_535
+#: Code of an empty value that goes right, above every threshold; of one that goes left it is 0.
+_EMPTY: Final = 65_535
 _ROWS: Final = 64
 
 
@@ -138,12 +138,24 @@ def share_out(tree: Tree, share: Callable[[frozenset[int]], int], n: int) -> lis
 
 
 class Coded(NamedTuple):
-    """What a column is coded by: its thresholds, or the set of words that goes left."""
+    """What a column is coded by: its thresholds and the side of empty values, or the set of words that goes left."""
 
     column: int
     thresholds: F8
     words: frozenset[int] | None
+    #: Empty values have a side of their own, and it is the left one.
     knows_empty: bool
+    empty_left: bool
+
+    @property
+    def n(self) -> int:
+        """Return how many codes values have; of one that has places 0 … n - 1, the code is one more."""
+        return len(self.thresholds) + 1
+
+    @property
+    def empty(self) -> int:
+        """Return the code of an empty value, where it has one of its own."""
+        return 0 if self.empty_left else _EMPTY
 
     def codes(self, values: Any) -> U2:
         """Return the code of each value."""
@@ -157,13 +169,8 @@ class Coded(NamedTuple):
         found = np.empty(values.shape, np.uint16)
         _code(np.where(empty, 0.0, values).ravel(), self.thresholds, found.ravel())
         if self.knows_empty:
-            found[empty] = EMPTY
+            found[empty] = self.empty
         return found
-
-    @property
-    def n(self) -> int:
-        """Return how many codes there are, the empty one not counted."""
-        return 2 if self.words is not None else len(self.thresholds) + 1
 
 
 class Forest(NamedTuple):
@@ -173,67 +180,73 @@ class Forest(NamedTuple):
     #: By tree, its root and its depth.
     root: I4
     depth: I4
-    #: By node.
-    column: I4
-    limit: U2
-    #: The code that goes left besides: EMPTY, or one that nothing has.
-    besides: NDArray[np.int32]
-    left: I4
-    right: I4
+    #: By node, place of its column in `coded` × 65536 + the highest code that goes left.
+    split: I4
+    #: By node, where it leads to the right, to the left.
+    child: I4
     value: F8
 
     def sums(self, codes: U2) -> F8:
         """Return the sum over the trees of each row of codes, (rows, len(coded)) uint16."""
         out = np.zeros(len(codes))
         if len(self.root):
-            _sum(np.ascontiguousarray(codes), *self[1:], out)
+            _sum(np.ascontiguousarray(codes), self.root, self.depth, self.split, self.child, self.value, out)
         return out
 
 
 def forest(trees: Iterable[Tree]) -> Forest:
-    """Return trees as arrays, with the codes that they need."""
+    """Return trees as arrays, with the codes that they need.
+
+    Raises
+    ------
+    BadInput
+        When their splits need more columns than fit.
+    """
     kept = list(trees)
-    numeric: dict[int, set[float]] = {}
-    empties: dict[int, bool] = {}
-    sets: dict[tuple[int, frozenset[int]], int] = {}
+    thresholds: dict[int, set[float]] = {}
+    keys: dict[tuple[int, Any], int] = {}
     for node in (node for tree in kept for node in tree if node.column >= 0):
         if node.words is None:
-            numeric.setdefault(node.column, set()).add(node.threshold)
-            empties[node.column] = node.knows_empty
-        else:
-            sets.setdefault((node.column, node.words), 0)
-    coded = [Coded(of, np.array(sorted(numeric[of])), None, empties[of]) for of in sorted(numeric)]
-    place = {one.column: nth for nth, one in enumerate(coded)}
-    for column, words in sets:
-        sets[column, words] = len(coded)
-        coded.append(Coded(column, np.empty(0), words, False))
-    rank = {one.column: {value: nth for nth, value in enumerate(one.thresholds.tolist())} for one in coded}
-    flat: list[tuple[int, int, int, int, int, float]] = []
+            thresholds.setdefault(node.column, set()).add(node.threshold)
+        keys.setdefault(_key(node), len(keys))
+    if len(keys) > 32_000:
+        raise BadInput(f"model: its categories are split in {len(keys)} ways; fit them as numbers, or with fewer trees")
+    ordered = {column: np.array(sorted(values)) for column, values in thresholds.items()}
+    coded = [
+        Coded(column, np.empty(0), told, False, False)
+        if isinstance(told, frozenset)
+        else Coded(column, ordered[column], None, *told)
+        for column, told in keys
+    ]
+    rank = {column: {value: nth for nth, value in enumerate(of.tolist())} for column, of in ordered.items()}
     roots, depths = [], []
+    flat: list[tuple[int, int, int, float]] = []
     for tree in kept:
         first = len(flat)
         roots.append(first)
         depths.append(_depth(tree, 0))
         for nth, node in enumerate(tree):
             if node.column < 0:
-                flat.append((0, 0, -1, first + nth, first + nth, node.value))
-            elif node.words is not None:
-                flat.append((sets[node.column, node.words], 0, -1, first + node.left, first + node.right, 0.0))
-            else:
-                besides = EMPTY if node.empty_left and node.knows_empty else -1
-                limit = rank[node.column][node.threshold]
-                flat.append((place[node.column], limit, besides, first + node.left, first + node.right, 0.0))
-    columns = list(zip(*flat, strict=True)) if flat else [()] * 6
+                flat.append((0, first + nth, first + nth, node.value))
+                continue
+            # Codes of values begin at 1, those of words at 0.
+            limit = 0 if node.words is not None else rank[node.column][node.threshold] + 1
+            flat.append((keys[_key(node)] << 16 | limit, first + node.right, first + node.left, 0.0))
     return Forest(
         tuple(coded),
         np.array(roots, np.int32),
         np.array(depths, np.int32),
-        np.array(columns[0], np.int32),
-        np.array(columns[1], np.uint16),
-        np.array(columns[2], np.int32),
-        np.array(columns[3], np.int32),
-        np.array(columns[4], np.int32),
-        np.array(columns[5], np.float64),
+        np.array([split for split, *_ in flat], np.int32),
+        np.array([child for _, *children, _ in flat for child in children], np.int32),
+        np.array([value for *_, value in flat], np.float64),
+    )
+
+
+def _key(node: Node) -> tuple[int, Any]:
+    """Return what tells codes of one column apart: the words that go left, or the side of empty values."""
+    return node.column, node.words if node.words is not None else (
+        node.knows_empty,
+        node.knows_empty and node.empty_left,
     )
 
 
@@ -266,14 +279,12 @@ def code_of(value: float, thresholds: F8) -> int:
 @njit(cache=True, nogil=True)
 def _code(values: F8, thresholds: F8, out: U2) -> None:
     for r in range(len(values)):
-        out[r] = code_of(values[r], thresholds)
+        out[r] = code_of(values[r], thresholds) + 1
 
 
 @njit(cache=True, nogil=True)
-def _sum(
-    codes: U2, root: I4, depth: I4, column: I4, limit: U2, besides: I4, left: I4, right: I4, value: F8, out: F8
-) -> None:
-    # Rows in blocks: a block's codes stay near while all trees pass over them, and its rows wait for no one another.
+def _sum(codes: U2, root: I4, depth: I4, split: I4, child: I4, value: F8, out: F8) -> None:
+    # Rows in blocks: a block's codes stay near while all trees pass over them, and no row waits for another.
     at = np.empty(_ROWS, np.int32)
     for first in range(0, len(codes), _ROWS):
         n = min(_ROWS, len(codes) - first)
@@ -282,8 +293,7 @@ def _sum(
             for _ in range(depth[t]):
                 for r in range(n):
                     k = at[r]
-                    code = codes[first + r, column[k]]
-                    goes_left = (code <= limit[k]) | (code == besides[k])
-                    at[r] = left[k] if goes_left else right[k]
+                    told = split[k]
+                    at[r] = child[2 * k + (codes[first + r, told >> 16] <= (told & 65535))]
             for r in range(n):
                 out[first + r] += value[at[r]]

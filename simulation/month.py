@@ -6,6 +6,7 @@ seed give an equal outcome in any process.
 """
 
 import gc
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -27,6 +28,7 @@ from domain.settings import FloorSettings
 from ledger.receipts import GRACE_DAYS
 from simulation.agents import Temper
 from simulation.alarms import Alarm
+from simulation.callees import Callees
 from simulation.chance import Chance
 from simulation.exchange import WorldSettings
 from simulation.lists import leads
@@ -132,7 +134,15 @@ def replicate(arm: Arm, plan: Plan, seed: int, journal: Tape | None = None) -> O
 class Month(SimulatedFloor):
     """One replication, to be run once."""
 
-    def __init__(self, arm: Arm, plan: Plan, seed: int, tape: Tape) -> None:
+    def __init__(
+        self,
+        arm: Arm,
+        plan: Plan,
+        seed: int,
+        tape: Tape,
+        *,
+        meets: Callable[[Callees, Chance], Callees] | None = None,
+    ) -> None:
         self._arm, self._plan, self._seed, self._tape = arm, plan, seed, tape
         self._zone = arm.floor.zone
         self._first = date.fromisoformat(plan.start)
@@ -152,6 +162,7 @@ class Month(SimulatedFloor):
             ledger=tape,
             loads=(),
             chairs=(),
+            meets=meets,
         )
         self._luck = Chance(seed)
         self._people: dict[int, Dossier] = self.engine.state.people
@@ -267,7 +278,9 @@ class Month(SimulatedFloor):
         if since_us == self._heard_us:
             return
         changed: dict[int, Dossier] = {}
-        for deed in self.people.pass_time(since_us, self._heard_us):
+        deeds = self.people.pass_time(since_us, self._heard_us)
+        self._tape.heard(deeds, self._now)
+        for deed in deeds:
             dossier = changed.get(deed.person) or self._as_it_stands(deed.person)
             changed[deed.person] = self._take(deed, dossier)
         self.people.meet(changed.values())

@@ -11,6 +11,7 @@ from domain.orders import Reserve
 from domain.people import CapKey, Dossier
 from domain.records import Row
 from ledger.reservations import compare
+from simulation.population import Deed
 
 
 class Tape:
@@ -37,6 +38,9 @@ class Tape:
         own = f"person:{dossier.person}"
         self._versions[own] += 1
         return replace(dossier, keys=self._as_they_stand(dossier.keys))
+
+    def heard(self, deeds: Sequence[Deed], at_us: int) -> None:
+        """Take down what debtors did by themselves, before anybody is moved by it; here nothing is kept."""
 
     def learned(self, dossier: Dossier) -> None:
         """Take the versions of a dossier that is newer than what stands here."""

@@ -29,7 +29,7 @@ from simulation.callees import (
 from simulation.chance import Chance, Purpose, entity_of, exponential, lognormal, normal, uniform
 from simulation.population.conduct import Conduct, Deed
 from simulation.population.laws import Laws
-from simulation.population.register import Number, Person, Register
+from simulation.population.register import Neighbour, Number, Person, Register
 from simulation.population.response import Action, Response, responses
 from simulation.population.traits import F8
 from simulation.population.truth import Truth, of_paying, weekly
@@ -269,6 +269,34 @@ class Debtors:
             if one is asked_for and one.condition is not Disposition.deceased:
                 right = p * number.p_debtor
         return answered, right
+
+    def chance_now(self, phone: int, at_us: int) -> tuple[float, dict[int, float]]:
+        """Return the known truth of the next call: that a person answers, and by whom asked for, that they do.
+
+        It is over who is near the phone in this hour, what was said before being what it is; an earlier call within
+        the hour, which meets the same absence, is not minded.
+        """
+        number, law = self._numbers[phone], self.laws.answering
+        right: dict[int, float] = {one.person: 0.0 for one in number.residents or (number.owner,)}
+        if number.dead:
+            return 0.0, right
+        slot, day = self._tell_time(number.owner, at_us // _QUARTER)
+        nth, today = number.nth + 1, number.today if number.day == day else 0
+        worn = self._fatigue[min(nth, _WORN - 1)] * self._same_day[min(today, _WORN - 1)]
+        worn *= self._same_hour[number.hours[slot % 24]]
+        rings = 1.0 - law.p_congestion - law.p_network_fail - law.p_busy
+
+        def picks_up(one: Neighbour) -> float:
+            return rings * one.at_hand[number.mobile][slot] * min(1.0, one.pick_up * worn)
+
+        if number.stranger is not None:
+            return picks_up(number.stranger), right
+        residents = number.residents or (number.owner,)
+        p = {one.person: picks_up(one) / len(residents) for one in residents}
+        for one in residents:
+            if one.condition is not Disposition.deceased:
+                right[one.person] = p[one.person] * number.p_debtor
+        return sum(p.values()), right
 
     # ---- a call
 

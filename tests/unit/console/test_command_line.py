@@ -14,7 +14,8 @@ from console.main import app
 from domain.errors import BadInput
 
 #: What takes a second or more to import; no help may wait for it.
-HEAVY = ("numpy", "numba", "pyarrow", "sqlalchemy", "simpy", "phonenumbers", "holidays", "asterisk", "structlog")
+HEAVY = ("numpy", "numba", "pyarrow", "sqlalchemy", "simpy", "phonenumbers", "holidays", "asterisk", "structlog",
+         "lightgbm", "sklearn")  # fmt: skip
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

@@ -1,0 +1,77 @@
+"""Two learners, one face: equal bytes, monotone where it must be, read back as they were."""
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from domain.errors import BadInput
+from models import metrics
+from models.learner import Trees, fit, loads
+from models.schema import Recipe
+from models.table import make_table
+from tests.unit.models.tables import SCHEMA, columns, quick, source
+
+TABLE = make_table(source(3000), SCHEMA)
+TREES, LOGISTIC = Recipe(rounds=30), Recipe(learner="logistic")
+
+
+@pytest.mark.parametrize("recipe", [TREES, replace(TREES, bags=3), LOGISTIC], ids=["trees", "bags", "logistic"])
+class TestEach:
+    def test_equal_rows_give_equal_bytes(self, recipe: Recipe) -> None:
+        one, two = (fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, recipe).dumps() for _ in range(2))
+        assert one == two
+
+    def test_it_is_read_back_as_it_was_and_changes_nothing(self, recipe: Recipe) -> None:
+        made = fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, recipe)
+        before = TABLE.x.copy()
+        p = made.predict(TABLE.x)
+        np.testing.assert_array_equal(p, loads(made.dumps(), recipe.learner).predict(TABLE.x))
+        np.testing.assert_array_equal(p, made.predict(TABLE.x))
+        np.testing.assert_array_equal(before, TABLE.x)
+        # A row's score is its own: it does not depend on which rows are scored with it.
+        np.testing.assert_allclose(made.predict(TABLE.x[100:110]), p[100:110], rtol=1e-12)
+
+    def test_it_comes_near_the_truth(self, recipe: Recipe) -> None:
+        later = columns(4000, seed=2)
+        truth = later.pop("p")
+        table = make_table(later, SCHEMA)
+        p = fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, recipe).predict(table.x)
+        assert metrics.auc(table.y, p) > metrics.auc(table.y, truth) - (0.02 if recipe.learner == "lightgbm" else 0.05)
+
+    def test_what_tells_something_weighs_more_than_noise(self, recipe: Recipe) -> None:
+        shares = fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, recipe).importance()
+        assert shares.sum() == pytest.approx(1.0)
+        names = TABLE.encoding.features
+        assert shares[names.index("noise")] < shares[names.index("line")]
+
+    def test_a_weight_of_zero_is_a_row_left_out(self, recipe: Recipe) -> None:
+        weight = (np.arange(len(TABLE)) < 1500).astype(float)
+        changed = np.where(weight > 0.0, TABLE.y, 1.0 - TABLE.y)
+        one, two = (fit(TABLE.x, y, weight, TABLE.encoding, recipe).predict(TABLE.x) for y in (TABLE.y, changed))
+        np.testing.assert_allclose(one, two, atol=1e-6)
+
+
+def test_a_monotone_feature_never_rises() -> None:
+    made = fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, Recipe(rounds=80, params={"min_data_in_leaf": 5}))
+    place = TABLE.encoding.features.index("tries")
+    rows = np.repeat(TABLE.x[:50], 8, axis=0)
+    rows[:, place] = np.tile(np.arange(8.0), 50)
+    steps = np.diff(made.predict(rows).reshape(50, 8), axis=1)
+    assert (steps <= 1e-12).all()
+    free = make_table(source(3000), quick(monotone={}))
+    without = fit(free.x, free.y, free.weight, free.encoding, Recipe(rounds=80, params={"min_data_in_leaf": 5}))
+    assert (np.diff(without.predict(rows).reshape(50, 8), axis=1) > 1e-6).any()
+
+
+def test_bags_are_an_average_of_different_models() -> None:
+    recipe = Recipe(rounds=10, bags=3, params={"feature_fraction": 0.5})
+    made = fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, recipe)
+    assert isinstance(made, Trees)
+    each = np.array([one.predict(TABLE.x) for one in made.boosters])
+    assert (each[0] != each[1]).any()
+    np.testing.assert_allclose(made.predict(TABLE.x), each.mean(axis=0), rtol=1e-12)
+
+
+def test_what_the_library_refuses_is_told_in_its_words() -> None:
+    with pytest.raises(BadInput, match="recipe: LightGBM refuses it"):
+        fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, Recipe(params={"num_leaves": -3}))

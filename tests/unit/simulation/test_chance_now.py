@@ -1,0 +1,54 @@
+"""The known truth of the next call, whatever was dialled before."""
+
+import math
+
+from domain.instants import DAY, HOUR, parse, to_datetime
+from simulation.chance import Chance
+from simulation.population import Debtors, load, portfolio
+
+START_US = parse("2026-11-16T00:00:00Z")
+
+
+def test_a_first_call_has_the_chance_that_the_truth_tells() -> None:
+    laws = load("default")
+    people = list(portfolio(laws, 300, 5, START_US))
+    debtors = Debtors(laws, Chance(5), start_us=START_US)
+    truth = debtors.truth(people, START_US)
+    at_us = START_US + 17 * HOUR
+    told = 0
+    for row, one in enumerate(people):
+        zone = next(iter(one.address_zones or [zone for phone in one.phones for zone in phone.zones]), "UTC")
+        local = to_datetime(at_us, zone)
+        answered, right = debtors.chance_now(one.phones[0].phone, at_us)
+        assert math.isclose(answered, truth.p_answer[row, local.weekday(), local.hour], rel_tol=1e-5, abs_tol=1e-7)
+        assert math.isclose(
+            right[one.person], truth.p_right_party[row, local.weekday(), local.hour], rel_tol=1e-5, abs_tol=1e-7
+        )
+        told += answered > 0
+    assert told > 200
+
+
+def test_as_many_answer_as_the_chances_say_call_after_call() -> None:
+    laws = load("default")
+    people = list(portfolio(laws, 1500, 6, START_US))
+    debtors = Debtors(laws, Chance(6), start_us=START_US)
+    debtors.meet(people)
+    expected = variance = 0.0
+    answered = 0
+    first: list[float] = []
+    for nth in range(12):  # two days of six hours
+        at_us = START_US + nth // 6 * DAY + (11 + nth % 6) * HOUR
+        total = 0.0
+        for one in people:
+            p, right = debtors.chance_now(one.phones[0].phone, at_us)
+            assert 0.0 <= right[one.person] <= p <= 1.0
+            meeting = debtors.dial(one.phones[0].phone, at_us)
+            answered += meeting.fate is None and meeting.who != "machine"
+            expected += p
+            variance += p * (1.0 - p)
+            total += p
+        first.append(total)
+    # Somebody who is out is out for the hour: so are those who share a line; the variance is a little more.
+    assert abs(answered - expected) < 4.5 * math.sqrt(variance)
+    # The same hour a day later: six more calls have worn people out, and none of the same day.
+    assert first[6] < first[0]
