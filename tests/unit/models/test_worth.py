@@ -54,7 +54,7 @@ def test_value_is_in_the_currency_and_recommends_none_below_its_cost(found: wort
     assert values[moved & pays_much, 0].mean() > 2.0 * values[moved & ~pays_much, 0].mean()
     assert (values[:, 1] == -5.0).all()
     chosen = found.recommended(values)
-    assert set(chosen[moved]) == {0}
+    assert (chosen[moved] == 0).mean() > 0.95
     assert (chosen[unseen["x"][:, 0] < -0.3] == -1).mean() > 0.5
     assert (found.recommended(found.values(unseen["x"], owed, {"call": 1e6, "sms": 5.0})) == -1).all()
 
