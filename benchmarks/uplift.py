@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+import lightgbm
 import msgspec
 import numpy as np
 import pyarrow.parquet
@@ -114,9 +115,13 @@ def curve(gain: F8, score: F8, points: int = 41) -> list[float]:
 def reader(sample: Sample, n: int, unseen: Sample) -> F8:
     """Return effects by who was shown the true effects of n debtors, and sees the features alone of the unseen."""
     rows = sample.rows(n)
-    settings = uplift.EFFECT | {"num_leaves": 31, "min_data_in_leaf": 100, "learning_rate": 0.05, "lambda_l2": 1.0}
-    booster = uplift._fit(rows.x, sample.effect[:n], dict(settings), 300, rows.categories, None)
-    return np.asarray(booster.predict(unseen.x, num_threads=1))
+    settings = {
+        "objective": "regression", "num_leaves": 31, "min_data_in_leaf": 100, "learning_rate": 0.05, "lambda_l2": 1.0,
+        "feature_fraction": 0.7, "bagging_fraction": 0.8, "bagging_freq": 1, "verbosity": -1, "num_threads": 1,
+        "deterministic": True, "force_col_wise": True, "seed": SEED,
+    }  # fmt: skip
+    data = lightgbm.Dataset(rows.x, sample.effect[:n], categorical_feature=list(rows.categories))
+    return np.asarray(lightgbm.train(settings, data, 300).predict(unseen.x, num_threads=1))
 
 
 def amounts(sample: Sample, n: int, unseen: Sample) -> F8:

@@ -5,8 +5,9 @@ import pytest
 
 from domain.errors import BadInput
 from domain.instants import DAY, parse
-from models import heads
-from models.features import features
+from models import heads, worth
+from models.feature_list import NAMES
+from models.features import CATEGORIES, features, tallies, usual_of
 from models.history import history_of
 from simulation.population import load
 from simulation.trial import Drawn, Plan, draw
@@ -94,3 +95,41 @@ def test_what_cannot_be_is_refused() -> None:
         draw(load("default"), Plan(actions={"none": 0.5, "smoke": 0.5}), 1, START_US, n=10)
     with pytest.raises(BadInput, match="0 people are no part"):
         draw(load("default"), PLAN, 1, START_US, n=0)
+
+
+def test_from_an_export_to_what_contacts_are_worth() -> None:
+    """A conversation is shown to move debtors and is worth its cost; a message with its slight effect is not shown."""
+    actions = {"none": 0.4, "talk": 0.4, "sms": 0.2}
+    plan = Plan(past_days=20, spread_days=5, horizon_days=20, actions=actions)
+    drawn = draw(load("default"), plan, 1, START_US, part=1, n=4_000)
+    history = history_of(**drawn.tables)
+    decisions = heads.Decisions(drawn.person, drawn.at_us, drawn.action, drawn.p_action, drawn.actions)
+    rows, paid_minor = heads.payment(history, decisions, plan.horizon_days)
+    usual = usual_of([tallies(history)])
+    found = features(history, rows.asked, usual)
+    owed = heads.owed_minor(history, found, rows.asked, usual)
+    assert (owed > 0.0).all()
+    learned = worth.fit(
+        found.values,
+        NAMES,
+        actions=drawn.actions,
+        action=drawn.action[rows.place],
+        p=np.tile(list(actions.values()), (len(rows), 1)),
+        y=rows.y,
+        share=(paid_minor / owed).clip(0.0, 1.0),
+        group=rows.person,
+        categories=tuple(CATEGORIES),
+        learner="s",
+    )
+    assert [one.channel for one in learned.channels] == ["talk", "sms"]
+    assert learned.channels[0].shown.kind in ("effect", "mean")
+    mean = learned.channels[0].shown.mean
+    assert mean.low < (drawn.p_pay[:, 1] - drawn.p_pay[:, 0]).mean() < mean.high
+    assert learned.channels[1].shown.kind == "none"
+    values = learned.values(found.values, owed, {"talk": 1.0, "sms": 1.0})
+    chosen = learned.recommended(values)
+    assert not (chosen == 1).any()
+    # What is recommended is worth more, by the truth, than contacting at random as often.
+    true = drawn.paid[:, 1] - drawn.paid[:, 0]
+    best = np.argsort(-values[:, 0] / drawn.price)[: len(true) // 4]
+    assert true[best].mean() > 1.5 * true.mean()
