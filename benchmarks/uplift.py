@@ -1,6 +1,6 @@
 """Whether models find whom a contact moves: a randomised trial on a world whose truth is known.
 
-    python -m benchmarks.uplift [--debtors 200000] [--world default] [--folder DIR] [--processes N] [--plot FILE]
+    python -m benchmarks.uplift [--debtors 200000] [--world default] [--past 60] [--folder DIR] [--plot FILE]
 
 Debtors have a past of calls, messages, promises and payments; on a day, a conversation or none by lot; then a month.
 What a ledger would know is written as its export (kept in `--folder` and used again), and models learn from that alone:
@@ -172,6 +172,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--debtors", type=int, default=200_000, help="that learn; the lot fell on so many")
     parser.add_argument("--world", default="default")
+    parser.add_argument("--past", type=int, default=Plan().past_days, help="days of calls before the lot")
     parser.add_argument("--folder", help="keep what is drawn here")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--learners", default=",".join(uplift.LEARNERS))
@@ -185,7 +186,7 @@ def main() -> None:
 
 
 def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    plan = Plan()
+    plan = Plan(past_days=options.past)
     learners: list[Any] = options.learners.split(",")
     need = HELD_OUT + -(-options.debtors // _OF_A_PART)
     homes: list[Path] = []
@@ -197,7 +198,8 @@ def _run(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     sizes = [n for n in SIZES if n < options.debtors] + [min(options.debtors, len(sample.y))]
     best = {"effect": qini(unseen.effect, unseen.effect), "value": qini(unseen.worth, unseen.worth)}
     told: dict[str, Any] = {
-        "world": options.world, "held_out": len(unseen.y), "mean_effect": float(unseen.effect.mean()),
+        "world": options.world, "past_days": plan.past_days, "held_out": len(unseen.y),
+        "mean_effect": float(unseen.effect.mean()),
         "oracle": best, "balance_alone": _share(qini(unseen.worth, unseen.owed), best["value"]), "curve": [],
     }  # fmt: skip
     print(json.dumps(told), file=sys.stderr)

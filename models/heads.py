@@ -13,9 +13,9 @@ Who learns as of an instant leaves out rows whose window had not closed by then 
 | valid | a call that ended, the network having carried it | the number is in service and the debtor's | 4 hours |
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from models.feature_kernel import Asked, Usual
 from models.feature_list import FEATURES, NAMES
 from models.features import CATEGORIES, Features, ask
 from models.history import History
-from models.schema import Recipe, Schema
+from models.schema import Recipe, Schema, Windows
 from models.table import Table, make_table
 
 I8 = NDArray[np.int64]
@@ -167,13 +167,20 @@ def owed_minor(history: History, found: Features, asked: Asked, usual: Usual) ->
     return found_minor
 
 
-def table(rows: Rows, found: Features, *, days: float, actions: Sequence[str] = (), action: I8 | None = None) -> Table:
-    """Return a head's rows as the learners see them; `days` is the horizon, by which windows are purged.
+def table(
+    rows: Rows, found: Features, *, days: float, actions: Sequence[str] = (), action: I8 | None = None,
+    windows: Windows | None = None,
+) -> Table:  # fmt: skip
+    """Return a head's rows as the learners see them.
 
     Parameters
     ----------
+    days : float
+        The horizon, by which windows are purged: at most so long after the row the outcome is known.
     actions, action
         Of `payment`: what was done is a feature of its own, a category.
+    windows
+        How the model is judged; a head with a long horizon may need fewer blocks on a short record.
     """
     pa = export.arrow()
     columns: dict[str, Any] = {
@@ -193,10 +200,21 @@ def table(rows: Rows, found: Features, *, days: float, actions: Sequence[str] = 
         categories = (*categories, "action")
     schema = Schema(
         name=rows.head, target="y", time="at", group="person", horizon=days, categories=categories,
-        monotone={one.name: 1 if one.pay > 0 else -1 for one in FEATURES if one.pay and one.name in columns},
+        monotone=_signs(rows.head, columns),
+        windows=windows or Windows(),
         recipe=Recipe(params={"num_leaves": 15, "min_data_in_leaf": 100}),
     )  # fmt: skip
     return make_table(columns, schema, where=f"head {rows.head}")
+
+
+def _signs(head: str, columns: Container[str]) -> dict[str, Literal[1, -1]]:
+    """Return the directions in which a head's probability may only move: of paying, or of being reached."""
+    found: dict[str, Literal[1, -1]] = {}
+    for one in FEATURES:
+        sign = {"promise": one.reach, "valid": 0}.get(head, one.pay)
+        if sign and one.name in columns:
+            found[one.name] = 1 if sign > 0 else -1
+    return found
 
 
 # ---- small things
