@@ -130,10 +130,10 @@ class Oracle:
             return
         if one.event == "wrong_party":
             told, told_stranger = np.zeros_like(answers), answers_stranger
+        elif one.event in ("abandoned", "answered") or one.detail == "unrecorded":
+            told, told_stranger = answers, answers_stranger
         elif one.event in ("right_party_contact", "third_party"):
             told, told_stranger = answers, np.zeros_like(answers_stranger)
-        elif one.event in ("abandoned", "answered"):
-            told, told_stranger = answers, answers_stranger
         elif one.detail == "rejected":
             told, told_stranger = (near - answers) * declines, (near_stranger - answers_stranger) * declines
         else:

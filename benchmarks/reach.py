@@ -1,7 +1,7 @@
 """How near a model of reach comes to the truth of a simulated month, and what keeping the hour apart costs it.
 
     python -m benchmarks.reach [--debtors 20000] [--days 28] [--agents 22] [--world default] [--trees 300]
-                               [--folder DIR]
+                               [--at-random CALLS] [--folder DIR]
 
 A month with the whole engine is written as an export (kept in `--folder`, and used again where it is there); every call
 becomes a row with what was known just before it. Models learn from the first three fifths of the days and are judged by
@@ -15,7 +15,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,19 +26,29 @@ import pyarrow.parquet
 
 from benchmarks.oracle import Line, Oracle, Try
 from domain.calls import Mode
-from domain.instants import from_datetime
+from domain.instants import DAY, HOUR, SECOND, from_datetime, parse, to_datetime
 from domain.settings import CampaignSettings, FloorSettings
+from ledger.parquet import HistoryFile, write_people
 from models.feature_list import FEATURES, NAMES
 from models.features import CATEGORIES, features
 from models.history import History, read_history
 from models.reach import Attempts, read_attempts
-from models.slots import constraints
+from models.slots import OF_THE_DAY, constraints
 from simulation.books import export_month
-from simulation.callees import Callees, Meeting
+from simulation.callees import (
+    BUSY,
+    CONGESTION,
+    NETWORK_FAIL,
+    NO_ANSWER,
+    NOT_IN_SERVICE,
+    REJECTED,
+    Callees,
+    Meeting,
+)
 from simulation.chance import Chance
 from simulation.month import Arm, Plan
-from simulation.population import Debtors, load
-from simulation.population.traits import stage_of
+from simulation.population import Debtors, load, portfolio
+from simulation.population.traits import stage_of, zone_of
 from simulation.roster import Roster, Shift
 
 pa: Any = pyarrow
@@ -81,7 +91,10 @@ def make(folder: Path, world: str, debtors: int, days: int, agents: int) -> None
 
     folder.mkdir(parents=True, exist_ok=True)
     export_month(Arm(name="a", floor=floor), plan, 1, folder, meets=watch)
-    rows = seen[0].rows
+    _keep_truth(folder, seen[0].rows)
+
+
+def _keep_truth(folder: Path, rows: list[tuple[int, int, float, dict[int, float]]]) -> None:
     told = {
         "phone": [row[0] for row in rows],
         "at_us": [row[1] for row in rows],
@@ -95,6 +108,52 @@ def make(folder: Path, world: str, debtors: int, days: int, agents: int) -> None
         "p_right": pa.map_(pa.int64(), pa.float64()),
     }
     pq.write_table(pa.table(told, schema=pa.schema(kinds)), folder / "truth.parquet")
+
+
+#: What a line of the history says of a call that nobody took.
+_MISSED = {
+    NO_ANSWER: ("no_answer", "no_answer"), BUSY: ("busy", "busy"), REJECTED: ("no_answer", "rejected"),
+    CONGESTION: ("network_fail", "network_fail"), NETWORK_FAIL: ("network_fail", "network_fail"),
+    NOT_IN_SERVICE: ("not_in_service", "not_in_service"),
+}  # fmt: skip
+_TAKEN = {
+    "debtor": ("right_party_contact", "no_promise"), "third_party": ("third_party", "third_party"),
+    "wrong_party": ("wrong_party", "wrong_party"), "machine": ("amd_machine", "machine"),
+}  # fmt: skip
+
+
+def make_at_random(folder: Path, world: str, debtors: int, days: int, calls: int) -> None:
+    """Call everybody so many times, at instants that nothing chose, on numbers that nothing chose."""
+    laws, start_us = load(world), parse("2026-11-02T00:00:00Z")
+    people = list(portfolio(laws, debtors, 1, start_us))
+    watched = Watched(Debtors(laws, Chance(1), start_us=start_us))
+    watched.meet(people)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_people(people, folder, start_us)
+    rng = np.random.default_rng(1)
+    who = np.repeat(np.arange(debtors), calls)
+    # From 8 to 21 h where they live.
+    ahead = [to_datetime(start_us, zone_of(one)).utcoffset() or timedelta() for one in people]
+    offset_us = np.array([one // timedelta(microseconds=1) for one in ahead])
+    local_us = start_us + rng.integers(0, days, len(who)) * DAY + rng.integers(8 * HOUR, 21 * HOUR, len(who))
+    at_us = local_us - offset_us[who]
+    order = np.argsort(at_us, kind="stable")
+    file = HistoryFile(folder)
+    for nth, (row, now_us) in enumerate(zip(who[order].tolist(), at_us[order].tolist(), strict=True)):
+        one = people[row]
+        phone = one.phones[0 if rng.random() < 0.7 else rng.integers(0, len(one.phones))].phone
+        meeting = watched.dial(phone, now_us)
+        event, detail = _TAKEN[meeting.who] if meeting.fate is None else _MISSED[meeting.fate]
+        if event == "right_party_contact" and meeting.person != one.person:
+            event, detail = "third_party", "third_party"
+        line = {
+            "event_us": now_us, "known_us": now_us, "person": one.person, "phone": phone, "campaign": "a",
+            "channel": "call", "event": "dialed", "attempt": f"floor-{nth}", "detail": "",
+        }  # fmt: skip
+        ended_us = now_us + 40 * SECOND
+        file.add([line, line | {"event_us": ended_us, "known_us": ended_us, "event": event, "detail": detail}])
+    file.close(whole=True)
+    _keep_truth(folder, watched.rows)
 
 
 def truth_of(folder: Path, phone: Any, person: Any, decided_us: Any) -> Any:
@@ -177,7 +236,8 @@ def params(names: list[str], *, apart: bool) -> dict[str, Any]:
     of = {one.name: one for one in FEATURES}
     told = PARAMS | {"monotone_constraints": [of[name].reach for name in names]}
     if apart:
-        few = [16 if of[name].group in ("rhythm", "own") else 255 for name in names]
+        # Few bins, small tables: every rhythm of a portfolio has a row in one.
+        few = [{"rhythm": 6, "own": 16}.get(of[name].group, 255) for name in names]
         told |= {"interaction_constraints": constraints(names), "max_bin_by_feature": few}
     return told
 
@@ -197,10 +257,8 @@ def judge(folder: Path, world: str, trees: int) -> dict[str, Any]:
     true = truth_of(folder, attempts.phone, attempts.person, attempts.decided_us)
     first, last = attempts.decided_us[0], attempts.decided_us[-1]
     early = attempts.decided_us < first + 0.6 * (last - first)
-    names = [one for one in NAMES if one != "month_day"]
-    x = found.values[:, [NAMES.index(name) for name in names]]
     told: dict[str, Any] = {
-        "calls": len(x), "people": len(history.person), "learned_from": int(early.sum()),
+        "calls": len(found.values), "people": len(history.person), "learned_from": int(early.sum()),
         "judged_by": int((~early).sum()), "features_cpu_s": round(features_cpu_s, 1),
     }  # fmt: skip
     told["oracle_cpu_s"] = round(oracle_cpu_s, 1)
@@ -210,9 +268,11 @@ def judge(folder: Path, world: str, trees: int) -> dict[str, Any]:
         scores: dict[str, Any] = {"truth": true[known & ~early, of], "oracle": weighed[known & ~early, of]}
         for name, apart in (("free", False), ("apart", True)):
             started = time.process_time()
+            names = [one for one in NAMES if not (apart and one in OF_THE_DAY)]
+            x = found.values[:, [NAMES.index(one) for one in names]]
             data = lgb.Dataset(
                 x[known & early], y[known & early], feature_name=names,
-                categorical_feature=[name for name in CATEGORIES if name in names and not apart] or "auto",
+                categorical_feature=[] if apart else list(CATEGORIES),
             )  # fmt: skip
             booster = lgb.train(params(names, apart=apart), data, trees)
             scores[name] = booster.predict(x[known & ~early], num_threads=1)
@@ -236,13 +296,17 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=28)
     parser.add_argument("--agents", type=int, default=22)
     parser.add_argument("--world", default="default")
+    parser.add_argument("--at-random", type=int, default=0, metavar="CALLS", help="so many each, without a floor")
     parser.add_argument("--trees", type=int, default=300)
     parser.add_argument("--folder", help="keep the simulated month here; one that is there is used again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(options.folder or made)
         if not (folder / "truth.parquet").exists():
-            make(folder, options.world, options.debtors, options.days, options.agents)
+            if options.at_random:
+                make_at_random(folder, options.world, options.debtors, options.days, options.at_random)
+            else:
+                make(folder, options.world, options.debtors, options.days, options.agents)
         print(json.dumps(vars(options) | judge(folder, options.world, options.trees), indent=2))
 
 

@@ -114,7 +114,7 @@ def splits(table: Table, windows: Windows, recipe: Recipe) -> list[Split]:
         When there is too little to learn from or to score.
     """
     n = len(table)
-    check_enough(table, slice(0, n), "in all")
+    _check_all(table)
     first = n - windows.last_rows if windows.last_rows else n // (windows.blocks + 1)
     if first < 1:
         raise BadInput(
@@ -138,7 +138,7 @@ def splits(table: Table, windows: Windows, recipe: Recipe) -> list[Split]:
 
 def folds(table: Table, count: int, seed: int) -> list[Split]:
     """Return random folds of whole groups, to compare with what others report; they overstate."""
-    check_enough(table, slice(0, len(table)), "in all")
+    _check_all(table)
     names, member = np.unique(table.group, return_inverse=True)
     fold = (np.random.default_rng(seed).permutation(len(names)) % count)[member]
     return [Split(learn=np.flatnonzero(fold != i), score=np.flatnonzero(fold == i), block=i) for i in range(count)]
@@ -301,6 +301,15 @@ def _places(rows: Rows) -> I8:
 def _tie(time: F8, row: int) -> int:
     """Return the first row of the instant of a row."""
     return row if row >= len(time) else int(np.searchsorted(time, time[row], side="left"))
+
+
+def _check_all(table: Table) -> None:
+    check_enough(table, slice(0, len(table)), "in all")
+    if (groups := len(np.unique(table.group))) < LEAST_OF_EACH:
+        raise BadInput(
+            f"{table.where}: {table.schema.group or 'its rows'} has {groups} groups, and intervals draw whole groups; "
+            f"at least {LEAST_OF_EACH} are needed: name in group what tells debtors apart"
+        )
 
 
 def check_enough(table: Table, rows: slice, where: str) -> None:

@@ -222,7 +222,8 @@ def fill(
         today = _of_day(usual, as_of_us)
         first_number, first_debt = numbers.first[i], debts.first[i]
         n_numbers, n_debts = numbers.first[i + 1] - first_number, debts.first[i + 1] - first_debt
-        offset = offset_of(clocks, clock[i], at_us)
+        # What is known is told by the clock of its day, the contact by that of its own.
+        offset, now = offset_of(clocks, clock[i], at_us), offset_of(clocks, clock[i], as_of_us)
         local_us = at_us + offset
         local_day = local_us // _DAY
         hour, weekday = local_us % _DAY // _HOUR, weekday_of(local_us)
@@ -332,10 +333,10 @@ def fill(
                 else:
                     n_promises += 1
                     if lines.due_day[e] != _NO_DAY:
-                        deadline_us = (lines.due_day[e] + _GRACE_DAYS + 1) * _DAY - offset
+                        deadline_us = (lines.due_day[e] + _GRACE_DAYS + 1) * _DAY - now
                         if deadline_us > as_of_us:
                             n_open += 1
-                        elif _received(lines, i, end, e, offset) >= _KEPT_SHARE * lines.amount[e]:
+                        elif _received(lines, i, end, e, now) >= _KEPT_SHARE * lines.amount[e]:
                             n_kept += 1
                         else:
                             n_broken += 1
@@ -416,7 +417,7 @@ def fill(
         row[at.payments] = n_payments
         row[at.days_payment] = _days(as_of_us, payment_us)
         if payment_us >= 0:
-            payday = _month_day((payment_us + offset) // _DAY)
+            payday = _month_day((payment_us + now) // _DAY)
             row[at.days_payday] = (_month_day(local_day) - payday) % 31
         left, first_owed, due_day, n_owed = 0.0, 0.0, _NO_DAY, 0
         for d in range(n_debts):
@@ -433,14 +434,14 @@ def fill(
             if first_owed > 0.0:
                 row[at.balance_change] = math.log2(left / first_owed)
         if due_day != _NO_DAY:
-            row[at.days_due] = (as_of_us + offset) // _DAY - due_day
+            row[at.days_due] = (as_of_us + now) // _DAY - due_day
         row[at.days_assigned] = _days(as_of_us, assigned_us)
         row[at.paid_30d] = paid_30d / (paid_30d + left) if paid_30d > 0.0 else 0.0
         row[at.paid_90d] = paid_90d / (paid_90d + left) if paid_90d > 0.0 else 0.0
         row[at.paid_share] = paid / (paid + left) if paid > 0.0 else 0.0
         if last_promise >= 0:
             if lines.due_day[last_promise] != _NO_DAY:
-                row[at.days_promise_due] = lines.due_day[last_promise] - (as_of_us + offset) // _DAY
+                row[at.days_promise_due] = lines.due_day[last_promise] - (as_of_us + now) // _DAY
             if n_debts > 0 and left + paid_since_promise > 0.0:
                 d = max(lines.debt[last_promise], 0)
                 usual_debt = usual.debt[today, debts.currency[first_debt + d]]

@@ -17,7 +17,7 @@ from models.table import Encoding
 
 F8 = NDArray[np.float64]
 
-#: Steady on forward windows of the bank data; every one may be overridden by the recipe.
+#: Plain ones for tables of ten thousand rows and more; every one may be overridden by the recipe.
 DEFAULTS: dict[str, Any] = {
     "learning_rate": 0.05,
     "num_leaves": 15,

@@ -27,7 +27,7 @@ TUNABLE = {
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to learn. The defaults were chosen on forward windows of the bank data (docs/decisions/0022)."""
+    """How to learn. The defaults are plain; `benchmarks/bank.py` shows how better ones are chosen on earlier rows."""
 
     learner: Literal["lightgbm", "logistic"] = "lightgbm"
     #: Trees.

@@ -25,6 +25,9 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 I4 = NDArray[np.int32]
 
+#: Features that another day of the week changes: a model of slots does without them.
+OF_THE_DAY: Final = ("number_today", "calls_today", "month_day", "days_payday")
+
 _GROUP: Final = {one.name: one.group for one in FEATURES}
 #: Whose sums a model is: the debtor's, a rhythm's and a moment's, an hour's own record and a moment's.
 _DEBTOR, _RHYTHM, _OWN, _NOBODY = 0, 1, 2, 3
@@ -39,7 +42,13 @@ def constraints(names: Sequence[str]) -> list[list[int]]:
 
     Features that `models.feature_list` does not know are the debtor's. A rhythm may mix with the debtor and with the
     moment, the hour's own record with the moment alone.
+
+    Raises
+    ------
+    BadInput
+        When one is of the day of the contact (`OF_THE_DAY`): a row stands for seven days.
     """
+    _refuse_days(names)
     of = {group: [n for n, name in enumerate(names) if _GROUP.get(name, "") == group] for group in set(_GROUP.values())}
     debtor = [n for n, name in enumerate(names) if _GROUP.get(name, "") not in ("moment", "own")]
     groups = [debtor, of["moment"] + of["rhythm"], of["moment"] + of["own"]]
@@ -74,11 +83,12 @@ class SlotScorer:
     Raises
     ------
     BadInput
-        When a tree mixes what must be kept apart.
+        When a tree mixes what must be kept apart, or a feature is of the day of the contact.
     """
 
     def __init__(self, model: str) -> None:
         parsed = parse_model(model)
+        _refuse_days(parsed.names)
         self.names = parsed.names
         self._sigmoid = parsed.sigmoid
         groups = [_GROUP.get(name, "") for name in parsed.names]
@@ -199,6 +209,12 @@ class SlotScorer:
                 at += 1
         table = trees.sums(codes.reshape(len(moments) * n, len(trees.coded))).reshape(len(moments), n)
         return _Own(coded, sizes, table)
+
+
+def _refuse_days(names: Sequence[str]) -> None:
+    for name in names:
+        if name in OF_THE_DAY:
+            raise BadInput(f"model: {name} is of the day of the contact, and slots lie on seven days; fit without it")
 
 
 class _Own(NamedTuple):

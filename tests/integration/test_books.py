@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from domain.calls import Mode
+from domain.errors import BadInput
 from domain.instants import midnight_us
-from domain.settings import CampaignSettings, FloorSettings
+from domain.settings import CampaignSettings, FloorSettings, Selection
 from ledger.memory import MemoryLedger
 from ledger.parquet import export_parquet
 from ledger.store import open_ledger
@@ -100,3 +102,10 @@ def test_serving_asks_about_everybody_tomorrow(read: tuple[History, Attempts]) -
     assert found.person.tolist() == history.person.tolist()
     assert np.isfinite(found.column("number_lift")).all()
     assert found.column("calls_7d").sum() > 300
+
+
+def test_a_month_that_fails_leaves_no_history(tmp_path: Path) -> None:
+    nobody = replace(CAMPAIGN, selection=Selection(countries=("IS",)))
+    with pytest.raises(BadInput, match="on the list"):
+        export_month(Arm(name="a", floor=FloorSettings(campaigns=(nobody,))), PLAN, 7, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["debtors.parquet", "debts.parquet", "numbers.parquet"]

@@ -131,6 +131,13 @@ def test_too_little_is_refused(rows: int, windows: Windows, words: str) -> None:
         splits(make_table(source(rows), SCHEMA), windows, QUICK)
 
 
+def test_too_few_groups_are_refused() -> None:
+    told = columns(2000) | {"debtor": ["d1", "d2"] * 1000}
+    del told["p"]
+    with pytest.raises(BadInput, match="debtor has 2 groups"):
+        splits(make_table(told, SCHEMA), Windows(), QUICK)
+
+
 def test_a_horizon_that_swallows_what_there_is_to_learn_is_refused() -> None:
     with pytest.raises(BadInput, match="a shorter horizon"):
         splits(make_table(source(2000), quick(horizon=10.0)), Windows(), QUICK)
@@ -149,3 +156,12 @@ def test_a_process_that_dies_is_told() -> None:
         os.kill(crew._pool.submit(os.getpid).result(), signal.SIGKILL)
         with pytest.raises(BadInput, match="died"):
             crew.carry_out(jobs)
+
+
+def test_whoever_learns_waits_passively_and_alone_does_so() -> None:
+    import os
+
+    with Crew(make_table(source(300), SCHEMA), 1) as crew:
+        assert crew._pool is not None
+        assert crew._pool.submit(os.getenv, "OMP_WAIT_POLICY").result() == "PASSIVE"
+        assert crew._pool.submit(os.getpid).result() != os.getpid()

@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from domain.errors import BadInput
 from domain.instants import HOUR, parse
+from models.feature_kernel import Asked
+from models.feature_list import FEATURES
+from models.features import everybody, features, own_hours
 from models.history import history_of
-from models.slots import Slots, SlotScorer, constraints, slots_of
-from tests.histories import tables
+from models.slots import OF_THE_DAY, Slots, SlotScorer, constraints, slots_of
+from tests.histories import call, tables
 
 NAMES = ["tries", "hour", "hour_lift", "lift_evening", "last_end", "weekday", "hour_tries", "line_type", "days_due"]
-WEEK = np.array(
-    [parse("2026-11-16T00:00:00Z") + (24 * day + 8 + hour) * HOUR for day in range(7) for hour in range(12)]
-)
+MONDAY_US = parse("2026-11-16T00:00:00Z")
+WEEK = np.array([MONDAY_US + (24 * day + 8 + hour) * HOUR for day in range(7) for hour in range(12)])
 
 
 def drawn(n: int, seed: int = 3) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -88,6 +90,43 @@ def test_a_sigmoid_of_ones_own_and_a_single_leaf(asked: tuple[Any, Any, Any, Slo
     for booster in (fitted([], sigmoid=2.0), fitted([], min_data_in_leaf=6000)):
         found = SlotScorer(booster.model_to_string()).chances(*asked)
         assert np.abs(found - naive(booster, *asked)).max() < 1e-6
+
+
+def test_what_another_day_changes_is_refused() -> None:
+    with pytest.raises(BadInput, match="calls_today is of the day"):
+        constraints([*NAMES, "calls_today"])
+    model = fitted([]).model_to_string().replace("days_due", "month_day")
+    with pytest.raises(BadInput, match="month_day is of the day"):
+        SlotScorer(model)
+
+
+LINES = [
+    *call("2026-11-09T18:10:00", "right_party_contact"),
+    *call("2026-11-10T10:10:00", "no_answer"),
+    *call("2026-11-11T18:20:00", "answered", phone=20, person=2),
+    *call("2026-11-14T17:20:00", "no_answer", phone=20, person=2),
+]
+
+
+def test_from_a_history_to_slots_nothing_changes_but_the_moment() -> None:
+    zones = {1: ["Europe/Madrid"], 2: ["America/Bogota"]}
+    told = tables(LINES, numbers=[(1, 10, "mobile"), (2, 20, "fixed")], zones=zones, debts=[(1, 1, "EUR", None)])
+    history = history_of(**told)
+    rows = everybody(history, MONDAY_US)
+    slots, hours = slots_of(history.clocks, WEEK), own_hours(history, rows)
+    clock = history.clock[rows.row]
+    for s, at_us in enumerate(WEEK.tolist()):
+        asked = Asked(rows.row, rows.number, rows.as_of_us, np.full(len(rows.row), at_us))
+        found = features(history, asked)
+        assert found.column("hour").tolist() == slots.hour[clock, s].tolist()
+        assert found.column("weekday").tolist() == slots.weekday[clock, s].tolist()
+        own = hours[np.arange(len(clock)), slots.cell[clock, s]]
+        assert own.tolist() == np.stack((found.column("hour_tries"), found.column("hour_lift")), axis=1).tolist()
+        same = [
+            n for n, one in enumerate(FEATURES) if one.group not in ("moment", "own") and one.name not in OF_THE_DAY
+        ]
+        today = features(history, rows)
+        assert np.array_equal(found.values[:, same], today.values[:, same], equal_nan=True)
 
 
 def test_slots_stand_on_the_clock_of_each(asked: tuple[Any, Any, Any, Slots]) -> None:
