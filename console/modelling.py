@@ -1,4 +1,4 @@
-"""Commands that make, judge and look after models: models fit, evaluate, compare, card, promote, drift, score."""
+"""Commands that make, judge and explain models: models fit, evaluate, compare, card, promote, drift, score, explain."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -223,6 +223,33 @@ def score(
         as_json,
         lambda: f"{found.rows:,} rows scored by [bold]{found.version}[/], {found.mean:.4f} on average → {out}",
     )
+
+
+@app.command()
+def explain(
+    table: Table,
+    who: Annotated[
+        list[str] | None, typer.Option("--who", "-w", help="Of the group column (debtors); several may be named.")
+    ] = None,
+    language: Annotated[str, typer.Option("--language", "-l", help="Of the reasons: en or es.")] = "en",
+    most: Annotated[int, typer.Option(help="Reasons for each row.")] = 4,
+    limit: Annotated[int, typer.Option(help="Rows at most.")] = 20,
+    model: ModelName = "",
+    version: Version = "",
+    folder: Folder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Why rows score as they do: what moved each most, in the agent's words."""
+    from console import models_text
+
+    check_number("models explain: --most", most, least=1, most=100)
+    check_number("models explain: --limit", limit, least=1, most=10_000)
+    registry, name = _named(folder, model)
+    from models.reasons import explain as explain_rows
+
+    loaded = registry.load(name, version)
+    found = explain_rows(loaded, table, language=language, most=most, groups=tuple(who or ()), limit=limit)
+    tell({"version": loaded.version, "rows": found}, as_json, lambda: models_text.explained(found))
 
 
 @app.command(name="list")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 
 from models.metrics import DIGITS, METRICS, WORDS, Figure
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from models.drift import Drift
     from models.evaluation import Evaluation, Line
     from models.promotion import Verdict
+    from models.reasons import Explained
     from models.registry import Manifest
     from models.serving import Comparison, Listed
     from models.training import Judgement
@@ -128,6 +130,19 @@ def listed(found: "Sequence[Listed]") -> "RenderableType":
         version = f"{one.name}/{one.version}"
         made_at = one.made_at[:16].replace("T", " ")
         table.add_row(version, one.stage, made_at, f"{one.rows:,}", f"{one.auc:.3f}", f"{one.log_loss:.4f}", gate)
+    return table
+
+
+def explained(found: "Sequence[Explained]") -> Table:
+    table = Table()
+    for column, right in (("row", True), ("who", False), ("score", True), ("what moved it most", False)):
+        table.add_column(column, justify="right" if right else "left")
+    for one in found:
+        words = "\n".join(
+            f"[{'green' if reason.effect > 0 else 'red'}]{'▲' if reason.effect > 0 else '▼'}[/] {escape(reason.text)}"
+            for reason in one.reasons
+        )
+        table.add_row(str(one.row + 1), escape(one.group or ""), f"{one.p:.4f}", words)
     return table
 
 

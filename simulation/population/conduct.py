@@ -183,6 +183,18 @@ class Conduct:
         """Note a payment that will come because it was promised."""
         heapq.heappush(self._promised, (at_us, debt_row, amount_minor))
 
+    def still_works(self, rows: I8, at_us: int) -> F8:
+        """Return how much contact is at work on people at an instant, in conversations; a row may not come twice."""
+        return self._contact.at(rows, np.full(len(rows), at_us, np.int64))
+
+    def promised_until(self, end_us: int) -> dict[int, list[tuple[int, int]]]:
+        """Return what promises will bring by an instant: (instant, minor units) by debt's row."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        for at_us, debt_row, amount in sorted(self._promised):
+            if at_us <= end_us:
+                found.setdefault(debt_row, []).append((at_us, amount))
+        return found
+
     # ---- time
 
     def pass_time(self, from_us: int, to_us: int) -> list[Deed]:

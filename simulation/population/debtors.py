@@ -30,6 +30,7 @@ from simulation.chance import Chance, Purpose, entity_of, exponential, lognormal
 from simulation.population.conduct import Conduct, Deed
 from simulation.population.laws import Laws
 from simulation.population.register import Neighbour, Number, Person, Register
+from simulation.population.response import Action, Response, responses
 from simulation.population.traits import F8, moved_odds
 from simulation.population.truth import Truth, of_paying, weekly
 
@@ -224,9 +225,7 @@ class Debtors:
         entity = entity_of(channel)
         works = 0.0
         if self._chance.u(Purpose.seen, person, entity + nth) < law.p_seen:
-            spread = self.laws.contact.channel_spread
-            taste = spread * normal(self._chance.u(Purpose.taste, person, entity)) - spread * spread / 2
-            works = law.works * math.exp(taste)
+            works = law.works * self._taste(person, channel)
         self._conduct.contacted(known.row, at_us, works, law.pressure)
 
     def rang(self, person: int, at_us: int, *, spoke: bool) -> None:
@@ -256,6 +255,37 @@ class Debtors:
             **{name: getattr(persons, name)[rows] for name in traits},
             **of_paying(self._conduct, self._register.mixture, rows, start_us),
         )
+
+    def responses(self, people: Iterable[Dossier], at_us: int, days: int, channels: Sequence[str]) -> Response:
+        """Return what would come within some days of a contact at an instant, by channel, and of none.
+
+        Parameters
+        ----------
+        channels
+            Of `laws.channels`; "" for no contact, "call" for a conversation with the debtor.
+        """
+        known = [self._persons[one.person] for one in people]
+        rows = np.array([one.row for one in known], np.int64)
+        free = np.array([one.condition is None and one.said is None for one in known], np.bool_)
+        return responses(
+            self._conduct, self._register.mixture, rows, free, at_us, days,
+            [self._action(channel, known) for channel in channels],
+        )  # fmt: skip
+
+    def _action(self, channel: str, known: Sequence[Person]) -> Action:
+        nobody, works = np.zeros(len(known)), self.laws.contact.works
+        if not channel or not works:
+            return Action(nobody, nobody)
+        if channel == "call":
+            return Action(np.ones(len(known)), np.ones(len(known)), talk=True)
+        law = self.laws.channels[channel]
+        taste = np.array([self._taste(one.person, channel) for one in known])
+        return Action(np.full(len(known), law.p_seen), law.works * taste)
+
+    def _taste(self, person: int, channel: str) -> float:
+        spread = self.laws.contact.channel_spread
+        drawn = spread * normal(self._chance.u(Purpose.taste, person, entity_of(channel)))
+        return math.exp(drawn - spread * spread / 2)
 
     def _p_answered(self, phone: int, asked_for: Person) -> tuple[F8, F8]:
         """Return the probabilities by slot of the week that a first call is answered, and by the one asked for."""

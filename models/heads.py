@@ -1,0 +1,308 @@
+"""What the ledger's history teaches, head by head: one row for each instant at which something was to be decided.
+
+A row stands as of its instant: features look at what was known before it, the outcome at what happened after it, within
+the head's window. Rows whose window had not closed when the record ends are censored: left out, not counted as no.
+Who learns as of an instant leaves out rows whose window had not closed by then (`Rows.known_us`, the schema's horizon).
+
+| head | a row is | the outcome | window |
+|---|---|---|---|
+| payment | a decision: a contact by lot or by plan, or none | anything is paid on the debts | N days |
+| amount | the same, where something was paid | what was paid ÷ what was owed, at most 1 | N days |
+| promise | a call begun | a promise or a plan is recorded | 4 hours |
+| kept | a promise made | 90 % of it is paid by its day and three of grace | until then |
+| valid | a call that ended, the network having carried it | the number is in service and the debtor's | 4 hours |
+"""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import BadInput
+from domain.instants import DAY, HOUR
+from models import export
+from models import history_kernel as kinds
+from models.feature_kernel import Asked, Usual
+from models.feature_list import FEATURES, NAMES
+from models.features import CATEGORIES, Features, ask
+from models.history import History
+from models.schema import Recipe, Schema, Windows
+from models.table import Table, make_table
+
+I8 = NDArray[np.int64]
+F8 = NDArray[np.float64]
+
+#: The action that contacts nobody.
+NONE: Final = "none"
+HEADS: Final = ("payment", "amount", "promise", "kept", "valid")
+#: A call and what is recorded of it are over by then.
+_CALL_US: Final = 4 * HOUR
+# As in `models.feature_kernel` and the glossary: a promise is kept when this share came by its day and so many after.
+_KEPT_SHARE: Final = 0.9
+_GRACE_DAYS: Final = 3
+
+
+class Decisions(NamedTuple):
+    """Who was to be contacted when, and what was done; columns of one length."""
+
+    person: I8
+    at_us: I8
+    #: Place in `actions`.
+    action: NDArray[np.int64]
+    #: Chance with which it was chosen; NaN: not by lot.
+    p_action: F8
+    actions: tuple[str, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class Rows:
+    """The rows of a head; arrays of one length."""
+
+    head: str
+    asked: Asked
+    person: I8
+    at_us: I8
+    #: When the outcome is known.
+    known_us: I8
+    #: 0 or 1; of `amount`, a share.
+    y: F8
+    #: Place of each row among the decisions, calls or promises that were asked about.
+    place: I8
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def last_known_us(history: History) -> int:
+    """Return when the last fact of the record was learned."""
+    known = history.lines.known_us
+    return int(known.max()) if len(known) else 0
+
+
+def payment(history: History, decisions: Decisions, days: int, *, until_us: int | None = None) -> tuple[Rows, F8]:
+    """Return the rows of `payment`, and what was paid within the window, in minor units.
+
+    Parameters
+    ----------
+    days : int
+        The window. Payments count by when they were made.
+    until_us : int, optional
+        The record is whole up to here; without it, up to the last fact learned.
+
+    Raises
+    ------
+    BadInput
+        When nobody is left whose window has closed.
+    """
+    asked = ask(history, person=decisions.person, phone=None, as_of_us=decisions.at_us)
+    end_us = decisions.at_us + days * DAY
+    whole = _whole(end_us, last_known_us(history) if until_us is None else until_us, "payment", f"{days} days")
+    asked = Asked(*(column[whole] for column in asked))
+    sums = _sums(history, asked.row, decisions.at_us[whole], end_us[whole])
+    rows = Rows(
+        head="payment", asked=asked, person=decisions.person[whole], at_us=decisions.at_us[whole],
+        known_us=end_us[whole], y=(sums > 0.0).astype(np.float64), place=whole,
+    )  # fmt: skip
+    return rows, sums
+
+
+def amount(rows: Rows, paid_minor: F8, owed_minor: F8) -> Rows:
+    """Return the rows of `amount` from those of `payment`: shares of what was owed."""
+    some = np.flatnonzero((rows.y > 0.0) & (owed_minor > 0.0))
+    return Rows(
+        head="amount", asked=Asked(*(column[some] for column in rows.asked)), person=rows.person[some],
+        at_us=rows.at_us[some], known_us=rows.known_us[some],
+        y=np.minimum(paid_minor[some] / owed_minor[some], 1.0), place=rows.place[some],
+    )  # fmt: skip
+
+
+def promise(history: History, *, until_us: int | None = None) -> Rows:
+    """Return a row for each call begun: whether a promise or a plan came of it."""
+    lines = history.lines
+    begun = np.flatnonzero((lines.kind == kinds.DIALED) & (lines.number >= 0))
+    at_us = lines.known_us[begun]
+    whole = _whole(at_us + _CALL_US, last_known_us(history) if until_us is None else until_us, "promise", "4 hours")
+    begun, at_us = begun[whole], at_us[whole]
+    person = _owner(history)[begun]
+    said = _sums(history, person, at_us, at_us + _CALL_US, kinds=(kinds.PROMISE, kinds.PLAN), count=True)
+    return _of_calls("promise", history, begun, (said > 0.0).astype(np.float64))
+
+
+def valid(history: History) -> Rows:
+    """Return a row for each call that ended: whether the number is in service and the debtor's (or his household's)."""
+    lines = history.lines
+    ended = (lines.kind >= kinds.DEAD) & (lines.kind <= kinds.RIGHT) & (lines.number >= 0) & ~lines.alone
+    at = np.flatnonzero(ended)
+    y = ~np.isin(lines.kind[at], (kinds.DEAD, kinds.WRONG))
+    return _of_calls("valid", history, at, y.astype(np.float64))
+
+
+def kept(history: History, *, until_us: int | None = None) -> Rows:
+    """Return a row for each promise (not plan) with a day: whether it was kept; as of just after it was made."""
+    lines = history.lines
+    made = np.flatnonzero((lines.kind == kinds.PROMISE) & (lines.due_day != export.NO_DAY) & (lines.amount > 0.0))
+    row = _owner(history)[made]
+    at_us = lines.known_us[made] + 1
+    offset_us = _offsets(history, row, at_us)
+    end_us = (lines.due_day[made].astype(np.int64) + _GRACE_DAYS + 1) * DAY - offset_us
+    whole = _whole(end_us, last_known_us(history) if until_us is None else until_us, "kept", "the day due")
+    made, row, at_us, end_us = made[whole], row[whole], at_us[whole], end_us[whole]
+    came = _sums(history, row, at_us - 1, end_us - 1)
+    nowhere = np.full(len(row), -1, np.int64)
+    return Rows(
+        head="kept", asked=Asked(row, nowhere, at_us, at_us), person=history.person[row], at_us=at_us, known_us=end_us,
+        y=(came >= _KEPT_SHARE * lines.amount[made]).astype(np.float64), place=whole,
+    )  # fmt: skip
+
+
+def owed_minor(history: History, found: Features, asked: Asked, usual: Usual) -> F8:
+    """Return what is owed as of each row, minor units of the currency of the person's first debt."""
+    day = np.clip(asked.as_of_us // DAY - usual.first_day, 0, len(usual.debt) - 1)
+    first = history.debts.first[asked.row]
+    none = first == history.debts.first[asked.row + 1]
+    currency = np.append(history.debts.currency, 0)[np.where(none, len(history.debts.currency), first)]
+    found_minor: F8 = np.nan_to_num(2.0 ** found.column("balance").astype(np.float64) * usual.debt[day, currency])
+    return found_minor
+
+
+def table(
+    rows: Rows, found: Features, *, days: float, actions: Sequence[str] = (), action: I8 | None = None,
+    windows: Windows | None = None,
+) -> Table:  # fmt: skip
+    """Return a head's rows as the learners see them.
+
+    Parameters
+    ----------
+    days : float
+        The horizon, by which windows are purged: at most so long after the row the outcome is known.
+    actions, action
+        Of `payment`: what was done is a feature of its own, a category.
+    windows
+        How the model is judged; a head with a long horizon may need fewer blocks on a short record.
+    """
+    pa = export.arrow()
+    columns: dict[str, Any] = {
+        "at": pa.array(rows.at_us, pa.timestamp("us", tz="UTC")), "person": rows.person, "y": rows.y
+    }  # fmt: skip
+    for name in NAMES:
+        values = found.column(name).astype(np.float64)
+        if name in CATEGORIES:
+            words = np.array([*CATEGORIES[name], None], object)
+            place = np.where(np.isnan(values), len(words) - 1, values).astype(np.int64)
+            columns[name] = pa.array(words[place], pa.string())
+        elif not np.isnan(values).all():
+            columns[name] = values
+    categories = tuple(name for name in CATEGORIES if name in columns)
+    if action is not None:
+        columns["action"] = pa.array(np.array(actions, object)[action], pa.string())
+        categories = (*categories, "action")
+    schema = Schema(
+        name=rows.head, target="y", time="at", group="person", horizon=days, categories=categories,
+        monotone=_signs(rows.head, columns),
+        windows=windows or Windows(),
+        recipe=Recipe(params={"num_leaves": 15, "min_data_in_leaf": 100}),
+    )  # fmt: skip
+    return make_table(columns, schema, where=f"head {rows.head}")
+
+
+def _signs(head: str, columns: Container[str]) -> dict[str, Literal[1, -1]]:
+    """Return the directions in which a head's probability may only move: of paying, or of being reached."""
+    found: dict[str, Literal[1, -1]] = {}
+    for one in FEATURES:
+        sign = {"promise": one.reach, "valid": 0}.get(head, one.pay)
+        if sign and one.name in columns:
+            found[one.name] = 1 if sign > 0 else -1
+    return found
+
+
+# ---- small things
+
+
+def _of_calls(head: str, history: History, at: I8, y: F8) -> Rows:
+    """Return rows as of just before calls were begun."""
+    lines, row = history.lines, _owner(history)[at]
+    # A call that ended was decided before it was dialled: its own lines must not be known of it.
+    begun = at if len(at) == 0 or lines.kind[at[0]] == kinds.DIALED else _beginnings(history, at)
+    fine = begun >= 0
+    at, row, y, begun = at[fine], row[fine], y[fine], begun[fine]
+    at_us = lines.known_us[begun]
+    return Rows(
+        head=head, asked=Asked(row, lines.number[at].astype(np.int64), at_us, at_us), person=history.person[row],
+        at_us=at_us, known_us=at_us + _CALL_US, y=y, place=np.flatnonzero(fine),
+    )  # fmt: skip
+
+
+def _beginnings(history: History, ends: I8) -> I8:
+    """Return the line with which each call began: the last one dialled of the same number before; -1: none is told."""
+    lines = history.lines
+    begun = np.flatnonzero((lines.kind == kinds.DIALED) & (lines.number >= 0))
+    found = np.full(len(ends), -1, np.int64)
+    if not len(begun):
+        return found
+    owner = _owner(history)
+    most = int(np.diff(history.numbers.first).max()) + 1
+    key = (owner * most + lines.number).astype(np.int64)
+    by = begun[np.lexsort((begun, key[begun]))]
+    ranks, n = np.arange(len(by)), len(lines.kind)
+    at = np.searchsorted(key[by] * n + by, key[ends] * n + ends) - 1
+    same = (at >= 0) & (key[by[np.maximum(at, 0)]] == key[ends])
+    found[same] = by[ranks[at[same]]]
+    return found
+
+
+def _owner(history: History) -> I8:
+    return np.repeat(np.arange(len(history.person)), np.diff(history.lines.first))
+
+
+def _sums(
+    history: History, row: I8, after_us: I8, until_us: I8, kinds: Sequence[int] = (kinds.PAYMENT,), *,
+    count: bool = False,
+) -> F8:  # fmt: skip
+    """Return the sum of amounts of a person's lines of some kinds that happened in (after, until], (n,)."""
+    lines = history.lines
+    of = np.flatnonzero(np.isin(lines.kind, kinds))
+    owner = _owner(history)[of]
+    order = np.lexsort((lines.event_us[of], owner))
+    of, owner = of[order], owner[order]
+    amounts = np.ones(len(of)) if count else np.nan_to_num(lines.amount[of])
+    running = np.append(0.0, np.cumsum(amounts))
+    found = np.zeros((2, len(row)))
+    for nth, at_us in enumerate((until_us, after_us)):
+        found[nth] = running[_places(owner, lines.event_us[of], row, at_us)]
+    # Sums that are nothing must be nothing, whatever was added before them.
+    some = _places(owner, lines.event_us[of], row, until_us) > _places(owner, lines.event_us[of], row, after_us)
+    return np.where(some, found[0] - found[1], 0.0)
+
+
+def _places(owner: I8, event_us: I8, row: I8, at_us: I8) -> I8:
+    """Return how many of the lines, sorted by owner and instant, come up to an instant of an owner."""
+    both = np.lexsort((
+        np.concatenate((np.zeros(len(owner), np.int8), np.ones(len(row), np.int8))),
+        np.concatenate((event_us, at_us)),
+        np.concatenate((owner, row)),
+    ))  # fmt: skip
+    is_line = both < len(owner)
+    before = np.cumsum(is_line)
+    found = np.empty(len(row), np.int64)
+    found[both[~is_line] - len(owner)] = before[~is_line]
+    return found
+
+
+def _whole(end_us: I8, until_us: int, head: str, window: str) -> I8:
+    whole = np.flatnonzero(end_us <= until_us)
+    if not len(whole):
+        raise BadInput(
+            f"head {head}: of {len(end_us):,} rows none is {window} old when the record ends; wait, or shorten the "
+            "window"
+        )
+    return whole
+
+
+def _offsets(history: History, row: I8, at_us: I8) -> I8:
+    clocks = history.clocks
+    return np.array(
+        [kinds.offset_of(clocks, int(clock), int(at)) for clock, at in zip(history.clock[row], at_us, strict=True)],
+        np.int64,
+    )
