@@ -6,8 +6,8 @@ from console.accepted import gate_in_force
 from console.board_view import REASONS
 from console.settings import Settings
 from console.why import folded
-from dialer.engine.dialling import figures, paced
 from dialer.engine.flight import flights
+from dialer.engine.paced import figures, paced
 from dialer.engine.state import State
 from domain.facts import PacingDecided
 from domain.instants import SECOND

@@ -1,4 +1,4 @@
-"""The tables of the system of record, one schema for SQLite and PostgreSQL, whole in one file.
+"""The tables of the system of record, one schema for SQLite and PostgreSQL; over 500 lines to be whole in one file.
 
 Laws kept here: money is integer minor units with a currency; instants are integer microseconds UTC (`_us`);
 local days are ISO text (`_on`); names, numbers and addresses live in `person`, `phone` and `register_number` alone,

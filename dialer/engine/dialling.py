@@ -2,16 +2,15 @@
 
 from functools import partial
 from heapq import heappop, heappush
-from itertools import islice
-from math import ceil, isnan, nan
+from math import ceil
 
 from dialer.engine import agents, calls, leads
 from dialer.engine.allotment import allot, stock
 from dialer.engine.flight import Flight, flights
+from dialer.engine.paced import figures, idle, paced
 from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
-from dialer.pacing import Decision
 from domain.calls import AgentState, CampaignState, Mode, Phase
 from domain.facts import (
     AlarmCleared,
@@ -19,7 +18,6 @@ from domain.facts import (
     CampaignShifted,
     Judged,
     LeadHeld,
-    PacingDecided,
 )
 from domain.instants import MINUTE, SECOND
 from domain.orders import Reserve, ShowLead
@@ -28,8 +26,6 @@ from domain.settings import CampaignSettings
 
 #: Leads judged for one campaign at one tick, so that a list that the law has closed does not stop the clock.
 JUDGED_PER_TICK = 200
-#: Leads ahead whose forecasts pacing sees, besides one for each free agent.
-LOOK_AHEAD = 24
 #: Reasons of a decision besides those of `dialer.pacing`.
 OWN_REASONS = ("link_down", "commit_lag", "preview", "one_per_free_agent", "ratio", "no_leads")
 #: An owned call-back goes to anybody when its owner has been away this long after the hour.
@@ -101,16 +97,10 @@ def _dry(state: State, campaign: Campaign) -> bool:
 
 def _wait(step: Step, campaign: Campaign) -> None:
     """Place no call for want of leads, and say so once; what pacing would say is found out when somebody asks."""
-    seen = partial(_idle, step.state, campaign)
+    seen = partial(idle, step.state, campaign)
     step.state.seen[campaign.name] = seen
     if campaign.pacing is None or campaign.pacing.reason != "no_leads":
         step.emit(seen(), campaign.name)
-
-
-def _idle(state: State, campaign: Campaign) -> PacingDecided:
-    flight = flights(state)[campaign.name]
-    n_free, decision = paced(state, campaign, flight, 0)
-    return figures(campaign.name, 0, "no_leads", n_free, flight, decision, decision.budget_left)
 
 
 def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: str) -> int:
@@ -154,57 +144,6 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     if placed or campaign.pacing is None or campaign.pacing.reason != reason:
         step.emit(seen(), campaign.name)
     return placed
-
-
-def paced(state: State, campaign: Campaign, flight: Flight, room: int) -> tuple[int, Decision]:
-    """Return a campaign's free agents, and what its pacer says with room for so many calls; nothing is changed."""
-    free = [name for name in state.ready if state.agents[name].allotted == campaign.name]
-    decision = state.pacers[campaign.name].decide(
-        state.shift_s(),
-        len(free),
-        flight.waiting,
-        flight.talking_s,
-        flight.wrapping_s,
-        flight.ringing_s,
-        p_answer=flight.p_answer or None,
-        p_next=_forecasts(state, campaign, len(free), room) if state.forecast else None,
-        detecting_s=flight.detecting_s,
-        finishing_s=flight.finishing_s or None,
-        progress=flight.progress or None,
-    )
-    return len(free), decision
-
-
-def figures(
-    name: str, dials: int, reason: str, n_free: int, flight: Flight, decision: Decision, budget_left: float
-) -> PacingDecided:
-    """Return a decision with what was seen as it is recorded."""
-    return PacingDecided(
-        campaign=name,
-        dials=dials,
-        reason=reason,
-        free=n_free,
-        expected_free=round(decision.expected_free, 3),
-        expected_answers=round(decision.expected_answers, 3),
-        budget_left=round(budget_left, 3),
-        ringing=len(flight.ringing_s),
-        waiting=flight.waiting + len(flight.detecting_s),
-        busy=len(flight.talking_s) + len(flight.wrapping_s) + len(flight.finishing_s),
-        finishing=len(flight.finishing_s),
-        risk=round(decision.risk, 5),
-        tolerated=round(decision.tolerated, 5),
-        p_answer=round(decision.p_answer, 5),
-    )
-
-
-def _forecasts(state: State, campaign: Campaign, n_free: int, room: int) -> list[float] | None:
-    """Return the chances of the next leads, NaN where there is none; None where none has one."""
-    found: list[float] = []
-    for lead in islice(state.next_leads(campaign), max(0, min(room, n_free + LOOK_AHEAD))):
-        phones = state.people[lead.person].phones
-        chance = phones[lead.phone_index % len(phones)].p_answer if phones else None
-        found.append(nan if chance is None else chance)
-    return None if all(map(isnan, found)) else found
 
 
 def _power(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float]:

@@ -7,6 +7,7 @@ import pytest
 
 from dialer.engine import Engine, dialling
 from dialer.engine.flight import flights
+from dialer.engine.paced import forecasts
 from dialer.engine.snapshot import freeze
 from dialer.pacing import REASONS, Limit
 from domain import events
@@ -166,8 +167,8 @@ def test_the_next_leads_forecasts_come_in_the_order_of_the_list():
     campaign = state.campaigns["c"]
     assert [lead.person for lead in state.next_leads(campaign)] == [2, 4, 1, 3, 5, 6]
     # The fifth has none; no more than lines allow.
-    assert dialling._forecasts(state, campaign, 3, 100) == pytest.approx([0.1, 0.2, 0.4, 0.3, nan, 0.5], nan_ok=True)
-    assert dialling._forecasts(state, campaign, 3, 2) == [0.1, 0.2]
+    assert forecasts(state, campaign, 3, 100) == pytest.approx([0.1, 0.2, 0.4, 0.3, nan, 0.5], nan_ok=True)
+    assert forecasts(state, campaign, 3, 2) == [0.1, 0.2]
     # One that has left its place in the heap is not among them.
     floor.agent("1001")
     floor.dial()
