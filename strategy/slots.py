@@ -26,11 +26,11 @@ I8 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 #: Debtors in the sample on which prices are first found.
-_SAMPLE: Final = 50_000
+_SAMPLE: Final = 30_000
 #: Steps and their length, in what a debtor's best slot is worth: with a sample or a small portfolio, and then with
 #: everybody of a large one. Each stage begins anew from the best prices so far, in shorter steps.
 _STAGES: Final = ((40, 0.6), (60, 0.1), (60, 0.02), (60, 0.005))
-_STAGES_ALL: Final = ((10, 0.04), (10, 0.006))
+_STAGES_ALL: Final = ((8, 0.04), (7, 0.006))
 #: Work of the chains at the end, in values looked at.
 _CHAIN_WORK: Final = 330_000_000
 #: Share of the bound that is not searched for.
