@@ -332,4 +332,4 @@ def test_its_record_is_fitted_and_simulated_again(demo: tuple[Path, list[dict[st
     assert "nobody was called until" in refusal(folder, "simulate", "fit", "--to", "2026-11-17")
     backwards = ("--from", "2026-11-19", "--to", "2026-11-18")
     assert "lies after --to" in refusal(folder, "simulate", "fit", *backwards)
-    assert "cannot be written" in refusal(folder, "simulate", "fit", "--out", str(tmp_path / "no" / "world.toml"))
+    assert "there is no folder" in refusal(folder, "simulate", "fit", "--out", str(tmp_path / "no" / "world.toml"))
