@@ -92,7 +92,7 @@ def _run(asked: argparse.Namespace) -> report.Findings:
 
 def _quick(bench: runs.Bench) -> report.Findings:
     """Run a little of everything."""
-    sizes = msgspec.structs.replace(runs.sizes(1), around=1, hard=1, foretold_small=1, foretold=1, model_agent_hours=1)
+    sizes = msgspec.structs.replace(runs.sizes(1), around=1, hard=1, foretold=1, model_agent_hours=1)
     rivals = ("pi",)
     return report.Findings(
         command="python -m benchmarks.pacing --quick",

@@ -74,7 +74,7 @@ def foretell(
     cells = [(team, auc, "calibrated") for team in teams for auc in aucs]
     cells += [(team, 80, distortion) for team in teams if team in BENT_TEAMS for distortion in bent]
     wants = {(team, auc, how): _told(team, auc, how, sizes) for team, auc, how in cells}
-    hidden = {team: [_hidden(team, LIMIT, _days_of(team, sizes))] for team in teams}
+    hidden = {team: [_hidden(team, LIMIT, sizes.foretold)] for team in teams}
     around = {team: [_hidden(team, knob, sizes.around) for knob in AROUND] for team in teams}
     everything = [*hidden.values(), *around.values(), list(wants.values())]
     bench.run("forecasts", [want for group in everything for want in group])
@@ -96,12 +96,8 @@ def foretell(
     return found
 
 
-def _days_of(team: str, sizes: Sizes) -> int:
-    return sizes.foretold_small if team in ("n3", "n5") else sizes.foretold
-
-
 def _told(team: str, auc: int, how: str, sizes: Sizes) -> Want:
-    return Want("core", f"{team}_auc{auc}" + ("" if how == "calibrated" else f"_{how}"), LIMIT, _days_of(team, sizes))
+    return Want("core", f"{team}_auc{auc}" + ("" if how == "calibrated" else f"_{how}"), LIMIT, sizes.foretold)
 
 
 def _hidden(team: str, knob: float, n: int) -> Want:

@@ -42,8 +42,7 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     rivals: int
     #: The core under a hard limit, in each scenario.
     hard: int
-    #: With forecasts, for teams of up to five, whose days say less, and for others.
-    foretold_small: int
+    #: With forecasts.
     foretold: int
     #: At each knob of the curves.
     curve: int
@@ -58,8 +57,7 @@ def sizes(days: int, hard: int = HARD_DAYS) -> Sizes:
         around=max(2, days // 4),
         rivals=max(1, days // 3),
         hard=hard,
-        foretold_small=36,
-        foretold=24,
+        foretold=36,
         curve=max(1, days // 6),
         model_agent_hours=80 * days,
     )

@@ -167,7 +167,7 @@ def test_no_day_of_development_is_among_the_fresh() -> None:
 def test_a_full_run_has_the_days_that_hard_limits_ask_for() -> None:
     full = sizes(12)
     assert full.hard * len(WATCHED) >= 1000
-    assert min(full.days, full.foretold, full.foretold_small) >= 12
+    assert min(full.days, full.foretold) >= 12
     assert set(COMPARED) <= set(WATCHED) <= set(SCENARIOS)
 
 
