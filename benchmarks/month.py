@@ -11,22 +11,15 @@ import json
 import resource
 import time
 
-from domain.calls import Mode
-from domain.settings import CampaignSettings, FloorSettings
+from benchmarks.world import CAMPAIGN
+from domain.settings import FloorSettings
 from simulation.month import Arm, Plan, replicate
 from simulation.roster import Roster, Shift
 
 
 def arm(agents: int) -> Arm:
     """Return a floor with one predictive campaign."""
-    campaign = CampaignSettings(
-        name="a",
-        mode=Mode.predictive,
-        detect_machines=True,
-        clock_starts="greeting_end",
-        caller_ids={"*": ("+34910000000",)},
-    )
-    return Arm(name="a", floor=FloorSettings(campaigns=(campaign,), max_lines=10 * agents))
+    return Arm(name="a", floor=FloorSettings(campaigns=(CAMPAIGN,), max_lines=10 * agents))
 
 
 def plan(world: str, debtors: int, days: int, agents: int) -> Plan:

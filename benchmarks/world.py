@@ -46,6 +46,13 @@ RULES = ROOT / "config" / "rules"
 #: 10:00 in Madrid, a Wednesday.
 START_US = parse("2026-11-18T10:00:00+01:00")
 CHUNK = 5_000
+CAMPAIGN = CampaignSettings(
+    name="a",
+    mode=Mode.predictive,
+    detect_machines=True,
+    clock_starts="greeting_end",
+    caller_ids={"*": ("+34910000000",)},
+)
 
 
 def portfolio(size: int) -> Iterator[Dossier]:
@@ -161,13 +168,6 @@ def size(agents: int, hours: float) -> int:
 def predictive_floor(agents: int, hours: float, ledger: MemoryLedger) -> SimulatedFloor:
     """Return a floor with the engine that runs live, ready to go: one predictive campaign with machine detection."""
     people = tuple(portfolio(size(agents, hours)))
-    campaign = CampaignSettings(
-        name="a",
-        mode=Mode.predictive,
-        detect_machines=True,
-        clock_starts="greeting_end",
-        caller_ids={"*": ("+34910000000",)},
-    )
     loads = [
         LeadsLoaded(
             at_us=START_US,
@@ -183,7 +183,7 @@ def predictive_floor(agents: int, hours: float, ledger: MemoryLedger) -> Simulat
         for number, first in enumerate(range(0, len(people), CHUNK))
     ]
     return SimulatedFloor(
-        floor=FloorSettings(campaigns=(campaign,), max_lines=10 * agents),
+        floor=FloorSettings(campaigns=(CAMPAIGN,), max_lines=10 * agents),
         run=RunSettings(start_us=START_US, hours=hours),
         gate=Gate.load(RULES),
         ledger=ledger,
