@@ -21,7 +21,7 @@ CLOSED = 1e30
 _FINITE = {"nnan", "nsz", "ninf"}
 
 
-@njit(cache=True, fastmath=_FINITE, inline="always")
+@njit(cache=True, fastmath=_FINITE)
 def _highest(value: F4, prices: F4, i: int, first: int, end: int) -> np.float32:
     best = np.float32(0.0)
     for k in range(first, end):

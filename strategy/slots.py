@@ -43,12 +43,13 @@ _NOT_KEPT: I2 = np.empty((0, 0), np.int16)
 class SlotPlan:
     """A plan, what it is worth, and how far from the best it can be at most."""
 
-    #: (n, per_week) slots of each debtor in rising order, -1 for none.
+    #: (n, per_week) slots of each debtor in rising order; before them -1 for each that he might have had.
     chosen: I2
     #: (s,) what one more place would add.
     prices: F8
-    #: Sum of the values of what is chosen; what no plan exceeds.
+    #: Sum of the values of what is chosen.
     value: float
+    #: What no plan exceeds, to the last digits of a float32.
     bound: float
 
     @property
@@ -113,7 +114,6 @@ def assign(
     kernel.choose(value, prices.astype(np.float32), *limits, chosen, demand)
     _fit(value, places, prices, chosen, demand, limits, bound)
     chosen.sort(axis=1)
-    chosen = np.ascontiguousarray(chosen)
     total = _total(value, chosen)
     return SlotPlan(chosen, prices, total, max(bound, total))
 
