@@ -25,6 +25,7 @@ I8 = NDArray[np.int64]
 LEAST_ESS, LEAST_SUPPORT = 200.0, 0.95
 #: A weight above this counts as this; what that may hide is told.
 MOST_WEIGHT: Final = 50.0
+#: Of Student's quantile, for intervals of 95 %.
 _LEVEL: Final = 0.975
 
 
