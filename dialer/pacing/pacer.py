@@ -371,25 +371,25 @@ class Pacer:
         leaving = self._leaving(at, n_staff)
         # In the order of their fields: naming them costs as much as deciding.
         floor = kernel.Floor(
-            free,
-            waiting,
-            talking,
-            wrapping,
-            finishing,
-            ringing,
-            n_detecting,
-            self._q_ringing(p, ringing.size, p_answer, progress),
-            _EMPTY if p_next is None else self._believed(p_next, p),
-            leaving,
+            free=free,
+            waiting=waiting,
+            talking_s=talking,
+            wrapping_s=wrapping,
+            finishing_s=finishing,
+            ringing_s=ringing,
+            detecting=n_detecting,
+            q_ringing=self._q_ringing(p, ringing.size, p_answer, progress),
+            q_next=_EMPTY if p_next is None else self._believed(p_next, p),
+            leaving=leaving,
         )
         bounds = kernel.Bounds(
-            allowed.theta,
-            allowed.headroom,
-            min(1.0, max(_BRAKING, memory.staff / _BRAKING_STAFF)),
-            _TASTE,
-            room,
-            settings.patience_s,
-            memory.staff <= _EXACT_STAFF,
+            theta=allowed.theta,
+            headroom=allowed.headroom,
+            braking=min(1.0, max(_BRAKING, memory.staff / _BRAKING_STAFF)),
+            kappa=_TASTE,
+            room=room,
+            patience_s=settings.patience_s,
+            exact=memory.staff <= _EXACT_STAFF,
         )
         dials, stopped, free_soon, answers, risk = kernel.decide(laws, floor, bounds)
         if dials < one_each and not leaving.size:
@@ -414,21 +414,21 @@ class Pacer:
                 self._evidence = (memory.tellings, memory.talk.evidence(), memory.wrap.evidence())
             _, talks, wraps = self._evidence
             laws = kernel.Laws(
-                memory.rings.live,
-                memory.rings.rest,
-                p,
-                resolved,
-                memory.live / (memory.live + memory.machine),
-                self._talking,
-                memory.talk.told_s,
-                self._wrapping,
-                memory.wrap.told_s,
-                self._finishing,
-                memory.finish.told_s,
-                self._talk_hazard,
-                talks,
-                self._wrap_hazard,
-                wraps,
+                live=memory.rings.live,
+                rest=memory.rings.rest,
+                p=p,
+                resolved=resolved,
+                p_detected=memory.live / (memory.live + memory.machine),
+                talking=self._talking,
+                talk_scale_s=memory.talk.told_s,
+                wrapping=self._wrapping,
+                wrap_scale_s=memory.wrap.told_s,
+                finishing=self._finishing,
+                finish_scale_s=memory.finish.told_s,
+                talk_hazard=self._talk_hazard,
+                talks=talks,
+                wrap_hazard=self._wrap_hazard,
+                wraps=wraps,
             )
             self._known = rate, p, laws
         return self._known
