@@ -152,7 +152,7 @@ def fidelity(
     laws : Laws
         Also stand behind the record, for what it does not tell.
     agents : Roster, optional
-        In the world of laws, who is named here has its paces and its temper; everybody else those of the day.
+        In the world of laws, who is named here has its paces, and all its wrap-up where it tells any; else the day's.
     done : callable
         Called after each simulated day.
 
