@@ -46,6 +46,7 @@ def fit(
     from ledger.attendance import agent_spans
     from ledger.store import open_ledger
     from simulation.aftermath import After
+    from simulation.circumstances import day_of
     from simulation.fit import ROUNDS
     from simulation.fit import fit as fit_world
     from simulation.staffing import staffing
@@ -55,7 +56,8 @@ def fit(
     if complaints is not None:
         check_number("simulate fit: --complaints", complaints, least=0, most=1_000_000)
     for option, word in (("--from", since), ("--to", until)):
-        _check_day(option, word)
+        if word is not None:
+            day_of(word, f"simulate fit: {option}")
     for option, file in (("--out", out), ("--agents", agents)):
         if file is not None and not file.absolute().parent.is_dir():
             raise BadInput(
@@ -95,22 +97,16 @@ def fit(
     _write(out, fitted.document(zone), "--out")
     if agents is not None:
         floor = staffing(tries, spans, stream=stream, from_us=from_us, to_us=to_us, zone=zone)
+        if not floor.shifts:
+            raise BadInput(
+                f"simulate fit: --agents: no agent has hours of the day on record in this time; {out} is written, "
+                "name more days for a roster"
+            )
         _write(agents, floor.document(zone), "--agents")
     tell(fitted, as_json, lambda: _fitted(fitted, out))
     if not as_json:
         roster = "" if agents is None else f" --agents {agents}"
         note(f"Next: cadencia simulate fidelity --world {out}{roster}, on a day that was not fitted.")
-
-
-def _check_day(option: str, word: str | None) -> None:
-    from datetime import date
-
-    from domain.errors import BadInput
-
-    try:
-        date.fromisoformat(word or "2026-11-18")
-    except ValueError:
-        raise BadInput(f"simulate fit: {option} must be a day like 2026-11-18, was {word!r}; correct it") from None
 
 
 def _write(path: Path, text: str, option: str) -> None:

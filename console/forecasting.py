@@ -144,7 +144,7 @@ def first_day(option: str, start: str | None, folder: Path) -> str:
     Raises
     ------
     BadInput
-        When it is past: what is on record since would still lie before those who are called.
+        When it is none, or past: what is on record since would still lie before those who are called.
     """
     import time
     from datetime import timedelta
@@ -152,11 +152,12 @@ def first_day(option: str, start: str | None, folder: Path) -> str:
     from console import settings
     from domain.errors import BadInput
     from domain.instants import to_datetime
+    from simulation.circumstances import day_of
 
     today = to_datetime(time.time_ns() // 1000, settings.load(folder).floor.zone).date()
     if not start:
         return (today + timedelta(days=1)).isoformat()
-    if start[:10] < today.isoformat() and start[:4].isdecimal():
+    if day_of(start, option) < today:
         raise BadInput(f"{option} must be {today} or later, was {start}: the list is simulated as it stands now")
     return start
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import msgspec
 
 from domain.calls import Mode
+from domain.documents import fault
 from domain.errors import BadInput
 from domain.settings import CampaignSettings, FloorSettings
 
@@ -27,9 +28,7 @@ RULES = "rules"
 ASTERISK = "asterisk"
 SOCKET = "cadencia.sock"
 
-_FOUND_PATH = re.compile(r" - at `(?:key in )?(\$[^`]*)`$")
 _FIELD = re.compile(r"field `([^`]+)`")
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
 class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -216,9 +215,8 @@ def schema(kind: type[Any]) -> bytes:
 
 def _in_words(message: str, data: Any, kind: type[Any]) -> str:
     """Turn msgspec's message into: key path, what it must be, what was found, what to do."""
-    at = _FOUND_PATH.search(message)
-    what = message[: at.start()] if at else message
-    steps, found = _followed(_steps(at.group(1)) if at else [], data, data, kind, message)
+    what, path, found = fault(message, data, kind)
+    steps = [str(step) for step in path]
     key = ".".join(steps)
     field = _FIELD.search(what)
     if field and "unknown field" in what:
@@ -230,41 +228,6 @@ def _in_words(message: str, data: Any, kind: type[Any]) -> str:
     if field and "missing" in what:
         return f"{'.'.join([*steps, field.group(1)])} is missing; add it"
     return f"{key or 'the file'} must be {_expected(what, key)}, was {found!r}; correct it"
-
-
-def _steps(path: str) -> list[str]:
-    return [name or index for name, index in _STEP.findall(path[1:])]
-
-
-def _followed(steps: list[str], found: Any, data: Any, kind: type[Any], message: str) -> tuple[list[str], Any]:
-    """Return the steps with the keys of free tables named (msgspec writes `[...]`), and what stands there."""
-    named: list[str] = []
-    for step in steps:
-        if step == "...":
-            # The entry that alone still gives the same message is the one meant.
-            whole = dict(found)
-            for key, value in whole.items():
-                found.clear()
-                found[key] = value
-                if _complaint(data, kind) == message:
-                    break
-            named.append(key)
-            found = value
-        elif isinstance(found, list):
-            named.append(step)
-            found = found[int(step)]
-        else:
-            named.append(step)
-            found = found[step]
-    return named, found
-
-
-def _complaint(data: Any, kind: type[Any]) -> str:
-    try:
-        msgspec.convert(data, kind)
-    except (msgspec.ValidationError, BadInput) as error:
-        return str(error)
-    return ""
 
 
 def _expected(what: str, key: str) -> str:

@@ -246,6 +246,8 @@ def with_month(plan: "Plan", path: Path | None) -> "Plan":
     BadInput
         When there is no such document, it says what cannot be, or what would never happen in these days.
     """
+    import tomllib
+
     from msgspec.structs import replace
 
     from console import settings
@@ -257,13 +259,19 @@ def with_month(plan: "Plan", path: Path | None) -> "Plan":
     if not path.is_file():
         raise BadInput(f"--month {path}: there is no such file; `cadencia simulate example month` prints one")
     told = settings.read(path, Circumstances, shown_from=path.parent)
+    roster = replace(plan.roster, holidays=tuple(dict.fromkeys((*plan.roster.holidays, *told.holidays))))
+    temper = plan.temper
+    # What it leaves out stays as the roster has it.
+    if stated := tomllib.loads(path.read_text(encoding="utf-8")).get("agents"):
+        temper = replace(roster.temper or temper, **{name: getattr(told.agents, name) for name in stated})
+        roster = replace(roster, temper=None)
     try:
         return replace(
             plan,
-            roster=replace(plan.roster, holidays=tuple(dict.fromkeys((*plan.roster.holidays, *told.holidays)))),
+            roster=roster,
             incidents=told.incident,
             changes=told.change,
-            temper=told.agents,
+            temper=temper,
             exchange=told.network.over(plan.exchange),
         )
     except BadInput as error:

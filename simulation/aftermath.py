@@ -92,6 +92,12 @@ class Contacts:
         for case in record.cases:
             if who(case.one) == "debtor":
                 self.talks.setdefault(case.one.person, case.one)
+        #: Usual balance of each debt's product, minor units.
+        self.usual = {
+            debt.debt: record.mixture.usual_minor(one, debt.product, debt.currency)
+            for one in record.people
+            for debt in one.debts
+        }
         known = record.stages
         self.messages = [one for one in after.messages if one.person in known]
         #: First contact of each person through each channel.
@@ -110,11 +116,8 @@ class Contacts:
         found = Lived()
         call_of = {call.call_id: person for person, call in self.talks.items()}
         made = [one for one in self.after.promised if one.call_id in call_of]
-        debts = {debt.debt: debt for one in self.record.people for debt in one.debts}
-        usual = _usual(self.record, debts)
-        found.due += _due(
-            self, made, [(one.person, one.debt, one.at_us, one.amount_minor) for one in self.after.paid], usual
-        )
+        paid = [(one.person, one.debt, one.at_us, one.amount_minor) for one in self.after.paid]
+        found.due += (one for _, one in _told(self, made, paid))
         for person, kind in self.after.asked:
             if person in self.record.stages:
                 found.asked[kind] += 1
@@ -125,12 +128,11 @@ class Contacts:
     def lived(self, laws: Laws, seeds: Sequence[int] = _SEEDS) -> Lived:
         """Count what came of them with debtors of these laws, per seed."""
         found = Lived()
-        usual = _usual(self.record, {debt.debt: debt for one in self.record.people for debt in one.debts})
         for seed in seeds:
-            self._live(laws, seed, found, 1.0 / len(seeds), usual)
+            self._live(laws, seed, found, 1.0 / len(seeds))
         return found
 
-    def _live(self, laws: Laws, seed: int, found: Lived, part: float, usual: dict[int, float]) -> None:
+    def _live(self, laws: Laws, seed: int, found: Lived, part: float) -> None:
         start_us, record = self.record.start_us, self.record
         debtors = Debtors(laws, Chance(seed), start_us=start_us)
         debtors.meet(record.people)
@@ -157,7 +159,7 @@ class Contacts:
                 elif isinstance(deed, Complained):
                     found.complaints += part
             at_us = until_us
-        found.due += [replace(one, weight=part * weight[person]) for person, one in _told(self, made, paid, usual)]
+        found.due += [replace(one, weight=part * weight[person]) for person, one in _told(self, made, paid)]
         self._pay(found, ((person, when_us) for person, _, when_us, _ in paid), part, weight)
 
     def _contact(self, debtors: Debtors, one: Try | Message, made: list[Promised], laws: Laws) -> None:
@@ -193,26 +195,11 @@ class Contacts:
             found.paid_after[channel] += counts * (bisect_right(instants, until_us) > bisect_right(instants, at_us))
 
 
-def _usual(record: Record, debts: dict[int, Any]) -> dict[int, float]:
-    """Return the usual balance of each debt's product, minor units."""
-    return {
-        debt.debt: record.mixture.usual_minor(one, debt.product, debt.currency)
-        for one in record.people
-        for debt in one.debts
-    }
-
-
-def _due(
-    contacts: Contacts, made: Iterable[Promised], paid: Iterable[tuple[int, int, int, int]], usual: dict[int, float]
-) -> Iterator[Due]:
-    return (one for _, one in _told(contacts, made, paid, usual))
-
-
 def _told(
-    contacts: Contacts, made: Iterable[Promised], paid: Iterable[tuple[int, int, int, int]], usual: dict[int, float]
+    contacts: Contacts, made: Iterable[Promised], paid: Iterable[tuple[int, int, int, int]]
 ) -> Iterator[tuple[int, Due]]:
     """Say of each promise whose day and grace are over whether it was kept, as the reports do."""
-    zone = contacts.after.zone
+    zone, usual = contacts.after.zone, contacts.usual
     of: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
     for person, debt, at_us, amount_minor in paid:
         of[person].append((debt, at_us, amount_minor))
@@ -251,10 +238,11 @@ def aftermath(
     for channel, n in sorted(seen.contacts.items()):
         hits = seen.paid_after[channel]
         told = share("", round(hits), round(n))
-        here = lived.paid_after[channel] / lived.contacts[channel]
+        # Nobody counts who could not be reached in any of these worlds.
+        of = lived.contacts[channel]
+        here = f"{lived.paid_after[channel] / of:.1%}" if of else "not told"
         observed[f"paid within {AFTER_DAYS} days of the first {'conversation' if channel == 'call' else channel}"] = (
-            f"{hits:.0f} of {n:.0f}, {hits / n:.1%} (95 % in {told.low:.1%} to {told.high:.1%}); "
-            f"{here:.1%} in this world"
+            f"{hits:.0f} of {n:.0f}, {hits / n:.1%} (95 % in {told.low:.1%} to {told.high:.1%}); {here} in this world"
         )
     return found
 

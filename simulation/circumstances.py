@@ -24,7 +24,8 @@ INCIDENTS: Final = {
     "switch_restart": "the switch restarts and forgets its calls",
     "no_lines": "no trunk takes a call",
 }
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+#: A time of day as documents write it.
+CLOCK: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,7 +44,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if not 0.0 < self.minutes <= 1440.0:
             raise BadInput(f"incident on {self.day}: minutes must be in (0, 1440], was {self.minutes!r}; correct it")
         day_of(self.day, "incident: day")
-        if not _CLOCK.fullmatch(self.at):
+        if not CLOCK.fullmatch(self.at):
             raise BadInput(
                 f"incident on {self.day}: at must be a time of day such as 11:30, was {self.at!r}; correct it"
             )
@@ -177,12 +178,14 @@ def check_within(incidents: Sequence[Incident], changes: Sequence[Change], start
         first, last = change.span(start, days)
         if last < start or first > end or first > last:
             raise BadInput(f"change of {first} to {last}: would never happen, {within}")
-    ordered = sorted(incidents, key=lambda one: (one.kind, one.begins))
+    # A restart loses the link too: the first to end would bring back what the other still holds down.
+    ordered = sorted(incidents, key=lambda one: (one.kind == "no_lines", one.begins))
     for one, other in pairwise(ordered):
-        if one.kind == other.kind and one.begins + timedelta(minutes=one.minutes) > other.begins:
+        alike = (one.kind == "no_lines") == (other.kind == "no_lines")
+        if alike and one.begins + timedelta(minutes=one.minutes) > other.begins:
             raise BadInput(
                 f"incident on {other.day} at {other.at}: begins before the {one.kind} of {one.day} at {one.at} is "
-                "over; make them one"
+                "over; make them one, or begin it later"
             )
 
 

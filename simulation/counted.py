@@ -339,7 +339,11 @@ def hazards(record: Record, laws: Laws, paid: Sequence[Paid], to_us: int, missin
 def observed(record: Record) -> dict[str, str]:
     """Tell how the floor's agents wrap up and talk: no law of a world; `simulate fit --agents` writes a roster."""
     told: dict[str, str] = {}
-    every = [case.one.wrap_us / SECOND for case in record.cases if case.one.agent and case.one.wrap_us]
+    every = [
+        case.one.wrap_us / SECOND
+        for case in record.cases
+        if case.one.agent and case.one.wrap_us and case.one.disposition != Disposition.unrecorded
+    ]
     floor = lognormal("", every)
     if floor is not None and isinstance(floor.value, tuple):
         told["wrap-up"] = f"median {floor.value[0]:g} s, spread {floor.value[1]:g}, n = {floor.n}"

@@ -9,10 +9,11 @@ The interval of a metric is a prediction interval: where one more day of this wo
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from math import inf, isfinite, sqrt
-from statistics import fmean, stdev
+from math import isfinite
+from statistics import fmean
 
 import msgspec
+import numpy as np
 from msgspec.structs import replace
 
 from dialer.engine import Gate
@@ -27,6 +28,7 @@ from simulation.recorded import Recorded, Told
 from simulation.replayed import Replayed
 from simulation.roster import Roster
 from simulation.run import RunSettings
+from simulation.statistics import prediction
 
 #: The name of the world in which calls meet what they met.
 RECORD = "record"
@@ -152,7 +154,7 @@ def fidelity(
     laws : Laws
         Also stand behind the record, for what it does not tell.
     agents : Roster, optional
-        In the world of laws, who is named here has its paces and its temper; everybody else those of the day.
+        In the world of laws, who is named here has its paces, and all its wrap-up where it tells any; else the day's.
     done : callable
         Called after each simulated day.
 
@@ -280,10 +282,13 @@ def _lines(observed: Outcome, simulated: Sequence[Outcome], hour: int | None) ->
 
 
 def _line(metric: Metric, hour: int | None, seen: float | None, values: list[float]) -> Line:
-    mean, low, high = prediction(values)
-    known = seen is not None and mean is not None and low is not None and high is not None
+    told = prediction(np.array(values))
+    mean, low, high = told.value, told.low, told.high
+    if isfinite(low):
+        # No day lies beyond these: nothing is less than none, and no share more than all.
+        low, high = max(0.0, low), min(1.0, high) if metric.unit == "share" else high
     verdict, off, within = "unknown", None, None
-    if seen is not None and mean is not None and low is not None and high is not None:
+    if seen is not None and values:
         least = NEAR_SHARE if metric.unit == "share" else 0.0
         if low <= seen <= high:
             verdict = "inside"
@@ -291,34 +296,20 @@ def _line(metric: Metric, hour: int | None, seen: float | None, values: list[flo
             verdict = "near" if abs(mean - seen) <= max(NEAR * abs(seen), least) else "outside"
         if seen:
             off, within = mean / seen - 1.0, max(abs(low - seen), abs(high - seen)) / abs(seen)
-    finite = known and low is not None and isfinite(low)
+    known = seen is not None and isfinite(low)
     return Line(
         metric=metric.name,
         unit=metric.unit,
         hour=hour,
         observed=seen,
-        simulated=mean,
-        low=max(0.0, low) if finite and low is not None else None,
-        high=high if finite else None,
+        simulated=mean if values else None,
+        low=low if known else None,
+        high=high if known else None,
         off=off,
         within=within if within is not None and isfinite(within) else None,
         verdict=verdict,
         core=metric.core,
     )
-
-
-def prediction(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    """Return the mean of values and the 95 % interval in which one more of them would lie; None where unknown."""
-    from scipy.special import stdtrit
-
-    n = len(values)
-    if n == 0:
-        return None, None, None
-    mean = fmean(values)
-    if n == 1:
-        return mean, -inf, inf
-    half = float(stdtrit(n - 1, 0.975)) * stdev(values) * sqrt(1.0 + 1.0 / n)
-    return mean, mean - half, mean + half
 
 
 def _mean_told(told: Sequence[Told]) -> Told:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from domain.calls import AgentState
 from domain.errors import BadInput
 from domain.money import EXPONENTS
+from simulation.documents import in_words
 from simulation.outcome import FLOW, Outcome
 
 F8 = NDArray[np.float64]
@@ -97,13 +98,15 @@ def read_costs(path: Path = SHIPPED) -> Costs:
         Saying what is wrong with the file.
     """
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Costs)
+        stated = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"costs {path}: cannot be read ({error.strerror}); name a costs file") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInput(f"costs {path}: is no TOML ({error}); correct it") from None
+    try:
+        return msgspec.convert(stated, Costs)
     except msgspec.ValidationError as error:
-        raise BadInput(f"costs {path}: {error}; correct it") from None
+        raise BadInput(f"costs {path}: {in_words(error, stated, Costs)}; correct it") from None
     except BadInput as error:
         raise BadInput(f"costs {path}: {str(error).removeprefix('costs: ')}") from None
 

@@ -14,6 +14,7 @@ from domain.errors import BadInput
 from domain.instants import from_datetime
 from simulation.agents import Chair, Temper
 from simulation.chance import Chance, Purpose, entity_of, normal
+from simulation.circumstances import CLOCK, day_of
 from simulation.documents import in_words
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -83,10 +84,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                     raise BadInput(f"roster: agent {name!r} has two shifts on {day}; keep one")
                 taken.add((name, day))
         for day in self.holidays:
-            try:
-                date.fromisoformat(day)
-            except ValueError:
-                raise BadInput(f"roster: holidays: {day!r} is no day; write it as 2026-12-25") from None
+            day_of(day, "roster: holidays")
 
     def chairs(self, day: date, zone: str, chance: Chance, worked: dict[str, int]) -> list[Chair]:
         """Return who comes on a day.
@@ -178,16 +176,15 @@ def roster(agents: str | int | Path, *, begin: str = "09:00", end: str = "17:00"
     try:
         return msgspec.convert(told, Roster)
     except msgspec.ValidationError as error:
-        raise BadInput(f"roster {text}: {in_words(error, told)}; correct it") from None
+        raise BadInput(f"roster {text}: {in_words(error, told, Roster)}; correct it") from None
     except BadInput as error:
         raise BadInput(f"roster {text}: {str(error).removeprefix('roster: ')}") from None
 
 
 def _clock(text: str, where: str) -> time:
-    try:
-        return time.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"{where}: {text!r} is no time of day; write it as 09:00") from None
+    if not CLOCK.fullmatch(text):
+        raise BadInput(f"{where}: {text!r} is no time of day; write it as 09:00")
+    return time.fromisoformat(text)
 
 
 def _instant(day: date, clock: str, zone: str) -> int:

@@ -73,7 +73,7 @@ class Staffing(msgspec.Struct, frozen=True, kw_only=True):
             lines += _stated(at, one)
         lines += [f"# {at} is assumed: {why}" for at, why in sorted(self.missing.items())]
         for agent, worked in self.shifts.items():
-            lines += ["", "[[shift]]", f"# {worked.n} days", f"agents = [{_quoted(agent)}]"]
+            lines += ["", "[[shift]]", f"# {worked.n} day{'s' * (worked.n > 1)}", f"agents = [{_quoted(agent)}]"]
             lines.append("days = [" + ", ".join(f'"{day}"' for day in worked.days) + "]")
             lines += [f'from = "{_clock(worked.begin)}"', f'to = "{_clock(worked.end)}"']
             for key, of in (("pace", self.wraps), ("talk_pace", self.talks)):

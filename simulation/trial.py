@@ -29,6 +29,8 @@ NONE, TALK = "none", "talk"
 #: People drawn together; each part has a seed of its own for the luck of the lot, and none for people.
 PART: Final = 10_000
 _CAMPAIGN: Final = "trial"
+#: Channel of messages in the past.
+_MESSAGE: Final = "sms"
 #: Local hours of calls in the past.
 _HOURS: Final = (9, 21)
 
@@ -113,6 +115,8 @@ class _Trial:
         if unknown := [name for name in self._channels if name not in ("", "call", *laws.channels)]:
             known = ", ".join((NONE, TALK, *laws.channels))
             raise BadInput(f"actions: {unknown[0]!r} is no action of this world; choose of {known}")
+        if plan.messages_per_week and _MESSAGE not in laws.channels:
+            raise BadInput(f"messages_per_week: this world has no channel {_MESSAGE!r}; make it 0")
         self._debtors = Debtors(laws, Chance(seed + 1), start_us=start_us)
         self._debtors.meet(people)
         self._luck = np.random.default_rng((seed, part))
@@ -195,7 +199,7 @@ class _Trial:
                 if nth < len(calls):
                     self._call(i, int(at_us[nth]))
                 else:
-                    self._act(i, "sms", int(at_us[nth]))
+                    self._act(i, _MESSAGE, int(at_us[nth]))
 
     def _call(self, i: int, at_us: int) -> None:
         """Call the next number of somebody that is not known to lead nowhere."""

@@ -321,7 +321,8 @@ class Debtors:
         rings = 1.0 - law.p_congestion - law.p_network_fail - law.p_busy
 
         def picks_up(one: Neighbour) -> float:
-            return rings * one.at_hand[number.mobile][slot] * min(1.0, one.pick_up * worn) * self.answer_rate
+            picked_up = min(1.0, min(1.0, one.pick_up * worn) * self.answer_rate)
+            return rings * one.at_hand[number.mobile][slot] * picked_up
 
         if number.stranger is not None:
             return picks_up(number.stranger), right

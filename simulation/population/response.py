@@ -2,7 +2,8 @@
 
 Expected over the luck still to come, people being who they are, what was contacted before still working and promises
 made before still on their way. Small things are left out: that somebody may ask for a stop before they pay, that two
-debts of one person have one instant a day between them, and that several part payments fall before a promised one.
+debts of one person have one instant a day between them, that several part payments fall before a promised one, and that
+keeping goes with the amount (`promises.by_amount`, 0 in the worlds that ship).
 """
 
 from collections.abc import Sequence

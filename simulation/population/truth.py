@@ -1,7 +1,8 @@
 """What is true of people behind what a floor's record shows: for analysts, models and tests, never for a strategy.
 
-Probabilities are over the luck that is still to come, people being who they are. Two small things are left out: that
-somebody may ask for a stop before they pay, and that two debts of one person have one instant a day between them.
+Probabilities are over the luck that is still to come, people being who they are. Small things are left out: that
+somebody may ask for a stop before they pay, that two debts of one person have one instant a day between them, and that
+keeping goes with the amount (`promises.by_amount`, 0 in the worlds that ship).
 """
 
 from dataclasses import dataclass

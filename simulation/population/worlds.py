@@ -59,7 +59,7 @@ def load(world: str | Path, over: Mapping[str, Any] | None = None) -> Laws:
     try:
         laws = msgspec.convert(stated, Laws)
     except msgspec.ValidationError as error:
-        raise BadInput(f"world {name}: {in_words(error, stated)}") from None
+        raise BadInput(f"world {name}: {in_words(error, stated, Laws)}") from None
     for wrong in _wrongs(laws):
         raise BadInput(f"world {name}: {wrong}")
     return laws

@@ -1,10 +1,9 @@
 """A simulated month whose record is a real ledger: lists as stored plans, payments and stops in their tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from msgspec.structs import replace
 from sqlalchemy import insert, update
 
 from domain.calls import Mode
@@ -51,6 +50,8 @@ class LedgerMonth(Month):
         with ledger.writing() as connection:
             enroll(connection, self.portfolio, numbers, midnight_us(self._first, self._zone) - DAY)
         self._payments = 0
+        #: Debts whose balance before any payment is on record.
+        self._told: set[int] = set()
         #: Deeds that no table of the ledger holds.
         self.complaints = 0
 
@@ -89,8 +90,9 @@ class LedgerMonth(Month):
                     .values(balance_minor=owed.balance_minor, state=owed.state)
                 )
                 known = {"debt": owed.debt, "currency": owed.currency, "event_us": deed.at_us, "why": "payment"}
-                if deed.debt not in self._owed_before:
-                    first = self._owed_before[deed.debt] = next(one for one in dossier.debts if one.debt == deed.debt)
+                if deed.debt not in self._told:
+                    self._told.add(deed.debt)
+                    first = next(one for one in dossier.debts if one.debt == deed.debt)
                     since = {"event_us": 0, "known_us": 0, "why": "import"}
                     connection.execute(insert(balance_history), known | since | _stands(first))
                 connection.execute(insert(balance_history), known | {"known_us": self._now} | _stands(owed))
@@ -98,11 +100,6 @@ class LedgerMonth(Month):
                 put_stops(connection, [_stop(deed, self._now)])
             announce(connection, [deed.person], self._now, "floor")
         return after
-
-    @property
-    def _owed_before(self) -> dict[int, Debt]:
-        found: dict[int, Debt] = self.__dict__.setdefault("_first_owed", {})
-        return found
 
 
 def _stands(owed: Debt) -> dict[str, Any]:
@@ -158,6 +155,3 @@ def experience_of(month: LedgerMonth, ledger: SqlLedger, from_us: int, to_us: in
                 complaints=month.complaints,
             ),
         }
-
-
-__all__: Iterable[str] = ("LedgerMonth", "experience_of", "month_of", "replace")

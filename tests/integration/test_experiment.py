@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -381,7 +382,9 @@ def test_a_forecast_is_of_the_campaigns_own_list(tmp_path: Path) -> None:
     prepare(folder, debtors=200, agents=2, seed=1, report=lambda _what, _done, _of: None)
     settings = folder / "cadencia.toml"
     settings.write_text(settings.read_text().replace("# tick_s = 0.5", "tick_s = 10.0"))
-    words = ["forecast", "es", "--hours", "1", "--days", "1", "--start", "2027-02-01", "--replications", "3"]
+    today = datetime.now(UTC).date()
+    monday = str(today + timedelta(days=7 - today.weekday()))
+    words = ["forecast", "es", "--hours", "1", "--days", "1", "--start", monday, "--replications", "3"]
     found = CliRunner().invoke(app, [*words, "--processes", "1", "--json", "--folder", str(folder)])
     assert found.exit_code == 0, found.exception
     told = json.loads(found.stdout)
@@ -395,6 +398,10 @@ def test_a_forecast_is_of_the_campaigns_own_list(tmp_path: Path) -> None:
     assert 0 <= attempts["low"] <= attempts["value"] <= attempts["high"]
     assert expected["breaches"] == 0
     (folder / "campaigns" / "empty.toml").write_text('name = "empty"\nselection = { countries = ["FR"] }\n')
+    for start, says in (("2026-01-05", "or later, was 2026-01-05"), ("5/1/2026", "'5/1/2026' is no day")):
+        refused = CliRunner().invoke(app, ["forecast", "es", "--start", start, "--folder", str(folder)])
+        assert isinstance(refused.exception, BadInput)
+        assert says in str(refused.exception)
     refused = CliRunner().invoke(app, ["forecast", "empty", "--agents", "2", "--folder", str(folder)])
     assert isinstance(refused.exception, BadInput)
     assert "nobody is on its list" in str(refused.exception)

@@ -18,7 +18,8 @@ from ledger.schema import plan_chunk, snapshot
 from ledger.store import SqlLedger
 from simulation.agents import Break, Chair
 from simulation.day import Day, read_day
-from simulation.fidelity import RECORD, fidelity, prediction, simulate, sums_of
+from simulation.fidelity import RECORD, compare, fidelity, simulate, sums_of
+from simulation.outcome import FLOW, Flow, Outcome
 from simulation.population import load
 from simulation.replayed import Replayed
 from simulation.roster import Roster, Shift
@@ -92,6 +93,17 @@ def test_the_record_as_world_comes_out_as_observed(first: Day) -> None:
     assert abs(lines["attempts"].off) < 0.1
     assert {line.hour for line in by_record.by_hour} == {10}
     assert found.attempts == first.observed.total("attempts") > 500
+
+
+def test_where_luck_is_wide_a_share_still_lies_between_none_and_all(first: Day) -> None:
+    def day(answered: int) -> Outcome:
+        counts = tuple({"attempts": 10, "answered": answered}.get(name, 0) for name in FLOW)
+        return replace(first.observed, flows=[Flow(0, 10, 0, 0, counts)])
+
+    found = compare(day(5), [day(0), day(10)], "wide")
+    line = next(one for one in found.lines if one.metric == "answer_rate")
+    # Two such days alone would allow for 1,100 % and less than nothing.
+    assert (line.low, line.high, line.within, line.verdict) == (0.0, 1.0, 1.0, "inside")
 
 
 def test_the_second_day_goes_on_from_where_the_first_had_ended(two_days: SqlLedger) -> None:
@@ -222,18 +234,3 @@ def test_a_list_that_is_gone_is_told(tmp_path: Path) -> None:
             connection.execute(plan_chunk.delete())
         with pytest.raises(BadInput, match="cannot be had any more"):
             read_day(ledger, "floor", "2026-11-18", ZONE)
-
-
-def test_prediction_covers_one_more_value_as_often_as_it_says() -> None:
-    import random
-
-    draw = random.Random(5)
-    hits = 0
-    for _ in range(2_000):
-        values = [draw.gauss(3.0, 2.0) for _ in range(6)]
-        _, low, high = prediction(values)
-        assert low is not None
-        assert high is not None
-        hits += low <= draw.gauss(3.0, 2.0) <= high
-    # 95 % of 2,000, give or take three standard errors.
-    assert abs(hits / 2_000 - 0.95) < 0.0147

@@ -28,6 +28,19 @@ def test_a_first_call_has_the_chance_that_the_truth_tells() -> None:
     assert told > 200
 
 
+def test_on_days_when_all_pick_up_more_often_nobody_does_so_more_than_surely() -> None:
+    laws = load("default")
+    people = list(portfolio(laws, 300, 5, START_US))
+    debtors = Debtors(laws, Chance(5), start_us=START_US)
+    debtors.meet(people)
+    at_us = START_US + 18 * HOUR
+    usual = [debtors.chance_now(one.phones[0].phone, at_us)[0] for one in people]
+    debtors.answer_rate = 10.0
+    more = [debtors.chance_now(one.phones[0].phone, at_us)[0] for one in people]
+    assert all(few <= many <= 1.0 for few, many in zip(usual, more, strict=True))
+    assert sum(more) > 2 * sum(usual)
+
+
 def test_as_many_answer_as_the_chances_say_call_after_call() -> None:
     laws = load("default")
     people = list(portfolio(laws, 1500, 6, START_US))

@@ -8,13 +8,16 @@ from msgspec.structs import replace
 
 from console.simulating import START, plan_of, with_month
 from domain.errors import BadInput
+from domain.settings import CampaignSettings, FloorSettings
 from simulation.circumstances import Change, Incident, today
-from simulation.month import Plan
+from simulation.month import Arm, Month, Plan
 from simulation.phrases import brought
 from simulation.roster import roster
+from simulation.tape import Tape
 
 ROOT = Path(__file__).parents[3]
 MONDAY = date(2027, 2, 1)
+FLOOR = FloorSettings(campaigns=(CampaignSettings(name="a"),))
 PLAN = Plan(world="default", debtors=100, start="2027-02-01", days=5, roster=replace(roster(3), absence=0.1))
 
 
@@ -51,6 +54,22 @@ def test_a_document_comes_on_top_of_the_roster(tmp_path: Path) -> None:
     assert found.roster.holidays == ("2027-02-03", "2027-02-02")
     assert (found.temper.late_s, found.temper.wrap_debtor_s) == (0.0, (30.0, 0.5))
     assert brought(found)[-1] == "all days, agents: late_s 0, wrap_debtor_s 30, 0.5"
+
+
+def test_what_it_leaves_out_of_agents_stays_as_the_roster_has_it(tmp_path: Path) -> None:
+    shifts = tmp_path / "shifts.toml"
+    shifts.write_text("[temper]\nwrap_debtor_s = [25.0, 0.5]\nlate_s = 0.0\n[[shift]]\nagents = 3\n")
+    month = tmp_path / "month.toml"
+    month.write_text("[agents]\nlate_s = 60.0\np_forget = 0.1\n")
+    plan = plan_of("default", 100, START, 5, str(shifts), "", month, tmp_path)
+    run = Month(Arm(name="a", floor=FLOOR), plan, 1, Tape())
+    # 60 s is what is assumed where nothing is said; here it is said.
+    temper = run.staff.temper
+    assert (temper.wrap_debtor_s, temper.late_s, temper.p_forget) == ((25.0, 0.5), 60.0, 0.1)
+    month.write_text("holidays = []\n")
+    plan = plan_of("default", 100, START, 5, str(shifts), "", month, tmp_path)
+    run = Month(Arm(name="a", floor=FLOOR), plan, 1, Tape())
+    assert (run.staff.temper.wrap_debtor_s, run.staff.temper.late_s) == ((25.0, 0.5), 0.0)
 
 
 def test_changes_that_meet_multiply_and_a_drift_grows_day_by_day() -> None:
@@ -102,6 +121,11 @@ def test_changes_that_meet_multiply_and_a_drift_grows_day_by_day() -> None:
             "[[incident]]\nday = '2027-02-02'\nat = '11:30'\nminutes = 45\nkind = 'no_lines'\n"
             "[[incident]]\nday = '2027-02-02'\nat = '12:00'\nminutes = 5\nkind = 'no_lines'",
             "incident on 2027-02-02 at 12:00: begins before the no_lines of 2027-02-02 at 11:30 is over",
+        ),
+        (
+            "[[incident]]\nday = '2027-02-02'\nat = '11:30'\nminutes = 5\nkind = 'switch_restart'\n"
+            "[[incident]]\nday = '2027-02-02'\nat = '11:20'\nminutes = 15\nkind = 'link_down'",
+            "incident on 2027-02-02 at 11:30: begins before the link_down of 2027-02-02 at 11:20 is over",
         ),
         ("[[change]]\nanswer_rate = 'low'", "change.0.answer_rate must be a number"),
         ("[[change]]\nanswer_rate = -0.5", "answer_rate must be in [0.1, 10]"),

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from domain.calls import Disposition
 from domain.errors import BadInput
-from domain.instants import DAY, parse
+from domain.instants import DAY, MINUTE, SECOND, parse
 from domain.people import StopKind
+from ledger.experience import Try
 from ledger.receipts import GRACE_DAYS
 from simulation.callees import Meeting
 from simulation.chance import Chance, lognormal
+from simulation.counted import Record, observed
 from simulation.estimates import paces
 from simulation.population import Asked, Debtors, Laws, Paid, load, portfolio
 
@@ -124,6 +127,24 @@ def test_paces_cover_what_is_true_and_few_cases_are_drawn_to_the_floor() -> None
     # A third of the floor's, by three cases.
     assert 0.5 < few["a"].value < 0.9
     assert paces({"a": {"talk": [10.0] * 3}}) == {}
+
+
+def test_outcomes_that_were_never_recorded_say_nothing_of_wrapping_up() -> None:
+    laws = load("default")
+    (one,) = portfolio(laws, 1, 5, START_US)
+
+    def call(nth: int, disposition: Disposition, wrap_s: int) -> Try:
+        at_us = START_US + nth * MINUTE
+        return Try(
+            call_id=f"floor-{nth}", person=one.person, phone=one.phones[0].phone, agent="ana", reserved_us=at_us,
+            ringing_us=at_us, answered_us=at_us, talking_us=at_us, ended_us=at_us, answer_class="connected",
+            class_why=None, wait_us=0, disposition=disposition, closed_us=at_us, ring_us=0, talk_us=30 * SECOND,
+            wrap_us=wrap_s * SECOND, q850=16,
+        )  # fmt: skip
+
+    tries = [call(n, Disposition.no_promise, 20) for n in range(12)]
+    tries += [call(20 + n, Disposition.unrecorded, 300) for n in range(12)]
+    assert observed(Record(tries, [one], laws, START_US))["wrap-up"] == "median 20 s, spread 0, n = 12"
 
 
 def lognormal_of(chance: Chance, world: int, agent: int) -> float:

@@ -75,7 +75,7 @@ def test_names_are_unique_and_the_shipped_prices_are_read() -> None:
         ('currency = "EUR"\n[prices.EUR]\nagent_hour = -1\ncall_minute = 1\nattempt = 1\ncomplaint = 1', "agent_hour"),
         ('currency = "EUR"\n[prices.USD]\nagent_hour = 1\ncall_minute = 1\nattempt = 1\ncomplaint = 1', "no prices in"),
         ('currency = "EURO"\n[prices]', "no currency"),
-        ('currency = "EUR"\n[prices.EUR]\nagent_hour = 1', "missing"),
+        ('currency = "EUR"\n[prices.EUR]\nagent_hour = 1', "prices.EUR lacks `call_minute`"),
     ],
 )
 def test_bad_prices_are_refused(tmp_path: Path, text: str, said: str) -> None:

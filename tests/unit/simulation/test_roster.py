@@ -120,6 +120,9 @@ def test_a_number_of_agents_is_a_roster() -> None:
         ("[[shift]]\nagents = ['ana']\n[[shift]]\nagents = ['ana']\ndays = ['fri']", "two shifts on fri"),
         ("absence = 1.5\n[[shift]]\nagents = 3", "absence must be in"),
         ("holidays = ['25/12/2026']\n[[shift]]\nagents = 3", "is no day"),
+        # Nobody would have stayed at home on it.
+        ("holidays = ['20261225']\n[[shift]]\nagents = 3", "is no day"),
+        ("[[shift]]\nagents = 3\nfrom = '09:00+02:00'", "shift 1: '09:00[+]02:00' is no time of day"),
         ("[[shift]]\nagents = 3\nlunch = 1", "lunch"),
         ("[[shift]\n", "is no TOML"),
     ],
