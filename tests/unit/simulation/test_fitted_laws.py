@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from domain.errors import BadInput
 from domain.instants import DAY, parse
-from domain.people import StopKind
-from ledger.receipts import GRACE_DAYS
+from domain.people import GRACE_DAYS, StopKind
 from simulation.callees import Meeting
 from simulation.chance import Chance, lognormal
 from simulation.estimates import paces
