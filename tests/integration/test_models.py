@@ -116,6 +116,7 @@ def test_evaluate_judges_a_recipe_and_warns_of_random_folds(desk: Path, tmp_path
         (("fit", "rows.csv", "--schema", "schema.toml", "--workers", "-1"), "--workers must be 0 or more"),
         (("evaluate", "rows.csv", "--schema", "schema.toml", "--folds", "1"), "--folds must be 2 or more"),
         (("evaluate", "rows.csv", "--schema", "schema.toml", "--model", "x"), "leave one out"),
+        (("evaluate", "rows.csv", "--model", "x", "--folds", "3"), "--folds judges a recipe"),
         (("score", "rows.csv"), "which model? In"),
         (("promote", "bank"), "there is no model 'bank'"),
     ],
