@@ -59,7 +59,9 @@ def fit(
     tell(answer, as_json, lambda: models_text.fitted(manifest, judged))
     if not as_json:
         home = _registry(folder).path(manifest.name, manifest.version)
-        note(f"Card: {home / 'card.html'}\nNext: cadencia models promote {manifest.name}")
+        note(f"Card: {home / 'card.html'}")
+        if judged.verdict.passed:
+            note(f"Next: cadencia models promote {manifest.name}")
 
 
 @app.command()

@@ -93,9 +93,10 @@ def test_from_a_file_to_a_champion_and_back(desk: Path, tmp_path: Path) -> None:
     assert cadencia(tmp_path, "rollback") == {
         "name": "reach", "champion": first["version"], "rolled_back_from": weak["version"],
     }  # fmt: skip
-    words = (
-        shown(tmp_path, "list") + shown(tmp_path, "compare") + shown(tmp_path, "card") + shown(tmp_path, "drift", later)
-    )
+    words = shown(tmp_path, "list") + shown(tmp_path, "compare") + shown(tmp_path, "drift", later)
+    words += shown(tmp_path, "evaluate", later)
+    assert "…" not in words, "a figure is cut off on a terminal of 80 columns"
+    words += shown(tmp_path, "card")
     assert "champion" in words
     assert "By block" in words
 
