@@ -32,6 +32,7 @@ from ledger.parquet import HistoryFile, write_people
 from models.feature_list import FEATURES, NAMES
 from models.features import CATEGORIES, features
 from models.history import History, read_history
+from models.metrics import auc, log_loss
 from models.reach import Attempts, read_attempts
 from models.slots import OF_THE_DAY, constraints
 from simulation.books import export_month
@@ -208,20 +209,6 @@ def oracle_of(folder: Path, world: str, history: History, attempts: Attempts) ->
     said = dict(zip(keys, Oracle(laws, stage, lines).predict(tries), strict=True))
     calls = zip(attempts.phone.tolist(), attempts.decided_us.tolist(), strict=True)
     return np.array([said[key] for key in calls])
-
-
-def auc(y: Any, p: Any) -> float:
-    """Return the area under the curve, ties counted half."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(p)
-    positives = y.sum()
-    return float((ranks[y == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(y) - positives)))
-
-
-def log_loss(y: Any, p: Any) -> float:
-    p = np.clip(p, 1e-6, 1 - 1e-6)
-    return float(-np.mean(y * np.log(p) + (1 - y) * np.log(1 - p)))
 
 
 PARAMS: dict[str, Any] = {

@@ -59,7 +59,9 @@ def fit(
     tell(answer, as_json, lambda: models_text.fitted(manifest, judged))
     if not as_json:
         home = _registry(folder).path(manifest.name, manifest.version)
-        note(f"Card: {home / 'card.html'}\nNext: cadencia models promote {manifest.name}")
+        note(f"Card: {home / 'card.html'}")
+        if judged.verdict.passed:
+            note(f"Next: cadencia models promote {manifest.name}")
 
 
 @app.command()
@@ -83,6 +85,8 @@ def evaluate(
         raise BadInput("models evaluate: --folds must be 2 or more; with one there is nothing to learn from")
     if schema is not None and (model or version):
         raise BadInput("models evaluate: --schema judges a recipe, --model a version that is kept; leave one out")
+    if schema is None and random_folds:
+        raise BadInput("models evaluate: --folds judges a recipe: name its --schema, or leave --folds out")
     count = _processes(workers)
     with progress(quiet=as_json) as report:
         if schema is None:

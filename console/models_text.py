@@ -90,7 +90,7 @@ def compared(found: "Comparison") -> "RenderableType":
     table = _lines(f"{found.name}, {pairs}", list(found.lines))
     if found.differences:
         table.add_row(
-            f"{found.one} less the other", *(_below(metric, found.differences[metric], "+") for metric in METRICS)
+            f"{found.one}\nless the other", *(_below(metric, found.differences[metric], "+") for metric in METRICS)
         )
     return table
 
@@ -107,12 +107,13 @@ def drifted(found: "Drift") -> "RenderableType":
     if found.blocks:
         worth = Table(title=f"\nWhat its scores were worth; expected log-loss {_figure(found.expected_log_loss)}",
                       title_justify="left")  # fmt: skip
-        for column in ("from", "rows", "rate", "mean score", "log-loss", "ECE", "by chance", ""):
+        for column in ("from", "rows", "rate", "mean\nscore", "log-loss", "ECE", "by\nchance", ""):
             worth.add_column(column, justify="left" if column in ("from", "") else "right")
         for block in found.blocks:
             worth.add_row(
-                block.begins, f"{block.rows:,}", f"{block.rate:.4f}", f"{block.mean:.4f}", _figure(block.log_loss),
-                f"{block.ece:.4f}", f"{block.ece_by_chance:.4f}", f"[{_COLOURS[block.level]}]{block.level}[/]",
+                block.begins.replace(" ", "\n"), f"{block.rows:,}", f"{block.rate:.4f}", f"{block.mean:.4f}",
+                _below("log_loss", block.log_loss), f"{block.ece:.4f}", f"{block.ece_by_chance:.4f}",
+                f"[{_COLOURS[block.level]}]{block.level}[/]",
             )  # fmt: skip
         parts.append(worth)
     return Group(*parts)
@@ -122,14 +123,13 @@ def listed(found: "Sequence[Listed]") -> "RenderableType":
     if not found:
         return "No model yet; make one: cadencia models fit TABLE --schema FILE"
     table = Table()
-    for column in ("version", "stage", "made at", "rows", "AUC", "log-loss", "gate"):
-        right = column in ("rows", "AUC", "log-loss")
-        table.add_column(column, justify="right" if right else "left", no_wrap=column == "version")
+    for column in ("version, stage", "made at", "rows", "AUC", "log-loss", "gate"):
+        table.add_column(column, justify="right" if column in ("rows", "AUC", "log-loss") else "left")
     for one in found:
         gate = "[green]passed[/]" if one.passed else "[red]refused[/]"
-        version = f"{one.name}/{one.version}"
-        made_at = one.made_at[:16].replace("T", " ")
-        table.add_row(version, one.stage, made_at, f"{one.rows:,}", f"{one.auc:.3f}", f"{one.log_loss:.4f}", gate)
+        version = f"{one.name}/{one.version}" + (f"\n[bold]{one.stage}[/]" if one.stage else "")
+        made_at = one.made_at[:16].replace("T", "\n")
+        table.add_row(version, made_at, f"{one.rows:,}", f"{one.auc:.3f}", f"{one.log_loss:.4f}", gate)
     return table
 
 
@@ -148,8 +148,9 @@ def explained(found: "Sequence[Explained]") -> Table:
 
 def _lines(title: str, lines: "list[Line]") -> Table:
     table = Table(title=title, title_justify="left")
-    for column in ("", *(WORDS[metric] for metric in METRICS)):
-        table.add_column(column, justify="right" if column else "left")
+    table.add_column("", no_wrap=True)
+    for metric in METRICS:
+        table.add_column(WORDS[metric], justify="right")
     for one in lines:
         table.add_row(one.contestant, *(_below(metric, one.figures[metric]) for metric in METRICS))
     return table
@@ -160,10 +161,10 @@ def _contestants(found: "Evaluation") -> list[str]:
 
 
 def _below(metric: str, figure: Figure, sign: str = "") -> str:
-    """Return a figure with its interval on a line of its own: five of them fit a terminal."""
+    """Return a figure with its interval below it; on a narrow terminal it breaks at its blanks and is never cut off."""
     digits = DIGITS[metric]
-    return f"{figure.value:{sign}.{digits}f}\n[dim]{figure.low:{sign}.{digits}f}–{figure.high:{sign}.{digits}f}[/]"
+    return f"{figure.value:{sign}.{digits}f}\n[dim]{figure.low:{sign}.{digits}f} – {figure.high:{sign}.{digits}f}[/]"
 
 
-def _figure(figure: Figure, sign: str = "") -> str:
-    return f"{figure.value:{sign}.4f} ({figure.low:{sign}.4f}–{figure.high:{sign}.4f})"
+def _figure(figure: Figure) -> str:
+    return f"{figure.value:.4f} ({figure.low:.4f}–{figure.high:.4f})"

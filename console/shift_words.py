@@ -2,8 +2,8 @@
 
 import msgspec
 
+from domain.people import GRACE_DAYS, KEPT_SHARE
 from ledger.figures import Figure
-from ledger.receipts import GRACE_DAYS, KEPT_SHARE
 
 
 class Metric(msgspec.Struct, frozen=True):

@@ -9,6 +9,10 @@ import msgspec
 from domain.calls import Disposition, Word
 from domain.instants import DAY
 
+#: A promise is kept when this share of it was paid by its day and the days of grace after it.
+KEPT_SHARE = 0.9
+GRACE_DAYS = 3
+
 
 class ContactEvent(Word):
     """The event ladder that contact law counts."""

@@ -8,12 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from domain.instants import midnight_us, to_datetime
+from domain.people import GRACE_DAYS, KEPT_SHARE
 from ledger.reservations import batches
 from ledger.schema import attempt, debt, payment, promise
-
-#: A promise is kept when this share of it was paid by its day and the days of grace after it.
-KEPT_SHARE = 0.9
-GRACE_DAYS = 3
 
 
 class DuePromise(NamedTuple):

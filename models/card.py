@@ -165,7 +165,7 @@ def _plots(judged: "Judgement") -> dict[str, str]:
                 ("tenths of the rows", [(one.mean_score, one.rate, "") for one in found.reliability]),
                 ("said = came", [(0.0, 0.0, ""), (most, most, "")]),
             ],
-            _share, _share, "mean score", "rate",
+            pages.share, pages.share, "mean score", "rate",
         ),
         "gain": plots.scatter(
             _TITLES["gain"],
@@ -173,7 +173,7 @@ def _plots(judged: "Judgement") -> dict[str, str]:
                 ("model", [(place / 20, value, "") for place, value in enumerate(found.gain)]),
                 ("at random", [(0.0, 0.0, ""), (1.0, 1.0, "")]),
             ],
-            _share, _share, "share of rows, best first", "share of all yes",
+            pages.share, pages.share, "share of rows, best first", "share of all yes",
         ),
     }  # fmt: skip
     if found.blocks > 1:
@@ -266,7 +266,3 @@ def _figure(figure: Figure, sign: str = "", digits: int = 4) -> str:
 
 def _short(figure: Figure) -> str:
     return f"{figure.value:.3f}"
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.0f} %"

@@ -43,7 +43,6 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     score: Shares
     #: On rows that the model had not seen.
     log_loss: Figure
-    rate: float
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +97,6 @@ def profile(table: Table, p: F8, loss: Figure) -> Profile:
         },
         score=_shares(p, None, ()),
         log_loss=loss,
-        rate=float(table.y.mean()),
     )
 
 

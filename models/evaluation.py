@@ -193,7 +193,7 @@ def judge(
     if recipe.learner != "logistic":
         plain = Recipe(learner="logistic", window_rows=recipe.window_rows)
         contestants[LOGISTIC] = scores(crew, plain, planned, "logistic regression", report)
-    contestants[BASE] = np.concatenate([np.full(len(_places(one.score)), _rate(table, one.learn)) for one in planned])
+    contestants[BASE] = np.concatenate([np.full(len(_places(one.score)), rate(table, one.learn)) for one in planned])
     if incumbent is not None:
         same = planned
         if incumbent.window_rows != recipe.window_rows and not random_folds:
@@ -325,7 +325,8 @@ def check_enough(table: Table, rows: slice, where: str) -> None:
     )
 
 
-def _rate(table: Table, rows: Rows) -> float:
+def rate(table: Table, rows: Rows) -> float:
+    """Return the share of yes among rows, each as much as it counts."""
     return _mean(table.y[rows], table.weight[rows])
 
 

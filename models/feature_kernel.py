@@ -11,6 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from domain.instants import DAY, HOUR
+from domain.people import GRACE_DAYS, KEPT_SHARE
+from models.export import NO_DAY
 from models.history_kernel import (
     ABANDONED,
     BALANCE,
@@ -41,9 +44,6 @@ I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 F4 = NDArray[np.float32]
 
-_DAY = 86_400_000_000
-_HOUR = 3_600_000_000
-_NO_DAY = -(2**31)
 #: Hours of a day, on weekdays and at weekends.
 CELLS: Final = 48
 #: Calls at one hour beyond which they count no further.
@@ -56,9 +56,6 @@ _PRIOR_RIGHT = 2.0
 #: How much calls count that are so many hours away, and on the other kind of day.
 _NEAR = (1.0, 0.6, 0.3)
 _OTHER_KIND = 0.5
-# A promise is kept when this share of it was paid by its day and the days of grace after it (glossary).
-_KEPT_SHARE = 0.9
-_GRACE_DAYS = 3
 
 
 class Asked(NamedTuple):
@@ -161,14 +158,14 @@ def _span_lift(found: F8, expected: F8, first: int, last: int) -> float:
 def _days(as_of_us: int, since_us: int) -> float:
     if since_us < 0:
         return np.nan
-    return max(0.0, (as_of_us - since_us) / _DAY)
+    return max(0.0, (as_of_us - since_us) / DAY)
 
 
 @njit(cache=True, nogil=True)
 def _of_day(usual: Any, as_of_us: int) -> int:
     """Return the place of the day of an instant among the days of `usual`."""
     last: int = usual.answered.shape[0] - 1
-    return int(min(max(as_of_us // _DAY - usual.first_day, 0), last))
+    return int(min(max(as_of_us // DAY - usual.first_day, 0), last))
 
 
 @njit(cache=True, nogil=True)
@@ -189,8 +186,8 @@ def own(asked: Any, lines: Any, numbers: Any, usual: Any, out: F4) -> None:
 def _received(lines: Any, i: int, end: int, p: int, offset: int) -> float:
     """Return what was paid on a promise by its day and the grace after it, as far as it is known."""
     # A file tells the day of a payment, not its hour.
-    since_us = (lines.event_us[p] + offset) // _DAY * _DAY - offset
-    until_us = (lines.due_day[p] + _GRACE_DAYS + 1) * _DAY - offset
+    since_us = (lines.event_us[p] + offset) // DAY * DAY - offset
+    until_us = (lines.due_day[p] + GRACE_DAYS + 1) * DAY - offset
     total = 0.0
     for e in range(lines.first[i], end):
         if lines.kind[e] == PAYMENT and since_us <= lines.event_us[e] < until_us:
@@ -225,8 +222,8 @@ def fill(
         # What is known is told by the clock of its day, the contact by that of its own.
         offset, now = offset_of(clocks, clock[i], at_us), offset_of(clocks, clock[i], as_of_us)
         local_us = at_us + offset
-        local_day = local_us // _DAY
-        hour, weekday = local_us % _DAY // _HOUR, weekday_of(local_us)
+        local_day = local_us // DAY
+        hour, weekday = local_us % DAY // HOUR, weekday_of(local_us)
         cell = hour + (24 if weekday >= 5 else 0)
 
         _tell(found, expected, tries, lines, numbers, usual.answered[today], i, m, end)
@@ -269,12 +266,12 @@ def fill(
             ended = FAILED <= kind <= RIGHT
             if kind in (DIALED, NOT_DIALLED) or (ended and lines.alone[e]):
                 n = -1 if kind == NOT_DIALLED else 1
-                calls_1d += n if ago_us < _DAY else 0
-                calls_7d += n if ago_us < 7 * _DAY else 0
-                calls_30d += n if ago_us < 30 * _DAY else 0
+                calls_1d += n if ago_us < DAY else 0
+                calls_7d += n if ago_us < 7 * DAY else 0
+                calls_30d += n if ago_us < 30 * DAY else 0
                 since_right += n
                 call_us = max(call_us, event_us) if n > 0 else call_us
-                same_day = (event_us + offset) // _DAY == local_day
+                same_day = (event_us + offset) // DAY == local_day
                 calls_today += n if same_day else 0
                 if k >= 0:
                     tried[k] = True
@@ -292,7 +289,7 @@ def fill(
                     n_rights += 1
                     right_us = max(right_us, event_us)
                     since_right = 0
-                if kind == ABANDONED and ago_us < 30 * _DAY:
+                if kind == ABANDONED and ago_us < 30 * DAY:
                     abandoned += 1
                 if this:
                     n_number += 1
@@ -312,7 +309,7 @@ def fill(
                         number_answer_us = max(number_answer_us, event_us)
                         streak = 0
             elif kind == MESSAGE:
-                messages += ago_us < 30 * _DAY
+                messages += ago_us < 30 * DAY
                 message_us = max(message_us, event_us)
             elif kind == INBOUND:
                 inbound += 1
@@ -332,11 +329,11 @@ def fill(
                     n_plans += 1
                 else:
                     n_promises += 1
-                    if lines.due_day[e] != _NO_DAY:
-                        deadline_us = (lines.due_day[e] + _GRACE_DAYS + 1) * _DAY - now
+                    if lines.due_day[e] != NO_DAY:
+                        deadline_us = (lines.due_day[e] + GRACE_DAYS + 1) * DAY - now
                         if deadline_us > as_of_us:
                             n_open += 1
-                        elif _received(lines, i, end, e, now) >= _KEPT_SHARE * lines.amount[e]:
+                        elif _received(lines, i, end, e, now) >= KEPT_SHARE * lines.amount[e]:
                             n_kept += 1
                         else:
                             n_broken += 1
@@ -352,8 +349,8 @@ def fill(
                     owed[d] = max(0.0, owed[d] - amount)
                     paid += amount
                     paid_since_promise += amount
-                    paid_30d += amount if ago_us < 30 * _DAY else 0.0
-                    paid_90d += amount if ago_us < 90 * _DAY else 0.0
+                    paid_30d += amount if ago_us < 30 * DAY else 0.0
+                    paid_90d += amount if ago_us < 90 * DAY else 0.0
                 elif kind == BALANCE:
                     owed[d] = amount
                     if came[d] < 0.0:
@@ -417,31 +414,31 @@ def fill(
         row[at.payments] = n_payments
         row[at.days_payment] = _days(as_of_us, payment_us)
         if payment_us >= 0:
-            payday = _month_day((payment_us + now) // _DAY)
+            payday = _month_day((payment_us + now) // DAY)
             row[at.days_payday] = (_month_day(local_day) - payday) % 31
-        left, first_owed, due_day, n_owed = 0.0, 0.0, _NO_DAY, 0
+        left, first_owed, due_day, n_owed = 0.0, 0.0, NO_DAY, 0
         for d in range(n_debts):
             left += owed[d]
             first_owed += max(came[d], 0.0)
             if owed[d] > 0.0:
                 n_owed += 1
                 day = debts.due_day[first_debt + d]
-                if day != _NO_DAY and (due_day == _NO_DAY or day < due_day):
+                if day != NO_DAY and (due_day == NO_DAY or day < due_day):
                     due_day = day
         row[at.debts_open] = n_owed
         if left > 0.0:
             row[at.balance] = math.log2(left)
             if first_owed > 0.0:
                 row[at.balance_change] = math.log2(left / first_owed)
-        if due_day != _NO_DAY:
-            row[at.days_due] = (as_of_us + now) // _DAY - due_day
+        if due_day != NO_DAY:
+            row[at.days_due] = (as_of_us + now) // DAY - due_day
         row[at.days_assigned] = _days(as_of_us, assigned_us)
         row[at.paid_30d] = paid_30d / (paid_30d + left) if paid_30d > 0.0 else 0.0
         row[at.paid_90d] = paid_90d / (paid_90d + left) if paid_90d > 0.0 else 0.0
         row[at.paid_share] = paid / (paid + left) if paid > 0.0 else 0.0
         if last_promise >= 0:
-            if lines.due_day[last_promise] != _NO_DAY:
-                row[at.days_promise_due] = lines.due_day[last_promise] - (as_of_us + now) // _DAY
+            if lines.due_day[last_promise] != NO_DAY:
+                row[at.days_promise_due] = lines.due_day[last_promise] - (as_of_us + now) // DAY
             if n_debts > 0 and left + paid_since_promise > 0.0:
                 d = max(lines.debt[last_promise], 0)
                 usual_debt = usual.debt[today, debts.currency[first_debt + d]]

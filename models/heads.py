@@ -9,7 +9,7 @@ Who learns as of an instant leaves out rows whose window had not closed by then 
 | payment | a decision: a contact by lot or by plan, or none | anything is paid on the debts | N days |
 | amount | the same, where something was paid | what was paid ÷ what was owed, at most 1 | N days |
 | promise | a call begun | a promise or a plan is recorded | 4 hours |
-| kept | a promise made | 90 % of it is paid by its day and three of grace | until then |
+| kept | a promise made | 90 % of it is paid from its day on until the day due and three of grace | until then |
 | valid | a call that ended, the network having carried it | the number is in service and the debtor's | 4 hours |
 """
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from domain.errors import BadInput
 from domain.instants import DAY, HOUR
+from domain.people import GRACE_DAYS, KEPT_SHARE
 from models import export
 from models import history_kernel as kinds
 from models.feature_kernel import Asked, Usual
@@ -39,9 +40,6 @@ NONE: Final = "none"
 HEADS: Final = ("payment", "amount", "promise", "kept", "valid")
 #: A call and what is recorded of it are over by then.
 _CALL_US: Final = 4 * HOUR
-# As in `models.feature_kernel` and the glossary: a promise is kept when this share came by its day and so many after.
-_KEPT_SHARE: Final = 0.9
-_GRACE_DAYS: Final = 3
 
 
 class Decisions(NamedTuple):
@@ -146,14 +144,17 @@ def kept(history: History, *, until_us: int | None = None) -> Rows:
     row = _owner(history)[made]
     at_us = lines.known_us[made] + 1
     offset_us = _offsets(history, row, at_us)
-    end_us = (lines.due_day[made].astype(np.int64) + _GRACE_DAYS + 1) * DAY - offset_us
+    end_us = (lines.due_day[made].astype(np.int64) + GRACE_DAYS + 1) * DAY - offset_us
     whole = _whole(end_us, last_known_us(history) if until_us is None else until_us, "kept", "the day due")
     made, row, at_us, end_us = made[whole], row[whole], at_us[whole], end_us[whole]
-    came = _sums(history, row, at_us - 1, end_us - 1)
+    # A file tells the day of a payment, not its hour: those of the day of the promise are on it.
+    offset_us = offset_us[whole]
+    since_us = (at_us + offset_us) // DAY * DAY - offset_us
+    came = _sums(history, row, since_us - 1, end_us - 1)
     nowhere = np.full(len(row), -1, np.int64)
     return Rows(
         head="kept", asked=Asked(row, nowhere, at_us, at_us), person=history.person[row], at_us=at_us, known_us=end_us,
-        y=(came >= _KEPT_SHARE * lines.amount[made]).astype(np.float64), place=whole,
+        y=(came >= KEPT_SHARE * lines.amount[made]).astype(np.float64), place=whole,
     )  # fmt: skip
 
 

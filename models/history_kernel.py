@@ -9,6 +9,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from domain.instants import DAY, HOUR
+
 I8 = NDArray[np.int64]
 
 # Kinds of line. A call's end lies in FAILED … RIGHT; whom a person answered in ABANDONED … RIGHT.
@@ -56,10 +58,6 @@ class Told(NamedTuple):
     due_day: NDArray[np.int32]
 
 
-_DAY = 86_400_000_000
-_HOUR = 3_600_000_000
-
-
 @njit(cache=True, nogil=True)
 def offset_of(clocks: Any, clock: int, at_us: int) -> int:
     """Return the offset of a clock from UTC at an instant, in µs."""
@@ -72,13 +70,13 @@ def offset_of(clocks: Any, clock: int, at_us: int) -> int:
 @njit(cache=True, nogil=True)
 def weekday_of(local_us: int) -> int:
     """Return 0 for Monday … 6 for Sunday."""
-    return (local_us // _DAY + 3) % 7
+    return (local_us // DAY + 3) % 7
 
 
 @njit(cache=True, nogil=True)
 def cell_of(local_us: int) -> int:
     """Return the local hour, and 24 more at the weekend."""
-    return local_us % _DAY // _HOUR + (24 if weekday_of(local_us) >= 5 else 0)
+    return local_us % DAY // HOUR + (24 if weekday_of(local_us) >= 5 else 0)
 
 
 @njit(cache=True, nogil=True)

@@ -101,6 +101,14 @@ def _fit_trees(x: F8, y: F8, w: F8, encoding: Encoding, recipe: Recipe, done: Ca
     import lightgbm
 
     names = list(encoding.features)
+    known = range(len(names))
+    for group in recipe.params.get("interaction_constraints", ()):
+        # LightGBM reads beyond its columns, and may end the process, instead of refusing.
+        if not isinstance(group, list) or any(place not in known for place in group):
+            raise BadInput(
+                f"recipe.params.interaction_constraints must be lists of places of features, 0 to {len(names) - 1}, "
+                f"was {recipe.params['interaction_constraints']!r}; correct it"
+            )
     params = DEFAULTS | recipe.params | {
         "objective": "binary", "verbosity": -1, "deterministic": True, "force_col_wise": True,
         "num_threads": recipe.threads,

@@ -17,7 +17,7 @@ from domain.errors import BadInput
 from models.features import CATEGORIES
 from models.learner import Trees
 from models.registry import Model
-from models.table import read_source
+from models.table import read_source, words_of
 
 F8 = NDArray[np.float64]
 
@@ -40,8 +40,11 @@ class _Phrase(NamedTuple):
     es: str
     en_other: str = ""
     es_other: str = ""
-    #: How the value is told: a whole number, a percentage, nothing.
+    #: How the value is told: a whole number, a place counted from 0, a percentage, nothing.
     form: str = "n"
+    #: Where the value is below zero.
+    en_past: str = ""
+    es_past: str = ""
 
 
 _P = _Phrase
@@ -63,7 +66,8 @@ PHRASES: Final[Mapping[str, _Phrase]] = {
                        "contesta poco el fin de semana", "sign"),
     "line_type": _P("kind of number: {}", "tipo de número: {}", form="word"),
     "mobile": _P("a mobile number", "número móvil", "no mobile number", "número no móvil", "sign"),
-    "number_rank": _P("number {} in the order of trial", "número {} en el orden de marcado"),
+    "number_rank": _P("number {} in the order of trial", "número {} en el orden de marcado",
+                      form="place"),
     "number_tries": _P("{} calls of this number", "{} llamadas a este número"),
     "number_answers": _P("this number was answered {} times", "este número contestó {} veces"),
     "number_rights": _P("the debtor answered this number {} times", "el deudor contestó este número {} veces"),
@@ -120,7 +124,8 @@ PHRASES: Final[Mapping[str, _Phrase]] = {
     "plans": _P("{} plans agreed", "{} planes acordados"),
     "days_promise": _P("last promise {} days ago", "última promesa hace {} días", "never promised", "nunca prometió"),
     "days_promise_due": _P("last promise due in {} days", "última promesa vence en {} días", "no promise with a day",
-                           "sin promesa con fecha"),
+                           "sin promesa con fecha", en_past="last promise fell due {} days ago",
+                           es_past="última promesa venció hace {} días"),
     "promised_share": _P("promised {} of what is owed", "prometió el {} de lo que debe", "promised nothing",
                          "no prometió nada", "%"),
     "payments": _P("{} payments", "{} pagos"),
@@ -227,7 +232,11 @@ def _text(name: str, value: float | str | None, language: str) -> str:
         return one if value > 0.0 else other
     if phrase.form == "day":
         return one.format(_DAYS[language][int(value) % 7])
-    return one.format(f"{value:.0%}" if phrase.form == "%" else f"{value:.0f}")
+    if phrase.form == "%":
+        return one.format(f"{value:.0%}")
+    if value < 0.0 and phrase.en_past:
+        return (phrase.es_past if spanish else phrase.en_past).format(f"{-value:.0f}")
+    return one.format(f"{value + 1.0 if phrase.form == 'place' else value:.0f}")
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
@@ -270,7 +279,7 @@ def explain(
     if groups:
         if schema.group not in source.column_names:
             raise BadInput(f"{path}: no column {schema.group or '(the schema names no group)'} to look for {groups[0]}")
-        words = source.column(schema.group).cast(pa.string())
+        words = words_of(source.column(schema.group), schema.group, str(path))
         places = np.flatnonzero(np.asarray(pc.is_in(words, value_set=pa.array(groups, pa.string()))))
         if not len(places):
             raise BadInput(f"{path}: {schema.group} {groups[0]} is in no row; name one that is there")
@@ -281,7 +290,9 @@ def explain(
     told = reasons(
         model.fitted.boosters, x, encoding.features, language=language, most=most, categories=encoding.categories
     )
-    names = rows.column(schema.group).cast(pa.string()).to_pylist() if schema.group in rows.column_names else None
+    names = None
+    if schema.group in rows.column_names:
+        names = words_of(rows.column(schema.group), schema.group, str(path)).to_pylist()
     return [
         Explained(row=int(row), group=names[n] if names else None, p=float(p[n]), reasons=told[n])
         for n, row in enumerate(places.tolist())

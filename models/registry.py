@@ -224,7 +224,10 @@ class Registry:
     def publish(
         self, manifest: Manifest, files: Mapping[str, bytes], told: Callable[[Manifest], Mapping[str, bytes]]
     ) -> Manifest:
-        """Keep a version and make it the candidate; the same content is kept once.
+        """Keep a version and make it the candidate.
+
+        The same content is kept once, unless it has now been judged against another champion: then that judgement is
+        kept too, in a version of its own.
 
         Parameters
         ----------
@@ -237,13 +240,24 @@ class Registry:
         for file in (MODEL, SERVING):
             content.update(sha256(files[file]).digest())
         content.update(manifest.schema_hash.encode() + manifest.data.sha256.encode())
+        # Gate and windows too: what a version must show is part of it.
+        content.update(msgspec.json.encode(manifest.schema, order="deterministic"))
         digest = content.hexdigest()[:12]
         home = self.folder / manifest.name
         try:
             home.mkdir(parents=True, exist_ok=True)
             with self._locked(manifest.name):
                 known = sorted(path.parent.name for path in home.glob(f"*/{MANIFEST}"))
-                same = next((one for one in known if one[5:] == digest), None)
+                champion = manifest.incumbent
+                same = next(
+                    (
+                        one
+                        for one in reversed(known)
+                        if one[5:] == digest
+                        and (one == champion or self.manifest(manifest.name, one).incumbent == champion)
+                    ),
+                    None,
+                )
                 if same is not None:
                     self._change(manifest.name, "candidate", same, manifest.made_at, "", "fitted again")
                     return self.manifest(manifest.name, same)
@@ -262,9 +276,7 @@ class Registry:
                 self._change(manifest.name, "candidate", version, manifest.made_at, "", "fitted")
                 return kept
         except OSError as error:
-            raise BadInput(
-                f"{error.filename or home}: cannot be written ({error.strerror}); free space or name another folder"
-            ) from None
+            raise _unwritten(error, home) from None
 
     def promote(self, name: str, version: str, *, at: str, by: str, why: str) -> None:
         """Make a version the champion."""
@@ -285,8 +297,9 @@ class Registry:
             for one in now.changes:
                 if one.stage != "champion":
                     continue
-                # A rollback takes its step back out of the line: rolling back twice goes back two champions.
-                if one.why.startswith(_ROLLED_BACK) and len(line) > 1:
+                # A rollback takes its step back out of the line: rolling back twice goes back two champions. A reason
+                # in somebody's own words may begin like one.
+                if one.why.startswith(_ROLLED_BACK) and line[-2:-1] == [one.version]:
                     line.pop()
                 elif not line or line[-1] != one.version:
                     line.append(one.version)
@@ -303,9 +316,12 @@ class Registry:
         stages = msgspec.structs.replace(now, changes=(*now.changes, changed), **{stage: version})
         path = self.folder / name / STAGES
         draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_bytes(_pretty(stages))
-        # Whoever reads sees the pointer before or after, never between.
-        draft.replace(path)
+        try:
+            draft.write_bytes(_pretty(stages))
+            # Whoever reads sees the pointer before or after, never between.
+            draft.replace(path)
+        except OSError as error:
+            raise _unwritten(error, path) from None
 
     def _checked(self, manifest: Manifest, file: str) -> bytes:
         path = self.path(manifest.name, manifest.version) / file
@@ -320,7 +336,12 @@ class Registry:
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         """Let one process at a time change a model's stages."""
-        with (self.folder / name / ".lock").open("w") as file:
+        path = self.folder / name / ".lock"
+        try:
+            file = path.open("w")
+        except OSError as error:
+            raise _unwritten(error, path) from None
+        with file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -335,6 +356,11 @@ def _read(path: Path, kind: type[T]) -> T:
         raise BadInput(f"{path}: cannot be read ({error.strerror}); name a version that is there") from None
     except msgspec.DecodeError as error:
         raise BadInput(f"{path}: is no manifest of this version of Cadencia ({error}); fit the model again") from None
+
+
+def _unwritten(error: OSError, path: Path) -> BadInput:
+    where = error.filename or path
+    return BadInput(f"{where}: cannot be written ({error.strerror}); free space or name another folder")
 
 
 def _pretty(record: Any) -> bytes:

@@ -54,6 +54,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                     f"recipe.params.{name} cannot be set for {self.learner}{_meant(name, allowed)}; "
                     f"these can: {', '.join(sorted(allowed))}"
                 )
+        if self.learner == "logistic":
+            strength = self.params.get("C", 1.0)
+            if isinstance(strength, bool) or not isinstance(strength, int | float) or not strength > 0.0:
+                raise BadInput(f"recipe.params.C must be a number above 0, was {strength!r}; correct it")
 
 
 class Windows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,6 +137,8 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             )
         if not self.horizon >= 0.0:
             raise BadInput(f"horizon must be 0 or more, was {self.horizon:g}; correct it")
+        if len(self.delimiter) > 1 or not self.delimiter.isascii():
+            raise BadInput(f"delimiter must be one character, was {self.delimiter!r}; correct it, or leave it out")
         roles = [("target", self.target), ("time", self.time), ("group", self.group), ("weight", self.weight)]
         roles += [("barred", name) for name in self.barred] + [("protected", name) for name in self.protected]
         taken: dict[str, str] = {}

@@ -67,16 +67,18 @@ def score(model: Model, path: Path, out: Path, *, intervals: bool, report: Calla
     Raises
     ------
     BadInput
-        When the file lacks a feature, or the scores cannot be written.
+        When the file has no rows or lacks a feature, or the scores cannot be written.
     """
     import pyarrow as pa
 
     schema = model.manifest.schema
     source = read_source(path, schema.delimiter)
+    if not source.num_rows:
+        raise BadInput(f"{path}: has no rows; name a table with rows")
     p, low, high = np.empty(source.num_rows), np.empty(source.num_rows), np.empty(source.num_rows)
     for begin in range(0, source.num_rows, _CHUNK):
         rows = slice(begin, min(source.num_rows, begin + _CHUNK))
-        x = model.encoding.matrix(source.slice(begin, _CHUNK), str(path))
+        x = model.encoding.matrix(source.slice(begin, _CHUNK), str(path), first_row=begin)
         p[rows] = model.predict(x)
         if intervals:
             low[rows], high[rows] = model.interval(x)

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from domain.errors import BadInput
+from domain.instants import DAY
 from models.schema import Cell, Schema, missing_column
 
 F8 = NDArray[np.float64]
@@ -28,7 +29,6 @@ _FEW = 24
 
 #: A category seen more often than this is a name that tells rows apart, not a kind.
 MOST_CATEGORIES = 2000
-_DAY_US = 86_400_000_000
 
 
 class Encoding(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +48,13 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
         """SHA-256 of all of it: models of one hash read the same columns alike."""
         return sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
 
-    def matrix(self, source: pa.Table, where: str) -> F8:
+    def matrix(self, source: pa.Table, where: str, first_row: int = 0) -> F8:
         """Return the features of a table's rows.
+
+        Parameters
+        ----------
+        first_row
+            Where the table begins in what `where` names; complaints count rows from there.
 
         Returns
         -------
@@ -68,10 +73,10 @@ class Encoding(msgspec.Struct, frozen=True, kw_only=True):
             column = _known(source.column(name), self.missing.get(name, ()))
             if name in self.categories:
                 words = pa.array(self.categories[name], pa.string())
-                codes = pc.index_in(_words(column), value_set=words, skip_nulls=True)
+                codes = pc.index_in(words_of(column, name, where), value_set=words, skip_nulls=True)
                 found[:, place] = _floats(codes)
             else:
-                found[:, place] = _numbers(column, name, where)
+                found[:, place] = _numbers(column, name, where, first_row)
         return found
 
     def words(self, name: str, x: F8) -> Words:
@@ -148,17 +153,21 @@ def read_source(path: Path, delimiter: str = "") -> pa.Table:
         if path.is_dir() or path.suffix in (".parquet", ".pq"):
             import pyarrow.dataset as ds
 
-            return ds.dataset(path, format="parquet", partitioning="hive").to_table()
-        from pyarrow import csv
+            found = ds.dataset(path, format="parquet", partitioning="hive").to_table()
+        else:
+            from pyarrow import csv
 
-        with path.open("rb") as file:
-            head = file.readline()
-        separator = delimiter or max(",;\t|", key=head.decode("utf-8", "replace").count)
-        return csv.read_csv(
-            path,
-            parse_options=csv.ParseOptions(delimiter=separator),
-            convert_options=csv.ConvertOptions(strings_can_be_null=True),
-        )
+            with path.open("rb") as file:
+                head = file.readline()
+            separator = delimiter or max(",;\t|", key=head.decode("utf-8", "replace").count)
+            found = csv.read_csv(
+                path,
+                parse_options=csv.ParseOptions(delimiter=separator),
+                convert_options=csv.ConvertOptions(strings_can_be_null=True),
+            )
+        names = found.column_names
+    except UnicodeDecodeError:
+        raise BadInput(f"{path}: the names of its columns are not UTF-8; save it as UTF-8") from None
     except OSError as error:
         reason = error.strerror or str(error).splitlines()[0]
         raise BadInput(f"{path}: cannot be read ({reason}); name a CSV or Parquet file") from None
@@ -166,6 +175,9 @@ def read_source(path: Path, delimiter: str = "") -> pa.Table:
         raise BadInput(
             f"{path}: cannot be read ({str(error).splitlines()[0]}); save it as CSV with a header, or as Parquet"
         ) from None
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise BadInput(f"{path}: column {twice} is there {names.count(twice)} times; give each a name of its own")
+    return found
 
 
 def make_table(
@@ -198,12 +210,14 @@ def make_table(
     _check_columns(source, schema, where, labelled=labelled, serving=encoding is not None)
     time, dated = _time(source, schema, where)
     learned = encoding or _encoding(source, schema, where)
-    has_target = schema.target in source.column_names
+    has_target = schema.target in source.column_names and (
+        labelled or source.column(schema.target).null_count < source.num_rows
+    )
     x = learned.matrix(source, where)
     y = _target(source.column(schema.target), schema, where, learning=labelled) if has_target else np.empty(0)
     group, weight = _groups(source, schema), _weights(source, schema, where)
     protected = {
-        name: np.array(pc.fill_null(_words(source.column(name)), "").to_pylist(), dtype=str)
+        name: np.array(pc.fill_null(words_of(source.column(name), name, where), "").to_pylist(), dtype=str)
         for name in schema.protected
         if name in source.column_names
     }
@@ -222,7 +236,7 @@ def make_table(
         x=x,
         y=y,
         time=time,
-        horizon=schema.horizon * (_DAY_US if dated else 1.0),
+        horizon=schema.horizon * (DAY if dated else 1.0),
         group=group,
         weight=weight,
         protected=protected,
@@ -259,7 +273,7 @@ def _encoding(source: pa.Table, schema: Schema, where: str) -> Encoding:
     for name in features:
         column = _known(source.column(name), schema.missing.get(name, ()))
         if name in schema.categories:
-            words = sorted(word for word in pc.unique(_words(column)).to_pylist() if word is not None)
+            words = sorted(word for word in pc.unique(words_of(column, name, where)).to_pylist() if word is not None)
             if len(words) > MOST_CATEGORIES:
                 raise BadInput(
                     f"{where}: column {name} has {len(words):,} different values, as a name of rows has and not a "
@@ -296,27 +310,49 @@ def _known(column: pa.ChunkedArray, missing: Sequence[Cell]) -> pa.ChunkedArray:
     return column
 
 
-def _words(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return column.cast(pa.string())
+def words_of(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    """Return a column as words.
+
+    Raises
+    ------
+    BadInput
+        When it holds what has none, or text that is not UTF-8.
+    """
+    try:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        return column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise _neither(column.type, name, where) from None
 
 
-def _numbers(column: pa.ChunkedArray, name: str, where: str) -> F8:
+def _neither(kind: pa.DataType, name: str, where: str) -> BadInput:
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return BadInput(f"{where}: column {name} holds text that is not UTF-8; save the table as UTF-8, or bar it")
+    return BadInput(f"{where}: column {name} holds {kind}, which is no number and no word; bar it")
+
+
+def _numbers(column: pa.ChunkedArray, name: str, where: str, first_row: int = 0) -> F8:
     kind = column.type
     if pa.types.is_temporal(kind):
         raise BadInput(
             f"{where}: column {name} holds {kind}, which is no number; turn it into one (days since …), or bar it"
         )
     if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        words = _words(column)
-        for row, word in enumerate(words.to_pylist()):
-            if word is not None and not _is_number(word):
-                raise BadInput(
-                    f"{where}: column {name} is not all numbers: row {row + 1} holds {word!r}; name it in categories, "
-                    f"bar it, or say under [missing] that it means nothing: {name} = [{word!r}]"
-                )
-        return _floats(words.cast(pa.float64()))
+        words = pc.utf8_trim_whitespace(words_of(column, name, where))
+        try:
+            found = _floats(words)
+            wrong = np.isinf(found) | (np.isnan(found) & np.asarray(words.is_valid()))
+        except pa.ArrowInvalid:
+            wrong = np.array([not _is_number(word) for word in words])
+        if wrong.any():
+            row = int(wrong.argmax())
+            word = column[row].as_py()
+            raise BadInput(
+                f"{where}: column {name} is not all numbers: row {first_row + row + 1} holds {word!r}; name it in "
+                f"categories, bar it, or say under [missing] that it means nothing: {name} = [{word!r}]"
+            )
+        return found
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
     if (
@@ -328,21 +364,25 @@ def _numbers(column: pa.ChunkedArray, name: str, where: str) -> F8:
         found = _floats(column)
         if (infinite := np.isinf(found)).any():
             raise BadInput(
-                f"{where}: column {name} is infinite in row {int(infinite.argmax()) + 1}; correct it, or leave it empty"
+                f"{where}: column {name} is infinite in row {first_row + int(infinite.argmax()) + 1}; correct it, or "
+                "leave it empty"
             )
         return found
-    raise BadInput(f"{where}: column {name} holds {kind}, which is no number and no word; bar it")
+    raise _neither(kind, name, where)
 
 
-def _is_number(word: str) -> bool:
+def _is_number(word: pa.Scalar) -> bool:
+    """Tell whether Arrow reads a word as a number; null is none that is wrong."""
     try:
-        return bool(np.isfinite(float(word)))
-    except ValueError:
+        number = word.cast(pa.float64()).as_py()
+    except pa.ArrowInvalid:
         return False
+    return number is None or bool(np.isfinite(number))
 
 
 def _floats(column: pa.ChunkedArray) -> F8:
-    found: F8 = column.cast(pa.float64()).to_numpy()
+    # Whole numbers beyond 2**53 are rounded: ids and nanoseconds are no reason to stop.
+    found: F8 = column.cast(pa.float64(), safe=False).to_numpy()
     return found.astype(np.float64)
 
 
@@ -350,10 +390,11 @@ def _time(source: pa.Table, schema: Schema, where: str) -> tuple[F8, bool]:
     if not schema.time:
         return np.arange(source.num_rows, dtype=np.float64), False
     column = source.column(schema.time)
-    if column.null_count:
-        row = pc.index(pc.is_null(column), True).as_py() + 1
+    empty = pc.is_null(column, nan_is_null=True)
+    if count := pc.sum(empty).as_py():
+        row = pc.index(empty, True).as_py() + 1
         raise BadInput(
-            f"{where}: time {schema.time} is empty in {column.null_count:,} rows, first in row {row}; a row without a "
+            f"{where}: time {schema.time} is empty in {count:,} rows, first in row {row}; a row without a "
             "time cannot be put in order: fill it in, or leave those rows out"
         )
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
@@ -375,7 +416,8 @@ def _target(column: pa.ChunkedArray, schema: Schema, where: str, *, learning: bo
         raise BadInput(
             f"{where}: target {name} is empty in {column.null_count:,} rows, first in row {row}; leave those rows out"
         )
-    seen = pc.unique(_words(column)).to_pylist()
+    words = words_of(column, name, where)
+    seen = pc.unique(words).to_pylist()
     if schema.positive is not None:
         yes = str(schema.positive).lower() if isinstance(schema.positive, bool) else str(schema.positive)
         if yes not in seen and learning:
@@ -383,7 +425,7 @@ def _target(column: pa.ChunkedArray, schema: Schema, where: str, *, learning: bo
                 f"{where}: target {name} is never {yes!r}, which the schema names as positive; it is one of "
                 f"{', '.join(map(repr, seen[:8]))}: correct positive"
             )
-        found = _floats(pc.equal(_words(column), yes))
+        found = _floats(pc.equal(words, yes))
     elif pa.types.is_boolean(column.type) or (set(seen) <= {"0", "1", "0.0", "1.0"} and not _is_text(column)):
         found = _floats(column)
     else:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models import calibration, drift, fairness, leakage, promotion
 from models.crew import Crew, Job
-from models.evaluation import Evaluation, Judged, Report, judge, time_words
+from models.evaluation import Evaluation, Judged, Report, judge, rate, time_words
 from models.fairness import Fairness
 from models.leakage import Suspect
 from models.promotion import Verdict
@@ -101,7 +101,7 @@ def train(
             source=Path(table.where).name,
             rows=len(table),
             groups=len(np.unique(table.group)),
-            rate=float(table.y.mean()),
+            rate=rate(table, slice(0, len(table))),
             first=time_words(table, 0),
             cut_off=time_words(table, len(table) - 1),
             cut_off_at=float(table.time[-1]),

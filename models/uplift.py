@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import BadInput
-from models.metrics import Figure, draws_of, uplift_curve
+from models.metrics import Figure, draws_of, qini
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -246,13 +246,13 @@ def compare(
         Probability of paying, whatever is done, by who never saw the row's debtor: taking it away leaves the curves as
         they are on the average and takes most of their noise.
     """
-    weight = np.ones(len(rows))
-    found = {name: _qini(rows.y - expected, rows, one, weight) for name, one in told.items()}
+    left, weight = rows.y - expected, np.ones(len(rows))
+    found = {name: qini(left, rows.treated, one, rows.p_treated, weight) for name, one in told.items()}
     best = max(found, key=lambda name: found[name])
     drawn: dict[Learner, list[float]] = {name: [] for name in told}
     for times in draws_of(rows.group, draws, seed):
         for name, one in told.items():
-            drawn[name].append(_qini(rows.y - expected, rows, one, times))
+            drawn[name].append(qini(left, rows.treated, one, rows.p_treated, times))
     judged = []
     for name in sorted(told, key=lambda name: -found[name]):
         low, high = np.quantile(drawn[name], (0.025, 0.975))
@@ -326,11 +326,6 @@ def _two_arms(rows: Rows, params: Mapping[str, Any] | None, rounds: int) -> tupl
 def two_arms(rows: Rows) -> tuple[Predicts, Predicts]:
     """Return P(pays | state) with and without contact, a model for each."""
     return _two_arms(rows, None, ROUNDS)
-
-
-def _qini(y: F8, rows: Rows, score: F8, weight: F8) -> float:
-    shares, gains = uplift_curve(y, rows.treated, score, rows.p_treated, weight)
-    return float(np.trapezoid(gains, shares) - gains[-1] / 2)
 
 
 def _balance(rows: Rows) -> F8 | None:

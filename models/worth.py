@@ -115,9 +115,10 @@ def fit(
     """
     if NONE not in actions:
         raise BadInput(f"worth: among the actions {', '.join(actions)} is no {NONE!r}; leave some debtors alone by lot")
-    chosen = p[np.arange(len(action)), action]
-    if not (chosen > 0.0).all() or (p.sum(axis=1) > 1.0 + 1e-9).any():
-        row = int(np.argmin(chosen))
+    # Not `<= 0`: what is not known cannot be either.
+    wrong = ~(p[np.arange(len(action)), action] > 0.0) | (p.sum(axis=1) > 1.0 + 1e-9)
+    if wrong.any():
+        row = int(wrong.argmax())
         raise BadInput(
             f"worth: row {row + 1}: chances {p[row].tolist()} of {', '.join(actions)} cannot be; correct them"
         )

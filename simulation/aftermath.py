@@ -19,10 +19,9 @@ import msgspec
 from msgspec.structs import replace
 
 from domain.instants import DAY, midnight_us, to_datetime
-from domain.people import ContactEvent
+from domain.people import GRACE_DAYS, KEPT_SHARE, ContactEvent
 from ledger.experience import Message, Paid, Promised, Try
 from ledger.figures import share
-from ledger.receipts import GRACE_DAYS, KEPT_SHARE
 from simulation.callees import Meeting
 from simulation.chance import Chance
 from simulation.counted import LEAST, Record, met, who

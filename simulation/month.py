@@ -23,9 +23,8 @@ from domain.events import AnyEvent, CampaignOrdered, Disposed, LeadsLoaded, Pers
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
 from domain.instants import HOUR, SECOND, from_datetime, iso, midnight_us
 from domain.orders import Originate, Reserve
-from domain.people import Debt, Dossier, Stop, StopKind
+from domain.people import GRACE_DAYS, Debt, Dossier, Stop, StopKind
 from domain.settings import FloorSettings
-from ledger.receipts import GRACE_DAYS
 from simulation.agents import Chair, Temper
 from simulation.alarms import Alarm
 from simulation.callees import Callees

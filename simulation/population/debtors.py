@@ -13,8 +13,7 @@ import numpy as np
 from domain.calls import Disposition
 from domain.errors import Broken
 from domain.instants import HOUR, MINUTE, SECOND, to_datetime
-from domain.people import NOT_CONNECTED, ContactEvent, Dossier
-from ledger.receipts import GRACE_DAYS
+from domain.people import GRACE_DAYS, NOT_CONNECTED, ContactEvent, Dossier
 from simulation.callees import (
     BUSY,
     CONGESTION,

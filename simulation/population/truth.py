@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from domain.calls import Disposition
 from domain.instants import DAY, to_datetime
-from ledger.receipts import GRACE_DAYS
+from domain.people import GRACE_DAYS
 from simulation.population.conduct import Conduct
 from simulation.population.laws import Laws
 from simulation.population.traits import F8, I8, Mixture

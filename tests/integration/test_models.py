@@ -93,9 +93,10 @@ def test_from_a_file_to_a_champion_and_back(desk: Path, tmp_path: Path) -> None:
     assert cadencia(tmp_path, "rollback") == {
         "name": "reach", "champion": first["version"], "rolled_back_from": weak["version"],
     }  # fmt: skip
-    words = (
-        shown(tmp_path, "list") + shown(tmp_path, "compare") + shown(tmp_path, "card") + shown(tmp_path, "drift", later)
-    )
+    words = shown(tmp_path, "list") + shown(tmp_path, "compare") + shown(tmp_path, "drift", later)
+    words += shown(tmp_path, "evaluate", later)
+    assert "…" not in words, "a figure is cut off on a terminal of 80 columns"
+    words += shown(tmp_path, "card")
     assert "champion" in words
     assert "By block" in words
 
@@ -116,6 +117,7 @@ def test_evaluate_judges_a_recipe_and_warns_of_random_folds(desk: Path, tmp_path
         (("fit", "rows.csv", "--schema", "schema.toml", "--workers", "-1"), "--workers must be 0 or more"),
         (("evaluate", "rows.csv", "--schema", "schema.toml", "--folds", "1"), "--folds must be 2 or more"),
         (("evaluate", "rows.csv", "--schema", "schema.toml", "--model", "x"), "leave one out"),
+        (("evaluate", "rows.csv", "--model", "x", "--folds", "3"), "--folds judges a recipe"),
         (("score", "rows.csv"), "which model? In"),
         (("promote", "bank"), "there is no model 'bank'"),
     ],

@@ -98,6 +98,17 @@ def test_kept_is_nine_tenths_by_the_day_and_three_of_grace(minor: int, at: str, 
     assert rows.at_us.tolist() == [parse("2026-11-03T10:02:00Z") + 1]
 
 
+def test_kept_counts_what_a_file_told_of_the_day_of_the_promise() -> None:
+    from datetime import date
+
+    made = line("2026-11-03T10:02:00", "promise", debts=[100], amount_minor=100, currency="EUR",
+                due_on=date(2026, 11, 10))  # fmt: skip
+    # In Madrid, an hour ahead, the day begins at 23 h of the day before.
+    on_the_day, before = paid("2026-11-02T23:00:00", 95), paid("2026-11-02T22:59:59", 95)
+    assert heads.kept(told(made, on_the_day, END)).y.tolist() == [1.0]
+    assert heads.kept(told(made, before, END)).y.tolist() == [0.0]
+
+
 def test_kept_is_censored_while_the_day_is_to_come() -> None:
     from datetime import date
 

@@ -72,6 +72,12 @@ def test_bags_are_an_average_of_different_models() -> None:
     np.testing.assert_allclose(made.predict(TABLE.x), each.mean(axis=0), rtol=1e-12)
 
 
+@pytest.mark.parametrize("groups", [[[0, 1], [99]], [[-1]], "[0,1]"])
+def test_constraints_on_features_that_are_not_there_are_refused(groups: object) -> None:
+    with pytest.raises(BadInput, match="must be lists of places of features, 0 to 3"):
+        fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, replace(TREES, params={"interaction_constraints": groups}))
+
+
 def test_what_the_library_refuses_is_told_in_its_words() -> None:
     with pytest.raises(BadInput, match="recipe: LightGBM refuses it"):
         fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, Recipe(params={"num_leaves": -3}))

@@ -71,6 +71,22 @@ def test_words_are_those_of_the_agent() -> None:
     }
 
 
+def test_a_day_that_is_past_and_a_place_are_told_as_people_count() -> None:
+    x = np.repeat([[-5.0], [0.0], [3.0]], 300, axis=0)
+    model = booster(x, np.repeat([1.0, 0.0, 1.0], 300))
+    told = {
+        name: [reasons([model], x[row : row + 1], [name], language=one)[0][0].text for row in rows for one in LANGUAGES]
+        for name, rows in (("days_promise_due", (0, 600)), ("number_rank", (300,)))
+    }
+    assert told == {
+        "days_promise_due": [
+            "last promise fell due 5 days ago", "última promesa venció hace 5 días", "last promise due in 3 days",
+            "última promesa vence en 3 días",
+        ],
+        "number_rank": ["number 1 in the order of trial", "número 1 en el orden de marcado"],
+    }  # fmt: skip
+
+
 def test_a_column_of_any_table_is_told_by_its_name() -> None:
     x, model = rows(1, 0)
     assert reasons([model], x[:1], ["income"])[0][0].text == f"income: {x[0, 0]:g}"

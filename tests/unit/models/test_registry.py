@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from msgspec.structs import replace
 
 from domain.errors import BadInput
+from models import serving
 from models.registry import MODEL, Manifest, Registry
-from models.schema import Recipe, Windows
+from models.schema import Gate, Recipe, Windows
 from models.serving import compare, may_be_champion
 from models.table import Table, make_table
 from models.training import train
@@ -89,6 +92,23 @@ def test_a_version_scores_as_it_did_and_every_score_carries_it(registry: Registr
     assert (p <= high).all()
 
 
+def test_a_cell_that_cannot_be_scored_is_named_by_its_row_in_the_file(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "_CHUNK", 100)
+    rows = source(300)
+    words = [*map(str, range(249)), "many", *map(str, range(50))]
+    rows = rows.set_column(rows.column_names.index("noise"), "noise", pa.array(words))
+    path, out = tmp_path / "rows.parquet", tmp_path / "scores.parquet"
+    model = registry.load("reach", registry.versions("reach")[0])
+    pyarrow.parquet.write_table(rows, path)
+    with pytest.raises(BadInput, match="row 250 holds 'many'"):
+        serving.score(model, path, out, intervals=False, report=lambda _what, _done, _of: None)
+    pyarrow.parquet.write_table(rows.slice(0, 0), path)
+    with pytest.raises(BadInput, match="has no rows"):
+        serving.score(model, path, out, intervals=False, report=lambda _what, _done, _of: None)
+
+
 def test_the_pointer_moves_and_goes_back(registry: Registry) -> None:
     one, two, three = registry.versions("reach")
     with pytest.raises(BadInput, match="no champion before"):
@@ -104,6 +124,23 @@ def test_the_pointer_moves_and_goes_back(registry: Registry) -> None:
     registry.promote("reach", three, at="t", by="ana", why="passed the gate")
     assert registry.rollback("reach", at="t", by="ana") == (one, three)
     assert [change.stage for change in registry.stages("reach").changes][-1] == "champion"
+
+
+def test_a_reason_in_somebody_s_words_is_no_rollback(registry: Registry) -> None:
+    one, two, three = registry.versions("reach")
+    registry.promote("reach", one, at="t", by="ana", why="passed the gate")
+    registry.promote("reach", two, at="t", by="ana", why="passed the gate")
+    registry.promote("reach", three, at="t", by="ana", why="rolled back by hand, for the branch")
+    assert registry.rollback("reach", at="t", by="ana") == (two, three)
+    assert registry.rollback("reach", at="t", by="ana") == (one, two)
+
+
+def test_a_folder_that_cannot_be_written_is_named(registry: Registry) -> None:
+    lock = registry.folder / "reach" / ".lock"
+    lock.unlink()
+    lock.mkdir()
+    with pytest.raises(BadInput, match=r"\.lock: cannot be written"):
+        registry.promote("reach", registry.versions("reach")[0], at="t", by="ana", why="passed the gate")
 
 
 def test_a_changed_file_is_never_used(registry: Registry) -> None:
@@ -138,6 +175,33 @@ def test_who_was_judged_against_another_champion_is_judged_again(registry: Regis
     again = fitted(registry, make_table(source(3600), SCHEMA))
     assert again.incumbent == one
     assert may_be_champion(registry, "reach", again.version).checks[2].name == "incumbent"
+
+
+def test_fitting_again_is_the_way_out_for_who_was_judged_against_another_champion(registry: Registry) -> None:
+    one, two, _ = registry.versions("reach")
+    registry.promote("reach", two, at="t", by="ana", why="passed the gate")
+    assert not may_be_champion(registry, "reach", one).passed
+    again = fitted(registry)
+    assert (again.version[5:], again.incumbent) == (one[5:], two)
+    assert "champion of today" not in [check.name for check in may_be_champion(registry, "reach", again.version).checks]
+    # Once is enough; and the champion's own table makes the champion again.
+    assert fitted(registry).version == again.version
+    seed = {"seed": 2, "params": {"feature_fraction": 0.7, "learning_rate": 0.15}}
+    assert fitted(registry, **seed).version == two
+
+
+def test_a_gate_that_has_changed_makes_another_version(registry: Registry) -> None:
+    strict = replace(TABLE, schema=replace(SCHEMA, gate=Gate(ece=-1.0)))
+    again = fitted(registry, strict)
+    assert again.version not in registry.versions("reach")[:3]
+    assert not may_be_champion(registry, "reach", again.version).passed
+
+
+def test_the_rate_that_a_version_is_held_against_counts_rows_by_their_weight(registry: Registry) -> None:
+    rows = source(3000)
+    weight = np.where(np.asarray(rows["answered"]), 3.0, 1.0)
+    made = fitted(registry, make_table(rows.append_column("times", pa.array(weight)), replace(SCHEMA, weight="times")))
+    assert made.data.rate == pytest.approx(np.average(TABLE.y, weights=1.0 + 2.0 * TABLE.y))
 
 
 def test_versions_of_one_table_are_compared_pair_by_pair(registry: Registry) -> None:

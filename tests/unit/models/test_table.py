@@ -75,6 +75,12 @@ def test_the_horizon_is_in_days_where_time_is_dated() -> None:
         ({"at": None}, "there is no column at, which the schema names as time"),
         ({"line": None}, "there is no column line, which the schema names as categories"),
         ({"tries": ["1", "2", "n/a", "4", "5", "6"]}, "column tries is not all numbers: row 3 holds 'n/a'"),
+        ({"tries": ["1", "2", "3_0", "4", "5", "6"]}, "column tries is not all numbers: row 3 holds '3_0'"),
+        ({"tries": ["1", "2", "nan", "4", "5", "6"]}, "column tries is not all numbers: row 3 holds 'nan'"),
+        ({"tries": [b"\xf1"] * N}, "column tries holds text that is not UTF-8"),
+        ({"line": [b"ma\xf1ana"] * N}, "column line holds text that is not UTF-8"),
+        ({"line": [[1]] * N}, "column line holds list<item: int64>, which is no number and no word"),
+        ({"at": [float("nan"), 1.0, 2.0, 3.0, 4.0, 5.0]}, "time at is empty in 1 rows, first in row 1"),
         ({"tries": [1, 2, 3, 4, float("inf"), 6]}, "column tries is infinite in row"),
         ({"tries": COLUMNS["at"]}, "column tries holds date32[day], which is no number"),
         ({"at": ["monday"] * N}, "time at holds string ('monday'), which has no order of time"),
@@ -88,6 +94,21 @@ def test_a_bad_column_is_named(changed: dict[str, Any], words: str) -> None:
     with pytest.raises(BadInput) as caught:
         made(**changed)
     assert words in str(caught.value)
+
+
+def test_numbers_with_blanks_about_them_and_beyond_what_a_double_holds_are_read() -> None:
+    assert made(tries=["1", " 2", "3 ", None, "5e0", "6"]).x[:, 0].tolist()[:3] == [2, 5, 6]
+    assert made(tries=[2**53 + 1 + n for n in range(N)]).x[0, 0] == float(2**53 + 2)
+    assert np.diff(made(at=[10**18 + 1000 * n for n in range(N)]).time).min() > 0.0
+
+
+def test_a_target_of_nothing_but_blanks_is_not_there_where_none_is_needed() -> None:
+    learned = made()
+    later = pa.table(COLUMNS | {"paid": pa.nulls(N)})
+    found = make_table(later, SMALL, encoding=learned.encoding, labelled=False)
+    assert (len(found), len(found.y)) == (N, 0)
+    with pytest.raises(BadInput, match="target paid is empty in 6 rows"):
+        make_table(later, SMALL, encoding=learned.encoding)
 
 
 def test_a_near_miss_is_guessed() -> None:
@@ -134,7 +155,14 @@ def test_csv_and_parquet_give_the_same_table(tmp_path: Path, separator: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("none.csv", None), ("cut.parquet", b"PAR1"), ("ragged.csv", b"a,b\n1\n")]
+    ("name", "content"),
+    [
+        ("none.csv", None),
+        ("cut.parquet", b"PAR1"),
+        ("ragged.csv", b"a,b\n1\n"),
+        ("twice.csv", b"a,a\n1,2\n"),
+        ("latin.csv", b"a,a\xf1o\n1,2\n"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes | None) -> None:
     path = tmp_path / name

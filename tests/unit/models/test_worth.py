@@ -83,5 +83,9 @@ def test_what_cannot_be_is_refused(found: worth.Worth) -> None:
         fitted(columns, actions=("x", "call", "sms"))
     with pytest.raises(BadInput, match="row 1: chances"):
         fitted(columns, p=np.zeros((100, 3)))
+    more = columns["p"].copy()
+    more[6] = 0.9
+    with pytest.raises(BadInput, match="row 7: chances"):
+        fitted(columns, p=more)
     with pytest.raises(BadInput, match="no cost is given for sms"):
         found.values(columns["x"], np.ones(100), {"call": 1.0})

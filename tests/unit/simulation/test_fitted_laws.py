@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from domain.calls import Disposition
 from domain.errors import BadInput
 from domain.instants import DAY, MINUTE, SECOND, parse
-from domain.people import StopKind
+from domain.people import GRACE_DAYS, StopKind
 from ledger.experience import Try
-from ledger.receipts import GRACE_DAYS
 from simulation.callees import Meeting
 from simulation.chance import Chance, lognormal
 from simulation.counted import Record, observed
