@@ -304,6 +304,7 @@ def reserve(
     number = f"phone:{phone.phone}"
     keys = tuple([cap for cap in dossier.keys if cap.key == number or not cap.key.startswith("phone:")])
     worked = leads.open_debts(dossier, lead.debts)
+    p_answer = lead.p_answer(phone.phone, step.state.hour()) if lead.reach else None
     numbers = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*") or ("",)
     step.emit(
         Reserve(
@@ -321,7 +322,8 @@ def reserve(
             caller_id=numbers[lead.person % len(numbers)],
             ordinal=lead.attempts + 1,
             agent=agent.agent if agent is not None else None,
-            p_answer=phone.p_answer,
+            p_answer=p_answer,
+            score_version=campaign.scores if p_answer is not None else None,
         ),
         campaign.name,
     )

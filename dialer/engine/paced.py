@@ -56,9 +56,10 @@ def figures(
 def forecasts(state: State, campaign: Campaign, n_free: int, room: int) -> list[float] | None:
     """Return the chances of the next leads, NaN where there is none; None where none has one."""
     found: list[float] = []
+    hour = state.hour()
     for lead in islice(state.next_leads(campaign), max(0, min(room, n_free + LOOK_AHEAD))):
         phones = state.people[lead.person].phones
-        chance = phones[lead.phone_index % len(phones)].p_answer if phones else None
+        chance = lead.p_answer(phones[lead.phone_index % len(phones)].phone, hour) if phones else None
         found.append(nan if chance is None else chance)
     return None if all(map(isnan, found)) else found
 
