@@ -58,7 +58,7 @@ def tick(step: Step) -> None:
     for campaign in list(state.campaigns.values()):
         own = len(state.lines[campaign.name])
         if campaign.state is _RUNNING:
-            if blocked or not _dry(state, campaign):
+            if blocked or not dry(state, campaign):
                 in_flight = in_flight or flights(state)
                 lines += _dial(step, campaign, in_flight[campaign.name], lines, blocked)
             else:
@@ -90,7 +90,7 @@ def _time_limits(step: Step, clocked: list[Agent]) -> None:
 # ---- pacing
 
 
-def _dry(state: State, campaign: Campaign) -> bool:
+def dry(state: State, campaign: Campaign) -> bool:
     """Return whether a campaign has nobody to call at the moment, so that pacing need not be asked."""
     return not stock(campaign) and campaign.mode is not _PREVIEW and not state.pacers[campaign.name].trunk_failing
 
@@ -117,7 +117,7 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     # Pacing alone tells a dead trunk, in every mode; what else it says is for predictive dialling.
     own_rule = mode is not _PREDICTIVE and not blocked and not state.pacers[campaign.name].trunk_failing
     if own_rule:
-        wanted, reason, budget_left = _by_rule(campaign, n_free, covered)
+        wanted, reason, budget_left = by_rule(campaign, n_free, covered)
         if wanted <= min(0, room):
             return _rest(step, campaign, reason)
     decision = paced(state, campaign, flight, n_free, room)
@@ -149,7 +149,7 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     return placed
 
 
-def _by_rule(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float | None]:
+def by_rule(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float | None]:
     """Return how many calls a mode asks for that is not predictive, why, and the budget where it goes by one.
 
     Power is lines by a fixed ratio, falling back to one per agent where the day's abandonment leaves no room for one

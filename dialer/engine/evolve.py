@@ -42,7 +42,7 @@ _KEPT_WAITS = 200
 KEPT_DAYS = 31
 _DIAL_WINDOW_US = 5 * MINUTE
 #: How often calls that the switch has forgotten are looked for.
-_SWEEP_US = 5 * SECOND
+SWEEP_US = 5 * SECOND
 
 
 def evolve(state: State, record: Any) -> None:
@@ -238,7 +238,7 @@ def _by_time(line: PastContact) -> int:
 
 def _tick(state: State, event: events.Tick) -> None:
     state.commit_lag_us = event.commit_lag_us
-    state.sweeping = event.at_us - state.swept_us >= _SWEEP_US
+    state.sweeping = event.at_us - state.swept_us >= SWEEP_US
     if state.sweeping:
         state.swept_us = event.at_us
     if not _roll_day(state, event.at_us) and event.at_us >= state.shift_end_us:
