@@ -44,6 +44,8 @@ class LeadsLoaded(Event, frozen=True, kw_only=True):
     plan: str
     chunk: int
     sha256: str
+    #: The last chunk of a list that takes the place of those before: whoever it does not name is off the list.
+    replaces: bool = False
     leads: tuple[Lead, ...] = ()
     people: tuple[Dossier, ...] = ()
 

@@ -12,7 +12,7 @@ from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
 from domain.events import DayCount, Disposed
 from domain.facts import PacingDecided
 from domain.pace import Pace, PaceRule, strictest
-from domain.people import Dossier
+from domain.people import Choice, Dossier, Phone
 from domain.settings import CampaignSettings, FloorSettings, Window
 
 #: A lead's place: callable now, waiting for an instant, waiting for an agent of its own, in a call or preview, gone.
@@ -110,6 +110,19 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
     call_back: str | None = None
     #: Whether the debtor asked for the next call: until one is made, whatever puts it off.
     asked: bool = False
+    #: Numbers in the order of trial; empty: as the dossier has them.
+    numbers: tuple[int, ...] = ()
+    choice: Choice | None = None
+    #: The list that named it last.
+    plan: str = ""
+
+
+def phones_of(lead: LeadState, dossier: Dossier) -> tuple[Phone, ...]:
+    """Return a lead's numbers in the order of trial; those that its list did not name come last."""
+    if not lead.numbers:
+        return dossier.phones
+    place = {number: n for n, number in enumerate(lead.numbers)}
+    return tuple(sorted(dossier.phones, key=lambda one: place.get(one.phone, len(place))))
 
 
 class Lines:
