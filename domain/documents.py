@@ -55,14 +55,25 @@ def _complaint(stated: Any, kind: type[Any]) -> str:
     return ""
 
 
-def in_words(message: str, stated: Any, kind: type[Any]) -> tuple[list[str | int], str]:
-    """Return the path to what is wrong, and in words: the key, what it must be, what was found, what to do."""
+def key_text(path: Sequence[str | int], first: int = 0) -> str:
+    """Return a path as people read it, entries of lists counted from `first` on."""
+    return ".".join(str(step + first) if isinstance(step, int) else step for step in path)
+
+
+def in_words(message: str, stated: Any, kind: type[Any], first: int = 0) -> tuple[list[str | int], str]:
+    """Return the path to what is wrong, and in words: the key, what it must be, what was found, what to do.
+
+    Parameters
+    ----------
+    first : int
+        What entries of lists are counted from.
+    """
     what, path, found = fault(message, stated, kind)
-    key = ".".join(map(str, path))
+    key = key_text(path, first)
     field = _FIELD.search(what)
     if field and ("unknown field" in what or "missing" in what):
         name = field.group(1)
-        whole = ".".join(map(str, (*path, name)))
+        whole = key_text([*path, name], first)
         if "missing" in what:
             return path, f"{whole} is missing; add it"
         fields = _fields(kind, path)

@@ -30,6 +30,22 @@ def row(plan: int, campaign: str, one: Decision) -> dict[str, Any]:
     return told | {"plan": plan, "campaign": campaign, "p_action": msgspec.json.encode(one.p_action).decode()}
 
 
+_chances = msgspec.json.Decoder(dict[str, float])
+
+
+def last(connection: Connection, campaign: str, person: int, at_us: int) -> Decision | None:
+    """Return what the last list of a campaign decided about a person, as known at an instant; None: nothing."""
+    names = Decision.__struct_fields__
+    query = (
+        select(*(decision.c[name] for name in names))
+        .where(decision.c.campaign == campaign, decision.c.person == person, decision.c.known_us <= at_us)
+        .order_by(decision.c.plan.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else Decision(**(row._asdict() | {"p_action": _chances.decode(row.p_action)}))
+
+
 def stands(connection: Connection, campaign: str, at_us: int) -> dict[int, Stand]:
     """Return in which segment each person stands by the last decision of a campaign, and since when."""
     last = (

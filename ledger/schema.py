@@ -347,7 +347,7 @@ decision = Table(
     Column("segment", Text, nullable=False),
     Column("treatment", Text, nullable=False, comment="ARM.TREATMENT.STEP"),
     Column("since_day", Integer, nullable=False, comment="in the segment since, in days since 1970-01-01"),
-    Index(None, "campaign", "plan"),
+    Index(None, "campaign", "person"),
     sqlite_with_rowid=False,
 )
 

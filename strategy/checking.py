@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.documents import in_words
+from domain.documents import in_words, key_text
 from domain.errors import BadInput
 from domain.settings import DEFAULT_RETRY
-from strategy.documents import HOLDOUT, Document, Step, Strategy, Treatment, minutes
+from strategy.documents import HOLDOUT, Document, Step, Strategy, Treatment, minutes, rules_of
 from strategy.expressions import parse, parse_quantity
 from strategy.fields import FIELDS
 from strategy.toml_lines import Path as Key
@@ -118,7 +118,7 @@ def examine_text(text: str, shown: str, stem: str | None = None) -> tuple[Docume
     try:
         document = msgspec.convert(stated, Document)
     except msgspec.ValidationError as error:
-        key, what = in_words(str(error), stated, Document)
+        key, what = in_words(str(error), stated, Document, 1)
         return None, [tell(tuple(key), what, named=True)]
     problems = list(_problems(document, tell))
     if stem is not None and document.name != stem:
@@ -144,7 +144,7 @@ class _Teller:
         self._lines, self.shown = lines_of(text), shown
 
     def __call__(self, key: Key, what: str, *, named: bool = False) -> Problem:
-        name = ".".join(str(step + 1) if isinstance(step, int) else step for step in key)
+        name = key_text(key, 1)
         line = line_of(self._lines, key)
         return Problem(file=self.shown, line=line, key=name, what=what if named else f"{name} {what}")
 
@@ -152,7 +152,7 @@ class _Teller:
         try:
             check(text, FIELDS, "")
         except BadInput as error:
-            yield self(key, f"{text!r}{error}" if len(text) < 40 else f"{error}".removeprefix(": "))
+            yield self(key, f"{key_text(key, 1)}{error}", named=True)
 
 
 # ---- what may be wrong
@@ -319,4 +319,28 @@ def planned(strategy: Strategy) -> list[str]:
             found.append(f"{said}guardrails are not watched yet; look at the report of each arm")
         if document.trial.ends_after_days is not None:
             found.append(f"{said}ends_after_days ends nothing yet; end the trial by changing the document")
+    return found
+
+
+def advice(strategy: Strategy) -> list[str]:
+    """Return in words what may be meant, and often is not."""
+    found = []
+    for document in (strategy.document, *strategy.challengers.values()):
+        said = f"{document.name}: "
+        rules = rules_of(document)
+        for name, treatment in document.treatments.items():
+            if not any(step.channel == "call" for step in treatment.steps):
+                continue
+            stop = rules.stops.get(name)
+            reads = frozenset() if stop is None else stop.reads
+            of = [n for n, segment in enumerate(document.segments) if segment.treatment == name]
+            before = frozenset().union(*(one.reads for one in rules.segments[: max(of) + 1]))
+            for field, what in (("promises_open", "an open promise"), ("plans_open", "a plan of instalments")):
+                if field not in reads | before:
+                    found.append(
+                        f"{said}treatment {name} calls people with {what} too; "
+                        f'add stop_when = "{field} > 0" unless that is meant'
+                    )
+        if document.explore == 0.0 and not strategy.document.trial.holdout:
+            found.append(f"{said}explore is 0 and nobody is held out: the record will not tell what a call brings")
     return found

@@ -132,7 +132,7 @@ class Listing:
                 decided_us=self.at_us,
                 known_us=self.at_us,
                 action=CALL if self.called[row] else NONE,
-                p_action={CALL: p_call, NONE: 1.0 - p_call},
+                p_action={CALL: p_call, NONE: round(1.0 - p_call, 9)},
                 arm=name,
                 strategy=word,
                 score_version=self.score_version if self.scored[row] else None,

@@ -32,4 +32,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("plan", "person", name=op.f("pk_decision")),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_decision_campaign_plan"), "decision", ["campaign", "plan"])
+    op.create_index(op.f("ix_decision_campaign_person"), "decision", ["campaign", "person"])
