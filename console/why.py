@@ -14,6 +14,7 @@ from console.accepted import gate_in_force, gate_of
 from console.settings import Settings
 from dialer.engine import Engine
 from dialer.engine.dialling import purpose_of
+from dialer.engine.evolve import OFF_LIST
 from dialer.engine.state import READY, Campaign, LeadState, State
 from domain.calls import Phase
 from domain.errors import BadInput, Broken
@@ -287,6 +288,8 @@ def _said(
     before: int,
     zone: str,
 ) -> str:
+    if lead.place == "closed" and lead.why == OFF_LIST:
+        return f"not on the list of the day, after {lead.attempts} attempts"
     if lead.place == "closed":
         return f"off the list: {lead.why.replace('_', ' ')}, after {lead.attempts} attempts"
     if lead.place == "busy":

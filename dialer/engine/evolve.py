@@ -203,7 +203,9 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
             known.debts, known.owner = lead.debts, lead.owner
             if lead.choice is not None:
                 _listed_again(state, campaign, known, lead, event.plan)
-            elif known.place == CLOSED and known.why in ("paid", "withdrawn"):
+                continue
+            known.numbers, known.choice = lead.numbers, None
+            if known.place == CLOSED and known.why in ("paid", "withdrawn", OFF_LIST):
                 state.place(campaign, known, READY)
             continue
         entry = LeadState(

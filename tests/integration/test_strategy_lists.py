@@ -22,8 +22,9 @@ from ledger.plans import chosen
 from ledger.schema import decision, person
 from ledger.store import SqlLedger, open_ledger
 from simulation import books
-from simulation.lists import Known, by_strategy
+from simulation.lists import Known, by_strategy, leads
 from simulation.month import Arm, Month, Plan
+from simulation.population import load, portfolio
 from simulation.roster import roster
 from strategy.checking import read
 from strategy.documents import attached
@@ -120,6 +121,16 @@ def test_the_same_list_and_the_same_decisions(month: tuple[Kept, SqlLedger], nam
     for one in found.decisions:
         told = decisions.row(number, "c", one)
         assert {name: kept[one.person]._mapping[name] for name in told} == told
+
+
+@pytest.mark.parametrize("order", ["balance", "ageing"])
+def test_the_plain_examples_rank_as_the_plain_orders(order: str) -> None:
+    people = list(portfolio(load("default"), 400, 2, AT_US))
+    found = by_strategy(people, campaign(order), AT_US, ZONE, Known(), {})
+    wanted = leads(people, CampaignSettings(name="c", order=order), date(2027, 2, 1 + DAYS))
+    assert [(one.person, one.rank, one.debts) for one in found.leads] == [
+        (one.person, one.rank, one.debts) for one in wanted
+    ]
 
 
 def test_what_stands_on_the_attempts(month: tuple[Kept, SqlLedger]) -> None:

@@ -182,6 +182,17 @@ def test_a_new_list_takes_the_place_of_the_old_one():
     assert floor.lead(1).choice == choice(2)
 
 
+def test_a_list_by_order_takes_back_whom_a_strategy_left_out():
+    floor = Listed(CallTreatment(calls_per_day=1))
+    floor.load("p-1", 1, 2, numbers=(10,))
+    floor.load("p-2", 2)
+    assert floor.lead(1).place == "closed"
+    plain = tuple(Lead(person=one, rank=one, debts=(one * 100,)) for one in (1, 2))
+    floor.hear(events.LeadsLoaded, campaign="c", plan="p-3", chunk=0, sha256="", leads=plain)
+    assert [floor.lead(one).place for one in (1, 2)] == ["ready", "ready"]
+    assert [(floor.lead(one).choice, floor.lead(one).numbers) for one in (1, 2)] == [(None, ())] * 2
+
+
 def test_a_lead_that_a_rule_closed_stays_closed():
     floor = Listed(CallTreatment())
     floor.gate.verdicts[1] = Verdict(allowed=False, rule="ES.stop")

@@ -1,5 +1,6 @@
 """The fields of strategies, each against a case worked out by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -156,3 +157,10 @@ def test_nobody_has_empty_columns() -> None:
         table(Contacts), table(Promises), table(Payments),
     )  # fmt: skip
     assert all(len(one) == 0 for one in columns(empty, NOW, ZONE).values())
+
+
+def test_the_guide_tells_every_field() -> None:
+    text = Path("docs/strategy.md").read_text(encoding="utf-8")
+    for name, field in FIELDS.items():
+        unit = f" ({field.unit})" if field.unit else ""
+        assert f"| `{name}` | {field.meaning}{unit} |\n" in text
