@@ -88,6 +88,8 @@ def _moves(found: "Moves") -> RenderableType:
     for name in columns:
         table.add_column(name, justify="right")
     for name, row in found.matrix.items():
+        if not row:
+            continue
         table.add_row(name, *(f"{row[to]:,}" if to in row else "" for to in columns))
     head = (
         f"Campaign [bold]{escape(found.campaign)}[/], as the ledger stands, {found.accounts:,} debtors: "

@@ -117,7 +117,7 @@ class Trial(_Part, frozen=True, kw_only=True):
     #: What is drawn by lot: each debtor for good, or each day for all.
     unit: Literal["debtor", "pool_day"] = "debtor"
     arms: tuple[Arm, ...] = ()
-    #: Lots of documents with the same word fall alike; empty: the document's name.
+    #: Another word draws the arms anew; who is held out stays so.
     lot: str = ""
     #: By metric, what it may not exceed.
     guardrails: dict[str, float] = {}

@@ -172,7 +172,8 @@ def decide(
     found = columns(book, at_us, zone, scores)
     today = day_number(to_datetime(at_us, zone).date().isoformat())
     document, n = strategy.document, len(book.person)
-    lots = f"{campaign}/{document.trial.lot or document.name}/"
+    # Of the campaign, whatever document it has: who is held out is so for good, and two documents meet equal lots.
+    lots = f"{campaign}/"
     before = [stands.get(person) for person in book.person.tolist()]
     stood = np.array([one.segment if one else "" for one in before], object)
     since = np.array([one.since_day if one else today for one in before], np.int64)
@@ -210,10 +211,12 @@ def decide(
 
 def _drawn(strategy: Strategy, lots: str, person: I8, today: int) -> I8:
     """Return the arm of everybody, were nobody held out."""
-    if strategy.document.trial.unit == "pool_day":
-        u = np.broadcast_to(draw(lots + "arm", np.array([today])), person.shape)
+    trial = strategy.document.trial
+    purpose = f"{lots}arm/{trial.lot}"
+    if trial.unit == "pool_day":
+        u = np.broadcast_to(draw(purpose, np.array([today])), person.shape)
     else:
-        u = draw(lots + "arm", person)
+        u = draw(purpose, person)
     bounds = np.cumsum([arm.share for arm in strategy.arms])[:-1]
     return np.searchsorted(bounds, u, side="right")
 

@@ -133,6 +133,11 @@ def test_lots_stay_with_the_debtor_whatever_else_changes() -> None:
     assert first.arm.tolist() == later.arm.tolist()
     grown = listed(strategy(0.1, 0.3, 0.5), book)
     assert ((first.arm < 0) <= (grown.arm < 0)).all()
+    anew = strategy(0.1, 0.2, 0.5)
+    anew = replace(anew, document=replace(anew.document, name="z", trial=replace(anew.document.trial, lot="spring")))
+    drawn = listed(anew, book)
+    assert (drawn.arm < 0).tolist() == (first.arm < 0).tolist()
+    assert 100 < (drawn.arm != first.arm).sum() < 300
     days = [set(listed(strategy(0.1, 0.0, 0.5, "pool_day"), book, NOW + n * DAY).arm.tolist()) for n in range(12)]
     assert all(len(one) == 1 for one in days)
     assert set.union(*days) == {0, 1}
