@@ -10,9 +10,6 @@ from domain.settings import CampaignSettings
 from ledger.strategic import Made, list_of
 from strategy.documents import Strategy, attached
 
-#: What ends the row of whoever is in no strategy's list.
-ON_LIST, OFF_LIST = "on the list", "not on it"
-
 
 class SegmentCount(msgspec.Struct, frozen=True, kw_only=True):
     """One segment of the champion's document."""

@@ -92,7 +92,8 @@ class Listing:
     def choices(self) -> Iterator[tuple[int, Choice, NumberOrder]]:
         """Yield the row, the choice and the order of numbers of those on the list, first first."""
         word, n = self.strategy.word, len(self.order)
-        p_arms = [(1.0 - self.strategy.document.trial.holdout) * arm.share for arm in self.strategy.arms]
+        others = 1.0 - self.strategy.document.trial.holdout
+        p_arms = [round(others * arm.share, 9) for arm in self.strategy.arms]
         names = [arm.name for arm in self.strategy.arms]
         for place, row in enumerate(self.order.tolist(), 1):
             number = int(self.arm[row])

@@ -1,7 +1,7 @@
 """What a strategy document says, in words: the same sentences for showing one and for telling two apart."""
 
 from domain.settings import Retry
-from strategy.documents import CHAMPION, Document, Limits, Step, Strategy, Treatment
+from strategy.documents import Document, Limits, Step, Strategy, Treatment
 from strategy.fields import FIELDS
 
 _CHANNELS = {
@@ -31,6 +31,8 @@ def sentences(strategy: Strategy) -> dict[str, str]:
     for arm in trial.arms:
         named = arm.strategy or document.name
         told[f"arm {arm.name}"] = f"{_percent(arm.share)} of the others, by lot ({drawn}), worked by {named}"
+    if trial.lot:
+        told["lot"] = f"arms drawn anew for {trial.lot}"
     for metric, most in trial.guardrails.items():
         told[f"guardrail {metric}"] = f"at most {most:g}"
     if trial.ends_after_days is not None:
@@ -38,11 +40,6 @@ def sentences(strategy: Strategy) -> dict[str, str]:
     for name, other in strategy.challengers.items():
         told |= {f"{name}: {key}": sentence for key, sentence in _of(other).items()}
     return told
-
-
-def segment_names(strategy: Strategy, arm: str = CHAMPION) -> list[str]:
-    """Return the names of an arm's segments, in order."""
-    return [segment.name for segment in strategy.of_arm(arm).segments]
 
 
 def _of(document: Document) -> dict[str, str]:
