@@ -6,7 +6,7 @@ seed give an equal outcome in any process.
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ from simulation.roster import Roster
 from simulation.run import RunSettings, SimulatedFloor, uncollected
 from simulation.tape import Tape
 from strategy.eligible import eligible
+from strategy.fields import Scores
 from strategy.listing import Stand
 
 #: Leads in one event.
@@ -111,7 +112,13 @@ def replicate(arm: Arm, plan: Plan, seed: int, journal: Tape | None = None) -> O
 
 
 class Month(SimulatedFloor):
-    """One replication, to be run once."""
+    """One replication, to be run once.
+
+    Parameters
+    ----------
+    scores : callable, optional
+        Returns what a model says of people at an instant, for campaigns with a strategy.
+    """
 
     def __init__(
         self,
@@ -121,6 +128,7 @@ class Month(SimulatedFloor):
         tape: Tape,
         *,
         meets: Callable[[Callees, Chance], Callees] | None = None,
+        scores: Callable[[Sequence[Dossier], int], Scores | None] | None = None,
     ) -> None:
         self._arm, self._plan, self._seed, self._tape = arm, plan, seed, tape
         self._zone = arm.floor.zone
@@ -162,6 +170,7 @@ class Month(SimulatedFloor):
         #: For strategies: what is known beside the dossiers, what agents said of calls at hand, and who stands where.
         self._known = Known()
         self._said: dict[str, Disposed] = {}
+        self._scores = scores
         self._stands: dict[str, dict[int, tuple[Stand, int]]] = {one.name: {} for one in arm.floor.campaigns}
 
     def month(self) -> Outcome:
@@ -264,7 +273,8 @@ class Month(SimulatedFloor):
             person: stand for person, (stand, since_us) in stands.items() if since_us >= self._now - REMEMBERED_US
         }
         may = partial(eligible, self._law, self._floor.hours_us(self._now))
-        made = by_strategy(dossiers, campaign, self._now, self._zone, self._known, standing, may)
+        scores = None if self._scores is None else self._scores(dossiers, self._now)
+        made = by_strategy(dossiers, campaign, self._now, self._zone, self._known, standing, may, scores)
         if not made.chosen and not self._listed[campaign.name]:
             raise BadInput(
                 f"simulation: nobody of world {self._plan.world!r} is chosen by campaign {campaign.name!r}; widen its "
