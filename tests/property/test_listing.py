@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from domain.instants import DAY, parse
+from domain.people import ContactEvent, Dossier, PastContact, Phone
 from strategy.checking import examine_text, read
 from strategy.documents import Arm as Share
 from strategy.documents import Document, Segment, Step, Strategy, Treatment, Trial
 from strategy.fields import Book, Contacts, Debts, Payments, Promises, Scores, day_number
-from strategy.listing import CALL, Listing, Stand, decide
+from strategy.listing import CALL, Listing, Stand, decide, numbers_of
 
 NOW = parse("2026-11-30T09:00:00+01:00")
 ZONE = "Europe/Madrid"
@@ -177,6 +178,23 @@ def test_who_has_no_score_stands_behind_those_who_have() -> None:
     assert all((choice.score_version == "m1") == (choice.by == "value_call") for choice in choices)
     wait = {one.person for one in found.decisions(range(400)) if one.segment == "not_worth_it"}
     assert wait == set(ids[np.linspace(-5, 5, len(ids)) <= 0].tolist())
+
+
+def test_numbers_by_each_rule() -> None:
+    kinds = ("fixed", "mobile", "mobile")
+    phones = tuple(Phone(phone=n, country="ES", line_type=kind) for n, kind in enumerate(kinds, 1))
+    spoken = ContactEvent.right_party_contact
+    history = (
+        PastContact(at_us=5, event=spoken, phone=2),
+        PastContact(at_us=9, event=spoken, phone=3),
+        PastContact(at_us=12, event=ContactEvent.no_answer, phone=1),
+    )
+    dossier = Dossier(person=1, keys=(), country="ES", phones=phones, history=history)
+    assert numbers_of("as_imported", dossier, 7) == ()
+    assert numbers_of("mobile_first", dossier, 7) == (2, 3, 1)
+    assert numbers_of("last_reached_first", dossier, 7) == (3, 2, 1)
+    assert [numbers_of("rotate", dossier, day) for day in (6, 7, 8)] == [(1, 2, 3), (2, 3, 1), (3, 1, 2)]
+    assert numbers_of("rotate", replace(dossier, phones=phones[:1]), 7) == ()
 
 
 def test_nothing_is_called_when_nothing_is_known_of_a_condition() -> None:

@@ -95,6 +95,12 @@ def test_a_document_with_everything_holds(tmp_path: Path) -> None:
         ('"value_call", ', '"value_cal", ', "rank_by", "rank_by.1: column 1: value_cal is no field; do you mean"),
         ('"value_call", ', '"country", ', "rank_by", "country is a word in quotes; a number is needed here"),
         ("09:00-13:30", "13:30-09:00", "morning =", "day_parts.morning is '13:30-09:00'; write begin and end"),
+        ("09:00-13:30", "9:00-13:30", "morning =", "is '9:00-13:30'; write begin and end"),
+        ("09:00-13:30", "09:00-13:60", "morning =", "is '09:00-13:60'; write begin and end"),
+        ("17:00-20:00", "17:00-24:30", "evening =", "is '17:00-24:30'; write begin and end"),
+        ("days_past_due <= 30\nand promises_open == 0", "true", "when = ", "nobody comes to the segments after"),
+        ("[treatments.hard]", '[treatments."so hard"]\n[[treatments."so hard".steps]]\nchannel = "call"\n'
+         "[treatments.hard]", '[treatments."so hard"]', "is called 'so hard'; write letters"),
         ("09:00-13:30", "9 to 13", "morning =", "day_parts.morning is '9 to 13'; write begin and end"),
         ("days_past_due <= 30", "days_past_du <= 30", "when = ", "days_past_du is no field; do you mean days_past"),
         ("days_past_due <= 30", "days_past_due = 30", "when = ", "segments.1.when: column 1"),
@@ -157,6 +163,30 @@ def test_examples_hold_and_say_what_they_leave_out(path: Path) -> None:
         )
         assert sum("planned but not sent yet" in line for line in planned(strategy)) == written
         assert all("explore is 0" in line for line in advice(strategy))
+
+
+def test_a_challenger_may_be_wrong_or_have_arms_of_its_own(tmp_path: Path) -> None:
+    assert problems(TEXT, tmp_path) == []
+    other = tmp_path / "balance.toml"
+    plain = other.read_text(encoding="utf-8")
+    other.write_text(plain.replace('channel = "call"', 'channel = "cal"'), encoding="utf-8")
+    (problem,) = examine(tmp_path / "all.toml", "strategies/all.toml")[1]
+    assert problem.file == "strategies/balance.toml"
+    other.write_text(plain + '[[trial.arms]]\nname = "a"\nshare = 1.0\n', encoding="utf-8")
+    (problem,) = examine(tmp_path / "all.toml", "strategies/all.toml")[1]
+    assert str(problem).startswith("strategies/all.toml:")
+    assert "has arms of its own" in str(problem)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"x\.toml: there is no such file; `cadencia strategy new NAME` makes one"):
+        read(tmp_path / "x.toml")
+    (tmp_path / "x.toml").write_bytes(b"\xff")
+    with pytest.raises(BadInput, match=r"x\.toml: cannot be read"):
+        read(tmp_path / "x.toml")
+    (tmp_path / "x.toml").write_text("[a", encoding="utf-8")
+    with pytest.raises(BadInput, match=r"x\.toml:1: .*not TOML"):
+        read(tmp_path / "x.toml")
 
 
 def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:
@@ -241,6 +271,26 @@ def test_sentences_say_every_segment_treatment_and_arm(tmp_path: Path) -> None:
     assert said["holdout"] == "10 % of all debtors are left alone by lot, for good"
     assert said["arm other"].startswith("25 % of the others, by lot")
     assert said["other: ranked by"].startswith("balance_share")
+    more = TEXT.replace(
+        'channel = "call"\n\n',
+        'channel = "call"\npriority = 2\nnumbers = "rotate"\nagent_group = "x"\n'
+        "offer = {discount = 0.1, plan_months = [3, 6]}\nretry.busy = {}\n"
+        "retry.machine = {after_min = 5, limit = 2}\n\n",
+    ).replace("[trial]\n", '[capacity.agents]\n9 = 10\n[budgets]\nsms = 1000\n[trial]\nunit = "pool_day"\n'
+              'lot = "w"\nends_after_days = 30\nguardrails = {complaints = 2.0}\n')  # fmt: skip
+    more = more.replace("[treatments.hard]\n", "[treatments.hard]\nexplore = false\n[treatments.hard.limits]\n")
+    assert problems(more.replace("explore = 0.1\n", "explore = 0.1\nobjective = 'promises_kept'\n"), tmp_path) == []
+    said = sentences(read(tmp_path / "all.toml"))
+    assert said["treatment hard"] == (
+        "call, each day begins with the next number, priority 2, agents of x, offer 10 % off, plans of 3, 6 months, "
+        "after busy not again, after machine again in 5 min, 2 times at most; no limits of its own; no lots"
+    )
+    assert said["arm champion"].startswith("75 % of the others, by lot (each day for everybody)")
+    told = {key: said[key] for key in ("lot", "end", "guardrail complaints", "agents at 9", "budget sms", "objective")}
+    assert told == {
+        "lot": "arms drawn anew for w", "end": "after 30 days", "guardrail complaints": "at most 2",
+        "agents at 9": "10", "budget sms": "1,000 a day", "objective": "promises kept",
+    }  # fmt: skip
 
 
 def test_the_schema_takes_the_examples() -> None:
@@ -261,3 +311,6 @@ def test_lines_of_tables_keys_and_what_spans_lines() -> None:
     assert lines[("t", "list", 0, "z", "w")] == 13
     assert line_of(lines, ("t", "u.v", "k", "x")) == 9
     assert line_of(lines, ("nowhere",)) == 1
+    quoted = lines_of('\'a=b\' = 1\n"c".d = "x="\n# f = 1')
+    assert (quoted[("a=b",)], quoted[("c", "d")]) == (1, 2)
+    assert ("f",) not in quoted
