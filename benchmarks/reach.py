@@ -28,7 +28,7 @@ from benchmarks.oracle import Line, Oracle, Try
 from domain.calls import Mode
 from domain.instants import DAY, HOUR, SECOND, from_datetime, parse, to_datetime
 from domain.settings import CampaignSettings, FloorSettings
-from ledger.parquet import HistoryFile, write_people
+from ledger.parquet_own import HistoryFile, write_people
 from models.feature_list import FEATURES, NAMES
 from models.features import CATEGORIES, features
 from models.history import History, read_history

@@ -47,6 +47,8 @@ def make_folder(directory: Path, campaigns: tuple[str, ...]) -> list[Path]:
     made = []
     with as_file(files("config")) as templates:
         wanted = [(templates / "cadencia.toml", directory / "cadencia.toml")]
+        examples = sorted((templates / "strategies").glob("*.toml"))
+        wanted += [(example, directory / "strategies" / example.name) for example in examples]
         wanted += [(pack, directory / "rules" / pack.name) for pack in sorted((templates / "rules").glob("*.toml"))]
         for source, target in wanted:
             if not target.exists():
@@ -73,8 +75,13 @@ def schemas() -> dict[str, bytes]:
     """Return the JSON Schemas by which editors complete and check the settings files."""
     from console import settings
     from domain.settings import CampaignSettings
+    from strategy.documents import Document
 
-    kinds: dict[str, type[Any]] = {"cadencia.json": settings.FileSettings, "campaign.json": CampaignSettings}
+    kinds: dict[str, type[Any]] = {
+        "cadencia.json": settings.FileSettings,
+        "campaign.json": CampaignSettings,
+        "strategy.json": Document,
+    }
     return {name: settings.schema(kind) for name, kind in kinds.items()}
 
 

@@ -108,7 +108,7 @@ def own_people(campaign: str, folder: Path) -> tuple[str, int]:
     from console import settings
     from domain.errors import BadInput
     from ledger.people import dossiers
-    from ledger.plans import leads
+    from ledger.plans import chosen_people
     from ledger.store import open_ledger
     from simulation.ownlist import write_people
 
@@ -117,7 +117,8 @@ def own_people(campaign: str, folder: Path) -> tuple[str, int]:
     ledger = open_ledger(loaded.ledger_url)
     try:
         with ledger.reading() as connection:
-            persons = [lead.person for lead in leads(connection, chosen, at_us, loaded.floor.zone)]
+            # Whoever is not called today may be tomorrow.
+            persons = chosen_people(connection, chosen, at_us, loaded.floor.zone)
             people = dossiers(connection, persons, at_us)
     finally:
         ledger.close()

@@ -112,8 +112,9 @@ def copy_folder(original: Settings) -> Settings:
     """
     folder = original.folder / COPY
     claim(folder, files.SETTINGS_FILE)
-    for part in (files.CAMPAIGNS, files.RULES):
-        shutil.copytree(original.folder / part, folder / part)
+    for part in (files.CAMPAIGNS, files.STRATEGIES, files.RULES):
+        if (original.folder / part).is_dir():
+            shutil.copytree(original.folder / part, folder / part)
     text = tomlkit.parse((original.folder / files.SETTINGS_FILE).read_text(encoding="utf-8"))
     text.setdefault("ledger", tomlkit.table())["url"] = "sqlite:///ledger.db"
     # A stream of its own: call ids begin with its name, and those of the original are in the history.

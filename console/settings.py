@@ -8,27 +8,24 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
-from domain.calls import Mode
-from domain.documents import fault
+from domain.documents import in_words
 from domain.errors import BadInput
-from domain.settings import CampaignSettings, FloorSettings
+from domain.settings import MADE, CampaignSettings, FloorSettings
 
 T = TypeVar("T")
 
 SETTINGS_FILE = "cadencia.toml"
 CAMPAIGNS = "campaigns"
 RULES = "rules"
+STRATEGIES = "strategies"
 ASTERISK = "asterisk"
 SOCKET = "cadencia.sock"
-
-_FIELD = re.compile(r"field `([^`]+)`")
 
 
 class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -163,7 +160,7 @@ def load(folder: Path) -> Settings:
                 f"{CAMPAIGNS}/{campaign_path.name}: name is {campaign.name!r}, but the file is called "
                 f"{campaign_path.name}; give both the same name"
             )
-        campaigns.append(campaign)
+        campaigns.append(with_strategy(campaign, folder, f"{CAMPAIGNS}/{campaign_path.name}"))
     try:
         floor = msgspec.structs.replace(
             file.floor, campaigns=tuple(campaigns), nodes=tuple(file.nodes) or FloorSettings().nodes
@@ -201,65 +198,47 @@ def read(path: Path, kind: type[T], *, shown_from: Path) -> T:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        raise BadInput(f"{shown}: {_in_words(str(error), data, kind)}") from None
+        raise BadInput(f"{shown}: {in_words(str(error), data, kind)[1]}") from None
     except BadInput as error:
         # The records name themselves ("campaign 'es': …", "floor 'floor': …"); the file's name says it better.
         text = re.sub(r"^campaign [^:]*: ", "", str(error))
         raise BadInput(f"{shown}: {re.sub(r'^floor [^:]*: ', 'floor: ', text)}") from None
 
 
+def with_strategy(campaign: CampaignSettings, folder: Path, shown: str) -> CampaignSettings:
+    """Return a campaign as its file states it with the strategy that it names.
+
+    Parameters
+    ----------
+    shown : str
+        The campaign as errors name it.
+
+    Raises
+    ------
+    BadInput
+        When there is no such strategy, or something is wrong with it.
+    """
+    for name in MADE:
+        if getattr(campaign, name):
+            raise BadInput(f"{shown}: {name} is made from the strategy's own file; remove it, and change that file")
+    if not campaign.strategy:
+        return campaign
+    from strategy.checking import read as read_strategy
+    from strategy.documents import attached
+
+    home = folder / STRATEGIES
+    path = home / f"{campaign.strategy}.toml"
+    if not path.is_file():
+        known = sorted(one.stem for one in home.glob("*.toml"))
+        near = difflib.get_close_matches(campaign.strategy, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known) or 'none'}"
+        raise BadInput(f"{shown}: strategy is {campaign.strategy!r}, and {STRATEGIES}/ has no {path.name}; {hint}")
+    return attached(campaign, read_strategy(path, f"{STRATEGIES}/{path.name}"))
+
+
 def schema(kind: type[Any]) -> bytes:
     """Return the JSON Schema of a settings record, for editors."""
-    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(kind)), indent=2)
-
-
-def _in_words(message: str, data: Any, kind: type[Any]) -> str:
-    """Turn msgspec's message into: key path, what it must be, what was found, what to do."""
-    what, path, found = fault(message, data, kind)
-    steps = [str(step) for step in path]
-    key = ".".join(steps)
-    field = _FIELD.search(what)
-    if field and "unknown field" in what:
-        name = ".".join([*steps, field.group(1)])
-        fields = _fields(kind, steps)
-        near = [known for known in fields if field.group(1) in known]
-        near = near or difflib.get_close_matches(field.group(1), fields, n=1)
-        return f"{name} is no setting; {f'did you mean {near[0]}?' if near else 'remove it'}"
-    if field and "missing" in what:
-        return f"{'.'.join([*steps, field.group(1)])} is missing; add it"
-    return f"{key or 'the file'} must be {_expected(what, key)}, was {found!r}; correct it"
-
-
-def _expected(what: str, key: str) -> str:
-    if "Invalid enum value" in what:
-        return f"one of {', '.join(Mode)}" if key.endswith("mode") else "a known word"
-    match = re.match(r"Expected `([^`]+)`(.*?)(?:, got .*)?$", what)
-    if not match:
-        return what
-    words = {
-        "str": "text in quotes",
-        "int": "a whole number",
-        "float": "a number",
-        "bool": "true or false",
-        "array": "a list in [ ]",
-        "object": "a table",
-        "null": "absent",
-    }
-    kinds = [kind.strip() for kind in match.group(1).split("|")]
-    return " or ".join(words.get(kind, kind) for kind in kinds if kind != "null") + match.group(2)
-
-
-def _fields(kind: type[Any], steps: Sequence[str]) -> list[str]:
-    """Return the settings that the table at `steps` may hold."""
-    for step in steps:
-        info = {field.name: field.type for field in msgspec.structs.fields(kind)} if _is_record(kind) else {}
-        inner = info.get(step)
-        while inner is not None and not _is_record(inner):
-            arguments = [argument for argument in getattr(inner, "__args__", ()) if _is_record(argument)]
-            inner = arguments[0] if arguments else None
-        kind = inner or kind
-    return [field.encode_name for field in msgspec.structs.fields(kind)] if _is_record(kind) else []
-
-
-def _is_record(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    told = msgspec.json.schema(kind)
+    for name in MADE:
+        told["$defs"].get("CampaignSettings", {"properties": {}})["properties"].pop(name, None)
+    return msgspec.json.format(msgspec.json.encode(told), indent=2)

@@ -28,7 +28,10 @@ EXAMPLES = ("costs", "month", "shifts")
 #: A Monday before days with few holidays; fixed, so that equal commands give equal answers.
 START = "2027-02-01"
 
-_HELP = "[NAME=]CAMPAIGN or FILE.toml, then :key=value,… to change it. Repeat it; the first is the champion."
+_HELP = (
+    "[NAME=]CAMPAIGN, or FILE.toml with a strategy or a campaign, then :key=value,… to change it. Repeat it; the first "
+    "is the champion."
+)
 Strategies = Annotated[list[str] | None, typer.Option("--strategy", "-s", help=_HELP, show_default=False)]
 World = Annotated[str, typer.Option(help="Preset or document, joined by +; see `cadencia simulate worlds`.")]
 Days = Annotated[int, typer.Option(help="Days of the floor's calendar.")]

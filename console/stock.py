@@ -1,17 +1,15 @@
 """Callable leads by hour of the floor's day: what is left to dial, and what other rules would leave of it."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, time
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from compliance.gate import Gate
 from console.settings import Settings
 from dialer.engine.state import CLOSED, State
-from domain.instants import HOUR, from_datetime, to_datetime
+from domain.instants import HOUR
 from domain.people import Dossier
-from domain.settings import CampaignSettings, FloorSettings
+from domain.settings import CampaignSettings
 from ledger.plans import leads
 from ledger.reservations import batches
 from ledger.store import SqlLedger
@@ -60,22 +58,11 @@ class StockChange(msgspec.Struct, frozen=True, kw_only=True):
     persons: tuple[int, ...]
 
 
-def hours(floor: FloorSettings, at_us: int) -> tuple[int, ...]:
-    """Return the hours of the floor's day that are not over; those of the next day when all are."""
-    local = to_datetime(at_us, floor.zone)
-    for day in (local.date(), local.date().fromordinal(local.date().toordinal() + 1)):
-        first = from_datetime(datetime.combine(day, time(floor.first_hour), ZoneInfo(floor.zone)))
-        found = tuple(first + n * HOUR for n in range(floor.slots) if first + (n + 1) * HOUR > at_us)
-        if found:
-            return found
-    return ()
-
-
 def stock(
     ledger: SqlLedger, settings: Settings, gate: Gate, state: State, names: Iterable[str], at_us: int
 ) -> list[Stock]:
     """Count the callable leads of campaigns by hour."""
-    wanted_us = hours(settings.floor, at_us)
+    wanted_us = settings.floor.hours_us(at_us)
     found = []
     for name in names:
         campaign = settings.floor.campaign(name)
@@ -92,7 +79,7 @@ def compare(
     ledger: SqlLedger, settings: Settings, gates: tuple[Gate, Gate], state: State, at_us: int
 ) -> list[StockChange]:
     """Return what the second gate's rules would change of every campaign's stock."""
-    wanted_us = hours(settings.floor, at_us)
+    wanted_us = settings.floor.hours_us(at_us)
     found = []
     for campaign in settings.floor.campaigns:
         n_leads = gaining = 0

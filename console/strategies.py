@@ -3,7 +3,8 @@
     WORD = [LABEL=]SOURCE[:KEY=VALUE[,KEY=VALUE…]]
 
 SOURCE is a campaign of the working folder, or the path of a TOML file with a campaign's keys; KEY is one of its own
-settings (`order`, `abandon_limit`, `retry.no_answer.after_min`) and takes the place of what stands there.
+settings (`order`, `strategy`, `retry.no_answer.after_min`) and takes the place of what stands there. A strategy's
+document may stand in place of a campaign: it makes the list of the folder's only campaign, or of the sample that ships.
 """
 
 import difflib
@@ -17,7 +18,7 @@ import msgspec
 from console import settings
 from console.accepted import in_force
 from domain.errors import BadInput
-from domain.settings import CampaignSettings, FloorSettings
+from domain.settings import MADE, CampaignSettings, FloorSettings
 from simulation.month import Arm
 
 #: The campaign that ships, for whoever has no working folder yet.
@@ -43,7 +44,7 @@ def arm_of(word: str, folder: Path, *, rules: str = "") -> Arm:
         raise BadInput(f"--strategy {word!r}: names no campaign; write CAMPAIGN, FILE.toml or NAME=CAMPAIGN:key=value")
     campaign = _campaign(source, folder)
     if changes:
-        campaign = _changed(word, campaign, changes)
+        campaign = _changed(word, campaign, changes, folder)
     floor = FloorSettings()
     if (folder / settings.SETTINGS_FILE).is_file():
         loaded = settings.load(folder)
@@ -60,15 +61,27 @@ def _campaign(source: str, folder: Path) -> CampaignSettings:
     if source.endswith(".toml"):
         path = Path(source)
         if not path.is_file():
-            raise BadInput(f"--strategy {source}: there is no such file; name one with a campaign's keys")
-        return settings.read(path, CampaignSettings, shown_from=path.parent)
+            raise BadInput(
+                f"--strategy {source}: there is no such file; name one with a campaign's keys, or a strategy's document"
+            )
+        if _is_document(path):
+            from strategy.checking import read
+            from strategy.documents import attached
+
+            campaigns = sorted((folder / settings.CAMPAIGNS).glob("*.toml"))
+            own = settings.read(campaigns[0], CampaignSettings, shown_from=folder) if len(campaigns) == 1 else _sample()
+            return attached(own, read(path))
+        return settings.with_strategy(
+            settings.read(path, CampaignSettings, shown_from=path.parent), folder, f"--strategy {source}"
+        )
     home = folder / settings.CAMPAIGNS
     path = home / f"{source}.toml"
     if path.is_file():
-        return settings.read(path, CampaignSettings, shown_from=folder)
+        return settings.with_strategy(
+            settings.read(path, CampaignSettings, shown_from=folder), folder, f"{settings.CAMPAIGNS}/{path.name}"
+        )
     if source == _SAMPLE and not (folder / settings.SETTINGS_FILE).is_file():
-        with as_file(files("config")) as config:
-            return settings.read(config / "campaign.toml", CampaignSettings, shown_from=config)
+        return _sample()
     if not (folder / settings.SETTINGS_FILE).is_file():
         raise BadInput(
             f"--strategy {source}: {folder.resolve()} is no working folder; name one with --folder, or a FILE.toml "
@@ -81,7 +94,20 @@ def _campaign(source: str, folder: Path) -> CampaignSettings:
     )
 
 
-def _changed(word: str, campaign: CampaignSettings, changes: str) -> CampaignSettings:
+def _sample() -> CampaignSettings:
+    with as_file(files("config")) as config:
+        return settings.read(config / "campaign.toml", CampaignSettings, shown_from=config)
+
+
+def _is_document(path: Path) -> bool:
+    """Return whether a file is a strategy's document, and not a campaign's: it alone has segments."""
+    try:
+        return any(key in tomllib.loads(path.read_text(encoding="utf-8")) for key in ("segments", "rank_by"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False  # whoever reads it next says what is wrong
+
+
+def _changed(word: str, campaign: CampaignSettings, changes: str, folder: Path) -> CampaignSettings:
     told: dict[str, Any] = msgspec.to_builtins(campaign)
     for change in changes.split(","):
         key, equals, text = change.partition("=")
@@ -89,7 +115,7 @@ def _changed(word: str, campaign: CampaignSettings, changes: str) -> CampaignSet
         if not equals or not text or not all(steps):
             raise BadInput(f"--strategy {word!r}: {change!r} changes nothing; write KEY=VALUE, such as order=ageing")
         fields = CampaignSettings.__struct_fields__
-        if steps[0] not in fields or steps[0] == "name":
+        if steps[0] not in fields or steps[0] in ("name", *MADE):
             near = difflib.get_close_matches(steps[0], fields, n=1)
             raise BadInput(
                 f"--strategy {word!r}: {steps[0]} is no setting of a campaign that can be changed; "
@@ -102,9 +128,13 @@ def _changed(word: str, campaign: CampaignSettings, changes: str) -> CampaignSet
                 raise BadInput(f"--strategy {word!r}: {key} is no setting: {step} holds no others; correct it")
         place[steps[-1]] = _value(text.strip())
     try:
-        return msgspec.convert(told, CampaignSettings)
+        changed = msgspec.convert(told, CampaignSettings)
     except msgspec.ValidationError as error:
         raise BadInput(f"--strategy {word!r}: {error}; correct it") from None
+    if changed.strategy == campaign.strategy:
+        return changed
+    plain = msgspec.structs.replace(changed, document="", treatments={})
+    return settings.with_strategy(plain, folder, f"--strategy {word!r}")
 
 
 def _value(text: str) -> Any:

@@ -14,16 +14,19 @@ from console.accepted import gate_in_force, gate_of
 from console.settings import Settings
 from dialer.engine import Engine
 from dialer.engine.dialling import purpose_of
+from dialer.engine.evolve import OFF_LIST
 from dialer.engine.state import READY, Campaign, LeadState, State
 from domain.calls import Phase
 from domain.errors import BadInput, Broken
 from domain.instants import to_datetime
-from domain.people import Debt, Dossier, Stop, Verdict
+from domain.people import Choice, Debt, Dossier, Stop, Verdict
 from domain.settings import CampaignSettings
-from ledger import queries
+from ledger import decisions, queries
 from ledger.people import dossiers
 from ledger.schema import attempt
 from ledger.store import SqlLedger
+from strategy.documents import HOLDOUT
+from strategy.listing import Decision
 
 #: Attempts and denials shown, newest last.
 LAST = 20
@@ -59,6 +62,9 @@ class OnCampaign(msgspec.Struct, frozen=True, kw_only=True):
     agent: str | None = None
     pacing: str = ""
     phones: list[OnPhone] = []
+    #: Of the campaign's strategy: why it has the person on its list, and what its last list decided.
+    choice: Choice | None = None
+    decision: Decision | None = None
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +143,11 @@ def _answer(
         (dossier,) = dossiers(connection, [found.person], known_us=at_us if past else None)
         attempts = list(queries.attempts(connection, attempt.c.person == found.person, attempt.c.reserved_us <= at_us))
         denials = queries.denials(connection, found.person, until_us=at_us)
+        decided = {
+            one.name: decisions.last(connection, one.name, found.person, at_us)
+            for one in settings.floor.campaigns
+            if one.document
+        }
     return Why(
         account=found.account,
         creditor=found.creditor,
@@ -145,7 +156,7 @@ def _answer(
         debts=dossier.debts,
         stops=dossier.stops,
         campaigns=[
-            _on_campaign(settings, campaign, gate, state, dossier, found, at_us)
+            _on_campaign(settings, campaign, gate, state, dossier, found, at_us, decided.get(campaign.name))
             for campaign in settings.floor.campaigns
         ],
         attempts=[_as_of(one, at_us) for one in attempts[-LAST:]],
@@ -195,6 +206,7 @@ def _on_campaign(
     dossier: Dossier,
     found: queries.Account,
     at_us: int,
+    decided: Decision | None,
 ) -> OnCampaign:
     running = state.campaigns.get(campaign.name)
     lead = running.leads.get(dossier.person) if running is not None else None
@@ -214,7 +226,17 @@ def _on_campaign(
     ]
     if running is None or lead is None:
         said = _why_not_listed(campaign, running, dossier, found, at_us, settings.floor.zone)
-        return OnCampaign(campaign=campaign.name, state=word, mode=mode, place="not_listed", said=said, phones=phones)
+        if decided is not None and decided.action == "none":
+            said = f"not on its list: left alone by its strategy: {segment_words(decided)}"
+        return OnCampaign(
+            campaign=campaign.name,
+            state=word,
+            mode=mode,
+            place="not_listed",
+            said=said,
+            phones=phones,
+            decision=decided,
+        )
     pacing = running.pacing.reason if running.pacing is not None else ""
     before, first = _before(running, lead)
     open_debts = [debt.debt for debt in dossier.debts if debt.debt in lead.debts and debt.state == "open"]
@@ -235,7 +257,17 @@ def _on_campaign(
         agent=lead.call_back or lead.owner,
         pacing=pacing,
         phones=phones,
+        choice=lead.choice,
+        decision=decided,
     )
+
+
+def segment_words(decided: Decision) -> str:
+    """Return where somebody stands whom a strategy left alone."""
+    if decided.arm == HOLDOUT:
+        return f"held out by lot, in segment {decided.segment}"
+    by_lot = ", by lot" if 0.0 < decided.p_action["call"] < 1.0 else ""
+    return f"segment {decided.segment}, arm {decided.arm}, treatment {decided.treatment}{by_lot}"
 
 
 def _before(campaign: Campaign, lead: LeadState) -> tuple[int, int | None]:
@@ -256,6 +288,8 @@ def _said(
     before: int,
     zone: str,
 ) -> str:
+    if lead.place == "closed" and lead.why == OFF_LIST:
+        return f"not on the list of the day, after {lead.attempts} attempts"
     if lead.place == "closed":
         return f"off the list: {lead.why.replace('_', ' ')}, after {lead.attempts} attempts"
     if lead.place == "busy":

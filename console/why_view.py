@@ -10,10 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from console.board_view import REASONS
-from console.why import OnCampaign, OnPhone, Why
+from console.why import OnCampaign, OnPhone, Why, segment_words
 from console.why_pacing import WhyPacing
 from domain.instants import to_datetime
 from domain.money import amount_text
+from domain.people import Choice
 from ledger.queries import Attempt
 
 _PLACES = {"ready": "green", "busy": "green", "parked": "yellow", "held": "yellow"}
@@ -66,11 +67,26 @@ def _campaign(one: OnCampaign, zone: str) -> RenderableType:
     if one.place == "ready" and one.before:
         said.append(f" (rank {one.rank}; first is person {one.first})", style="dim")
     parts: list[RenderableType] = [said]
+    if one.choice is not None:
+        parts.append(Text(choice_words(one.choice), style="dim"))
+    if one.decision is not None and one.decision.action == "none":
+        parts.append(Text(f"left alone by the last list: {segment_words(one.decision)}", style="dim"))
     if one.pacing and one.place == "ready":
         parts.append(Text(f"pacing then: {REASONS.get(one.pacing, one.pacing)}", style="dim"))
     parts += [_phone(phone, zone) for phone in one.phones]
     title = f"{escape(one.campaign)} · {one.mode} · {one.state} · {one.attempts} attempts"
     return Panel(Group(*parts), title=title, title_align="left", border_style=colour)
+
+
+def choice_words(choice: Choice) -> str:
+    """Return why a strategy has somebody on its list."""
+    by = f" by {choice.by}" if choice.by else ""
+    value = f" = {choice.value:g}" if choice.value is not None else ""
+    scores = f", scores {choice.score_version}" if choice.score_version else ""
+    return (
+        f"segment {choice.segment}, arm {choice.arm} ({choice.p_arm:g}), place {choice.place:,} of {choice.of:,}"
+        f"{by}{value}{scores}; on the list with chance {choice.p_call:g} ({choice.strategy}, {choice.treatment})"
+    )
 
 
 def _phone(phone: OnPhone, zone: str) -> RenderableType:

@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import Protocol
 
+import numpy as np
 import structlog
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
+from compliance.gate import Gate as LawGate
 from dialer.clocks import Clock
 from dialer.commits import Commits
 from dialer.engine import Engine, Gate
@@ -20,11 +24,14 @@ from domain.events import AnyEvent, DayCount, LeadsLoaded, PastCounted, PersonCh
 from domain.instants import SECOND, to_datetime
 from domain.people import Dossier
 from domain.settings import CampaignSettings, FloorSettings
+from strategy.eligible import eligible
 
 #: How often the ledger is asked what others wrote, at most.
 NEWS_EVERY_S = 0.25
 #: People read at once.
 _CHUNK = 200
+
+Eligible = Callable[[CampaignSettings, Sequence[Dossier]], NDArray[np.bool_]]
 
 log = structlog.get_logger()
 
@@ -32,7 +39,9 @@ log = structlog.get_logger()
 class Lists(Protocol):
     """Lists and news as the ledger gives them."""
 
-    def make_plan(self, campaign: CampaignSettings, at_us: int, zone: str) -> str: ...
+    def make_plan(
+        self, campaign: CampaignSettings, at_us: int, zone: str, *, eligible: Eligible | None = None
+    ) -> str: ...
     def plan_events(self, plan: str, campaign: str, at_us: int) -> Iterator[LeadsLoaded]: ...
     def changes(self, after: int, stream: str | None = None) -> tuple[int, list[int]]: ...
     def change_cursor(self) -> int: ...
@@ -99,7 +108,12 @@ class Reader:
     async def load_new(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
         """Make a campaign's list anew and load it; who is on the list already stays where he stands."""
         now_us = self._clock.now_us()
-        plan = await self._lookups.insist("plan", self._ledger.make_plan, campaign, now_us, settings.zone)
+        make = self._ledger.make_plan
+        if campaign.document and isinstance(self._engine.gate, LawGate):
+            # A strategy's decisions are kept of those whom law lets it call.
+            may = partial(eligible, self._engine.gate, settings.hours_us(now_us))
+            make = partial(make, eligible=may)
+        plan = await self._lookups.insist("plan", make, campaign, now_us, settings.zone)
         await self._load(campaign.name, plan)
         # Its people may have brought further limits.
         await self._count_past(settings, campaign.name)

@@ -46,6 +46,8 @@ class LeadsLoaded(Event, frozen=True, kw_only=True):
     sha256: str
     #: Which scores its forecasts come from; None: it has none.
     scores: str | None = None
+    #: The last chunk of a list that takes the place of those before: whoever it does not name is off the list.
+    replaces: bool = False
     leads: tuple[Lead, ...] = ()
     people: tuple[Dossier, ...] = ()
 

@@ -7,7 +7,7 @@ an agent already there and leave at once.
 import msgspec
 
 from domain.calls import Mode
-from domain.people import CapKey, Verdict
+from domain.people import CapKey, Choice, Verdict
 
 
 class Order(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag=True):
@@ -36,6 +36,8 @@ class Reserve(Order, frozen=True, kw_only=True):
     #: Chance that a person answers, and the scores that tell it.
     p_answer: float | None = None
     score_version: str | None = None
+    #: Of the campaign's strategy, where it has one.
+    choice: Choice | None = None
 
 
 class Originate(Order, frozen=True, kw_only=True):

@@ -223,6 +223,28 @@ class Dossier(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults
     others: tuple[PastContact, ...] = ()
 
 
+class Choice(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a strategy has somebody on its list, and where."""
+
+    #: NAME@VERSION.
+    strategy: str
+    segment: str
+    #: Key of the campaign's `treatments`: ARM.TREATMENT.STEP.
+    treatment: str
+    arm: str
+    #: Probability with which the arm was drawn.
+    p_arm: float
+    #: Chance of being on the list, over all lots that were drawn.
+    p_call: float
+    #: Place on the list, from 1, of so many.
+    place: int
+    of: int
+    #: What ranked it, and its value; None: nothing that ranks is known of the debtor.
+    by: str = ""
+    value: float | None = None
+    score_version: str | None = None
+
+
 class Lead(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """A person on a campaign's list."""
 
@@ -233,6 +255,10 @@ class Lead(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=Tr
     debts: tuple[int, ...]
     #: Agent who owns this debtor, if any.
     owner: str | None = None
+    #: Numbers in the order of trial; empty: as the dossier has them.
+    numbers: tuple[int, ...] = ()
+    #: Of the campaign's strategy, where it has one.
+    choice: Choice | None = None
     #: By phone, where a model told it: `domain.forecasts`.
     reach: tuple[tuple[int, bytes], ...] = ()
 

@@ -1,9 +1,13 @@
 """Settings of a floor as records; they are journalled whole, so they hold no secret and no person."""
 
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
 import msgspec
 
 from domain.calls import Disposition, Mode
 from domain.errors import BadInput
+from domain.instants import HOUR, from_datetime, to_datetime
 
 #: Machine detection hears so much silence after a greeting before it says "a person", and takes so long at most.
 AFTER_GREETING_MS = 800
@@ -54,6 +58,25 @@ DEFAULT_RETRY: dict[str, Retry] = {
 }
 
 
+class CallTreatment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How the calls of one step of a strategy are made, where that differs from the campaign's own way."""
+
+    #: Minutes of the debtor's local day between which to dial, [begin, end); empty: whenever law allows.
+    hours: tuple[tuple[int, int], ...] = ()
+    #: What follows a disposition, before the campaign's own word.
+    retry: dict[str, Retry] = {}
+    #: Numbers shown to the debtor; empty: the campaign's.
+    caller_ids: tuple[str, ...] = ()
+    #: Calls to one person at most, of whatever campaign: on a local day, in any 7 days.
+    calls_per_day: int | None = None
+    calls_per_week: int | None = None
+    #: Attempts of one person in this campaign over its life.
+    max_calls: int | None = None
+
+
+NO_TREATMENT = CallTreatment()
+
+
 class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Which debts a campaign works; an empty tuple takes all."""
 
@@ -82,6 +105,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 
 #: Answered calls that may count as abandoned: nobody came in time, lost in the switch, cut by detection in error.
 COUNTABLE = ("no_agent", "lost", "detection")
+
+
+#: Keys of a campaign that are made from the file of its strategy, and written by nobody.
+MADE = ("document", "treatments")
 
 
 class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -137,6 +164,12 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     min_promise_share: float = 0.0
     #: A promise may lie this many days ahead.
     max_promise_days: int = 60
+    #: Strategy that makes its list instead of `order`: a file of the folder's strategies, without its ending.
+    strategy: str = ""
+    #: The strategy as JSON, with its challengers; made from the file when the settings are read.
+    document: str = ""
+    #: By the key that a lead's choice names; made from the file likewise.
+    treatments: dict[str, CallTreatment] = {}
 
     def __post_init__(self) -> None:
         where = f"campaign {self.name!r}"
@@ -192,9 +225,13 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
                 "allows it, or detect_machines = false"
             )
 
-    def follow(self, disposition: str) -> Retry:
-        """Return what follows a disposition, the campaign's own word before the default."""
-        return self.retry.get(disposition) or DEFAULT_RETRY[disposition]
+    def treatment(self, key: str) -> CallTreatment:
+        """Return how a lead is called; where the key is not (any more) known, the campaign's own way."""
+        return self.treatments.get(key, NO_TREATMENT)
+
+    def follow(self, disposition: str, treatment: CallTreatment = NO_TREATMENT) -> Retry:
+        """Return what follows a disposition: the treatment's word, the campaign's own, or the default."""
+        return treatment.retry.get(disposition) or self.retry.get(disposition) or DEFAULT_RETRY[disposition]
 
 
 class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -237,6 +274,16 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
                 )
         if self.max_lines < 1 or not self.nodes:
             raise BadInput(f"floor {self.stream!r}: max_lines must be 1 or more and nodes may not be empty")
+
+    def hours_us(self, at_us: int) -> tuple[int, ...]:
+        """Return the starts of the hours of the floor's day that are not over; those of the next day when all are."""
+        today = to_datetime(at_us, self.zone).date()
+        for day in (today, today + timedelta(days=1)):
+            first = from_datetime(datetime.combine(day, time(self.first_hour), ZoneInfo(self.zone)))
+            found = tuple(first + n * HOUR for n in range(self.slots) if first + (n + 1) * HOUR > at_us)
+            if found:
+                return found
+        return ()
 
     def campaign(self, name: str) -> CampaignSettings:
         """Return a campaign's settings by name."""

@@ -15,12 +15,13 @@ from sqlalchemy import ColumnElement, Table, null, select, union_all
 
 from domain.errors import BadInput
 from domain.facts import PacingDecided
-from domain.people import Dossier, Verdict
-from ledger.people import enrolled, from_ids
+from domain.people import Verdict
+from ledger.people import from_ids
 from ledger.schema import (
     attempt,
     balance_history,
     debt,
+    decision,
     denial,
     history,
     journal,
@@ -37,19 +38,20 @@ from ledger.store import SqlLedger
 _ROWS = 20_000
 
 _verdicts = msgspec.json.Decoder(Verdict)
+_chances = msgspec.json.Decoder(dict[str, float])
 _pacing = msgspec.json.Decoder(PacingDecided)
 
 
 class _Column(NamedTuple):
     name: str
-    #: `id`, `instant`, `day`, `minor`, `us`, `count`, `number`, `word`, `flag`, `ids` or `words`.
+    #: `id`, `instant`, `day`, `minor`, `us`, `count`, `number`, `word`, `flag`, `ids`, `words` or `chances`.
     type: str
     about: str
     #: Where it stands in the ledger; None: the subject's reader makes it.
     source: ColumnElement[Any] | None = None
 
 
-class _Subject(NamedTuple):
+class Subject(NamedTuple):
     """One file."""
 
     name: str
@@ -66,14 +68,14 @@ def _of_table(
     order: Iterable[ColumnElement[Any]],
     *columns: _Column,
     join: tuple[Table, ColumnElement[bool]] | None = None,
-) -> _Subject:
+) -> Subject:
     query = select(*(column.source for column in columns if column.source is not None)).order_by(*order)
     if join is not None:
         query = query.join(*join)
-    return _Subject(name, about, columns, query, lambda row: row)
+    return Subject(name, about, columns, query, lambda row: row)
 
 
-_HISTORY = _of_table(
+HISTORY = _of_table(
     "history",
     "every fact about a person with both its times; rows are only ever added",
     (history.c.id,),
@@ -94,7 +96,7 @@ _HISTORY = _of_table(
     _Column("currency", "word", "", history.c.currency),
     _Column("due_on", "day", "of a promise or plan: the day agreed", history.c.due_on),
 )  # fmt: skip
-_DEBTORS = _of_table(
+DEBTORS = _of_table(
     "debtors",
     "who owes, and where; without a name",
     (person.c.id,),
@@ -103,7 +105,7 @@ _DEBTORS = _of_table(
     _Column("zones", "words", "IANA zones of the address; empty: none on record", person.c.address_zones),
     _Column("created_at", "instant", "", person.c.created_us),
 )
-_NUMBERS = _of_table(
+NUMBERS = _of_table(
     "numbers",
     "which numbers are whose; whether one is still good is told by the history alone",
     (person_phone.c.person, person_phone.c.rank, person_phone.c.phone),
@@ -115,7 +117,7 @@ _NUMBERS = _of_table(
     _Column("zones", "words", "IANA zones that it may be in", phone.c.zones),
     join=(phone, phone.c.id == person_phone.c.phone),
 )
-_DEBTS = _of_table(
+DEBTS = _of_table(
     "debts",
     "what of a debt does not change; balances and states are in history and balances",
     (debt.c.id,),
@@ -173,6 +175,25 @@ _OUTCOMES = _of_table(
     _Column("q850", "count", "cause of the carrier", outcome.c.q850),
     _Column("sip", "count", "status of the carrier", outcome.c.sip),
 )
+DECISIONS = _of_table(
+    "decisions",
+    "what a strategy's list decided about each debtor whom law let it call, as far as was known when it was made; "
+    "those whom a lot left alone included",
+    (decision.c.plan, decision.c.person),
+    _Column("person", "id", "", decision.c.person),
+    _Column("decided_at", "instant", "", decision.c.decided_us),
+    _Column("known_at", "instant", "", decision.c.known_us),
+    _Column("action", "word", "call: on the list; none: not", decision.c.action),
+    _Column("p_action", "chances", "the chance of each action over all lots (holdout, arm, exploration); adds up to 1",
+            decision.c.p_action),
+    _Column("arm", "word", "holdout: left alone by lot", decision.c.arm),
+    _Column("strategy", "word", "NAME@VERSION", decision.c.strategy),
+    _Column("score_version", "word", "null: no score was known", decision.c.score_version),
+    _Column("segment", "word", "of the arm's document; of who is held out, the champion's", decision.c.segment),
+    _Column("treatment", "word", "ARM.TREATMENT.STEP", decision.c.treatment),
+    _Column("campaign", "word", "", decision.c.campaign),
+    _Column("plan", "id", "the list", decision.c.plan),
+)  # fmt: skip
 _PROMISES = _of_table(
     "promises",
     "promises and plans made",
@@ -239,7 +260,7 @@ def _verdict_row(row: Sequence[Any]) -> Sequence[Any]:
     )
 
 
-_VERDICTS = _Subject(
+_VERDICTS = Subject(
     "verdicts",
     "the gate's decisions that were acted on: those of attempts, and denials once per lead and window",
     (
@@ -288,7 +309,7 @@ def _pacing_row(row: Sequence[Any]) -> Sequence[Any]:
     )
 
 
-_PACING = _Subject(
+_PACING = Subject(
     "pacing",
     "every decision how many calls to place, with the figures behind it",
     (
@@ -312,14 +333,15 @@ _PACING = _Subject(
 )
 
 _SUBJECTS = (
-    _HISTORY,
-    _DEBTORS,
-    _NUMBERS,
-    _DEBTS,
+    HISTORY,
+    DEBTORS,
+    NUMBERS,
+    DEBTS,
     _ATTEMPTS,
     _OUTCOMES,
     _VERDICTS,
     _PACING,
+    DECISIONS,
     _PROMISES,
     _PAYMENTS,
     _BALANCES,
@@ -352,10 +374,10 @@ def export_parquet(
     return rows
 
 
-class _File:
+class SubjectFile:
     """One subject's file, whole when it is closed."""
 
-    def __init__(self, subject: _Subject, folder: Path, name: str = "") -> None:
+    def __init__(self, subject: Subject, folder: Path, name: str = "") -> None:
         # Loaded late: it takes a quarter of a second; it is not typed.
         import pyarrow
         import pyarrow.parquet
@@ -373,6 +395,7 @@ class _File:
             "flag": arrow.bool_(),
             "ids": arrow.list_(arrow.int64()),
             "words": arrow.list_(arrow.string()),
+            "chances": arrow.map_(arrow.string(), arrow.float64()),
         }
         self.rows = 0
         self._subject = subject
@@ -401,8 +424,8 @@ class _File:
             self._unfinished.unlink()
 
 
-def _write(ledger: SqlLedger, subject: _Subject, folder: Path) -> int:
-    file, whole = _File(subject, folder), False
+def _write(ledger: SqlLedger, subject: Subject, folder: Path) -> int:
+    file, whole = SubjectFile(subject, folder), False
     try:
         with ledger.reading() as connection:
             result = connection.execute(subject.query, execution_options={"yield_per": _ROWS})
@@ -414,77 +437,14 @@ def _write(ledger: SqlLedger, subject: _Subject, folder: Path) -> int:
     return file.rows
 
 
-class HistoryFile:
-    """The history of what stands in no ledger: it takes lines as the ledger's writers make them.
-
-    One file, or with `parts` a folder of them, of which those that were cut can be read.
-    """
-
-    def __init__(self, folder: Path, *, parts: bool = False) -> None:
-        self._folder = folder / _HISTORY.name if parts else folder
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._part = 0 if parts else None
-        self._file = self._next()
-        self._lines: list[dict[str, Any]] = []
-
-    def add(self, lines: Iterable[dict[str, Any]]) -> None:
-        self._lines += lines
-        if len(self._lines) >= _ROWS:
-            self._flush()
-
-    def cut(self) -> None:
-        """Finish a part: what was added so far can be read."""
-        self._flush()
-        if self._part is not None and self._file.rows:
-            self._file.close(whole=True)
-            self._part += 1
-            self._file = self._next()
-
-    def close(self, *, whole: bool) -> None:
-        """Write what waits; without `whole`, leave no more than the parts that were cut."""
-        if whole:
-            self._flush()
-        self._file.close(whole=whole)
-
-    def _next(self) -> "_File":
-        return _File(_HISTORY, self._folder, "" if self._part is None else f"part-{self._part:05}")
-
-    def _flush(self) -> None:
-        if self._lines:
-            self._file.add(_rows_of(_HISTORY, self._lines))
-            self._lines = []
-
-
-def write_people(people: Sequence[Dossier], folder: Path, at_us: int) -> None:
-    """Write the debtors, numbers and debts of people who stand in no ledger, known since an instant."""
-    told = enrolled(people, {}, at_us)
-    of_phone = {row["id"]: row for row in told["phone"]}
-    numbers = [of_phone[row["phone"]] | row for row in told["person_phone"]]
-    for subject, lines in ((_DEBTORS, told["person"]), (_NUMBERS, numbers), (_DEBTS, told["debt"])):
-        file = _File(subject, folder)
-        for first in range(0, len(lines), _ROWS):
-            file.add(_rows_of(subject, lines[first : first + _ROWS]))
-        file.close(whole=True)
-
-
-def _rows_of(subject: _Subject, lines: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Return rows as the subject's query gives them, of rows by the names of the ledger's columns."""
-    columns = [
-        (column.source.name, _DEFAULTS.get(column.type)) for column in subject.columns if column.source is not None
-    ]
-    return [tuple(line.get(name, default) for name, default in columns) for line in lines]
-
-
-#: What stands in the ledger where a writer says nothing.
-_DEFAULTS = {"ids": "", "words": "", "flag": False}
-
-
 def _values(kind: str, column: Sequence[Any]) -> Sequence[Any]:
     """Return a column as Arrow takes it."""
     if kind == "ids":
         return [from_ids(value) for value in column]
     if kind == "words":
         return [value.split(",") if value else [] for value in column]
+    if kind == "chances":
+        return [list(_chances.decode(value).items()) for value in column]
     if kind == "day":
         return [None if value is None else date.fromisoformat(value) for value in column]
     return column
@@ -493,7 +453,7 @@ def _values(kind: str, column: Sequence[Any]) -> Sequence[Any]:
 _TYPES = {
     "id": "int64", "instant": "timestamp, µs UTC", "day": "date", "minor": "int64, minor units of `currency`",
     "us": "int64, microseconds", "count": "int32", "number": "float64", "word": "text", "flag": "bool",
-    "ids": "list of int64", "words": "list of text",
+    "ids": "list of int64", "words": "list of text", "chances": "map of text to float64",
 }  # fmt: skip
 
 

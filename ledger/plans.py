@@ -1,11 +1,14 @@
-"""A campaign's list: chosen by SQL, ranked, stored as immutable chunks with their SHA-256, loaded chunk by chunk."""
+"""A campaign's list: chosen by SQL, ranked, stored as immutable chunks with their SHA-256, loaded chunk by chunk.
+
+Where the campaign has a strategy, that decides who is on it and where (`strategy.listing`); its decisions are kept.
+"""
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
@@ -20,6 +23,12 @@ from ledger.people import dossiers
 from ledger.reservations import batches
 from ledger.schema import creditor, debt, person, person_phone, plan, plan_chunk
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from strategy.fields import Scores
+
 #: Leads of one chunk, and so of one event.
 CHUNK = 5_000
 _NO_RANK = 2**31 - 1
@@ -30,14 +39,34 @@ class Body(msgspec.Struct, frozen=True, array_like=True):
 
     leads: tuple[Lead, ...]
     people: tuple[Dossier, ...]
+    #: The last chunk of a list that takes the place of those before.
+    replaces: bool = False
 
+
+#: Returns whom law lets a campaign call at all on the day of a list, shape (n,).
+Eligible = Callable[[CampaignSettings, Sequence[Dossier]], "NDArray[np.bool_]"]
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Body)
 
 
-def make_plan(database: Database, campaign: CampaignSettings, at_us: int, zone: str) -> str:
+def make_plan(
+    database: Database,
+    campaign: CampaignSettings,
+    at_us: int,
+    zone: str,
+    *,
+    eligible: Eligible | None = None,
+    scores: "Scores | None" = None,
+) -> str:
     """Choose, rank and store a campaign's people as they stand at an instant.
+
+    Parameters
+    ----------
+    eligible : callable, optional
+        Whose decisions a strategy keeps; without it, everybody's.
+    scores : Scores, optional
+        What a model says of them, for a strategy.
 
     Returns
     -------
@@ -53,21 +82,12 @@ def make_plan(database: Database, campaign: CampaignSettings, at_us: int, zone: 
         number = connection.execute(
             insert(plan).values(campaign=campaign.name, at_us=at_us, zone=zone).returning(plan.c.number)
         ).scalar_one()
-    n_leads = chunks = 0
-    with database.reading() as connection:
-        for listed in batches(leads(connection, campaign, at_us, zone), CHUNK):
-            people = dossiers(connection, [lead.person for lead in listed], at_us)
-            body = _encoder.encode(Body(tuple(listed), tuple(people)))
-            row = {
-                "plan": number,
-                "chunk": chunks,
-                "leads": len(listed),
-                "sha256": hashlib.sha256(body).hexdigest(),
-                "body": zlib.compress(body, 1),
-            }
-            with database.writing() as storing:
-                storing.execute(insert(plan_chunk), row)
-            n_leads, chunks = n_leads + len(listed), chunks + 1
+    if campaign.document:
+        from ledger.strategic import store_list  # late: few commands need numerical libraries
+
+        n_leads, chunks = store_list(database, campaign, number, at_us, zone, eligible, scores)
+    else:
+        n_leads, chunks = _by_order(database, campaign, number, at_us, zone)
     with database.writing() as connection:
         connection.execute(
             update(plan).where(plan.c.number == number).values(leads=n_leads, chunks=chunks, sealed=True)
@@ -75,8 +95,39 @@ def make_plan(database: Database, campaign: CampaignSettings, at_us: int, zone: 
     return f"{campaign.name}-{number}"
 
 
+def _by_order(database: Database, campaign: CampaignSettings, number: int, at_us: int, zone: str) -> tuple[int, int]:
+    """Store a list by the campaign's order; return its leads and chunks."""
+    n_leads = chunks = 0
+    with database.reading() as connection:
+        for listed in batches(leads(connection, campaign, at_us, zone), CHUNK):
+            people = dossiers(connection, [lead.person for lead in listed], at_us)
+            with database.writing() as storing:
+                store(storing, number, chunks, Body(tuple(listed), tuple(people)))
+            n_leads, chunks = n_leads + len(listed), chunks + 1
+    return n_leads, chunks
+
+
+def store(connection: Connection, number: int, chunk: int, content: Body) -> None:
+    """Keep a chunk of a list."""
+    body = _encoder.encode(content)
+    row = {
+        "plan": number,
+        "chunk": chunk,
+        "leads": len(content.leads),
+        "sha256": hashlib.sha256(body).hexdigest(),
+        "body": zlib.compress(body, 1),
+    }
+    connection.execute(insert(plan_chunk), row)
+
+
 def leads(connection: Connection, campaign: CampaignSettings, at_us: int, zone: str) -> Iterator[Lead]:
     """Yield a campaign's people as a list made at this instant would have them."""
+    if campaign.document:
+        from ledger.strategic import list_of
+
+        made = list_of(connection, campaign, at_us, zone)
+        yield from (made.lead(row, choice) for row, choice, _ in made.listing.choices())
+        return
     rows = streamed(connection, _ranked(campaign, at_us, zone))
     for rank, (one, of_one) in enumerate(groupby(rows, key=lambda row: row.person)):
         debts = list(of_one)
@@ -85,7 +136,7 @@ def leads(connection: Connection, campaign: CampaignSettings, at_us: int, zone: 
 
 def _ranked(campaign: CampaignSettings, at_us: int, zone: str) -> Select[Any]:
     """Return the query of the chosen debts, the people in the campaign's order and each one's debts together."""
-    rows = _chosen(campaign.selection, at_us, zone).cte("chosen")
+    rows = chosen(campaign.selection, at_us, zone).cte("chosen")
     people: Select[Any]
     if campaign.order == "balance":
         # Money of two currencies has no order: a person stands by the share of people of the currency who owe less.
@@ -113,19 +164,28 @@ def _ranked(campaign: CampaignSettings, at_us: int, zone: str) -> Select[Any]:
     )
 
 
-def _chosen(selection: Selection, at_us: int, zone: str) -> Select[Any]:
+def chosen_people(connection: Connection, campaign: CampaignSettings, at_us: int, zone: str) -> list[int]:
+    """Return everybody whom a campaign's selection chooses and who has a number, whatever a strategy says today."""
+    debts = chosen(campaign.selection, at_us, zone).subquery()
+    return list(connection.execute(select(debts.c.person).distinct().order_by(debts.c.person)).scalars())
+
+
+def chosen(selection: Selection, at_us: int, zone: str, *, reachable: bool = True) -> Select[Any]:
+    """Return the query of the debts that a campaign works; `reachable`: of people with a usable number alone."""
     today = to_datetime(at_us, zone).date()
-    reachable = select(person_phone.c.phone).where(
+    numbers = select(person_phone.c.phone).where(
         person_phone.c.person == debt.c.person, person_phone.c.status == "usable"
     )
     query = (
         select(
             debt.c.person, debt.c.id, debt.c.balance_minor, debt.c.currency, debt.c.due_on, debt.c.first_seen_us,
-            debt.c.rank, person.c.owner,
+            debt.c.rank, debt.c.product, person.c.owner,
         )
         .join(person, person.c.id == debt.c.person)
-        .where(debt.c.state == "open", debt.c.balance_minor >= selection.min_balance_minor, reachable.exists())
+        .where(debt.c.state == "open", debt.c.balance_minor >= selection.min_balance_minor)
     )  # fmt: skip
+    if reachable:
+        query = query.where(numbers.exists())
     if selection.countries:
         query = query.where(person.c.country.in_(selection.countries))
     if selection.creditors:
@@ -164,6 +224,7 @@ def plan_events(database: Database, plan_id: str, campaign: str, at_us: int) -> 
             plan=plan_id,
             chunk=chunk,
             sha256=sha256,
+            replaces=body.replaces,
             leads=body.leads,
             people=body.people,
         )

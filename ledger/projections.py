@@ -141,6 +141,8 @@ def attempt_row(order: Reserve, keys: tuple[CapKey, ...], at_us: int, place: tup
         "ordinal": order.ordinal,
         "held_agent": order.agent,
         "p_answer": order.p_answer,
+        "arm": None if order.choice is None else order.choice.arm,
+        "p_arm": None if order.choice is None else order.choice.p_arm,
         "score_version": order.score_version,
         "rules": order.verdict.rules,
         "verdict": _json.encode(order.verdict).decode(),

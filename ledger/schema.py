@@ -330,6 +330,27 @@ plan_chunk = Table(
     sqlite_with_rowid=False,
 )
 
+#: What a campaign's strategy decided at each list about everybody whom law let it call; rows are only ever added.
+decision = Table(
+    "decision",
+    metadata,
+    Column("plan", Id, primary_key=True, autoincrement=False, comment="the list that was made"),
+    Column("person", Id, primary_key=True, autoincrement=False),
+    Column("campaign", Text, nullable=False),
+    Column("decided_us", Instant, nullable=False),
+    Column("known_us", Instant, nullable=False),
+    Column("action", Text, nullable=False, comment="call or none"),
+    Column("p_action", Text, nullable=False, comment="chance of each action as JSON, over all lots"),
+    Column("arm", Text, nullable=False, comment="holdout: left alone by lot"),
+    Column("strategy", Text, nullable=False, comment="NAME@VERSION"),
+    Column("score_version", Text, comment="null: no score was known"),
+    Column("segment", Text, nullable=False),
+    Column("treatment", Text, nullable=False, comment="ARM.TREATMENT.STEP"),
+    Column("since_day", Integer, nullable=False, comment="in the segment since, in days since 1970-01-01"),
+    Index(None, "campaign", "person"),
+    sqlite_with_rowid=False,
+)
+
 # ---- what happened
 
 attempt = Table(

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 from sqlalchemy import Connection, func, select
@@ -27,6 +27,9 @@ from ledger.queries import Agent, Fact
 from ledger.reservations import batches, upsert
 from ledger.schema import change, phone, snapshot
 from ledger.schema import stream as streams
+
+if TYPE_CHECKING:
+    from strategy.fields import Scores
 
 #: Snapshots kept of a stream; the last one might be the one that cannot be read.
 _KEPT_SNAPSHOTS = 3
@@ -211,9 +214,17 @@ class SqlLedger:
 
     # ---- lists
 
-    def make_plan(self, campaign: CampaignSettings, at_us: int, zone: str) -> str:
-        """Choose, rank and store a campaign's people; return the plan's id."""
-        return plans.make_plan(self._database, campaign, at_us, zone)
+    def make_plan(
+        self,
+        campaign: CampaignSettings,
+        at_us: int,
+        zone: str,
+        *,
+        eligible: plans.Eligible | None = None,
+        scores: "Scores | None" = None,
+    ) -> str:
+        """Choose, rank and store a campaign's people; return the plan's id. See `ledger.plans.make_plan`."""
+        return plans.make_plan(self._database, campaign, at_us, zone, eligible=eligible, scores=scores)
 
     def plan_events(self, plan: str, campaign: str, at_us: int) -> Iterator[LeadsLoaded]:
         """Yield a stored plan as inputs of the engine, in chunks."""

@@ -18,11 +18,13 @@ from domain.instants import midnight_us
 from domain.orders import Reserve
 from domain.people import Dossier, StopKind
 from domain.records import Row
-from ledger.parquet import HistoryFile, write_people
+from ledger import decisions
+from ledger.parquet_own import DecisionsFile, HistoryFile, write_people
 from ledger.people import enroll
 from ledger.projections import Known, Projection
 from ledger.reservations import bump
 from ledger.schema import balance_history, debt, history, payment
+from ledger.schema import plan as lists
 from ledger.standing import put_stops
 from ledger.store import SqlLedger
 from simulation.callees import Callees
@@ -31,6 +33,7 @@ from simulation.month import Arm, Month, Plan
 from simulation.outcome import Outcome
 from simulation.population import Asked, Deed, Paid
 from simulation.tape import Tape
+from strategy.listing import Decision
 
 #: Rows in one transaction, lines in one piece of a file.
 _ROWS: Final = 20_000
@@ -65,7 +68,7 @@ def export_month(arm: Arm, plan: Plan, seed: int, folder: Path, meets: Meets | N
     Parameters
     ----------
     folder : Path
-        Gets `history`, `debtors`, `numbers` and `debts`, as `ledger.parquet` writes them.
+        Gets `history`, `decisions`, `debtors`, `numbers` and `debts`, as `ledger.parquet` writes them.
 
     Raises
     ------
@@ -258,6 +261,15 @@ class Books(Tape):
         if [(type(one), one.call_id) for one in found] != [(type(one), one.call_id) for one in given]:
             raise Broken("a simulated month: the ledger answers reservations otherwise than the simulation did")
 
+    def decided(self, plan: int, campaign: str, made: Sequence[Decision]) -> None:
+        # A list of its own in the ledger, of which the decisions alone are kept.
+        of = {"campaign": campaign, "at_us": self._start_us, "zone": "UTC", "sealed": True}
+        if made:
+            of["at_us"] = made[0].decided_us
+        with self._ledger.writing() as connection:
+            number = connection.execute(insert(lists).values(of).returning(lists.c.number)).scalar_one()
+            decisions.put(connection, number, campaign, made)
+
     def heard(self, deeds: Sequence[Deed], at_us: int) -> None:
         if not deeds:
             return
@@ -287,12 +299,14 @@ class Annals(Tape):
         self._accounts = _Accounts()
         self._known: dict[str, Known] = {}
         self._file = HistoryFile(folder, parts=parts)
+        self._decisions = DecisionsFile(folder)
 
     def __enter__(self) -> "Annals":
         return self
 
     def __exit__(self, failed: object, *_: object) -> None:
         self._file.close(whole=failed is None)
+        self._decisions.close(whole=failed is None)
 
     def meet(self, dossiers: Iterable[Dossier]) -> None:
         """Write who the people are, and that their debts have come when the world begins."""
@@ -314,6 +328,9 @@ class Annals(Tape):
                 self._known.pop(call_id, None)
             self._file.add(projection.lines)
         return super().append(rows)
+
+    def decided(self, plan: int, campaign: str, made: Sequence[Decision]) -> None:
+        self._decisions.add(decisions.row(plan, campaign, one) for one in made)
 
     def heard(self, deeds: Sequence[Deed], at_us: int) -> None:
         self._file.add(self._accounts.deeds(deeds, at_us).history)

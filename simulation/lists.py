@@ -1,12 +1,31 @@
-"""Campaigns' lists from people in memory, chosen and ranked as `ledger.plans` does from the tables."""
+"""Campaigns' lists from people in memory, as `ledger.plans` and `ledger.strategic` make them from the tables."""
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any, NamedTuple
 
-from domain.people import Debt, Dossier, Lead
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.instants import to_datetime
+from domain.people import OF_A_NUMBER, ContactEvent, Debt, Dossier, Lead
 from domain.settings import CampaignSettings, Selection
+from strategy.documents import strategy_of
+from strategy.fields import (
+    ANY_DEBT,
+    LOOK_BACK_US,
+    Book,
+    Contacts,
+    Debts,
+    Payments,
+    Promises,
+    Scores,
+    day_number,
+)
+from strategy.listing import Decision, Stand, decide, numbers_of
 
 #: A debt without a due date is the newest.
 _NO_DATE = "9999-12-31"
@@ -69,3 +88,123 @@ def _places(chosen: list[tuple[int, list[Debt]]], order: str) -> dict[int, float
             share = bisect_left(amounts, amount) / (len(amounts) - 1) if len(amounts) > 1 else 0.0
             best[person] = max(best.get(person, 0.0), share)
     return {person: -share for person, share in best.items()}
+
+
+# ---- by a strategy
+
+
+@dataclass(slots=True)
+class Known:
+    """What a floor knows of its people that stands in no dossier, in the order in which it was learned."""
+
+    #: Person, debt, amount, currency, due day (ISO), when it was made, and of a plan its instalments, else 0.
+    promises: list[tuple[int, int | None, int, str, str, int, int]] = field(default_factory=list)
+    #: Person, debt, amount, currency, when.
+    payments: list[tuple[int, int, int, str, int]] = field(default_factory=list)
+
+
+class Made(NamedTuple):
+    """A list as a strategy makes it."""
+
+    leads: list[Lead]
+    decisions: list[Decision]
+    #: How many debtors it was made from.
+    chosen: int
+
+
+def by_strategy(
+    dossiers: Iterable[Dossier],
+    campaign: CampaignSettings,
+    at_us: int,
+    zone: str,
+    known: Known,
+    stands: Mapping[int, Stand],
+    eligible: Callable[[CampaignSettings, Sequence[Dossier]], NDArray[np.bool_]] | None = None,
+    scores: Scores | None = None,
+) -> Made:
+    """Return a campaign's list as its strategy makes it at an instant; see `strategy.listing.decide`."""
+    strategy = strategy_of(campaign)
+    assert strategy is not None
+    today = to_datetime(at_us, zone).date()
+    chosen = [(one, debts) for one in dossiers if (debts := _chosen(one, campaign, today))]
+    chosen.sort(key=lambda one: one[0].person)
+    book = _book(chosen, at_us, known)
+    listing = decide(strategy, campaign.name, book, at_us, zone, stands, scores)
+    day = day_number(today.isoformat())
+    leads = []
+    for row, choice, order in listing.choices():
+        dossier, debts = chosen[row]
+        leads.append(
+            Lead(
+                person=dossier.person,
+                rank=choice.place - 1,
+                debts=tuple(debt.debt for debt in debts),
+                numbers=numbers_of(order, dossier, day),
+                choice=choice,
+            )
+        )
+    rows = [*listing.order.tolist(), *np.flatnonzero(~listing.called & (book.n_phones > 0)).tolist()]
+    if eligible is not None and rows:
+        may = eligible(campaign, [chosen[row][0] for row in rows])
+        rows = [row for row, allowed in zip(rows, may.tolist(), strict=True) if allowed]
+    return Made(leads, list(listing.decisions(rows)), len(chosen))
+
+
+def _book(chosen: list[tuple[Dossier, list[Debt]]], at_us: int, known: Known) -> Book:
+    place = {dossier.person: row for row, (dossier, _) in enumerate(chosen)}
+    debts = [(row, debt) for row, (_, owed) in enumerate(chosen) for debt in owed]
+    calls = [
+        (row, line)
+        for row, (dossier, _) in enumerate(chosen)
+        for line in dossier.history
+        if line.channel == "call" and not line.inbound and line.of is None and line.at_us > at_us - LOOK_BACK_US
+    ]
+    promises = [one for one in known.promises if one[0] in place]
+    payments = [one for one in known.payments if one[0] in place]
+    return Book(
+        person=_numbers(dossier.person for dossier, _ in chosen),
+        country=_words(dossier.country for dossier, _ in chosen),
+        n_phones=_numbers(_right_numbers(dossier) for dossier, _ in chosen),
+        debts=Debts(
+            row=_numbers(row for row, _ in debts),
+            debt=_numbers(debt.debt for _, debt in debts),
+            balance_minor=_numbers(debt.balance_minor for _, debt in debts),
+            currency=_words(debt.currency for _, debt in debts),
+            due_day=_numbers(day_number(debt.due_on) for _, debt in debts),
+            product=_words(debt.product or "" for _, debt in debts),
+        ),
+        contacts=Contacts(
+            row=_numbers(row for row, _ in calls),
+            at_us=_numbers(line.at_us for _, line in calls),
+            right_party=np.fromiter((line.event == ContactEvent.right_party_contact for _, line in calls), np.bool_),
+        ),
+        promises=Promises(
+            row=_numbers(place[one[0]] for one in promises),
+            debt=_numbers(ANY_DEBT if one[1] is None else one[1] for one in promises),
+            amount_minor=_numbers(one[2] for one in promises),
+            currency=_words(one[3] for one in promises),
+            due_day=_numbers(day_number(one[4]) for one in promises),
+            made_us=_numbers(one[5] for one in promises),
+            instalments=_numbers(one[6] for one in promises),
+        ),
+        payments=Payments(
+            row=_numbers(place[one[0]] for one in payments),
+            debt=_numbers(one[1] for one in payments),
+            amount_minor=_numbers(one[2] for one in payments),
+            currency=_words(one[3] for one in payments),
+            event_us=_numbers(one[4] for one in payments),
+        ),
+    )
+
+
+def _right_numbers(dossier: Dossier) -> int:
+    wrong = {stop.phone for stop in dossier.stops if stop.kind in OF_A_NUMBER}
+    return sum(one.phone not in wrong for one in dossier.phones)
+
+
+def _numbers(values: Iterable[int]) -> NDArray[np.int64]:
+    return np.fromiter(values, np.int64)
+
+
+def _words(values: Iterable[str]) -> NDArray[Any]:
+    return np.array(list(values), object)

@@ -6,8 +6,9 @@ seed give an equal outcome in any process.
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -24,20 +25,24 @@ from domain.facts import AgentShifted, AttemptClosed, CallClassed
 from domain.instants import HOUR, SECOND, from_datetime, iso, midnight_us
 from domain.orders import Originate, Reserve
 from domain.people import GRACE_DAYS, Debt, Dossier, Stop, StopKind
-from domain.settings import FloorSettings
+from domain.settings import CampaignSettings, FloorSettings
+from ledger.decisions import REMEMBERED_US
 from simulation.agents import Chair, Temper
 from simulation.alarms import Alarm
 from simulation.callees import Callees
 from simulation.chance import Chance
 from simulation.circumstances import Change, Incident, check_within, day_of, today
 from simulation.exchange import WorldSettings
-from simulation.lists import leads
+from simulation.lists import Known, by_strategy, leads
 from simulation.outcome import Collector, Outcome
 from simulation.ownlist import read_people
 from simulation.population import Asked, Deed, Paid, load, portfolio
 from simulation.roster import Roster
 from simulation.run import RunSettings, SimulatedFloor, uncollected
 from simulation.tape import Tape
+from strategy.eligible import eligible
+from strategy.fields import Scores
+from strategy.listing import Stand
 
 #: Leads in one event.
 CHUNK: Final = 5_000
@@ -107,7 +112,13 @@ def replicate(arm: Arm, plan: Plan, seed: int, journal: Tape | None = None) -> O
 
 
 class Month(SimulatedFloor):
-    """One replication, to be run once."""
+    """One replication, to be run once.
+
+    Parameters
+    ----------
+    scores : callable, optional
+        Returns what a model says of people at an instant, for campaigns with a strategy.
+    """
 
     def __init__(
         self,
@@ -117,12 +128,14 @@ class Month(SimulatedFloor):
         tape: Tape,
         *,
         meets: Callable[[Callees, Chance], Callees] | None = None,
+        scores: Callable[[Sequence[Dossier], int], Scores | None] | None = None,
     ) -> None:
         self._arm, self._plan, self._seed, self._tape = arm, plan, seed, tape
         self._zone = arm.floor.zone
         self._first = date.fromisoformat(plan.start)
         start_us = midnight_us(self._first, self._zone)
         laws = load(plan.world)
+        self._law = Gate.load(Path(arm.rules) if arm.rules else SHIPPED, strict=arm.strict)
         super().__init__(
             floor=arm.floor,
             run=RunSettings(
@@ -133,7 +146,7 @@ class Month(SimulatedFloor):
                 temper=plan.roster.temper or plan.temper,
                 laws=laws,
             ),
-            gate=Gate.load(Path(arm.rules) if arm.rules else SHIPPED, strict=arm.strict),
+            gate=self._law,
             ledger=tape,
             loads=(),
             chairs=(),
@@ -154,6 +167,11 @@ class Month(SimulatedFloor):
         #: By campaign, who is on its list with which debts.
         self._listed: dict[str, dict[int, tuple[int, ...]]] = {one.name: {} for one in arm.floor.campaigns}
         self._lines_before = plan.exchange.lines
+        #: For strategies: what is known beside the dossiers, what agents said of calls at hand, and who stands where.
+        self._known = Known()
+        self._said: dict[str, Disposed] = {}
+        self._scores = scores
+        self._stands: dict[str, dict[int, tuple[Stand, int]]] = {one.name: {} for one in arm.floor.campaigns}
 
     def month(self) -> Outcome:
         """Run it to its end."""
@@ -221,7 +239,10 @@ class Month(SimulatedFloor):
     def _load_lists(self, day: date) -> None:
         """Load what is new on each campaign's list: whoever stands there already with the same debts stays."""
         dossiers = [self._as_it_stands(one.person) for one in self.portfolio]
-        for campaign in self._floor.campaigns:
+        for number, campaign in enumerate(self._floor.campaigns):
+            if campaign.document:
+                self._load_strategy(campaign, dossiers, self._day * len(self._floor.campaigns) + number + 1)
+                continue
             listed = self._listed[campaign.name]
             found = leads(dossiers, campaign, day)
             if not found and not listed:
@@ -244,6 +265,41 @@ class Month(SimulatedFloor):
                         people=tuple(self._as_it_stands(lead.person) for lead in some),
                     )
                 )
+
+    def _load_strategy(self, campaign: CampaignSettings, dossiers: list[Dossier], plan: int) -> None:
+        """Load the day's list of a campaign with a strategy; it takes the place of the one before."""
+        stands = self._stands[campaign.name]
+        standing = {
+            person: stand for person, (stand, since_us) in stands.items() if since_us >= self._now - REMEMBERED_US
+        }
+        may = partial(eligible, self._law, self._floor.hours_us(self._now))
+        scores = None if self._scores is None else self._scores(dossiers, self._now)
+        made = by_strategy(dossiers, campaign, self._now, self._zone, self._known, standing, may, scores)
+        if not made.chosen and not self._listed[campaign.name]:
+            raise BadInput(
+                f"simulation: nobody of world {self._plan.world!r} is chosen by campaign {campaign.name!r}; widen its "
+                "selection, or simulate more debtors"
+            )
+        for one in made.decisions:
+            stands[one.person] = Stand(one.segment, one.since_day), one.decided_us
+        self._tape.decided(plan, campaign.name, made.decisions)
+        self._listed[campaign.name].update((lead.person, lead.debts) for lead in made.leads)
+        last = max(0, len(made.leads) - 1) // CHUNK
+        for chunk in range(last + 1):
+            some = made.leads[chunk * CHUNK : (chunk + 1) * CHUNK]
+            self.accept(
+                LeadsLoaded(
+                    at_us=self._now,
+                    campaign=campaign.name,
+                    plan=f"{campaign.name}-{plan}",
+                    chunk=chunk,
+                    sha256="",
+                    replaces=chunk == last,
+                    leads=tuple(some),
+                    # Whom the floor knows it knows best.
+                    people=tuple(self._unlisted[lead.person] for lead in some if lead.person not in self._people),
+                )
+            )
 
     def _as_it_stands(self, person: int) -> Dossier:
         return self._people.get(person) or self._unlisted[person]
@@ -276,6 +332,7 @@ class Month(SimulatedFloor):
     def _take(self, deed: Deed, dossier: Dossier) -> Dossier:
         if isinstance(deed, Paid):
             self._collector.paid(deed.person, deed.debt, deed.amount_minor, deed.currency, deed.at_us)
+            self._known.payments.append((deed.person, deed.debt, deed.amount_minor, deed.currency, deed.at_us))
             return replace(dossier, debts=tuple(_less(debt, deed) for debt in dossier.debts))
         if isinstance(deed, Asked):
             self._collector.asked(deed.stop)
@@ -301,6 +358,8 @@ class Month(SimulatedFloor):
     # ---- counting
 
     def accept(self, event: AnyEvent) -> None:
+        if isinstance(event, Disposed):
+            self._said[event.call_id] = event
         if isinstance(event, Disposed) and event.disposition is Disposition.promise and event.due_on is not None:
             call = self.engine.state.calls.get(event.call_id)
             if call is not None and event.debt is not None and call.disposed is None:
@@ -333,6 +392,24 @@ class Month(SimulatedFloor):
     def _closed(self, fact: AttemptClosed) -> None:
         super()._closed(fact)
         self._collector.closed(fact)
+        said = self._said.pop(fact.call_id, None)
+        if (
+            said is not None
+            and fact.disposition is said.disposition
+            and said.amount_minor is not None
+            and said.due_on is not None
+        ):
+            instalments = (said.instalments or 1) if fact.disposition is Disposition.plan else 0
+            agreed = (
+                fact.person,
+                said.debt,
+                said.amount_minor,
+                said.currency or "",
+                said.due_on,
+                said.at_us,
+                instalments,
+            )
+            self._known.promises.append(agreed)
         if fact.event is None or self.engine.state.campaigns[fact.campaign].state is CampaignState.running:
             return
         self._collector.list_over(fact.campaign, iso(self._now, self._zone))

@@ -12,6 +12,7 @@ from domain.people import CapKey, Dossier
 from domain.records import Row
 from ledger.reservations import compare
 from simulation.population import Deed
+from strategy.listing import Decision
 
 
 class Tape:
@@ -41,6 +42,9 @@ class Tape:
 
     def heard(self, deeds: Sequence[Deed], at_us: int) -> None:
         """Take down what debtors did by themselves, before anybody is moved by it; here nothing is kept."""
+
+    def decided(self, plan: int, campaign: str, made: Sequence[Decision]) -> None:
+        """Take down what a campaign's strategy decided for the list of a plan; here nothing is kept."""
 
     def learned(self, dossier: Dossier) -> None:
         """Take the versions of a dossier that is newer than what stands here."""

@@ -66,14 +66,37 @@ class Truth(NamedTuple):
     no: Flags
 
 
-class Condition:
-    """A condition that has been checked against its fields; `parse` makes it."""
+class _Expression:
+    """What has been checked against its fields."""
 
     def __init__(self, text: str, tree: ast.expr, reads: frozenset[str]) -> None:
         self.text = text
         #: Names of the fields that it looks at.
         self.reads = reads
         self._tree = tree
+
+    @property
+    def normal(self) -> str:
+        """Return the text that all spellings of the same have in common."""
+        return ast.unparse(self._tree)
+
+
+class Quantity(_Expression):
+    """A number of each debtor; `parse_quantity` makes it."""
+
+    def of(self, columns: Mapping[str, NDArray[Any]], n: int) -> Numbers:
+        """Return the number of each of n debtors, NaN where nobody knows it; columns as `Condition.holds` takes."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.broadcast_to(np.asarray(_value(self._tree, columns), np.float64), (n,))
+
+
+class Condition(_Expression):
+    """A condition; `parse` makes it."""
+
+    @property
+    def everybody(self) -> bool:
+        """Return whether it is the bare word true."""
+        return isinstance(self._tree, ast.Name) and self._tree.id == "true"
 
     def holds(self, columns: Mapping[str, NDArray[Any]]) -> Flags:
         """Return where the condition is known to hold.
@@ -100,10 +123,20 @@ def parse(text: str, fields: Mapping[str, Field], where: str) -> Condition:
     BadInput
         At the first mistake, with its column and word.
     """
+    return Condition(text, *_checked(text, fields, where, "flag"))
+
+
+def parse_quantity(text: str, fields: Mapping[str, Field], where: str) -> Quantity:
+    """Check what is to be a number, such as `value_call` or `balance * p_pay_uplift`; as `parse`."""
+    return Quantity(text, *_checked(text, fields, where, "number"))
+
+
+def _checked(text: str, fields: Mapping[str, Field], where: str, kind: Kind) -> tuple[ast.expr, frozenset[str]]:
     if len(text) > MOST_CHARACTERS:
         raise BadInput(f"{where}: {len(text):,} characters, at most {MOST_CHARACTERS:,}; make it two segments")
     if not text.strip():
-        raise BadInput(f"{where}: an empty condition; write true for everybody")
+        what = "an empty condition; write true for everybody" if kind == "flag" else "empty; name a field"
+        raise BadInput(f"{where}: {what}")
     try:
         # In parentheses, so that it may go over several lines.
         tree = ast.parse(f"({text}\n)", mode="eval").body
@@ -113,8 +146,8 @@ def parse(text: str, fields: Mapping[str, Field], where: str) -> Condition:
     except (RecursionError, MemoryError, ValueError):
         raise BadInput(f"{where}: too deeply nested; make it two segments") from None
     checker = _Checker(text, fields, where)
-    checker.want(tree, "flag")
-    return Condition(text, tree, frozenset(checker.reads))
+    checker.want(tree, kind)
+    return tree, frozenset(checker.reads)
 
 
 def _column(text: str, line: int, offset: int) -> int:

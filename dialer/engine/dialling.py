@@ -4,11 +4,11 @@ from functools import partial
 from heapq import heappop, heappush
 from math import ceil
 
-from dialer.engine import agents, calls, leads
+from dialer.engine import agents, calls, courtesy, leads
 from dialer.engine.allotment import allot, stock
 from dialer.engine.flight import Flight, flights
 from dialer.engine.paced import figures, free_agents, paced, resting
-from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State
+from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State, phones_of
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
 from domain.calls import AgentState, CampaignState, Mode, Phase
@@ -22,7 +22,7 @@ from domain.facts import (
 from domain.instants import MINUTE, SECOND
 from domain.orders import Reserve, ShowLead
 from domain.people import Dossier, Phone, Verdict
-from domain.settings import CampaignSettings
+from domain.settings import NO_TREATMENT, CampaignSettings
 
 #: Leads judged for one campaign at one tick, so that a list that the law has closed does not stop the clock.
 JUDGED_PER_TICK = 200
@@ -62,7 +62,7 @@ def tick(step: Step) -> None:
                 in_flight = in_flight or flights(state)
                 lines += _dial(step, campaign, in_flight[campaign.name], lines, blocked)
             else:
-                _rest(step, campaign, "no_leads")
+                _idle(step, campaign, "no_leads")
         _settle(step, campaign, own)
 
 
@@ -95,7 +95,7 @@ def dry(state: State, campaign: Campaign) -> bool:
     return not stock(campaign) and campaign.mode is not _PREVIEW and not state.pacers[campaign.name].trunk_failing
 
 
-def _rest(step: Step, campaign: Campaign, reason: str) -> int:
+def _idle(step: Step, campaign: Campaign, reason: str) -> int:
     """Place no call, and say why once; what pacing would say is found out when somebody asks."""
     seen = partial(resting, step.state, campaign, reason)
     step.state.seen[campaign.name] = seen
@@ -119,7 +119,7 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     if own_rule:
         wanted, reason, budget_left = by_rule(campaign, n_free, covered)
         if wanted <= min(0, room):
-            return _rest(step, campaign, reason)
+            return _idle(step, campaign, reason)
     decision = paced(state, campaign, flight, n_free, room)
     if not own_rule:
         wanted, reason, budget_left = decision.dials, decision.reason, decision.budget_left
@@ -243,6 +243,9 @@ def _try(
     if phone.phone in state.phone_call:
         leads.postpone(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
         return 0
+    if (rest := _rest(step, settings, lead, verdict)) is not None:
+        leads.postpone(step, campaign, lead, *rest)
+        return 0
     if verdict.agent_always and agent is None:
         if substitute is None:
             step.emit(LeadHeld(campaign=campaign.name, person=lead.person), campaign.name)
@@ -264,10 +267,10 @@ def judge(
     debts = leads.open_debts(dossier, lead.debts) or lead.debts
     purpose = purpose_of(settings, lead)
     best: tuple[Phone, int, Verdict] | None = None
-    n_phones = len(dossier.phones)
-    for offset in range(n_phones):
-        index = (lead.phone_index + offset) % n_phones
-        phone = dossier.phones[index]
+    phones = phones_of(lead, dossier)
+    for offset in range(len(phones)):
+        index = (lead.phone_index + offset) % len(phones)
+        phone = phones[index]
         verdict = step.gate.judge(
             dossier,
             at_us=step.at_us,
@@ -282,6 +285,15 @@ def judge(
         if best is None or _sooner(verdict, best[2]):
             best = (phone, index, verdict)
     return best
+
+
+def _rest(step: Step, settings: CampaignSettings, lead: LeadState, verdict: Verdict) -> tuple[int, str] | None:
+    """Return until when and why a lead rests though law lets it be called; None: it does not."""
+    treatment = leads.treatment_of(settings, lead)
+    # What the debtor asked for is no courtesy to refuse.
+    if treatment is NO_TREATMENT or lead.asked:
+        return None
+    return courtesy.rest(treatment, step.state.people[lead.person], verdict, step.at_us)
 
 
 def _sooner(verdict: Verdict, than: Verdict) -> bool:
@@ -316,7 +328,8 @@ def reserve(
     keys = tuple([cap for cap in dossier.keys if cap.key == number or not cap.key.startswith("phone:")])
     worked = leads.open_debts(dossier, lead.debts)
     p_answer = lead.p_answer(phone.phone, step.state.hour()) if lead.reach else None
-    numbers = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*") or ("",)
+    of_country = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*")
+    numbers = leads.treatment_of(settings, lead).caller_ids or of_country or ("",)
     step.emit(
         Reserve(
             call_id=call_id,
@@ -334,12 +347,20 @@ def reserve(
             ordinal=lead.attempts + 1,
             agent=agent.agent if agent is not None else None,
             p_answer=p_answer,
-            score_version=campaign.scores if p_answer is not None else None,
+            score_version=_scores(campaign, lead, p_answer),
+            choice=lead.choice,
         ),
         campaign.name,
     )
     if agent is not None:
         agents.shift(step, agent, AgentState.reserved, call_id=call_id)
+
+
+def _scores(campaign: Campaign, lead: LeadState, p_answer: float | None) -> str | None:
+    """Return which scores an attempt goes by: those that told its chance, or else those that ranked it."""
+    if p_answer is not None:
+        return campaign.scores
+    return None if lead.choice is None else lead.choice.score_version
 
 
 def _node(step: Step, campaign: str) -> str:
@@ -383,6 +404,8 @@ def lead_asked(step: Step, name: str) -> None:
                 leads.close_lead(step, campaign, lead, "no_number")
             elif not found[2].allowed:
                 deny(step, campaign, lead, found[0], found[2])
+            elif (rest := _rest(step, settings, lead, found[2])) is not None:
+                leads.postpone(step, campaign, lead, *rest)
             elif lead.person in state.person_call:
                 leads.postpone(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
             else:

@@ -34,9 +34,22 @@ from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Di
 from domain.errors import Broken
 from domain.instants import MINUTE, SECOND, from_datetime, to_datetime
 from domain.pace import strictest
-from domain.people import CapKey, ContactEvent, Dossier, PastContact, consents_after, stops_after, with_consents
+from domain.people import (
+    CapKey,
+    ContactEvent,
+    Dossier,
+    Lead,
+    PastContact,
+    consents_after,
+    stops_after,
+    with_consents,
+)
 from domain.settings import AFTER_GREETING_MS
 
+#: Why a lead is closed that a strategy's list of the day does not name.
+OFF_LIST = "off_list"
+#: Why one is closed for good whose attempts are used up.
+MAX_ATTEMPTS = "max_attempts"
 _KEPT_WAITS = 200
 #: Days of counts that are kept at least.
 KEPT_DAYS = 31
@@ -190,12 +203,44 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
         if known is not None:
             # A later list: what is owed may be new, and who had paid may owe again.
             known.debts, known.owner, known.reach = lead.debts, lead.owner, lead.reach
-            if known.place == CLOSED and known.why in ("paid", "withdrawn"):
+            if lead.choice is not None:
+                _listed_again(state, campaign, known, lead, event.plan)
+                continue
+            known.numbers, known.choice = lead.numbers, None
+            if known.place == CLOSED and known.why in ("paid", "withdrawn", OFF_LIST):
                 state.place(campaign, known, READY)
             continue
-        entry = LeadState(person=lead.person, rank=lead.rank, debts=lead.debts, owner=lead.owner, reach=lead.reach)
+        entry = LeadState(
+            person=lead.person,
+            rank=lead.rank,
+            debts=lead.debts,
+            owner=lead.owner,
+            numbers=lead.numbers,
+            choice=lead.choice,
+            plan=event.plan,
+            reach=lead.reach,
+        )
         campaign.leads[lead.person] = entry
         state.place(campaign, entry, READY)
+    if event.replaces:
+        for entry in campaign.leads.values():
+            # What the debtor asked for is done, whatever the list says.
+            if entry.plan != event.plan and entry.place not in (BUSY, CLOSED) and not entry.asked:
+                entry.why = OFF_LIST
+                state.place(campaign, entry, CLOSED, entry.at_us)
+
+
+def _listed_again(state: State, campaign: Campaign, known: LeadState, lead: Lead, plan: str) -> None:
+    """Give a lead the place that a strategy's new list gives it; its rests and its attempts stay."""
+    moved = lead.numbers != known.numbers
+    known.rank, known.numbers, known.choice, known.plan = lead.rank, lead.numbers, lead.choice, plan
+    if moved and known.place != BUSY:
+        known.phone_index = 0
+    if known.place in (READY, HELD):
+        state.place(campaign, known, known.place, known.at_us)
+    elif known.place == CLOSED and not put_off(known) and known.why != MAX_ATTEMPTS:
+        resting = known.at_us > state.at_us
+        state.place(campaign, known, PARKED if resting else READY, known.at_us)
 
 
 def _past_counted(state: State, event: events.PastCounted) -> None:

@@ -1,6 +1,7 @@
 """Decisions about leads: what an attempt's end means for its person, and what is left of the list."""
 
-from dialer.engine.state import BUSY, CLOSED, Agent, Call, Campaign, LeadState, put_off
+from dialer.engine.evolve import MAX_ATTEMPTS
+from dialer.engine.state import BUSY, CLOSED, Agent, Call, Campaign, LeadState, phones_of, put_off
 from dialer.engine.step import Step
 from domain.calls import Disposition, Phase
 from domain.events import PersonChanged
@@ -8,6 +9,7 @@ from domain.facts import AttemptClosed, CallMoved, LeadClosed, LeadScheduled
 from domain.instants import MINUTE
 from domain.orders import HangUp
 from domain.people import Dossier, rung
+from domain.settings import NO_TREATMENT, CallTreatment, CampaignSettings
 
 #: A skipped preview comes back after so long.
 SKIP_REST_US = 30 * MINUTE
@@ -49,7 +51,8 @@ def _follow(step: Step, call: Call, disposition: Disposition) -> None:
     settings = step.state.campaign_settings(call.campaign)
     lead = campaign.leads[call.person]
     dossier = step.state.people[call.person]
-    retry = settings.follow(disposition)
+    treatment = treatment_of(settings, lead)
+    retry = settings.follow(disposition, treatment)
     worked = open_debts(dossier, lead.debts)
     if not worked:
         close_lead(step, campaign, lead, "paid" if dossier.debts else "withdrawn")
@@ -57,18 +60,18 @@ def _follow(step: Step, call: Call, disposition: Disposition) -> None:
     disposed = call.disposed
     if disposition is _CALL_BACK and disposed is not None and disposed.call_back_us is not None:
         agent = disposed.agent if disposed.own else None
-        index = _index(dossier, call.phone, 0)
+        index = _index(lead, dossier, call.phone, 0)
         schedule(step, campaign, lead, disposed.call_back_us, disposition, index, agent)
         return
     if retry.after_min is None or lead.ended.get(disposition, 0) >= retry.limit:
         close_lead(step, campaign, lead, disposition)
         return
-    if lead.attempts >= settings.max_attempts:
-        close_lead(step, campaign, lead, "max_attempts")
+    if lead.attempts >= min(settings.max_attempts, treatment.max_calls or settings.max_attempts):
+        close_lead(step, campaign, lead, MAX_ATTEMPTS)
         return
     index = lead.phone_index
     if retry.next_number and dossier.phones:
-        index = (_index(dossier, call.phone, index) + 1) % len(dossier.phones)
+        index = (_index(lead, dossier, call.phone, index) + 1) % len(dossier.phones)
     # An attempt that was never dialled leaves a call-back to its owner.
     owner = lead.call_back if rung(disposition) is None else None
     schedule(step, campaign, lead, step.at_us + round(retry.after_min * MINUTE), disposition, index, owner)
@@ -110,9 +113,14 @@ def open_debts(dossier: Dossier, debts: tuple[int, ...]) -> tuple[int, ...]:
     return tuple([debt.debt for debt in dossier.debts if debt.state == "open" and debt.debt in debts])
 
 
-def _index(dossier: Dossier, phone: int, otherwise: int) -> int:
+def treatment_of(settings: CampaignSettings, lead: LeadState) -> CallTreatment:
+    """Return how a lead is called, by the strategy that listed it."""
+    return NO_TREATMENT if lead.choice is None else settings.treatment(lead.choice.treatment)
+
+
+def _index(lead: LeadState, dossier: Dossier, phone: int, otherwise: int) -> int:
     """Return where a number stands among a person's."""
-    for index, one in enumerate(dossier.phones):
+    for index, one in enumerate(phones_of(lead, dossier)):
         if one.phone == phone:
             return index
     return otherwise

@@ -4,7 +4,7 @@ from itertools import islice
 from math import isnan, nan
 
 from dialer.engine.flight import Flight, flights
-from dialer.engine.state import Campaign, State
+from dialer.engine.state import Campaign, State, phones_of
 from dialer.pacing import Decision
 from domain.facts import PacingDecided
 
@@ -62,7 +62,7 @@ def forecasts(state: State, campaign: Campaign, n_free: int, room: int) -> list[
     found: list[float] = []
     hour = state.hour()
     for lead in islice(state.next_leads(campaign), max(0, min(room, n_free + LOOK_AHEAD))):
-        phones = state.people[lead.person].phones
+        phones = phones_of(lead, state.people[lead.person])
         chance = lead.p_answer(phones[lead.phone_index % len(phones)].phone, hour) if phones else None
         found.append(nan if chance is None else chance)
     return None if all(map(isnan, found)) else found

@@ -14,7 +14,7 @@ from domain.events import DayCount, Disposed
 from domain.facts import PacingDecided
 from domain.instants import HOUR, SECOND, to_datetime
 from domain.pace import Pace, PaceRule, strictest
-from domain.people import Dossier
+from domain.people import Choice, Dossier, Phone
 from domain.settings import CampaignSettings, FloorSettings, Window
 
 #: A lead's place: callable now, waiting for an instant, waiting for an agent of its own, in a call or preview, gone.
@@ -112,6 +112,11 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
     call_back: str | None = None
     #: Whether the debtor asked for the next call: until one is made, whatever puts it off.
     asked: bool = False
+    #: Numbers in the order of trial; empty: as the dossier has them.
+    numbers: tuple[int, ...] = ()
+    choice: Choice | None = None
+    #: The list that named it last.
+    plan: str = ""
     #: By phone, where a model told it: `domain.forecasts`.
     reach: tuple[tuple[int, bytes], ...] = ()
 
@@ -121,6 +126,14 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
             if one == phone:
                 return forecasts.at(hours, hour)
         return None
+
+
+def phones_of(lead: LeadState, dossier: Dossier) -> tuple[Phone, ...]:
+    """Return a lead's numbers in the order of trial; those that its list did not name come last."""
+    if not lead.numbers:
+        return dossier.phones
+    place = {number: n for n, number in enumerate(lead.numbers)}
+    return tuple(sorted(dossier.phones, key=lambda one: place.get(one.phone, len(place))))
 
 
 class Lines:

@@ -15,9 +15,11 @@ from domain.facts import Judged, PacingDecided
 from domain.instants import SECOND
 from domain.people import Verdict
 from ledger import parquet
+from ledger.decisions import put
 from ledger.parquet import export_parquet
 from ledger.schema import balance_history, history, payment
 from ledger.store import SqlLedger
+from strategy.listing import Decision
 from tests.integration.ledger.scribe import NOW, Scribe, person, settle
 
 PEOPLE = [person(1), person(2), person(3)]
@@ -60,12 +62,18 @@ def shift(ledger: SqlLedger) -> None:
 def test_the_whole_record_is_written(ledger: SqlLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "_ROWS", 2)
     shift(ledger)
+    made = Decision(
+        person=2, decided_us=NOW, known_us=NOW, action="none", p_action={"call": 0.75, "none": 0.25}, arm="holdout",
+        strategy="gentle@ab", score_version=None, segment="others", treatment="holdout.call.1", since_day=20_000,
+    )  # fmt: skip
+    with ledger.writing() as connection:
+        assert put(connection, 3, "spring", [made]) == 1
     rows = export_parquet(ledger, tmp_path / "out")
     found = {path.stem: pq.read_table(path) for path in (tmp_path / "out").glob("*.parquet")}
     assert {name: table.num_rows for name, table in found.items()} == rows
     assert rows == {
         "history": rows["history"], "debtors": 3, "numbers": rows["numbers"], "debts": 3, "attempts": 1,
-        "outcomes": 1, "verdicts": 2, "pacing": 1, "promises": 1, "payments": 1, "balances": 1,
+        "outcomes": 1, "verdicts": 2, "pacing": 1, "decisions": 1, "promises": 1, "payments": 1, "balances": 1,
     }  # fmt: skip
     with ledger.reading() as connection:
         assert rows["history"] == connection.execute(select(func.count()).select_from(history)).scalar() > 2
@@ -85,6 +93,10 @@ def test_the_whole_record_is_written(ledger: SqlLedger, tmp_path: Path, monkeypa
     assert (denied["call_id"], denied["rule"], denied["zones"]) == (None, "ES.hours", ["Europe/Madrid"])
     (pacing,) = found["pacing"].to_pylist()
     assert (pacing["dials"], pacing["reason"], pacing["expected_free"]) == (2, "budget", 3.5)
+    (decided,) = found["decisions"].to_pylist()
+    assert (decided["person"], dict(decided["p_action"]), decided["arm"]) == (2, made.p_action, "holdout")
+    assert found["decisions"].schema.field("p_action").type == pa.map_(pa.string(), pa.float64())
+    assert found["decisions"].schema.field("decided_at").type == instant
     assert {one["event"] for one in found["history"].to_pylist()} >= {"dialed", "right_party_contact"}
 
     (agreed,) = (one for one in found["history"].to_pylist() if one["event"] == "promise")

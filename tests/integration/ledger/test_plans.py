@@ -4,12 +4,17 @@ import pytest
 from sqlalchemy import update
 
 from domain.errors import BadInput
+from domain.instants import DAY
 from domain.people import Debt, Dossier, Lead
 from domain.settings import CampaignSettings, Selection
 from ledger import plans
+from ledger.decisions import last, stands
 from ledger.schema import creditor, debt, person_phone, plan
 from ledger.schema import person as people
 from ledger.store import SqlLedger
+from strategy.checking import examine_text
+from strategy.documents import Strategy, attached
+from strategy.listing import Stand
 from tests.integration.ledger.scribe import NOW, person, settle
 
 ZONE = "Europe/Madrid"
@@ -154,3 +159,58 @@ def test_creditors_are_known_by_name(ledger: SqlLedger) -> None:
     with ledger.writing() as connection:
         connection.execute(update(creditor).values(name="Banco Uno"))
     assert len(listed(ledger, selection=Selection(creditors=("Banco Uno",)))) == 5
+
+
+RESTING = """
+name = "resting"
+rank_by = ["days_past_due"]
+[[segments]]
+name = "abroad"
+when = 'country == "CO"'
+treatment = "wait"
+[[segments]]
+name = "everybody"
+when = "true"
+treatment = "call"
+[treatments.wait]
+[[treatments.wait.steps]]
+channel = "none"
+[treatments.call]
+explore = false
+[[treatments.call.steps]]
+channel = "call"
+"""
+
+
+def test_a_strategy_makes_the_list_and_its_decisions_are_kept(ledger: SqlLedger) -> None:
+    settle(ledger, PORTFOLIO)
+    document, wrong = examine_text(RESTING, "resting.toml")
+    assert document is not None
+    assert not wrong
+    campaign = attached(CampaignSettings(name="spring"), Strategy(document=document))
+    for number in (1, 2):
+        made = ledger.make_plan(campaign, NOW + number * DAY, ZONE)
+        (event,) = ledger.plan_events(made, "spring", NOW)
+        assert [lead.person for lead in event.leads] == [2, 1, 5]
+        assert [lead.debts for lead in event.leads] == [(200, 201), (100,), (500,)]
+        assert event.replaces
+    today = (NOW + DAY) // DAY
+    with ledger.reading() as connection:
+        stood = stands(connection, "spring", NOW + 2 * DAY)
+        forgotten = stands(connection, "spring", NOW + 60 * DAY)
+        abroad = last(connection, "spring", 3, NOW + 3 * DAY)
+        before = last(connection, "spring", 3, NOW)
+    assert stood == {one: Stand("abroad" if one in (3, 4) else "everybody", today) for one in (1, 2, 3, 4, 5)}
+    assert forgotten == {}
+    assert before is None
+    assert abroad is not None
+    assert (abroad.action, abroad.p_action, abroad.decided_us) == ("none", {"call": 0.0, "none": 1.0}, NOW + 2 * DAY)
+
+
+def test_a_strategy_that_calls_nobody_empties_the_list(ledger: SqlLedger) -> None:
+    settle(ledger, PORTFOLIO)
+    document, _ = examine_text(RESTING.replace("""\'country == "CO"\'""", "'debts > 0'"), "resting.toml")
+    assert document is not None
+    campaign = attached(CampaignSettings(name="spring"), Strategy(document=document))
+    (event,) = ledger.plan_events(ledger.make_plan(campaign, NOW, ZONE), "spring", NOW)
+    assert (event.leads, event.replaces) == ((), True)

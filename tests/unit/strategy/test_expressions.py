@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from domain.errors import BadInput
-from strategy.expressions import Field, parse
+from strategy.expressions import Field, parse, parse_quantity
 
 FIELDS = {
     "days_past_due": Field(kind="number", unit="days", meaning="since the oldest open debt was due"),
@@ -127,3 +127,33 @@ def test_a_mistake_is_pointed_at(text: str, column: int, words: str):
 def test_what_is_no_condition_is_refused(text: str):
     with pytest.raises(BadInput, match="here: "):
         parse(text, FIELDS, "here")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("balance", [100_00, 300_00, 50_00, 900_00]),
+        ("balance - paid", [100_00, 200_00, 0, None]),
+        ("-days_past_due * 2", [-20, -80, -180, None]),
+        ("7", [7, 7, 7, 7]),
+        ("balance / (days_past_due - 10)", [None, 1000, 62.5, None]),
+    ],
+)
+def test_quantities(text: str, expected: list[float | None]) -> None:
+    found = parse_quantity(text, FIELDS, "here").of(DEBTORS, 4)
+    assert [None if np.isnan(one) else one for one in found] == expected
+
+
+@pytest.mark.parametrize("text", ["country", "balance > 3", "", "balence", "1 +"])
+def test_what_is_no_quantity(text: str) -> None:
+    with pytest.raises(BadInput, match=r"^here: "):
+        parse_quantity(text, FIELDS, "here")
+
+
+def test_spellings_of_the_same_have_one_text() -> None:
+    same = {
+        parse(text, FIELDS, "x").normal for text in ("balance>=200_00", "(balance >= 20000)", "balance\n >= 20_000")
+    }
+    assert len(same) == 1
+    assert parse("true", FIELDS, "x").everybody
+    assert not parse("not true", FIELDS, "x").everybody

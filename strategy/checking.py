@@ -1,0 +1,346 @@
+"""Strategy documents read and checked: every mistake with its file, line and key, what was found and what to do.
+
+Law kept: a document says nothing that is silently dropped. What the code does not do yet is told by `planned`.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from domain.documents import in_words, key_text
+from domain.errors import BadInput
+from domain.settings import DEFAULT_RETRY
+from strategy.documents import HOLDOUT, Document, Step, Strategy, Treatment, minutes, rules_of
+from strategy.expressions import parse, parse_quantity
+from strategy.fields import FIELDS
+from strategy.toml_lines import Path as Key
+from strategy.toml_lines import line_of, lines_of
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
+_OF_CALLS: Final = ("day_parts", "caller_ids", "retry", "agent_group")
+_WRITTEN: Final = ("sms", "email", "messaging", "letter")
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Something wrong with a document."""
+
+    file: str
+    line: int
+    key: str
+    #: What was found, and what to do.
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}"
+
+
+def read(path: Path, shown: str = "") -> Strategy:
+    """Return the strategy of a file, with the documents of its challengers.
+
+    Parameters
+    ----------
+    shown : str
+        The file as errors name it; empty: its path.
+
+    Raises
+    ------
+    BadInput
+        With the first mistake, and how many more there are.
+    """
+    strategy, problems = examine(path, shown)
+    if strategy is None:
+        first, more = problems[0], len(problems) - 1
+        also = f"\n  and {more} more: cadencia strategy check {path}" if more else ""
+        raise BadInput(f"{first}{also}")
+    return strategy
+
+
+def examine(path: Path, shown: str = "") -> tuple[Strategy | None, list[Problem]]:
+    """Return the strategy of a file, None where it cannot be had, and everything wrong with it.
+
+    Raises
+    ------
+    BadInput
+        When there is no such file, or it cannot be read.
+    """
+    shown = shown or str(path)
+    document, problems = examine_text(_text(path, shown), shown, path.stem)
+    if document is None or problems:
+        return None, problems
+    challengers: dict[str, Document] = {}
+    for number, arm in enumerate(document.trial.arms):
+        if not arm.strategy or arm.strategy == document.name:
+            continue
+        beside = path.with_name(f"{arm.strategy}.toml")
+        key: Key = ("trial", "arms", number, "strategy")
+        tell = _Teller(_text(path, shown), shown)
+        if not beside.is_file():
+            known = sorted(one.stem for one in path.parent.glob("*.toml") if one != path)
+            near = get_close_matches(arm.strategy, known, 1)
+            hint = f"do you mean {near[0]}?" if near else f"beside it are {', '.join(known) or 'no others'}"
+            problems.append(tell(key, f"names {arm.strategy!r}, and there is no file {beside.name} beside it; {hint}"))
+            continue
+        other, wrong = examine_text(_text(beside, beside.name), f"{shown.removesuffix(path.name)}{beside.name}")
+        problems += wrong
+        if other is not None and other.trial.arms:
+            problems.append(tell(key, f"names {arm.strategy!r}, which has arms of its own; name a document without"))
+        elif other is not None:
+            challengers[arm.name] = other
+    return (None if problems else Strategy(document=document, challengers=challengers)), problems
+
+
+def examine_text(text: str, shown: str, stem: str | None = None) -> tuple[Document | None, list[Problem]]:
+    """Return the document that a text is, None where it is none, and everything wrong with it.
+
+    Parameters
+    ----------
+    shown : str
+        The file as errors name it.
+    stem : str, optional
+        What the document has to be called.
+    """
+    try:
+        stated = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
+        line, column = (int(at[1]), f"column {at[2]}: ") if at else (len(text.splitlines()) or 1, "at its end: ")
+        what = str(error)[: at.start()] if at else str(error).removesuffix(" (at end of document)")
+        return None, [
+            Problem(file=shown, line=line, key="", what=f"{column}this is not TOML: {what}; correct that line")
+        ]
+    tell = _Teller(text, shown)
+    try:
+        document = msgspec.convert(stated, Document)
+    except msgspec.ValidationError as error:
+        key, what = in_words(str(error), stated, Document, 1)
+        return None, [tell(tuple(key), what, named=True)]
+    problems = list(_problems(document, tell))
+    if stem is not None and document.name != stem:
+        problems.insert(
+            0, tell(("name",), f"is {document.name!r}, and the file is called {stem}.toml; give both one name")
+        )
+    return document, problems
+
+
+def _text(path: Path, shown: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInput(f"{shown}: there is no such file; `cadencia strategy new NAME` makes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{shown}: cannot be read ({error}); save it as a file of UTF-8 that you may read") from None
+
+
+class _Teller:
+    """Makes problems of one document."""
+
+    def __init__(self, text: str, shown: str) -> None:
+        self._lines, self.shown = lines_of(text), shown
+
+    def __call__(self, key: Key, what: str, *, named: bool = False) -> Problem:
+        name = key_text(key, 1)
+        line = line_of(self._lines, key)
+        return Problem(file=self.shown, line=line, key=name, what=what if named else f"{name} {what}")
+
+    def expression(self, key: Key, text: str, check: Callable[[str, Any, str], Any]) -> Iterator[Problem]:
+        try:
+            check(text, FIELDS, "")
+        except BadInput as error:
+            yield self(key, f"{key_text(key, 1)}{error}", named=True)
+
+
+# ---- what may be wrong
+
+
+def _problems(document: Document, tell: _Teller) -> Iterator[Problem]:
+    if not _NAME.fullmatch(document.name):
+        yield tell(("name",), f"is {document.name!r}; write letters, digits, hyphens and underscores")
+    for number, text in enumerate(document.rank_by):
+        yield from tell.expression(("rank_by", number), text, parse_quantity)
+    for name, part in document.day_parts.items():
+        try:
+            minutes(part)
+        except ValueError:
+            yield tell(("day_parts", name), f"is {part!r}; write begin and end of a part of one day, as 09:00-13:30")
+    yield from _segments(document, tell)
+    for name, treatment in document.treatments.items():
+        yield from _treatment(document, name, treatment, tell)
+    yield from _trial(document, tell)
+    for hour in document.capacity.agents:
+        if not (hour.isdecimal() and int(hour) < 24):
+            yield tell(("capacity", "agents", hour), f"is no hour of a day; write 9 = {10} for ten agents at nine")
+    for channel in document.budgets:
+        if channel not in _WRITTEN:
+            yield tell(("budgets", channel), f"is no channel with a budget; name one of {', '.join(_WRITTEN)}")
+
+
+def _segments(document: Document, tell: _Teller) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    last = len(document.segments) - 1
+    for number, segment in enumerate(document.segments):
+        key: Key = ("segments", number)
+        if not _NAME.fullmatch(segment.name):
+            yield tell((*key, "name"), f"is {segment.name!r}; write letters, digits, hyphens and underscores")
+        if segment.name in seen:
+            yield tell(
+                (*key, "name"), f"is {segment.name!r}, as that of segment {seen[segment.name] + 1}; rename one of them"
+            )
+        seen.setdefault(segment.name, number)
+        if segment.treatment not in document.treatments:
+            near = get_close_matches(segment.treatment, document.treatments, 1)
+            hint = f"do you mean {near[0]}?" if near else f"there are {', '.join(document.treatments) or 'none'}"
+            yield tell((*key, "treatment"), f"is {segment.treatment!r}, which is no treatment of this document; {hint}")
+        wrong = list(tell.expression((*key, "when"), segment.when, parse))
+        yield from wrong
+        if wrong:
+            continue
+        everybody = parse(segment.when, FIELDS, "").everybody
+        if everybody and number != last:
+            yield tell(
+                (*key, "when"),
+                f"is true, so that nobody comes to the segments after {segment.name!r}; make it the last one",
+            )
+        if not everybody and number == last:
+            yield tell(
+                (*key, "when"),
+                f"is {segment.when!r}, and nobody says what happens to everybody else; add a last segment with "
+                'when = "true"',
+            )
+
+
+def _treatment(document: Document, name: str, treatment: Treatment, tell: _Teller) -> Iterator[Problem]:
+    key: Key = ("treatments", name)
+    if not _NAME.fullmatch(name):
+        yield tell(key, f"is called {name!r}; write letters, digits, hyphens and underscores")
+    if not any(segment.treatment == name for segment in document.segments):
+        yield tell(key, "is the treatment of no segment; name it in one, or remove it")
+    if treatment.stop_when:
+        yield from tell.expression((*key, "stop_when"), treatment.stop_when, parse)
+    before = -1
+    for number, step in enumerate(treatment.steps):
+        place: Key = (*key, "steps", number)
+        if step.after_days <= before:
+            yield tell(
+                (*place, "after_days"),
+                f"is {step.after_days}, not after the {before} of the step before; a step holds until the next one's "
+                "day: order them by after_days",
+            )
+        before = step.after_days
+        yield from _step(document, step, place, tell)
+
+
+def _step(document: Document, step: Step, key: Key, tell: _Teller) -> Iterator[Problem]:
+    for number, part in enumerate(step.day_parts):
+        if part not in document.day_parts:
+            known = ", ".join(document.day_parts) or "none"
+            near = get_close_matches(part, document.day_parts, 1)
+            hint = f"do you mean {near[0]}?" if near else f"[day_parts] has {known}"
+            yield tell((*key, "day_parts", number), f"is {part!r}, which is no part of the day; {hint}")
+    for number, caller in enumerate(step.caller_ids):
+        if not _E164.fullmatch(caller):
+            yield tell((*key, "caller_ids", number), f"is {caller!r}; write it as +34910000000")
+    for disposition, retry in step.retry.items():
+        if disposition not in DEFAULT_RETRY:
+            near = get_close_matches(disposition, DEFAULT_RETRY, 1)
+            hint = f"do you mean {near[0]}?" if near else f"use one of {', '.join(sorted(DEFAULT_RETRY))}"
+            yield tell((*key, "retry", disposition), f"is no outcome of a call; {hint}")
+        elif retry.after_min is not None and retry.after_min < 0:
+            yield tell(
+                (*key, "retry", disposition, "after_min"),
+                f"is {retry.after_min:g} minutes; write 0 or more, or leave it out to end the calls",
+            )
+    if step.channel != "call":
+        for field in _OF_CALLS:
+            if getattr(step, field):
+                yield tell((*key, field), f"is of calls, and the channel is {step.channel!r}; remove it")
+    if step.channel in _WRITTEN and not step.template:
+        yield tell((*key, "template"), f"is missing, and a step by {step.channel} has to say what is sent; name a text")
+    if step.channel not in _WRITTEN and step.template:
+        yield tell((*key, "template"), f"is {step.template!r}, and {step.channel} sends no text; remove it")
+    if step.task and step.channel != "none":
+        yield tell((*key, "task"), f'is {step.task!r}, and the channel is {step.channel!r}; write channel = "none"')
+
+
+def _trial(document: Document, tell: _Teller) -> Iterator[Problem]:
+    trial = document.trial
+    if not trial.arms:
+        return
+    names = [arm.name for arm in trial.arms]
+    for number, arm in enumerate(trial.arms):
+        key: Key = ("trial", "arms", number, "name")
+        if not _NAME.fullmatch(arm.name) or arm.name == HOLDOUT:
+            yield tell(key, f"is {arm.name!r}; write letters, digits, hyphens and underscores, and not {HOLDOUT}")
+        elif arm.name in names[:number]:
+            yield tell(key, f"is {arm.name!r}, as that of another arm; rename one of them")
+    if abs(sum(arm.share for arm in trial.arms) - 1.0) > 1e-9:
+        shares = " + ".join(f"{arm.share:g}" for arm in trial.arms)
+        yield tell(
+            ("trial", "arms"),
+            f"have shares of {shares} = {sum(arm.share for arm in trial.arms):g} of who is not held out; make them 1",
+        )
+    if all(arm.strategy and arm.strategy != document.name for arm in trial.arms):
+        yield tell(("trial", "arms"), "leave this document out; give one of them no strategy, the champion")
+
+
+# ---- what is not done yet
+
+
+def planned(strategy: Strategy) -> list[str]:
+    """Return in words what a strategy says that is not done yet."""
+    found = []
+    for document in (strategy.document, *strategy.challengers.values()):
+        said = f"{document.name}: "
+        for name, treatment in document.treatments.items():
+            for number, step in enumerate(treatment.steps, 1):
+                where = f"{said}treatment {name}, step {number}: "
+                if step.channel in _WRITTEN:
+                    found.append(
+                        f"{where}{step.channel} is planned but not sent yet; until it is, nothing happens in this step"
+                    )
+                if step.task:
+                    found.append(f"{where}{step.task} is told by each decision's treatment, but handed to nobody yet")
+                if step.agent_group:
+                    found.append(f"{where}agent_group is not looked at yet; any agent of the campaign takes the call")
+                if step.offer is not None:
+                    found.append(f"{where}the offer is not shown to agents yet")
+        if document.objective != "net_recovery":
+            found.append(f"{said}objective {document.objective} is not optimised yet; rank_by alone ranks")
+        if document.capacity.agents:
+            found.append(f"{said}[capacity] is not planned with yet; the list takes everybody whom it may call")
+        if document.budgets:
+            found.append(f"{said}[budgets] bind nothing yet: only calls are made")
+        if document.trial.guardrails:
+            found.append(f"{said}guardrails are not watched yet; look at the report of each arm")
+        if document.trial.ends_after_days is not None:
+            found.append(f"{said}ends_after_days ends nothing yet; end the trial by changing the document")
+    return found
+
+
+def advice(strategy: Strategy) -> list[str]:
+    """Return in words what may be meant, and often is not."""
+    found = []
+    for document in (strategy.document, *strategy.challengers.values()):
+        said = f"{document.name}: "
+        rules = rules_of(document)
+        for name, treatment in document.treatments.items():
+            if not any(step.channel == "call" for step in treatment.steps):
+                continue
+            stop = rules.stops.get(name)
+            reads = frozenset() if stop is None else stop.reads
+            of = [n for n, segment in enumerate(document.segments) if segment.treatment == name]
+            before = frozenset().union(*(one.reads for one in rules.segments[: max(of) + 1]))
+            for field, what in (("promises_open", "an open promise"), ("plans_open", "a plan of instalments")):
+                if field not in reads | before:
+                    found.append(
+                        f"{said}treatment {name} calls people with {what} too; "
+                        f'add stop_when = "{field} > 0" unless that is meant'
+                    )
+        if document.explore == 0.0 and not strategy.document.trial.holdout:
+            found.append(f"{said}explore is 0 and nobody is held out: the record will not tell what a call brings")
+    return found

@@ -1,0 +1,288 @@
+"""Strategy documents: what a strategy lead writes, as records, and what the engine is told of it.
+
+A document is one TOML file of a folder's `strategies/`; `strategy.checking` reads it and says what is wrong with it.
+Its version is the hash of what it means: comments, spaces, the order of tables and `about` change nothing.
+"""
+
+from functools import lru_cache
+from hashlib import sha256
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from domain.settings import CallTreatment, CampaignSettings, Retry
+from strategy.expressions import Condition, Quantity, parse, parse_quantity
+from strategy.fields import FIELDS
+
+Channel = Literal["call", "sms", "email", "messaging", "letter", "none"]
+NumberOrder = Literal["as_imported", "mobile_first", "last_reached_first", "rotate"]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+AtLeastOne = Annotated[int, Meta(ge=1)]
+
+#: The arm of the document itself, where it names none.
+CHAMPION: Final = "champion"
+#: The arm of those who are left alone by lot.
+HOLDOUT: Final = "holdout"
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    pass
+
+
+class Limits(_Part, frozen=True, kw_only=True):
+    """How often one person is called at most, besides what law says; None: as law says."""
+
+    #: On a day of the debtor, and in any 7 days; calls of other campaigns count too.
+    calls_per_day: AtLeastOne | None = None
+    calls_per_week: AtLeastOne | None = None
+    #: In this campaign over its life.
+    max_calls: AtLeastOne | None = None
+
+
+class Offer(_Part, frozen=True, kw_only=True):
+    """What may be offered."""
+
+    #: Share of the balance that is waived.
+    discount: Share = 0.0
+    #: Lengths of plans.
+    plan_months: tuple[AtLeastOne, ...] = ()
+
+
+class Step(_Part, frozen=True, kw_only=True):
+    """One step of a treatment; it holds from its day on until the day of the next."""
+
+    channel: Channel
+    #: Days since the debtor came into the segment.
+    after_days: Annotated[int, Meta(ge=0, le=3650)] = 0
+    #: Names of `day_parts`; empty: whenever law allows.
+    day_parts: tuple[str, ...] = ()
+    #: 1 is dialled before 2, whatever the rank within.
+    priority: Annotated[int, Meta(ge=1, le=9)] = 5
+    #: Order in which a debtor's numbers are tried.
+    numbers: NumberOrder = "as_imported"
+    #: Numbers that the debtor sees, E.164; empty: the campaign's.
+    caller_ids: tuple[str, ...] = ()
+    #: What follows an outcome, where it differs from the campaign's own word.
+    retry: dict[str, Retry] = {}
+    #: Text to send.
+    template: str = ""
+    agent_group: str = ""
+    offer: Offer | None = None
+    #: With channel none: what is done about the debtor instead.
+    task: Literal["", "number_research", "address_research", "review"] = ""
+
+
+class Treatment(_Part, frozen=True, kw_only=True):
+    """What is done with the debtors of a segment."""
+
+    steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
+    about: str = ""
+    #: Nothing is done while this holds.
+    stop_when: str = ""
+    #: Whether lots may call whom this would not, and the other way round; None: where it calls.
+    explore: bool | None = None
+    #: In place of the document's.
+    limits: Limits | None = None
+
+    @property
+    def explored(self) -> bool:
+        calls = any(step.channel == "call" for step in self.steps)
+        return calls if self.explore is None else self.explore
+
+
+class Segment(_Part, frozen=True, kw_only=True):
+    """Debtors who are treated alike: those for whom `when` is known to hold, and who are in no earlier segment."""
+
+    name: str
+    when: str
+    treatment: str
+    about: str = ""
+
+
+class Arm(_Part, frozen=True, kw_only=True):
+    """A share of the debtors who are not held out, and the document by which they are worked."""
+
+    name: str
+    share: Share
+    #: File beside this one, without its ending; empty: this document.
+    strategy: str = ""
+
+
+class Trial(_Part, frozen=True, kw_only=True):
+    """Champion and challengers, and who is left alone."""
+
+    #: Share of all debtors that nobody contacts.
+    holdout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    #: What is drawn by lot: each debtor for good, or each day for all.
+    unit: Literal["debtor", "pool_day"] = "debtor"
+    arms: tuple[Arm, ...] = ()
+    #: Another word draws the arms anew; who is held out stays so.
+    lot: str = ""
+    #: By metric, what it may not exceed.
+    guardrails: dict[str, float] = {}
+    ends_after_days: AtLeastOne | None = None
+
+
+class Capacity(_Part, frozen=True, kw_only=True):
+    #: Agents by hour of the floor's day.
+    agents: dict[str, Annotated[float, Meta(ge=0)]] = {}
+
+
+class Document(_Part, frozen=True, kw_only=True):
+    """One strategy; `config/strategies/` has examples with every key explained."""
+
+    #: As the file.
+    name: str
+    about: str = ""
+    objective: Literal["net_recovery", "right_party_contacts", "promises_kept"] = "net_recovery"
+    #: What ranks the list, greatest first: each ranks those of whom nothing before it is known.
+    rank_by: Annotated[tuple[str, ...], Meta(min_length=1)]
+    #: Share of decisions drawn by lot among calling and not calling, so that the record can tell what calls bring.
+    explore: Share = 0.05
+    limits: Limits = Limits()
+    #: Parts of the debtor's local day: `09:00-13:00`.
+    day_parts: dict[str, str] = {}
+    segments: Annotated[tuple[Segment, ...], Meta(min_length=1)]
+    treatments: dict[str, Treatment]
+    trial: Trial = Trial()
+    capacity: Capacity = Capacity()
+    #: Messages a day, by channel.
+    budgets: dict[str, AtLeastOne] = {}
+
+
+class Strategy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A document with those of its challengers."""
+
+    document: Document
+    #: By the name of the arm.
+    challengers: dict[str, Document] = {}
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        return self.document.trial.arms or (Arm(name=CHAMPION, share=1.0),)
+
+    def of_arm(self, name: str) -> Document:
+        return self.challengers.get(name, self.document)
+
+    @property
+    def version(self) -> str:
+        """Return the hash of what it means."""
+        meaning = [_meaning(self.document), {name: _meaning(one) for name, one in self.challengers.items()}]
+        return sha256(msgspec.json.encode(meaning, order="deterministic")).hexdigest()[:12]
+
+    @property
+    def word(self) -> str:
+        return f"{self.document.name}@{self.version}"
+
+
+def _meaning(document: Document) -> Any:
+    told = msgspec.to_builtins(document)
+    read = rules_of(document)
+    told.pop("about", None)
+    told["rank_by"] = [one.normal for one in read.rank_by]
+    for segment, condition in zip(told["segments"], read.segments, strict=True):
+        segment.pop("about", None)
+        segment["when"] = condition.normal
+    for name, treatment in told["treatments"].items():
+        treatment.pop("about", None)
+        if (stop := read.stops.get(name)) is not None:
+            treatment["stop_when"] = stop.normal
+    return told
+
+
+# ---- read expressions
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """A document's expressions, read."""
+
+    segments: tuple[Condition, ...]
+    rank_by: tuple[Quantity, ...]
+    #: By treatment.
+    stops: dict[str, Condition]
+
+
+def rules_of(document: Document) -> Rules:
+    """Return the expressions of a checked document."""
+    return _rules(msgspec.json.encode(document))
+
+
+@lru_cache(maxsize=64)
+def _rules(encoded: bytes) -> Rules:
+    document = msgspec.json.decode(encoded, type=Document)
+    where = f"strategy {document.name}"
+    return Rules(
+        segments=tuple(parse(one.when, FIELDS, where) for one in document.segments),
+        rank_by=tuple(parse_quantity(one, FIELDS, where) for one in document.rank_by),
+        stops={name: parse(one.stop_when, FIELDS, where) for name, one in document.treatments.items() if one.stop_when},
+    )
+
+
+# ---- what the engine is told
+
+
+def attached(campaign: CampaignSettings, strategy: Strategy) -> CampaignSettings:
+    """Return a campaign's settings with a strategy in them, for the journal, the list and the engine."""
+    return msgspec.structs.replace(
+        campaign,
+        strategy=strategy.document.name,
+        document=msgspec.json.encode(strategy).decode(),
+        treatments={
+            key_of(arm.name, name, number): _told(strategy.of_arm(arm.name), treatment, step)
+            for arm in strategy.arms
+            for name, treatment in strategy.of_arm(arm.name).treatments.items()
+            for number, step in enumerate(treatment.steps)
+        },
+    )
+
+
+def key_of(arm: str, treatment: str, step: int) -> str:
+    """Return the name of a step, counted from 0, in a campaign's settings and in the record."""
+    return f"{arm}.{treatment}.{step + 1}"
+
+
+@lru_cache(maxsize=64)
+def _strategy(document: str) -> Strategy:
+    return msgspec.json.decode(document, type=Strategy)
+
+
+def strategy_of(campaign: CampaignSettings) -> Strategy | None:
+    """Return the strategy of a campaign, None where it has none."""
+    return _strategy(campaign.document) if campaign.document else None
+
+
+def _told(document: Document, treatment: Treatment, step: Step) -> CallTreatment:
+    limits = treatment.limits or document.limits
+    return CallTreatment(
+        hours=tuple(sorted(minutes(document.day_parts[name]) for name in step.day_parts)),
+        retry=step.retry,
+        caller_ids=step.caller_ids,
+        calls_per_day=limits.calls_per_day,
+        calls_per_week=limits.calls_per_week,
+        max_calls=limits.max_calls,
+    )
+
+
+def minutes(part: str) -> tuple[int, int]:
+    """Return the minutes of the day at which `09:00-13:30` begins and ends.
+
+    Raises
+    ------
+    ValueError
+        When it is no such text.
+    """
+    begin, end = (_minute(clock) for clock in part.split("-"))
+    if not begin < end:
+        raise ValueError(part)
+    return begin, end
+
+
+def _minute(clock: str) -> int:
+    hour, minute = clock.strip().split(":")
+    if not (len(hour) == len(minute) == 2 and hour.isdecimal() and minute.isdecimal()):
+        raise ValueError(clock)
+    found = int(hour) * 60 + int(minute)
+    if int(minute) > 59 or found > 24 * 60:
+        raise ValueError(clock)
+    return found

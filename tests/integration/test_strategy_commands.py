@@ -1,0 +1,163 @@
+"""The strategy lead's commands, from an example to a list that says why."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from console import settings
+from console.main import app
+from console.strategies import arm_of
+from console.why_view import choice_words
+from domain.errors import BadInput
+from domain.instants import parse
+from ledger.schema import debt, decision
+from ledger.store import open_ledger
+from simulation.sample import write_sample
+
+NOW = "2026-11-18T08:00:00Z"
+
+
+def cadencia(folder: Path, *words: str, status: int = 0) -> str:
+    done = CliRunner().invoke(app, [*words, "--folder", str(folder)])
+    assert done.exit_code == status, (done.output, done.exception)
+    return done.stdout if "--json" in words else " ".join(done.stdout.split())
+
+
+def answer(folder: Path, *words: str, status: int = 0) -> Any:
+    return json.loads(cadencia(folder, *words, "--json", status=status))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("strategy")
+    assert CliRunner().invoke(app, ["init", str(home)]).exit_code == 0
+    write_sample(home / "accounts.csv", debtors=300, seed=3, at_us=parse(NOW))
+    cadencia(home, "import", str(home / "accounts.csv"), "--at", NOW)
+    return home
+
+
+def test_the_examples_are_in_the_folder_and_hold(folder: Path) -> None:
+    found = answer(folder, "strategy", "check")
+    assert [Path(one["file"]).stem for one in found] == ["ageing", "balance", "digital-first", "gentle", "model"]
+    assert not any(one["problems"] for one in found)
+    assert "sms is planned but not sent yet" in cadencia(folder, "strategy", "check", "digital-first")
+
+
+def test_a_mistake_is_told_with_its_line_and_status_1(folder: Path) -> None:
+    cadencia(folder, "strategy", "new", "wrong", "--from", "balance")
+    path = folder / "strategies" / "wrong.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("promises_open", "promise_open"), encoding="utf-8")
+    (found,) = answer(folder, "strategy", "check", "wrong", status=1)
+    (problem,) = found["problems"]
+    line = path.read_text(encoding="utf-8").splitlines()[problem["line"] - 1]
+    assert line.startswith("stop_when")
+    assert (problem["key"], found["strategy"]) == ("treatments.call.stop_when", None)
+    said = cadencia(folder, "strategy", "check", "wrong", status=1)
+    assert "do you mean promises_open?" in said
+    path.unlink()
+    with pytest.raises(BadInput, match="did you mean balance"):
+        CliRunner().invoke(app, ["strategy", "check", "balanc", "--folder", str(folder)], catch_exceptions=False)
+
+
+def test_show_says_what_each_segment_holds(folder: Path) -> None:
+    found = answer(folder, "strategy", "show", "model")
+    counts = found["counts"]
+    assert counts["accounts"] == sum(one["accounts"] for one in counts["segments"]) > 250
+    assert counts["listed"] == sum(one["listed"] for one in counts["segments"])
+    assert 0 < counts["held_out"] < 0.15 * counts["accounts"]
+    with open_ledger(settings.load(folder).ledger_url) as ledger, ledger.reading() as connection:
+        owed = sum(connection.execute(select(debt.c.balance_minor).where(debt.c.state == "open")).scalars())
+    assert sum(sum(one["owed_minor"].values()) for one in counts["segments"]) == owed
+    assert "pays_anyway" in cadencia(folder, "strategy", "show", "model")
+    # Outside a working folder: the words alone.
+    assert answer(folder / "strategies", "strategy", "show", str(folder / "strategies/model.toml"))["counts"] is None
+
+
+def test_diff_says_what_changes_and_for_how_many(folder: Path) -> None:
+    cadencia(folder, "strategy", "new", "later", "--from", "balance")
+    path = folder / "strategies" / "later.toml"
+    text = path.read_text(encoding="utf-8")
+    old = '[[segments]]\nname = "old"\nwhen = "days_past_due > 90"\ntreatment = "wait"\n'
+    wait = '[treatments.wait]\n[[treatments.wait.steps]]\nchannel = "none"\n'
+    path.write_text(text.replace("[[segments]]", old + "[[segments]]", 1) + wait, encoding="utf-8")
+    found = answer(folder, "strategy", "diff", "balance", "later")
+    assert [one["of"] for one in found["changes"]] == ["segment everybody", "segment old", "treatment wait"]
+    moved = found["accounts"]
+    assert moved["second_only"] == 0
+    assert moved["first_only"] > 20
+    assert moved["matrix"]["everybody"]["old"] >= moved["first_only"]
+    assert sum(moved["matrix"]["everybody"].values()) == moved["accounts"]
+    assert "leave it" in cadencia(folder, "strategy", "diff", "balance", "later")
+    assert "nothing changes" in cadencia(folder, "strategy", "diff", "later", "later")
+    path.unlink()
+
+
+def test_new_keeps_what_is_there(folder: Path) -> None:
+    with pytest.raises(BadInput, match="is there already"):
+        CliRunner().invoke(app, ["strategy", "new", "gentle", "--folder", str(folder)], catch_exceptions=False)
+    with pytest.raises(BadInput, match="must be of letters"):
+        CliRunner().invoke(app, ["strategy", "new", "a b", "--folder", str(folder)], catch_exceptions=False)
+
+
+def test_the_schema_is_json() -> None:
+    done = CliRunner().invoke(app, ["strategy", "schema"])
+    assert json.loads(done.stdout)["$defs"]["Step"]["properties"]["channel"]
+
+
+def test_a_campaign_names_its_strategy(folder: Path, tmp_path: Path) -> None:
+    campaign = folder / "campaigns" / "sample.toml"
+    plain = campaign.read_text(encoding="utf-8")
+    for name, says in (("gentl", "did you mean gentle?"), ("x", "it has ageing, balance, digital-first")):
+        campaign.write_text(plain.replace('# strategy = ""', f'strategy = "{name}"'), encoding="utf-8")
+        with pytest.raises(BadInput, match=f"campaigns/sample.toml: strategy is '{name}'.*{says}"):
+            settings.load(folder)
+    campaign.write_text('document = "{}"\n' + plain, encoding="utf-8")
+    with pytest.raises(BadInput, match="document is made from the strategy's own file; remove it"):
+        settings.load(folder)
+    campaign.write_text(plain.replace('# strategy = ""', 'strategy = "model"'), encoding="utf-8")
+    (loaded,) = settings.load(folder).floor.campaigns
+    assert loaded.strategy == "model"
+    assert loaded.treatment("champion.call.1").calls_per_day == 2
+    campaign.write_text(plain, encoding="utf-8")
+
+
+def test_why_says_what_the_strategy_decided(folder: Path) -> None:
+    campaign = folder / "campaigns" / "sample.toml"
+    plain = campaign.read_text(encoding="utf-8")
+    campaign.write_text(plain.replace('# strategy = ""', 'strategy = "model"'), encoding="utf-8")
+    loaded = settings.load(folder)
+    at_us = parse(NOW)
+    with open_ledger(loaded.ledger_url) as ledger:
+        plan = ledger.make_plan(loaded.floor.campaigns[0], at_us, loaded.floor.zone)
+        (load,) = ledger.plan_events(plan, "sample", at_us)
+        with ledger.reading() as connection:
+            held = connection.execute(select(decision.c.person).where(decision.c.arm == "holdout")).scalars().first()
+            account = connection.execute(select(debt.c.account).where(debt.c.person == held)).scalars().first()
+    assert account is not None
+    (found,) = answer(folder, "why", account, "--at", NOW)[0]["campaigns"]
+    assert found["said"].startswith("not on its list: left alone by its strategy: held out by lot")
+    assert found["decision"]["p_action"]["none"] > 0.05
+    # What is said of somebody on the list.
+    first = load.leads[0].choice
+    assert first is not None
+    assert choice_words(first).startswith(
+        f"segment everybody_else, arm champion (0.95), place 1 of {len(load.leads)} by balance_share = "
+    )
+    campaign.write_text(plain, encoding="utf-8")
+
+
+def test_a_document_is_a_strategy_of_the_simulator(folder: Path) -> None:
+    document = str(folder / "strategies" / "gentle.toml")
+    (own,) = arm_of(document, folder).floor.campaigns
+    assert (own.name, own.strategy) == ("sample", "gentle")
+    changed = arm_of("sample:strategy=gentle", folder)
+    assert changed.floor.campaigns == (own,)
+    assert arm_of(document + ":abandon_limit=0.01", folder).floor.campaigns[0].strategy == "gentle"
+    with pytest.raises(BadInput, match=r"has no gentl\.toml; did you mean gentle"):
+        arm_of("sample:strategy=gentl", folder)
+    with pytest.raises(BadInput, match="document is no setting"):
+        arm_of("sample:document=x", folder)
