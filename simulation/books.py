@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, insert, update
 from domain.errors import Broken
 from domain.events import Disposed, Reserved, Stale
 from domain.facts import AttemptClosed
-from domain.instants import midnight_us
+from domain.instants import DAY, midnight_us
 from domain.orders import Reserve
 from domain.people import Dossier, StopKind
 from domain.records import Row
@@ -36,9 +36,16 @@ from simulation.tape import Tape
 _ROWS: Final = 20_000
 
 Meets = Callable[[Callees, Chance], Callees]
+Report = Callable[[str, int, int], None]
 
 
-def book_month(arm: Arm, plan: Plan, seed: int, ledger: SqlLedger, meets: Meets | None = None) -> Outcome:
+def _silent(_what: str, _done: int, _of: int) -> None:
+    """Tell nobody."""
+
+
+def book_month(
+    arm: Arm, plan: Plan, seed: int, ledger: SqlLedger, meets: Meets | None = None, *, report: Report = _silent
+) -> Outcome:
     """Run one arm through a plan with the luck of one seed, and leave all of it in a ledger.
 
     Parameters
@@ -47,13 +54,16 @@ def book_month(arm: Arm, plan: Plan, seed: int, ledger: SqlLedger, meets: Meets 
         Without people.
     meets : callable, optional
         As `simulation.run.SimulatedFloor` takes it.
+    report : callable, optional
+        Told what, how many days are written, of how many.
 
     Raises
     ------
     BadInput
         When nobody of the world is on any list.
     """
-    books = Books(ledger, _begins(arm, plan))
+    start_us = _begins(arm, plan)
+    books = Books(ledger, start_us, lambda at_us: report("days", min((at_us - start_us) // DAY, plan.days), plan.days))
     found = Month(arm, plan, seed, books, meets=meets).month()
     books.flush()
     return found
@@ -218,9 +228,10 @@ def _stop(
 class Books(Tape):
     """A tape that copies what it answers, and what it hears, into a ledger."""
 
-    def __init__(self, ledger: SqlLedger, start_us: int) -> None:
+    def __init__(self, ledger: SqlLedger, start_us: int, told: Callable[[int], None] = lambda _at_us: None) -> None:
         super().__init__()
         self._ledger = ledger
+        self._told = told
         self._start_us = start_us
         self._accounts = _Accounts()
         self._rows: list[Row] = []
@@ -255,6 +266,8 @@ class Books(Tape):
         rows, self._rows = self._rows, []
         given, self._answers = self._answers, []
         found = self._ledger.append(rows) if rows else ()
+        if rows:
+            self._told(rows[-1].at_us)
         if [(type(one), one.call_id) for one in found] != [(type(one), one.call_id) for one in given]:
             raise Broken("a simulated month: the ledger answers reservations otherwise than the simulation did")
 
