@@ -8,12 +8,15 @@ from console.command_line import HERE, AsJson, Folder, check_number, note, tell
 
 app = typer.Typer()
 
+#: When the halves of a number of agents work, by the floor's clock.
+_MORNING, _EVENING = ("10:00", "13:30"), ("17:00", "20:30")
+
 
 @app.command()
 def history(
     debtors: Annotated[int, typer.Option(help="How many owe.")] = 2000,
     days: Annotated[int, typer.Option(help="Days worked, the last of them yesterday.")] = 45,
-    agents: Annotated[str, typer.Option(help="A number, or a roster file.")] = "8",
+    agents: Annotated[str, typer.Option(help="A number, half of them in the evening; or a roster file.")] = "4",
     campaign: Annotated[str, typer.Option(help="Of the working folder: how the list was worked.")] = "sample",
     world: Annotated[str, typer.Option(help="Whose debtors; see `cadencia simulate worlds`.")] = "default",
     seed: Annotated[int, typer.Option(help="Of people and luck.")] = 1,
@@ -36,7 +39,7 @@ def history(
     from simulation.books import book_month
     from simulation.month import Plan
     from simulation.population import load
-    from simulation.roster import roster
+    from simulation.roster import Roster, Shift, roster
 
     check_number("simulate history: --debtors", debtors, least=1, most=1_000_000)
     check_number("simulate history: --days", days, least=1, most=366)
@@ -46,7 +49,12 @@ def history(
     arm = arm_of(campaign, folder)
     today = to_datetime(time.time_ns() // 1000, loaded.floor.zone).date()
     start = today - timedelta(days=days)
-    plan = Plan(world=world, debtors=debtors, start=start.isoformat(), days=days, roster=roster(agents))
+    staff = roster(agents)
+    if agents.isdecimal():
+        # Who is called at one time of day alone teaches nothing of the others.
+        halves = (((int(agents) + 1) // 2, *_MORNING), (int(agents) // 2, *_EVENING))
+        staff = Roster(shift=tuple(Shift(agents=n, begin=begin, end=end) for n, begin, end in halves if n))
+    plan = Plan(world=world, debtors=debtors, start=start.isoformat(), days=days, roster=staff)
     began = time.monotonic()
     with open_ledger(loaded.ledger_url) as ledger:
         with ledger.reading() as connection:

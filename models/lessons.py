@@ -3,6 +3,7 @@
 An export is read once for all heads. A head whose rows cannot teach says so in words (`BadInput`); the others go on.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -25,12 +26,12 @@ F8 = NDArray[np.float64]
 
 #: Days within which a payment counts.
 PAYMENT_DAYS: Final = 10
+#: Of promises by how far away their day is: the others, for the farthest days, are left out.
+_KEPT_SHARE: Final = 0.9
 #: Rows of a head at most, the latest: further ones are older, and cost memory.
 MOST_ROWS: Final = 1_000_000
 #: Blocks by which a head is judged: the most that its record can bear.
 _BLOCKS: Final = (5, 3, 2, 1)
-#: It learns anew about so many times over its record, not after fewer rows; of many rows, at each block alone.
-_REFITS, _LEAST_REFIT, _MANY_ROWS = 12, 500, 200_000
 
 
 class Record(NamedTuple):
@@ -106,6 +107,10 @@ def lesson(record: Record, head: str, *, payment_days: int = PAYMENT_DAYS, threa
     else:
         rows = heads.valid(history)
     rows = _latest(rows)
+    if head == "kept" and len(rows):
+        # The horizon of all is that of the longest: a few promises for a far day would leave nothing known in between.
+        window_us = rows.known_us - rows.at_us
+        rows = heads.take(rows, np.flatnonzero(window_us <= np.quantile(window_us, _KEPT_SHARE)))
     if not len(rows):
         raise BadInput(f"{head}: {_NOTHING[head]}")
     found = features(history, rows.asked, record.usual, threads=threads)
@@ -138,28 +143,19 @@ def table_of(lesson: Lesson) -> Table:
         When it has too little data even for one.
     """
     where = f"ledger, head {lesson.head}"
-    for blocks in _BLOCKS:
-        windows = Windows(blocks=blocks, refit_rows=_refit_rows(lesson.source.num_rows))
-        schema = heads.schema(lesson.head, lesson.source, days=lesson.days, windows=windows)
+    n = lesson.source.num_rows
+    windows = [Windows(blocks=blocks) for blocks in _BLOCKS] + [Windows(blocks=1, last_rows=n // 3)]
+    for one in windows:
+        schema = heads.schema(lesson.head, lesson.source, days=lesson.days, windows=one)
         table = make_table(lesson.source, schema, where=where)
-        try:
-            splits(table, windows, schema.recipe)
-        except BadInput:
-            if blocks == _BLOCKS[-1]:
-                yes = int(table.y.sum())
-                raise BadInput(
-                    f"{lesson.head}: too little is on record yet: {len(table):,} rows, {yes:,} of them yes; a model "
-                    f"needs {LEAST_ROWS} with {LEAST_OF_EACH} of each whose outcome was known halfway, and as many "
-                    "after"
-                ) from None
-        else:
-            break
-    return table
-
-
-def _refit_rows(rows: int) -> int:
-    """Return after how many rows a head learns anew while it is judged: a floor fits its models every night."""
-    return 0 if rows > _MANY_ROWS else max(_LEAST_REFIT, rows // _REFITS)
+        with suppress(BadInput):
+            splits(table, one, schema.recipe)
+            return table
+    yes = int(table.y.sum())
+    raise BadInput(
+        f"{lesson.head}: too little is on record yet: {n:,} rows, {yes:,} of them yes; a model needs {LEAST_ROWS} with "
+        f"{LEAST_OF_EACH} of each whose outcome was known when two thirds had been, and as many after"
+    )
 
 
 def _latest(rows: Rows) -> Rows:

@@ -39,7 +39,7 @@ def upgrade() -> None:
         ),
         sa.Column("p_right", sa.LargeBinary(336), nullable=True, comment="the same, that it is the debtor"),
         sa.Column("p_valid", sa.Float(), nullable=True),
-        sa.ForeignKeyConstraint(["score_set"], ["score_set.number"], name=op.f("fk_score_score_set_score_set")),
+        sa.ForeignKeyConstraint(["score_set"], ["score_set.number"], name=op.f("fk_score_score_set")),
         sa.PrimaryKeyConstraint("score_set", "person", "phone", name=op.f("pk_score")),
     )
     op.create_table(
@@ -57,6 +57,6 @@ def upgrade() -> None:
             comment="JSON: what a contact adds to what is paid, by channel, before its cost",
         ),
         sa.Column("currency", sa.String(3), nullable=True),
-        sa.ForeignKeyConstraint(["score_set"], ["score_set.number"], name=op.f("fk_score_person_score_set_score_set")),
+        sa.ForeignKeyConstraint(["score_set"], ["score_set.number"], name=op.f("fk_score_person_score_set")),
         sa.PrimaryKeyConstraint("score_set", "person", name=op.f("pk_score_person")),
     )
