@@ -57,22 +57,23 @@ def make_plan(database: Database, campaign: CampaignSettings, at_us: int, zone: 
     with database.reading() as connection:
         for listed in batches(leads(connection, campaign, at_us, zone), CHUNK):
             people = dossiers(connection, [lead.person for lead in listed], at_us)
-            body = _encoder.encode(Body(tuple(listed), tuple(people)))
-            row = {
-                "plan": number,
-                "chunk": chunks,
-                "leads": len(listed),
-                "sha256": hashlib.sha256(body).hexdigest(),
-                "body": zlib.compress(body, 1),
-            }
             with database.writing() as storing:
-                storing.execute(insert(plan_chunk), row)
+                store(storing, number, chunks, Body(tuple(listed), tuple(people)))
             n_leads, chunks = n_leads + len(listed), chunks + 1
     with database.writing() as connection:
         connection.execute(
             update(plan).where(plan.c.number == number).values(leads=n_leads, chunks=chunks, sealed=True)
         )
     return f"{campaign.name}-{number}"
+
+
+def store(connection: Connection, number: int, chunk: int, content: Body) -> str:
+    """Keep a chunk of a list; return its SHA-256."""
+    body = _encoder.encode(content)
+    sha256 = hashlib.sha256(body).hexdigest()
+    row = {"plan": number, "chunk": chunk, "leads": len(content.leads), "sha256": sha256}
+    connection.execute(insert(plan_chunk), row | {"body": zlib.compress(body, 1)})
+    return sha256
 
 
 def leads(connection: Connection, campaign: CampaignSettings, at_us: int, zone: str) -> Iterator[Lead]:

@@ -25,7 +25,7 @@ KEPT: Final = 2
 #: A set that was not sealed within a day was left by a run that ended.
 _ABANDONED_US: Final = DAY
 #: A transaction holds the writer about so long, and rests so long before the next.
-_HOLD_S, _REST_S = 0.04, 0.01
+_HOLD_S, _REST_S = 0.02, 0.01
 _FIRST_ROWS, _LEAST_ROWS, _MOST_ROWS = 200, 20, 5_000
 
 
@@ -167,7 +167,7 @@ class _Pace:
 
     def __exit__(self, *_: object) -> None:
         held_s = time.monotonic() - self._began_s
-        better = int(self.rows * min(2.0, _HOLD_S / max(held_s, 1e-4)))
+        better = int(self.rows * min(1.5, _HOLD_S / max(held_s, 1e-4)))
         self.rows = min(max(better, _LEAST_ROWS), _MOST_ROWS)
         time.sleep(_REST_S)
 

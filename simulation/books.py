@@ -9,20 +9,23 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
 from sqlalchemy import bindparam, insert, update
 
 from domain.errors import Broken
-from domain.events import Disposed, Reserved, Stale
+from domain.events import Disposed, LeadsLoaded, Reserved, Stale
 from domain.facts import AttemptClosed
 from domain.instants import DAY, midnight_us
 from domain.orders import Reserve
 from domain.people import Dossier, StopKind
 from domain.records import Row
+from ledger import plans
 from ledger.parquet import HistoryFile, write_people
 from ledger.people import enroll
 from ledger.projections import Known, Projection
 from ledger.reservations import bump
 from ledger.schema import balance_history, debt, history, payment
+from ledger.schema import plan as lists
 from ledger.standing import put_stops
 from ledger.store import SqlLedger
 from simulation.callees import Callees
@@ -63,7 +66,11 @@ def book_month(
         When nobody of the world is on any list.
     """
     start_us = _begins(arm, plan)
-    books = Books(ledger, start_us, lambda at_us: report("days", min((at_us - start_us) // DAY, plan.days), plan.days))
+
+    def told(at_us: int) -> None:
+        report("days", min((at_us - start_us) // DAY, plan.days), plan.days)
+
+    books = Books(ledger, start_us, arm.floor.zone, told)
     found = Month(arm, plan, seed, books, meets=meets).month()
     books.flush()
     return found
@@ -228,10 +235,15 @@ def _stop(
 class Books(Tape):
     """A tape that copies what it answers, and what it hears, into a ledger."""
 
-    def __init__(self, ledger: SqlLedger, start_us: int, told: Callable[[int], None] = lambda _at_us: None) -> None:
+    def __init__(
+        self, ledger: SqlLedger, start_us: int, zone: str = "UTC", told: Callable[[int], None] = lambda _at_us: None
+    ) -> None:
         super().__init__()
         self._ledger = ledger
+        self._zone = zone
         self._told = told
+        #: By the name that the simulation gives a list, its number in the ledger.
+        self._lists: dict[str, int] = {}
         self._start_us = start_us
         self._accounts = _Accounts()
         self._rows: list[Row] = []
@@ -249,11 +261,26 @@ class Books(Tape):
 
     def append(self, rows: Sequence[Row]) -> tuple[Reserved | Stale, ...]:
         answers = super().append(rows)
-        self._rows += rows
+        self._rows += [self._listed(row) if type(row.record) is LeadsLoaded else row for row in rows]
         self._answers += answers
         if len(self._rows) >= _ROWS:
             self.flush()
         return answers
+
+    def _listed(self, row: Row) -> Row:
+        """Keep a chunk of a list as a live floor's are kept, and return the row that says so."""
+        load = row.record
+        assert isinstance(load, LeadsLoaded)
+        with self._ledger.writing() as connection:
+            if load.chunk == 0:
+                of = {"campaign": load.campaign, "at_us": load.at_us, "zone": self._zone, "sealed": True}
+                made = insert(lists).values(of).returning(lists.c.number)
+                self._lists[load.plan] = int(connection.execute(made).scalar_one())
+            number = self._lists[load.plan]
+            sha256 = plans.store(connection, number, load.chunk, plans.Body(load.leads, load.people))
+            more = {"leads": lists.c.leads + len(load.leads), "chunks": load.chunk + 1}
+            connection.execute(update(lists).where(lists.c.number == number).values(more))
+        return replace(row, record=replace(load, plan=f"{load.campaign}-{number}", sha256=sha256))
 
     def flush(self) -> None:
         """Write the rows that wait.
