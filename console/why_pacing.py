@@ -6,8 +6,7 @@ from console.accepted import gate_in_force
 from console.board_view import REASONS
 from console.settings import Settings
 from console.why import folded
-from dialer.engine.flight import flights
-from dialer.engine.paced import figures, paced
+from dialer.engine.paced import resting
 from dialer.engine.state import State
 from domain.facts import PacingDecided
 from domain.instants import SECOND
@@ -51,9 +50,7 @@ def why_pacing(ledger: SqlLedger, settings: Settings, at_us: int, *, named: str 
 
 def _in_force(state: State, found: queries.Pacing, at_us: int) -> InForce:
     name = found.decision.campaign
-    flight = flights(state)[name]
-    n_free, decision = paced(state, state.campaigns[name], flight, state.settings.max_lines)
-    seen = figures(name, 0, found.decision.reason, n_free, flight, decision, decision.budget_left)
+    seen = resting(state, state.campaigns[name], found.decision.reason, state.settings.max_lines)
     said = sentences(found.decision, seen, at_us - found.at_us)
     return InForce(seq=found.seq, at_us=found.at_us, decision=found.decision, seen=seen, said=said)
 

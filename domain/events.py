@@ -44,6 +44,8 @@ class LeadsLoaded(Event, frozen=True, kw_only=True):
     plan: str
     chunk: int
     sha256: str
+    #: Which scores its forecasts come from; None: it has none.
+    scores: str | None = None
     leads: tuple[Lead, ...] = ()
     people: tuple[Dossier, ...] = ()
 

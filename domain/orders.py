@@ -33,7 +33,9 @@ class Reserve(Order, frozen=True, kw_only=True):
     ordinal: int
     #: The agent reserved for it, where one must be.
     agent: str | None = None
+    #: Chance that a person answers, and the scores that tell it.
     p_answer: float | None = None
+    score_version: str | None = None
 
 
 class Originate(Order, frozen=True, kw_only=True):

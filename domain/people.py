@@ -186,8 +186,6 @@ class Phone(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=T
     geographic: bool = True
     #: IANA zones the number may be in, by the number alone; empty: unknown.
     zones: tuple[str, ...] = ()
-    #: Forecast of a live answer, when a model gave one.
-    p_answer: float | None = None
     #: home, mobile, personal, work, other; None: personal.
     address_type: str | None = None
     #: Names of the imported do-not-contact registers that hold the number.
@@ -235,6 +233,8 @@ class Lead(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=Tr
     debts: tuple[int, ...]
     #: Agent who owns this debtor, if any.
     owner: str | None = None
+    #: By phone, where a model told it: `domain.forecasts`.
+    reach: tuple[tuple[int, bytes], ...] = ()
 
 
 class Verdict(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):

@@ -372,7 +372,7 @@ def export_parquet(
 class _File:
     """One subject's file, whole when it is closed."""
 
-    def __init__(self, subject: _Subject, folder: Path) -> None:
+    def __init__(self, subject: _Subject, folder: Path, name: str = "") -> None:
         # Loaded late: it takes a quarter of a second; it is not typed.
         import pyarrow
         import pyarrow.parquet
@@ -395,8 +395,9 @@ class _File:
         self._subject = subject
         self._arrow = arrow
         self._schema = arrow.schema([(column.name, types[column.type]) for column in subject.columns])
-        self._path = folder / f"{subject.name}.parquet"
-        self._unfinished = self._path.with_suffix(".unfinished")
+        self._path = folder / f"{name or subject.name}.parquet"
+        # Whoever reads the folder meanwhile passes over a name that begins so.
+        self._unfinished = self._path.with_name(f".{self._path.name}.unfinished")
         self._writer = arrow.parquet.ParquetWriter(self._unfinished, self._schema, compression="zstd")
 
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
@@ -431,10 +432,16 @@ def _write(ledger: SqlLedger, subject: _Subject, folder: Path) -> int:
 
 
 class HistoryFile:
-    """The file of a history that stands in no ledger: it takes lines as the ledger's writers make them."""
+    """The history of what stands in no ledger: it takes lines as the ledger's writers make them.
 
-    def __init__(self, folder: Path) -> None:
-        self._file = _File(_HISTORY, folder)
+    One file, or with `parts` a folder of them, of which those that were cut can be read.
+    """
+
+    def __init__(self, folder: Path, *, parts: bool = False) -> None:
+        self._folder = folder / _HISTORY.name if parts else folder
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._part = 0 if parts else None
+        self._file = self._next()
         self._lines: list[dict[str, Any]] = []
 
     def add(self, lines: Iterable[dict[str, Any]]) -> None:
@@ -442,11 +449,22 @@ class HistoryFile:
         if len(self._lines) >= _ROWS:
             self._flush()
 
+    def cut(self) -> None:
+        """Finish a part: what was added so far can be read."""
+        self._flush()
+        if self._part is not None and self._file.rows:
+            self._file.close(whole=True)
+            self._part += 1
+            self._file = self._next()
+
     def close(self, *, whole: bool) -> None:
-        """Write what waits; without `whole`, leave no file."""
+        """Write what waits; without `whole`, leave no more than the parts that were cut."""
         if whole:
             self._flush()
         self._file.close(whole=whole)
+
+    def _next(self) -> "_File":
+        return _File(_HISTORY, self._folder, "" if self._part is None else f"part-{self._part:05}")
 
     def _flush(self) -> None:
         if self._lines:

@@ -141,6 +141,7 @@ def attempt_row(order: Reserve, keys: tuple[CapKey, ...], at_us: int, place: tup
         "ordinal": order.ordinal,
         "held_agent": order.agent,
         "p_answer": order.p_answer,
+        "score_version": order.score_version,
         "rules": order.verdict.rules,
         "verdict": _json.encode(order.verdict).decode(),
         "cap_keys": _json.encode(keys).decode(),

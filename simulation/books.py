@@ -315,15 +315,18 @@ class Books(Tape):
 
 
 class Annals(Tape):
-    """A tape that writes the history alone, by the ledger's own projection, into an export."""
+    """A tape that writes the history alone, by the ledger's own projection, into an export.
 
-    def __init__(self, folder: Path, start_us: int) -> None:
+    With `parts` the history is a folder of them: after `cut` all that was recorded until then can be read.
+    """
+
+    def __init__(self, folder: Path, start_us: int, *, parts: bool = False) -> None:
         super().__init__()
         self._folder = folder
         self._start_us = start_us
         self._accounts = _Accounts()
         self._known: dict[str, Known] = {}
-        self._file = HistoryFile(folder)
+        self._file = HistoryFile(folder, parts=parts)
 
     def __enter__(self) -> "Annals":
         return self
@@ -354,3 +357,6 @@ class Annals(Tape):
 
     def heard(self, deeds: Sequence[Deed], at_us: int) -> None:
         self._file.add(self._accounts.deeds(deeds, at_us).history)
+
+    def cut(self) -> None:
+        self._file.cut()

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from simpy import Environment
 
 from dialer.engine import Engine, Gate
+from dialer.engine.still import still_until
 from domain.calls import AgentState, AnswerClass, Disposition
 from domain.events import AnyEvent, CampaignOrdered, FloorOpened, LeadsLoaded, NotSent, RulesChanged, Tick
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
@@ -136,6 +137,8 @@ class SimulatedFloor:
         #: Rows wait whose commit somebody waits for.
         self._urgent = False
         self._ticking = False
+        #: Before this instant no tick would change anything.
+        self._still_until = 0
         #: How many-th stretch of ticking it is.
         self._stretch = 0
         #: Since when each agent is in which state.
@@ -217,6 +220,7 @@ class SimulatedFloor:
 
     def accept(self, event: AnyEvent) -> None:
         """Let the engine handle an input and carry out what follows."""
+        self._still_until = 0
         rows = self.engine.handle(event)
         self._waiting += rows
         for row in rows:
@@ -271,8 +275,11 @@ class SimulatedFloor:
         stretch, every_us = pace
         if not self._ticks(stretch):
             return
-        since_us = self._committing_since_us
-        self.accept(Tick(at_us=self._now, commit_lag_us=0 if since_us is None else self._now - since_us))
+        if self._now >= self._still_until:
+            since_us, seq = self._committing_since_us, self.engine.seq
+            self.accept(Tick(at_us=self._now, commit_lag_us=0 if since_us is None else self._now - since_us))
+            if since_us is None and self.engine.seq == seq + 1:
+                self._still_until = still_until(self.engine.state)
         Alarm(self.env, every_us, self._tick, pace)
 
     @property

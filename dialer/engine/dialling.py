@@ -7,7 +7,7 @@ from math import ceil
 from dialer.engine import agents, calls, leads
 from dialer.engine.allotment import allot, stock
 from dialer.engine.flight import Flight, flights
-from dialer.engine.paced import figures, idle, paced
+from dialer.engine.paced import figures, free_agents, paced, resting
 from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
@@ -35,7 +35,7 @@ REPLY = "reply_to_debtor"
 
 #: Asked often: see `domain.calls.Word`.
 _RUNNING, _DRAINING = CampaignState.running, CampaignState.draining
-_PREVIEW, _PROGRESSIVE, _POWER, _PREDICTIVE = Mode.preview, Mode.progressive, Mode.power, Mode.predictive
+_PREVIEW, _PROGRESSIVE, _PREDICTIVE = Mode.preview, Mode.progressive, Mode.predictive
 _READY, _WRAPUP, _PREVIEWING = AgentState.ready, AgentState.wrapup, AgentState.previewing
 #: States that may have lasted long enough.
 _CLOCKED = frozenset({AgentState.away, AgentState.wrapup, AgentState.previewing})
@@ -58,11 +58,11 @@ def tick(step: Step) -> None:
     for campaign in list(state.campaigns.values()):
         own = len(state.lines[campaign.name])
         if campaign.state is _RUNNING:
-            if blocked or not _dry(state, campaign):
+            if blocked or not dry(state, campaign):
                 in_flight = in_flight or flights(state)
                 lines += _dial(step, campaign, in_flight[campaign.name], lines, blocked)
             else:
-                _wait(step, campaign)
+                _rest(step, campaign, "no_leads")
         _settle(step, campaign, own)
 
 
@@ -90,17 +90,18 @@ def _time_limits(step: Step, clocked: list[Agent]) -> None:
 # ---- pacing
 
 
-def _dry(state: State, campaign: Campaign) -> bool:
+def dry(state: State, campaign: Campaign) -> bool:
     """Return whether a campaign has nobody to call at the moment, so that pacing need not be asked."""
     return not stock(campaign) and campaign.mode is not _PREVIEW and not state.pacers[campaign.name].trunk_failing
 
 
-def _wait(step: Step, campaign: Campaign) -> None:
-    """Place no call for want of leads, and say so once; what pacing would say is found out when somebody asks."""
-    seen = partial(idle, step.state, campaign)
+def _rest(step: Step, campaign: Campaign, reason: str) -> int:
+    """Place no call, and say why once; what pacing would say is found out when somebody asks."""
+    seen = partial(resting, step.state, campaign, reason)
     step.state.seen[campaign.name] = seen
-    if campaign.pacing is None or campaign.pacing.reason != "no_leads":
+    if campaign.pacing is None or campaign.pacing.reason != reason:
         step.emit(seen(), campaign.name)
+    return 0
 
 
 def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: str) -> int:
@@ -112,18 +113,20 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     full = "lines"
     if (allowed := int(state.calls_allowed(campaign) + 1e-9)) < room:
         room, full = allowed, "calls_per_second"
-    n_free, decision = paced(state, campaign, flight, room)
-    wanted, reason, budget_left = decision.dials, decision.reason, decision.budget_left
+    n_free = free_agents(state, campaign)
     # Pacing alone tells a dead trunk, in every mode; what else it says is for predictive dialling.
-    if blocked:
-        wanted, reason = 0, blocked
-    elif reason != "trunk_failing":
-        if mode is _PREVIEW:
-            wanted, reason = 0, "preview"
-        elif mode is _PROGRESSIVE:
-            wanted, reason = n_free - covered, "one_per_free_agent"
-        elif mode is _POWER:
-            wanted, reason, budget_left = _power(campaign, n_free, covered)
+    own_rule = mode is not _PREDICTIVE and not blocked and not state.pacers[campaign.name].trunk_failing
+    if own_rule:
+        wanted, reason, budget_left = by_rule(campaign, n_free, covered)
+        if wanted <= min(0, room):
+            return _rest(step, campaign, reason)
+    decision = paced(state, campaign, flight, n_free, room)
+    if not own_rule:
+        wanted, reason, budget_left = decision.dials, decision.reason, decision.budget_left
+        if blocked:
+            wanted, reason = 0, blocked
+    elif budget_left is None:
+        budget_left = decision.budget_left
     placed = 0
     if mode is not _PREVIEW and not blocked:
         # Leads that need an agent of their own need certainty: one is free whom no call in flight may take.
@@ -146,8 +149,16 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     return placed
 
 
-def _power(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float]:
-    """Lines by a fixed ratio, falling back to one per agent where the day's abandonment leaves no room for one more."""
+def by_rule(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float | None]:
+    """Return how many calls a mode asks for that is not predictive, why, and the budget where it goes by one.
+
+    Power is lines by a fixed ratio, falling back to one per agent where the day's abandonment leaves no room for one
+    more.
+    """
+    if campaign.mode is _PREVIEW:
+        return 0, "preview", None
+    if campaign.mode is _PROGRESSIVE:
+        return free - covered, "one_per_free_agent", None
     people, abandoned = campaign.abandonment()
     budget_left = campaign.pace.share * (people + 1) - abandoned
     if budget_left < 1.0 and abandoned:
@@ -304,6 +315,7 @@ def reserve(
     number = f"phone:{phone.phone}"
     keys = tuple([cap for cap in dossier.keys if cap.key == number or not cap.key.startswith("phone:")])
     worked = leads.open_debts(dossier, lead.debts)
+    p_answer = lead.p_answer(phone.phone, step.state.hour()) if lead.reach else None
     numbers = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*") or ("",)
     step.emit(
         Reserve(
@@ -321,7 +333,8 @@ def reserve(
             caller_id=numbers[lead.person % len(numbers)],
             ordinal=lead.attempts + 1,
             agent=agent.agent if agent is not None else None,
-            p_answer=phone.p_answer,
+            p_answer=p_answer,
+            score_version=campaign.scores if p_answer is not None else None,
         ),
         campaign.name,
     )

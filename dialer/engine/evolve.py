@@ -42,7 +42,7 @@ _KEPT_WAITS = 200
 KEPT_DAYS = 31
 _DIAL_WINDOW_US = 5 * MINUTE
 #: How often calls that the switch has forgotten are looked for.
-_SWEEP_US = 5 * SECOND
+SWEEP_US = 5 * SECOND
 
 
 def evolve(state: State, record: Any) -> None:
@@ -181,17 +181,19 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
     if campaign.plan != event.plan:
         campaign.plan, campaign.plan_us = event.plan, event.at_us
     campaign.plan_chunks = event.chunk + 1
+    campaign.scores = event.scores
+    state.forecast = state.forecast or any(lead.reach for lead in event.leads)
     for dossier in event.people:
         _learn(state, dossier)
     for lead in event.leads:
         known = campaign.leads.get(lead.person)
         if known is not None:
             # A later list: what is owed may be new, and who had paid may owe again.
-            known.debts, known.owner = lead.debts, lead.owner
+            known.debts, known.owner, known.reach = lead.debts, lead.owner, lead.reach
             if known.place == CLOSED and known.why in ("paid", "withdrawn"):
                 state.place(campaign, known, READY)
             continue
-        entry = LeadState(person=lead.person, rank=lead.rank, debts=lead.debts, owner=lead.owner)
+        entry = LeadState(person=lead.person, rank=lead.rank, debts=lead.debts, owner=lead.owner, reach=lead.reach)
         campaign.leads[lead.person] = entry
         state.place(campaign, entry, READY)
 
@@ -225,7 +227,6 @@ def _learn(state: State, dossier: Dossier) -> None:
             lines = sorted((*dossier.history, *kept), key=_by_time)
             dossier = replace(dossier, history=tuple(lines))
     state.people[dossier.person] = dossier
-    state.forecast = state.forecast or any(phone.p_answer is not None for phone in dossier.phones)
     for cap in dossier.keys:
         if cap.version > state.versions.get(cap.key, -1):
             state.versions[cap.key] = cap.version
@@ -237,7 +238,7 @@ def _by_time(line: PastContact) -> int:
 
 def _tick(state: State, event: events.Tick) -> None:
     state.commit_lag_us = event.commit_lag_us
-    state.sweeping = event.at_us - state.swept_us >= _SWEEP_US
+    state.sweeping = event.at_us - state.swept_us >= SWEEP_US
     if state.sweeping:
         state.swept_us = event.at_us
     if not _roll_day(state, event.at_us) and event.at_us >= state.shift_end_us:

@@ -12,23 +12,27 @@ from domain.facts import PacingDecided
 LOOK_AHEAD = 24
 
 
-def paced(state: State, campaign: Campaign, flight: Flight, room: int) -> tuple[int, Decision]:
-    """Return a campaign's free agents, and what its pacer says with room for so many calls; nothing is changed."""
-    free = [name for name in state.ready if state.agents[name].allotted == campaign.name]
-    decision = state.pacers[campaign.name].decide(
+def free_agents(state: State, campaign: Campaign) -> int:
+    """Return how many agents are free for a campaign."""
+    agents, name = state.agents, campaign.name
+    return len([agent for agent in state.ready if agents[agent].allotted == name])
+
+
+def paced(state: State, campaign: Campaign, flight: Flight, n_free: int, room: int) -> Decision:
+    """Return what a campaign's pacer says with room for so many calls; nothing is changed."""
+    return state.pacers[campaign.name].decide(
         state.shift_s(),
-        len(free),
+        n_free,
         flight.waiting,
         flight.talking_s,
         flight.wrapping_s,
         flight.ringing_s,
         p_answer=flight.p_answer or None,
-        p_next=forecasts(state, campaign, len(free), room) if state.forecast else None,
+        p_next=forecasts(state, campaign, n_free, room) if state.forecast else None,
         detecting_s=flight.detecting_s,
         finishing_s=flight.finishing_s or None,
         progress=flight.progress or None,
     )
-    return len(free), decision
 
 
 def figures(
@@ -56,15 +60,17 @@ def figures(
 def forecasts(state: State, campaign: Campaign, n_free: int, room: int) -> list[float] | None:
     """Return the chances of the next leads, NaN where there is none; None where none has one."""
     found: list[float] = []
+    hour = state.hour()
     for lead in islice(state.next_leads(campaign), max(0, min(room, n_free + LOOK_AHEAD))):
         phones = state.people[lead.person].phones
-        chance = phones[lead.phone_index % len(phones)].p_answer if phones else None
+        chance = lead.p_answer(phones[lead.phone_index % len(phones)].phone, hour) if phones else None
         found.append(nan if chance is None else chance)
     return None if all(map(isnan, found)) else found
 
 
-def idle(state: State, campaign: Campaign) -> PacingDecided:
-    """Return what is seen of a campaign that has nobody to call."""
+def resting(state: State, campaign: Campaign, reason: str, room: int = 0) -> PacingDecided:
+    """Return what is seen of a campaign that places no call, as if it had room for so many."""
     flight = flights(state)[campaign.name]
-    n_free, decision = paced(state, campaign, flight, 0)
-    return figures(campaign.name, 0, "no_leads", n_free, flight, decision, decision.budget_left)
+    n_free = free_agents(state, campaign)
+    decision = paced(state, campaign, flight, n_free, room)
+    return figures(campaign.name, 0, reason, n_free, flight, decision, decision.budget_left)

@@ -39,7 +39,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 #: Changes with every change of what stands in `_Head` or below it, the pacers' memory included.
-_FORM = 11
+_FORM = 12
 #: Dossiers encoded at once.
 _SLICE = 500
 
@@ -128,8 +128,10 @@ def thaw(blob: bytes) -> State:
     state.versions, state.nodes, state.alarms = image.versions, image.nodes, image.alarms
     state.ready = dict.fromkeys(image.ready)
     state.people = {dossier.person: dossier for dossier in people}
-    forecasts = (one.p_answer for those in (dossier.phones for dossier in people) for one in those)
-    state.forecast = any(one is not None for one in (*forecasts, *(call.p_answer for call in state.calls.values())))
+    leads = (lead for campaign in state.campaigns.values() for lead in campaign.leads.values())
+    state.forecast = any(lead.reach for lead in leads) or any(
+        call.p_answer is not None for call in state.calls.values()
+    )
     state.lines = {name: Lines() for name in state.campaigns}
     for call in state.calls.values():
         state.person_call[call.person] = call.call_id

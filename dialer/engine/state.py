@@ -8,9 +8,11 @@ from math import ceil
 import msgspec
 
 from dialer.pacing import Limit, Pacer, PacingSettings
+from domain import forecasts
 from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
 from domain.events import DayCount, Disposed
 from domain.facts import PacingDecided
+from domain.instants import HOUR, SECOND, to_datetime
 from domain.pace import Pace, PaceRule, strictest
 from domain.people import Dossier
 from domain.settings import CampaignSettings, FloorSettings, Window
@@ -110,6 +112,15 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
     call_back: str | None = None
     #: Whether the debtor asked for the next call: until one is made, whatever puts it off.
     asked: bool = False
+    #: By phone, where a model told it: `domain.forecasts`.
+    reach: tuple[tuple[int, bytes], ...] = ()
+
+    def p_answer(self, phone: int, hour: int) -> float | None:
+        """Return the chance that a person answers on a number at an hour of the floor's day, where it is told."""
+        for one, hours in self.reach:
+            if one == phone:
+                return forecasts.at(hours, hour)
+        return None
 
 
 class Lines:
@@ -212,6 +223,8 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     plan: str = ""
     plan_us: int = 0
     plan_chunks: int = 0
+    #: Which scores the forecasts of its leads come from.
+    scores: str | None = None
     #: Persons whom a rule put off before the rules changed, not judged again yet, in the order of the list.
     review: list[int] = []
 
@@ -261,7 +274,7 @@ class State:
         self.person_call: dict[int, str] = {}
         self.phone_call: dict[int, str] = {}
         self.people: dict[int, Dossier] = {}
-        #: Whether a forecast ever came with one of their numbers.
+        #: Whether a forecast ever came with a lead.
         self.forecast = False
         #: The newest known of every key; what a reservation claims stands in the dossier that was judged.
         self.versions: dict[str, int] = {}
@@ -271,6 +284,8 @@ class State:
         self.pacers: dict[str, Pacer] = {}
         #: Tells what was last seen of each campaign at a tick. For the board alone: not folded, not in snapshots.
         self.seen: dict[str, Callable[[], PacingDecided]] = {}
+        #: The hour of the floor's day last asked for, its zone, and the instants between which it is that.
+        self._hour = 0, "", 0, 0
 
     # ---- reading
 
@@ -280,6 +295,17 @@ class State:
     def shift_s(self) -> float:
         """Seconds since the start of the shift, the pacer's clock."""
         return max(0, self.at_us - self.shift_us) / 1e6
+
+    def hour(self) -> int:
+        """Return the hour of the floor's day, 0 to 23."""
+        hour, zone, from_us, until_us = self._hour
+        if not from_us <= self.at_us < until_us or zone != self.settings.zone:
+            zone = self.settings.zone
+            local = to_datetime(self.at_us, zone)
+            hour, from_us = local.hour, self.at_us
+            until_us = from_us + HOUR - (local.minute * 60 + local.second) * SECOND - local.microsecond
+            self._hour = hour, zone, from_us, until_us
+        return hour
 
     def serves(self, agent: Agent, campaign: str) -> bool:
         return not agent.campaigns or campaign in agent.campaigns

@@ -97,7 +97,7 @@ def test_the_whole_record_is_written(ledger: SqlLedger, tmp_path: Path, monkeypa
     for name, table in found.items():
         assert f"## {name}.parquet" in readme
         assert all(f"| {column} |" in readme for column in table.column_names)
-    assert not list((tmp_path / "out").glob("*.unfinished"))
+    assert not list((tmp_path / "out").glob(".*.unfinished"))
 
 
 def test_an_export_of_nothing_has_every_column(ledger: SqlLedger, tmp_path: Path) -> None:

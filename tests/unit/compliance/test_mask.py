@@ -199,7 +199,7 @@ def test_the_mask_reads_the_law_as_the_gate_does() -> None:
         (Consent, "kind channel phone until_us"),
         (PastContact, "at_us event channel inbound phone creditor debts attempt address_type of"),
         (Debt, "debt creditor balance_minor currency due_on product state"),
-        (Phone, "phone country line_type geographic zones p_answer address_type registers"),
+        (Phone, "phone country line_type geographic zones address_type registers"),
         (
             Dossier,
             "person keys country region city address_zones language debts phones stops consents history others",

@@ -8,15 +8,16 @@ import pytest
 from dialer.engine import Engine, dialling
 from dialer.engine.flight import flights
 from dialer.engine.paced import forecasts
-from dialer.engine.snapshot import freeze
+from dialer.engine.snapshot import freeze, thaw
 from dialer.pacing import REASONS, Limit
 from domain import events
 from domain.calls import AgentState, Cause, Disposition, Mode
 from domain.errors import BadInput
 from domain.events import DayCount
 from domain.facts import PacingDecided
+from domain.forecasts import pack
 from domain.instants import parse
-from domain.orders import Originate
+from domain.orders import Originate, Reserve
 from domain.people import Lead
 from domain.settings import CampaignSettings, Window
 from tests.unit.engine.floor import SECOND, START_US, Floor, OpenGate, of, person
@@ -145,14 +146,33 @@ def test_staff_is_who_works_and_not_who_once_signed_in():
     assert pacer_of(floor).agents == 1
 
 
+def told(number: int, chance: float | None) -> tuple[tuple[int, bytes], ...]:
+    """Return the forecast of a debtor's first number: from 14:00 on half of what it was before."""
+    phone = person(number).phones[0].phone
+    return () if chance is None else ((phone, pack([chance] * 14 + [chance / 2] * 10)),)
+
+
+def test_a_forecast_is_that_of_the_hour_and_goes_with_the_attempt():
+    floor = Floor(predictive(), people=0)
+    for scores, chance in (("reach@1", 0.2), ("reach@2", 0.3)):
+        floor.hear(
+            events.LeadsLoaded, campaign="c", plan=scores, chunk=0, sha256="", scores=scores,
+            leads=(Lead(person=1, rank=1, debts=(100,), reach=told(1, chance)),), people=(person(1),),
+        )  # fmt: skip
+    at(floor, "2026-11-18T13:59:59.999999+01:00")
+    assert forecasts(floor.engine.state, floor.engine.state.campaigns["c"], 1, 9) == pytest.approx([0.3], abs=1e-5)
+    at(floor, "2026-11-18T14:00:00+01:00")
+    assert forecasts(floor.engine.state, floor.engine.state.campaigns["c"], 1, 9) == pytest.approx([0.15], abs=1e-5)
+    floor.agent("1001")
+    (asked,) = of(floor.tick(), Reserve)
+    assert (asked.p_answer, asked.score_version) == (pytest.approx(0.15, abs=1e-5), "reach@2")
+    assert thaw(freeze(floor.engine.state)).forecast
+
+
 def test_the_next_leads_forecasts_come_in_the_order_of_the_list():
     floor = Floor(predictive(), people=0)
     chances = {1: 0.4, 2: 0.1, 3: 0.3, 4: 0.2, 5: None, 6: 0.5}
-    dossiers = []
-    for number, chance in chances.items():
-        dossier = person(number)
-        phone = msgspec.structs.replace(dossier.phones[0], p_answer=chance)
-        dossiers.append(msgspec.structs.replace(dossier, phones=(phone,)))
+    dossiers = [person(number) for number in chances]
     ranks = {1: 30, 2: 10, 3: 50, 4: 20, 5: 60, 6: 70}
     floor.hear(
         events.LeadsLoaded,
@@ -160,15 +180,17 @@ def test_the_next_leads_forecasts_come_in_the_order_of_the_list():
         plan="q",
         chunk=0,
         sha256="",
-        leads=tuple(Lead(person=n, rank=ranks[n], debts=(n * 100,)) for n in chances),
+        leads=tuple(
+            Lead(person=n, rank=ranks[n], debts=(n * 100,), reach=told(n, chance)) for n, chance in chances.items()
+        ),
         people=tuple(dossiers),
     )
     state = floor.engine.state
     campaign = state.campaigns["c"]
     assert [lead.person for lead in state.next_leads(campaign)] == [2, 4, 1, 3, 5, 6]
     # The fifth has none; no more than lines allow.
-    assert forecasts(state, campaign, 3, 100) == pytest.approx([0.1, 0.2, 0.4, 0.3, nan, 0.5], nan_ok=True)
-    assert forecasts(state, campaign, 3, 2) == [0.1, 0.2]
+    assert forecasts(state, campaign, 3, 100) == pytest.approx([0.1, 0.2, 0.4, 0.3, nan, 0.5], nan_ok=True, abs=1e-5)
+    assert forecasts(state, campaign, 3, 2) == pytest.approx([0.1, 0.2], abs=1e-5)
     # One that has left its place in the heap is not among them.
     floor.agent("1001")
     floor.dial()
