@@ -20,6 +20,7 @@ from console import (
     folder,
     forecasting,
     modelling,
+    pasts,
     portfolio,
     record,
     registers,
@@ -49,6 +50,7 @@ app.add_typer(stops.app, name="stops", rich_help_panel="Data")
 app.add_typer(rules.rules_app, name="rules", rich_help_panel="Rules")
 app.add_typer(forecasting.app)
 simulating.app.add_typer(calibrating.app)
+simulating.app.add_typer(pasts.app)
 app.add_typer(strategising.app, name="strategy", rich_help_panel="Try out")
 app.add_typer(simulating.app, name="simulate", rich_help_panel="Try out")
 app.add_typer(modelling.app, name="models", rich_help_panel="Models")

@@ -1,6 +1,6 @@
 """What the commands of models say, for people at a terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -12,12 +12,13 @@ from models.metrics import DIGITS, METRICS, WORDS, Figure
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from console.ledger_models import Scored
     from models.drift import Drift
     from models.evaluation import Evaluation, Line
     from models.promotion import Verdict
     from models.reasons import Explained
     from models.registry import Manifest
-    from models.serving import Comparison, Listed
+    from models.serving import Comparison, Listed, Promoted
     from models.training import Judgement
 
 #: Not told block by block.
@@ -38,6 +39,51 @@ def fitted(manifest: "Manifest", judged: "Judgement") -> "RenderableType":
     parts += [f"[yellow]Fairness:[/] {words}." for words in judged.fairness.concerns]
     best = ", ".join(f"{name} {share:.0%}" for name, share in judged.importance[:6])
     return Group(*parts, f"It goes by {best}.")
+
+
+def heads(made: "Sequence[tuple[Manifest, Judgement]]", left_out: "Mapping[str, str]") -> "RenderableType":
+    parts: list[RenderableType] = []
+    if made:
+        table = Table(title="\nCandidates, each judged on what came after what it learned from", title_justify="left")
+        for column in ("head", "version", "rows", "yes", WORDS["auc"], WORDS["log_loss"], "gate"):
+            table.add_column(column, justify="right" if column not in ("head", "version", "gate") else "left")
+        for manifest, judged in made:
+            figures = judged.evaluation.line().figures
+            table.add_row(
+                manifest.name, manifest.version, f"{manifest.data.rows:,}", f"{manifest.data.rate:.3f}",
+                f"{figures['auc'].value:.3f}", f"{figures['log_loss'].value:.4f}",
+                "[green]passed[/]" if judged.verdict.passed else "[red]refused[/]",
+            )  # fmt: skip
+        parts.append(table)
+        parts += [
+            f"[red]{manifest.name}[/] {'; '.join(judged.verdict.refusals)}."
+            for manifest, judged in made
+            if not judged.verdict.passed
+        ]
+    parts += [f"[yellow]Left out:[/] {escape(why if why.startswith(name) else f'{name}: {why}')}."
+              for name, why in left_out.items()]  # fmt: skip
+    return Group(*parts)
+
+
+def promoted_all(found: "Sequence[Promoted]") -> "RenderableType":
+    lines = []
+    for one in found:
+        if one.promoted:
+            before = f", after {one.before}" if one.before else ""
+            lines.append(f"[green]{one.name}[/]: {one.version} is the champion{before}.")
+        elif one.verdict is not None:
+            lines.append(f"[red]{one.name}[/]: {one.version} may not be champion: {'; '.join(one.verdict.refusals)}.")
+        else:
+            lines.append(f"{one.name}: {one.version} is the champion already.")
+    return Group(*lines)
+
+
+def scored(made: "Scored") -> str:
+    heads_by = ", ".join(f"{head}/{version}" for head, version in made.set.versions.items())
+    return (
+        f"{made.set.people:,} people and {made.set.numbers:,} numbers scored into the ledger as set "
+        f"{made.set.number} in {made.seconds:.1f} s ({made.people_per_second:,.0f} people a second), by {heads_by}."
+    )
 
 
 def evaluated(found: "Evaluation", *, overstated: bool = False) -> "RenderableType":

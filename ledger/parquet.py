@@ -5,7 +5,7 @@ money is integer minor units with its currency, debts are lists of ids.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -348,12 +348,25 @@ _SUBJECTS = (
 )
 
 
+#: What models read: whom it is about, what happened, and whom strategies decided on.
+FOR_MODELS = ("history", "debtors", "numbers", "debts", "decisions")
+
+
 def export_parquet(
-    ledger: SqlLedger, directory: Path | str, progress: Callable[[str, int], None] | None = None
+    ledger: SqlLedger,
+    directory: Path | str,
+    progress: Callable[[str, int], None] | None = None,
+    *,
+    only: Collection[str] | None = None,
 ) -> dict[str, int]:
     """Write the record as Parquet files, each whole or not at all; return the rows of each.
 
     Each file is one state of the ledger; a floor that goes on writes between them.
+
+    Parameters
+    ----------
+    only : names, optional
+        Of the subjects wanted; without it, all of them and a README.
 
     Raises
     ------
@@ -367,9 +380,13 @@ def export_parquet(
         raise BadInput(f"{directory}: no folder can be made there: {error.strerror}; name another") from error
     rows = {}
     for subject in _SUBJECTS:
+        if only is not None and subject.name not in only:
+            continue
         rows[subject.name] = _write(ledger, subject, directory)
         if progress is not None:
             progress(subject.name, rows[subject.name])
+    if only is not None:
+        return rows
     (directory / "README.md").write_text(_readme(rows), encoding="utf-8")
     return rows
 

@@ -107,17 +107,13 @@ def _by_order(database: Database, campaign: CampaignSettings, number: int, at_us
     return n_leads, chunks
 
 
-def store(connection: Connection, number: int, chunk: int, content: Body) -> None:
-    """Keep a chunk of a list."""
+def store(connection: Connection, number: int, chunk: int, content: Body) -> str:
+    """Keep a chunk of a list; return its SHA-256."""
     body = _encoder.encode(content)
-    row = {
-        "plan": number,
-        "chunk": chunk,
-        "leads": len(content.leads),
-        "sha256": hashlib.sha256(body).hexdigest(),
-        "body": zlib.compress(body, 1),
-    }
-    connection.execute(insert(plan_chunk), row)
+    sha256 = hashlib.sha256(body).hexdigest()
+    row = {"plan": number, "chunk": chunk, "leads": len(content.leads), "sha256": sha256}
+    connection.execute(insert(plan_chunk), row | {"body": zlib.compress(body, 1)})
+    return sha256
 
 
 def leads(connection: Connection, campaign: CampaignSettings, at_us: int, zone: str) -> Iterator[Lead]:

@@ -493,6 +493,48 @@ history = Table(
     Index(None, "person", "event_us"),
 )
 
+# ---- what models say
+
+#: Scores of everybody who owes, made in one go; those of the last sealed set serve.
+score_set = Table(
+    "score_set",
+    metadata,
+    Column("number", Id, primary_key=True),
+    Column("at_us", Instant, nullable=False, comment="as of when"),
+    Column("versions", Text, nullable=False, comment="JSON: the version of each head"),
+    Column("zone", Text, nullable=False, comment="whose clock names the hours of the week"),
+    Column("people", Integer, nullable=False, server_default="0"),
+    Column("numbers", Integer, nullable=False, server_default="0"),
+    Column("sealed", Boolean, nullable=False, server_default=false(), comment="whole; before, nobody reads it"),
+    sqlite_autoincrement=True,
+)
+
+score = Table(
+    "score",
+    metadata,
+    Column("score_set", Id, ForeignKey("score_set.number"), primary_key=True),
+    Column("person", Id, primary_key=True),
+    Column("phone", Id, primary_key=True),
+    Column(
+        "p_answered", LargeBinary(336), comment="168 hours of the week, uint16 little-endian, 1/65535; null: no model"
+    ),
+    Column("p_right", LargeBinary(336), comment="the same, that it is the debtor"),
+    Column("p_valid", Float),
+)
+
+score_person = Table(
+    "score_person",
+    metadata,
+    Column("score_set", Id, ForeignKey("score_set.number"), primary_key=True),
+    Column("person", Id, primary_key=True),
+    Column("p_promise", Float),
+    Column("p_kept", Float, comment="null: no promise is open"),
+    Column("p_pay", Float, comment="left alone"),
+    Column("uplift", Text, comment="JSON: what a contact adds to it, by channel"),
+    Column("value_minor", Text, comment="JSON: what a contact adds to what is paid, by channel, before its cost"),
+    Column("currency", Currency),
+)
+
 # ---- reservations and news between writers
 
 cap_key = Table(

@@ -52,12 +52,25 @@ class Calibrator(msgspec.Struct, frozen=True, kw_only=True):
         raw : (n,) scores of the learner
         segments : (n,) words by segment column; without them no segment is mended
         """
-        p = raw
+        return self._mended(self._by_method(raw), segments or {})
+
+    def shifted(self, raw: F8, offset: F8 | float) -> F8:
+        """Return probabilities of scores whose segments' `offsets` are added up already; shapes are broadcast."""
+        p = self._by_method(raw)
+        return _odds(_logit(p) + offset) if self.segments else p
+
+    def offsets(self, name: str, words: Words) -> F8:
+        """Return (n,) what a segment's words add to the log odds."""
+        known, place = np.unique(words, return_inverse=True)
+        found: F8 = np.array([self.segments[name].get(str(word), 0.0) for word in known])[place]
+        return found
+
+    def _by_method(self, raw: F8) -> F8:
         if self.method == "platt":
-            p = _odds(self.slope * _logit(raw) + self.shift)
-        elif self.method == "isotonic":
-            p = np.interp(raw, self.scores, self.means)
-        return self._mended(p, segments or {})
+            return _odds(self.slope * _logit(raw) + self.shift)
+        if self.method == "isotonic":
+            return np.interp(raw, self.scores, self.means)
+        return raw
 
     def interval(self, raw: F8, segments: Mapping[str, Words] | None = None) -> tuple[F8, F8]:
         """Return (n,) least and (n,) greatest probability: the two of Venn-Abers, widened to hold the score's own."""
@@ -70,10 +83,9 @@ class Calibrator(msgspec.Struct, frozen=True, kw_only=True):
         if not any(name in segments for name in self.segments):
             return p
         z = _logit(p)
-        for name, offsets in self.segments.items():
+        for name in self.segments:
             if name in segments:
-                words, place = np.unique(segments[name], return_inverse=True)
-                z = z + np.array([offsets.get(str(word), 0.0) for word in words])[place]
+                z = z + self.offsets(name, segments[name])
         return _odds(z)
 
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from models import pages, plots
 from models.evaluation import BASE, INCUMBENT, LOGISTIC, RAW, Line
 from models.metrics import DIGITS, METRICS, WORDS, Figure
+from models.uplift import ABOUT
 
 if TYPE_CHECKING:
     from models.registry import Manifest
     from models.training import Judgement
+    from models.worth import Worth
 
 #: In the order of columns.
 _CONTESTANTS = ("model", RAW, LOGISTIC, INCUMBENT, BASE)
@@ -21,10 +23,12 @@ _TITLES = {
 }
 
 
-def card(manifest: "Manifest", judged: "Judgement") -> tuple[str, str, dict[str, str]]:
+def card(manifest: "Manifest", judged: "Judgement", worth: "Worth | None" = None) -> tuple[str, str, dict[str, str]]:
     """Return the card as Markdown, as one self-contained page, and its plots as SVG by name."""
     drawn = _plots(judged)
     parts = _parts(manifest, judged)
+    if worth is not None:
+        parts.insert(1, _worth(worth))
     return _markdown(manifest, judged, parts, list(drawn)), _page(manifest, judged, parts, drawn), drawn
 
 
@@ -33,6 +37,22 @@ class _Part:
 
     def __init__(self, title: str, note: str, columns: list[str], rows: list[list[str]], left: int = 1) -> None:
         self.title, self.note, self.columns, self.rows, self.left = title, note, columns, rows, left
+
+
+def _worth(worth: "Worth") -> _Part:
+    """Return what contacts add, channel by channel."""
+    return _Part(
+        "Whom a contact moves",
+        "What a contact adds to the chance of paying, as far as debtors whom the learner had not seen bear it out: "
+        "differences among them (effect), a mean for everybody (mean), or nothing (none), in which case it is never "
+        "recommended.",
+        ["channel", "rows", "contacted", "learner", "borne out", "mean effect"],
+        [
+            [one.channel, f"{one.rows:,}", f"{one.contacted:,}", ABOUT[one.learner], one.shown.kind,
+             _figure(one.shown.mean, digits=4)]
+            for one in worth.channels
+        ],
+    )  # fmt: skip
 
 
 def _parts(manifest: "Manifest", judged: "Judgement") -> list[_Part]:

@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from models.table import Encoding, Table
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
+T = TypeVar("T")
 #: Rows of the crew's table: a stretch, or a choice.
 Rows = slice | I8
 
@@ -120,10 +121,28 @@ class Crew:
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                     yield under_way.pop(future), future.result()
         except BrokenProcessPool:
-            raise BadInput(
-                "models: a process that learned died, most likely for want of memory; use fewer --workers, or "
-                "recipe.window_rows to learn from the latest rows alone"
-            ) from None
+            raise BadInput(_DIED) from None
+
+
+def apart(work: Callable[..., T], *given: Any) -> T:
+    """Return what a function of a module returns, called in a process of its own with passive OpenMP.
+
+    Raises
+    ------
+    BadInput
+        When the process died, most likely for want of memory; or what the function raised.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_ready) as pool:
+        try:
+            return pool.submit(work, *given).result()
+        except BrokenProcessPool:
+            raise BadInput(_DIED) from None
+
+
+_DIED = (
+    "models: a process that learned died, most likely for want of memory; use fewer --workers, or "
+    "recipe.window_rows to learn from the latest rows alone"
+)
 
 
 def _carry_out(job: Job, x: F8, y: F8, w: F8, encoding: Encoding) -> Answer:
@@ -140,14 +159,19 @@ def _carry_out(job: Job, x: F8, y: F8, w: F8, encoding: Encoding) -> Answer:
 _held: dict[str, Any] = {}
 
 
-def _begin(folder: str, encoding: Encoding) -> None:
-    """Make a process ready: passive threads, rows mapped, deaf to Ctrl-C (the parent hears it), gone with it."""
+def _ready() -> None:
+    """Make a process ready: passive threads, deaf to Ctrl-C (the parent hears it), gone with it."""
     # Read when the OpenMP library is loaded, which is with the first fit.
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _begin(folder: str, encoding: Encoding) -> None:
+    """Make a process of the crew ready: its rows are mapped."""
+    _ready()
     for name in ("x", "y", "w"):
         _held[name] = np.load(Path(folder) / f"{name}.npy", mmap_mode="r")
     _held["encoding"] = encoding

@@ -25,13 +25,19 @@ COLUMNS: Final = {
 NO_DAY: Final = np.iinfo(np.int32).min
 
 
+class NotThereError(BadInput):
+    """An export lacks a subject."""
+
+
 def dataset(source: str, name: str) -> Any:
     """Return an Arrow dataset of one subject: a file, or a folder of parts.
 
     Raises
     ------
+    NotThereError
+        When there is none.
     BadInput
-        When there is none, or it is no Parquet.
+        When it is no Parquet.
     """
     ds = arrow().dataset
     form = ds.ParquetFileFormat(dictionary_columns={"event", "detail", "channel"})
@@ -47,7 +53,7 @@ def dataset(source: str, name: str) -> Any:
             raise BadInput(
                 f"{path}: cannot be read as Parquet: {error}; write it anew with `cadencia export --parquet`"
             ) from error
-    raise BadInput(
+    raise NotThereError(
         f"{source}: there is no {name}.parquet and no folder {name}; write them with `cadencia export --parquet`"
     )
 
@@ -90,6 +96,14 @@ def check(schema: Any, name: str, where: str) -> None:
         value = found.value_type if kinds.is_dictionary(found) else found
         if not any(getattr(kinds, one)(value) for one in right):
             raise BadInput(f"{where}: column {column} must be {told}, was {found}; export the ledger anew")
+
+
+def before(schema: Any, until_us: int) -> Any:
+    """Return the filter of lines known before an instant."""
+    pa = arrow()
+    kind = schema.field("known_at").type
+    at = pa.scalar(until_us, pa.timestamp("us", tz=kind.tz))
+    return pa.compute.field("known_at") < at
 
 
 _INT = ("whole numbers", ("is_integer",))

@@ -346,7 +346,8 @@ def fill(
                 if kind == PAYMENT:
                     n_payments += 1
                     payment_us = max(payment_us, event_us)
-                    owed[d] = max(0.0, owed[d] - amount)
+                    # What is left of quotients by rounding is nothing: far less than a minor unit.
+                    owed[d] = owed[d] - amount if owed[d] - amount > 1e-12 else 0.0
                     paid += amount
                     paid_since_promise += amount
                     paid_30d += amount if ago_us < 30 * DAY else 0.0

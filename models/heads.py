@@ -6,6 +6,8 @@ Who learns as of an instant leaves out rows whose window had not closed by then 
 
 | head | a row is | the outcome | window |
 |---|---|---|---|
+| reach | a call | a person answers | 4 hours |
+| right_party | a call of which it is known who answered, if anybody did | the debtor answers | 4 hours |
 | payment | a decision: a contact by lot or by plan, or none | anything is paid on the debts | N days |
 | amount | the same, where something was paid | what was paid ÷ what was owed, at most 1 | N days |
 | promise | a call begun | a promise or a plan is recorded | 4 hours |
@@ -15,6 +17,7 @@ Who learns as of an instant leaves out rows whose window had not closed by then 
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -26,20 +29,42 @@ from domain.people import GRACE_DAYS, KEPT_SHARE
 from models import export
 from models import history_kernel as kinds
 from models.feature_kernel import Asked, Usual
-from models.feature_list import FEATURES, NAMES
+from models.feature_list import FEATURES, NAMES, check_features
 from models.features import CATEGORIES, Features, ask
 from models.history import History
+from models.reach import Attempts
 from models.schema import Recipe, Schema, Windows
+from models.slots import OF_THE_DAY, constraints
 from models.table import Table, make_table
+from models.uplift import OUTCOME
 
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 
 #: The action that contacts nobody.
 NONE: Final = "none"
-HEADS: Final = ("payment", "amount", "promise", "kept", "valid")
+#: Those that become models of their own; what is paid is part of `payment`.
+HEADS: Final = ("reach", "right_party", "promise", "payment", "kept", "valid")
 #: A call and what is recorded of it are over by then.
 _CALL_US: Final = 4 * HOUR
+#: Heads of a call at an hour, which are scored for every hour of the week.
+SLOTTED: Final = ("reach", "right_party")
+
+
+def _of(*groups: str) -> tuple[str, ...]:
+    return tuple(one.name for one in FEATURES if one.group in groups)
+
+
+#: Features that a head may not use besides those that no head may (`feature_list.AFTER`): of the contact's own day,
+#: where a row stands for a week; of a number or an hour, where a row has none.
+BARRED: Final = {
+    "reach": OF_THE_DAY,
+    "right_party": OF_THE_DAY,
+    "promise": (),
+    "payment": (*_of("moment", "own", "number"), "line_type"),
+    "kept": (*_of("own", "number"), "line_type"),
+    "valid": (*_of("moment", "own", "day"), "number_today", "calls_today", "days_payday"),
+}
 
 
 class Decisions(NamedTuple):
@@ -52,6 +77,8 @@ class Decisions(NamedTuple):
     #: Chance with which it was chosen; NaN: not by lot.
     p_action: F8
     actions: tuple[str, ...]
+    #: (n, actions): the chance of each, where all are on record.
+    chances: F8 | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -73,10 +100,78 @@ class Rows:
         return len(self.y)
 
 
+def read_decisions(source: Path | str, until_us: int | None = None) -> Decisions | None:
+    """Read whom strategies decided on (`decisions` of an export), as known before an instant; None: none on record.
+
+    Raises
+    ------
+    BadInput
+        When a column is missing, or a chance is none.
+    """
+    pa = export.arrow()
+    try:
+        dataset = export.dataset(str(source), "decisions")
+    except export.NotThereError:
+        return None
+    where = f"{source}/decisions"
+    if missing := [name for name in _DECISIONS if name not in dataset.schema.names]:
+        raise BadInput(f"{where}: column {missing[0]} is missing; found {', '.join(dataset.schema.names)}")
+    known = None if until_us is None else export.before(dataset.schema, until_us)
+    table = dataset.to_table(columns=list(_DECISIONS), filter=known).combine_chunks()
+    if not table.num_rows:
+        return None
+    words, action = export.coded(table, "action")
+    # One piece, so that offsets count from its beginning.
+    told = pa.concat_arrays(table.column("p_action").chunks)
+    offsets = np.asarray(told.offsets).astype(np.int64)
+    keys = told.keys.slice(offsets[0], offsets[-1] - offsets[0]).cast(pa.string()).dictionary_encode()
+    chance = np.asarray(told.items.slice(offsets[0], offsets[-1] - offsets[0]).cast(pa.float64()), np.float64)
+    actions = tuple(sorted({*words, *keys.dictionary.to_pylist()} - {None}, key=lambda one: (one != NONE, one)))
+    place = np.array([*(actions.index(word) for word in words), -1], np.int64)
+    of_key = np.array([actions.index(word) for word in keys.dictionary.to_pylist()], np.int64)
+    row = np.repeat(np.arange(table.num_rows), np.diff(offsets))
+    chances = np.zeros((table.num_rows, len(actions)))
+    chances[row, of_key[np.asarray(keys.indices)]] = chance
+    chances[np.diff(offsets) == 0] = np.nan
+    action = place[action]
+    own = chances[np.arange(len(action)), action]
+    if (wrong := (action < 0) | ~(np.isnan(own) | ((own > 0.0) & (chances.sum(axis=1) < 1.0 + 1e-6)))).any():
+        bad = table.slice(int(wrong.argmax()), 1).to_pylist()[0]
+        raise BadInput(
+            f"{where}: person {bad['person']}: action {bad['action']!r} with chances {bad['p_action']} cannot be; "
+            "each action needs the chance with which it was chosen, all of them 1 together"
+        )
+    return Decisions(
+        person=export.ints(table, "person"), at_us=export.instants(table, "decided_at"), action=action, p_action=own,
+        actions=actions, chances=chances,
+    )  # fmt: skip
+
+
+_DECISIONS: Final = ("person", "decided_at", "known_at", "action", "p_action")
+
+
 def last_known_us(history: History) -> int:
     """Return when the last fact of the record was learned."""
     known = history.lines.known_us
     return int(known.max()) if len(known) else 0
+
+
+def reach(history: History, attempts: Attempts, head: str = "reach") -> Rows:
+    """Return a row for each call: whether a person answered; of `right_party`, whether the debtor did.
+
+    Raises
+    ------
+    BadInput
+        When somebody is not among the debtors, or a number is none of theirs.
+    """
+    y = attempts.answered if head == "reach" else attempts.right_party
+    known = np.flatnonzero(y >= 0)
+    at_us = attempts.decided_us[known]
+    asked = ask(history, person=attempts.person[known], phone=attempts.phone[known], as_of_us=at_us)
+    return Rows(
+        head=head, asked=asked, person=attempts.person[known], at_us=at_us, known_us=at_us + _CALL_US,
+        y=y[known].astype(np.float64), place=known,
+    )  # fmt: skip
 
 
 def payment(history: History, decisions: Decisions, days: int, *, until_us: int | None = None) -> tuple[Rows, F8]:
@@ -158,6 +253,33 @@ def kept(history: History, *, until_us: int | None = None) -> Rows:
     )  # fmt: skip
 
 
+def open_promises(history: History, as_of_us: int, row: I8) -> Asked:
+    """Ask about the last promise of people, as of just after it was made, where it has not fallen due at an instant.
+
+    Parameters
+    ----------
+    row : (n,)
+        Rows of the history, rising.
+    """
+    lines, owner = history.lines, _owner(history)
+    made = (lines.kind == kinds.PROMISE) & (lines.due_day != export.NO_DAY) & (lines.amount > 0.0)
+    at = np.flatnonzero(made & (lines.known_us < as_of_us) & np.isin(owner, row))
+    # A person's lines stand in the order in which they were learned.
+    last = at[np.append(owner[at][1:] != owner[at][:-1], True)] if len(at) else at
+    end_us = (lines.due_day[last].astype(np.int64) + GRACE_DAYS + 1) * DAY
+    last = last[end_us - _offsets(history, owner[last], np.full(len(last), as_of_us)) > as_of_us]
+    at_us = lines.known_us[last] + 1
+    return Asked(owner[last], np.full(len(last), -1, np.int64), at_us, at_us)
+
+
+def take(rows: Rows, at: I8) -> Rows:
+    """Return some of the rows."""
+    return Rows(
+        head=rows.head, asked=Asked(*(column[at] for column in rows.asked)), person=rows.person[at],
+        at_us=rows.at_us[at], known_us=rows.known_us[at], y=rows.y[at], place=rows.place[at],
+    )  # fmt: skip
+
+
 def owed_minor(history: History, found: Features, asked: Asked, usual: Usual) -> F8:
     """Return what is owed as of each row, minor units of the currency of the person's first debt."""
     day = np.clip(asked.as_of_us // DAY - usual.first_day, 0, len(usual.debt) - 1)
@@ -183,8 +305,14 @@ def table(
     windows
         How the model is judged; a head with a long horizon may need fewer blocks on a short record.
     """
+    source = columns(rows, found, actions=actions, action=action)
+    return make_table(source, schema(rows.head, source, days=days, windows=windows), where=f"head {rows.head}")
+
+
+def columns(rows: Rows, found: Features, *, actions: Sequence[str] = (), action: I8 | None = None) -> Any:
+    """Return a head's rows as an Arrow table: `at`, `person`, the outcome `y`, every feature, and the action."""
     pa = export.arrow()
-    columns: dict[str, Any] = {
+    told: dict[str, Any] = {
         "at": pa.array(rows.at_us, pa.timestamp("us", tz="UTC")), "person": rows.person, "y": rows.y
     }  # fmt: skip
     for name in NAMES:
@@ -192,28 +320,66 @@ def table(
         if name in CATEGORIES:
             words = np.array([*CATEGORIES[name], None], object)
             place = np.where(np.isnan(values), len(words) - 1, values).astype(np.int64)
-            columns[name] = pa.array(words[place], pa.string())
-        elif not np.isnan(values).all():
-            columns[name] = values
-    categories = tuple(name for name in CATEGORIES if name in columns)
+            told[name] = pa.array(words[place], pa.string())
+        else:
+            told[name] = values
     if action is not None:
-        columns["action"] = pa.array(np.array(actions, object)[action], pa.string())
-        categories = (*categories, "action")
-    schema = Schema(
-        name=rows.head, target="y", time="at", group="person", horizon=days, categories=categories,
-        monotone=_signs(rows.head, columns),
-        windows=windows or Windows(),
-        recipe=Recipe(params={"num_leaves": 15, "min_data_in_leaf": 100}),
+        told["action"] = pa.array(np.array(actions, object)[action], pa.string())
+    return pa.table(told)
+
+
+def schema(head: str, source: Any, *, days: float, windows: Windows | None = None) -> Schema:
+    """Return what a head's columns are and how it learns from them; features that are empty everywhere are barred."""
+    names = [*NAMES, *(["action"] if "action" in source.column_names else [])]
+    barred = [
+        name for name in names if name in BARRED.get(head, ()) or _is_empty(source.column(name))
+    ]  # fmt: skip
+    kept = [name for name in names if name not in barred]
+    check_features(kept, f"head {head}")
+    return Schema(
+        name=head, target="y", time="at", group="person", horizon=days,
+        categories=tuple(name for name in (*CATEGORIES, "action") if name in kept),
+        barred=tuple(barred), monotone=_signs(head, kept),
+        segments=tuple(name for name in _SEGMENTS.get(head, ()) if name in kept),
+        windows=windows or Windows(), recipe=_recipe(head, kept, source.num_rows),
     )  # fmt: skip
-    return make_table(columns, schema, where=f"head {rows.head}")
 
 
-def _signs(head: str, columns: Container[str]) -> dict[str, Literal[1, -1]]:
+#: By which calibration is told, and mended where it differs.
+_SEGMENTS: Final = {"reach": ("hour", "line_type"), "right_party": ("hour", "line_type"), "payment": ("action",)}
+
+
+def _is_empty(column: Any) -> bool:
+    pc = export.arrow().compute
+    return bool(pc.all(pc.is_null(column, nan_is_null=True)).as_py())
+
+
+def _recipe(head: str, names: Sequence[str], rows: int) -> Recipe:
+    if head not in SLOTTED:
+        # As chosen for outcomes of debtors by the truth of a world (docs/decisions/0024); a short record needs no less.
+        told = {name: value for name, value in OUTCOME.items() if name != "objective"}
+        return Recipe(params=told | {"min_data_in_leaf": int(np.clip(rows // 50, 20, 100))})
+    leaf = int(np.clip(rows // 100, 20, 200))
+    # Kept apart, so that an hour is a look-up; few bins, so that tables are small (docs/decisions/0023).
+    group = {one.name: one.group for one in FEATURES}
+    few = {name: _BINS[of] for name in names if (of := group[name]) in _BINS and name not in CATEGORIES}
+    params: dict[str, Any] = {
+        "num_leaves": 15, "learning_rate": 0.03, "min_data_in_leaf": leaf, "lambda_l2": 10.0, "feature_fraction": 0.6,
+        "bagging_fraction": 0.8, "bagging_freq": 1, "max_bin_by_feature": few,
+        "interaction_constraints": [[names[place] for place in of] for of in constraints(names)],
+    }  # fmt: skip
+    return Recipe(rounds=300, params=params)
+
+
+_BINS: Final = {"rhythm": 6, "own": 16}
+
+
+def _signs(head: str, names: Container[str]) -> dict[str, Literal[1, -1]]:
     """Return the directions in which a head's probability may only move: of paying, or of being reached."""
     found: dict[str, Literal[1, -1]] = {}
     for one in FEATURES:
-        sign = {"promise": one.reach, "valid": 0}.get(head, one.pay)
-        if sign and one.name in columns:
+        sign = {"valid": 0}.get(head, one.reach if head in (*SLOTTED, "promise") else one.pay)
+        if sign and one.name in names:
             found[one.name] = 1 if sign > 0 else -1
     return found
 

@@ -149,7 +149,7 @@ _CLOCKS_UNTIL_US: Final = parse("2060-01-01T00:00:00Z")
 Batches = Callable[[Sequence[str]], Iterator[Any]]
 
 
-def read_history(source: Path | str, persons: tuple[int, int] | None = None) -> History:
+def read_history(source: Path | str, persons: tuple[int, int] | None = None, *, until_us: int | None = None) -> History:
     """Read the history from the folder of an export.
 
     Parameters
@@ -157,6 +157,8 @@ def read_history(source: Path | str, persons: tuple[int, int] | None = None) -> 
     source : path or URL
     persons : (first, last), optional
         Ids of the people wanted, both included: a part of a portfolio, where the whole is too much at once.
+    until_us : int, optional
+        Lines known before this instant alone.
 
     Raises
     ------
@@ -177,10 +179,15 @@ def read_history(source: Path | str, persons: tuple[int, int] | None = None) -> 
         if name != "history"
     }
 
+    lines = wanted
+    if until_us is not None:
+        known = export.before(opened["history"].schema, until_us)
+        lines = known if wanted is None else wanted & known
+
     def batches(columns: Sequence[str]) -> Iterator[Any]:
         # Few batches wait at a time: a scanner reads far ahead by itself.
         yield from opened["history"].to_batches(
-            columns=list(columns), filter=wanted, batch_size=1 << 18, batch_readahead=2, fragment_readahead=1
+            columns=list(columns), filter=lines, batch_size=1 << 18, batch_readahead=2, fragment_readahead=1
         )
 
     return _build(batches, **tables)

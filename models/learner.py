@@ -4,7 +4,7 @@ Equal rows, recipe, lock file, processor and threads give equal bytes. A fitted 
 that a folder of models holds no code and can be read by whoever checks it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -23,6 +23,8 @@ DEFAULTS: dict[str, Any] = {
     "num_leaves": 15,
     "min_data_in_leaf": 50,
 }
+#: Of a number, where a recipe names bins of others alone: LightGBM's own default.
+_BINS = 255
 #: Of one bag and the next.
 _SEED_STEP = 7919
 
@@ -80,8 +82,9 @@ class Trees:
     def __init__(self, texts: Sequence[str]) -> None:
         import lightgbm
 
-        self._texts = list(texts)
-        self.boosters = [lightgbm.Booster(model_str=text) for text in self._texts]
+        #: As LightGBM writes them; features are called f0, f1, … in the order of the encoding.
+        self.texts = list(texts)
+        self.boosters = [lightgbm.Booster(model_str=text) for text in self.texts]
 
     def predict(self, x: F8) -> F8:
         # One thread: scores are asked for by processes that already share the machine.
@@ -94,22 +97,14 @@ class Trees:
         return np.asarray(gains, dtype=np.float64) / (total if total > 0.0 else 1.0)
 
     def dumps(self) -> str:
-        return _BETWEEN.join(self._texts)
+        return _BETWEEN.join(self.texts)
 
 
 def _fit_trees(x: F8, y: F8, w: F8, encoding: Encoding, recipe: Recipe, done: Callable[[], None]) -> Trees:
     import lightgbm
 
     names = list(encoding.features)
-    known = range(len(names))
-    for group in recipe.params.get("interaction_constraints", ()):
-        # LightGBM reads beyond its columns, and may end the process, instead of refusing.
-        if not isinstance(group, list) or any(place not in known for place in group):
-            raise BadInput(
-                f"recipe.params.interaction_constraints must be lists of places of features, 0 to {len(names) - 1}, "
-                f"was {recipe.params['interaction_constraints']!r}; correct it"
-            )
-    params = DEFAULTS | recipe.params | {
+    params = DEFAULTS | _by_places(recipe.params, names) | {
         "objective": "binary", "verbosity": -1, "deterministic": True, "force_col_wise": True,
         "num_threads": recipe.threads,
     }  # fmt: skip
@@ -131,6 +126,54 @@ def _fit_trees(x: F8, y: F8, w: F8, encoding: Encoding, recipe: Recipe, done: Ca
     except lightgbm.basic.LightGBMError as error:
         raise BadInput(f"recipe: LightGBM refuses it: {error}; correct recipe.params") from None
     return Trees(texts)
+
+
+def _by_places(params: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return parameters that speak of features as LightGBM takes them: by place, for every feature.
+
+    Raises
+    ------
+    BadInput
+        When one speaks of what is no feature: LightGBM reads beyond its columns, and may end the process.
+    """
+    found, known = dict(params), {name: place for place, name in enumerate(names)}
+    if "interaction_constraints" in params:
+        groups = params["interaction_constraints"]
+        told = isinstance(groups, list) and all(isinstance(group, list) for group in groups)
+        lists = groups if told else []
+        places = [[known.get(one, -1) if isinstance(one, str) else one for one in group] for group in lists]
+        if not told or any(one not in range(len(names)) for group in places for one in group):
+            raise BadInput(
+                f"recipe.params.interaction_constraints must be lists of features, by name or by place from 0 to "
+                f"{len(names) - 1}, was {groups!r}; correct it"
+            )
+        found["interaction_constraints"] = places
+    if (bins := params.get("max_bin_by_feature")) is not None:
+        if (
+            not isinstance(bins, dict)
+            or any(one not in known for one in bins)
+            or any(isinstance(n, bool) or not isinstance(n, int) or n < 2 for n in bins.values())
+        ):
+            raise BadInput(
+                f"recipe.params.max_bin_by_feature must be whole numbers from 2 on by name of a feature, was {bins!r}; "
+                "correct it"
+            )
+        found["max_bin_by_feature"] = [bins.get(name, params.get("max_bin", _BINS)) for name in names]
+    return found
+
+
+def within(recipe: Recipe, features: Sequence[str]) -> Recipe:
+    """Return a recipe that speaks of these features alone: one that was made for others fits a table without them."""
+    params = dict(recipe.params)
+    if isinstance(bins := params.get("max_bin_by_feature"), dict):
+        params["max_bin_by_feature"] = {name: n for name, n in bins.items() if name in features}
+    if "interaction_constraints" in params:
+        places = range(len(features))
+        groups = [
+            [one for one in group if one in features or one in places] for group in params["interaction_constraints"]
+        ]
+        params["interaction_constraints"] = [group for group in groups if group]
+    return msgspec.structs.replace(recipe, params=params)
 
 
 # ---- logistic regression

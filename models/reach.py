@@ -51,8 +51,9 @@ class Attempts(NamedTuple):
         return ask(history, person=self.person, phone=self.phone, as_of_us=self.decided_us)
 
 
-def read_attempts(source: Path | str) -> Attempts:
-    """Read the calls of an export; `models.history.read_history` tells what that is.
+def read_attempts(source: Path | str, until_us: int | None = None) -> Attempts:
+    """Read the calls of an export, those whose end was known before an instant; `models.history.read_history` tells
+    what that is.
 
     Raises
     ------
@@ -63,6 +64,8 @@ def read_attempts(source: Path | str) -> Attempts:
     dataset = export.dataset(str(source), "history")
     export.check(dataset.schema, "history", f"{source}/history")
     ours = (field("channel") == "call") & ~field("campaign").is_null() & ~field("attempt").is_null()
+    if until_us is not None:
+        ours &= export.before(dataset.schema, until_us)
     return attempts_of(dataset.to_table(columns=list(_COLUMNS), filter=ours))
 
 

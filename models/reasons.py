@@ -6,7 +6,6 @@ tells what the model goes by. It is no cause, and no advice.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -17,7 +16,7 @@ from domain.errors import BadInput
 from models.features import CATEGORIES
 from models.learner import Trees
 from models.registry import Model
-from models.table import read_source, words_of
+from models.table import Given, opened, words_of
 
 F8 = NDArray[np.float64]
 
@@ -248,12 +247,14 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     group: str | None
     p: float
     reasons: tuple[Reason, ...]
+    #: Id of the number, where rows of the ledger are explained and each number has one.
+    phone: int | None = None
 
 
 def explain(
-    model: Model, path: Path, *, language: str = "en", most: int = 4, groups: Sequence[str] = (), limit: int = 20
+    model: Model, given: Given, *, language: str = "en", most: int = 4, groups: Sequence[str] = (), limit: int = 20
 ) -> list[Explained]:
-    """Return why rows of a file score as they do.
+    """Return why rows score as they do.
 
     Parameters
     ----------
@@ -265,7 +266,7 @@ def explain(
     Raises
     ------
     BadInput
-        When the model has no trees, the file lacks a feature, or none of the groups.
+        When the model has no trees, a feature is missing, or none of the groups is there.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -274,26 +275,35 @@ def explain(
     schema, encoding = model.manifest.schema, model.encoding
     if not isinstance(model.fitted, Trees):
         raise BadInput(f"models explain: {model.version} is a {schema.recipe.learner} model; explain one of trees")
-    source = read_source(path, schema.delimiter)
+    source, where = opened(given, schema)
     places = np.arange(source.num_rows)
     if groups:
         if schema.group not in source.column_names:
-            raise BadInput(f"{path}: no column {schema.group or '(the schema names no group)'} to look for {groups[0]}")
-        words = words_of(source.column(schema.group), schema.group, str(path))
+            raise BadInput(
+                f"{where}: no column {schema.group or '(the schema names no group)'} to look for {groups[0]}"
+            )
+        words = words_of(source.column(schema.group), schema.group, where)
         places = np.flatnonzero(np.asarray(pc.is_in(words, value_set=pa.array(groups, pa.string()))))
         if not len(places):
-            raise BadInput(f"{path}: {schema.group} {groups[0]} is in no row; name one that is there")
+            raise BadInput(f"{where}: {schema.group} {groups[0]} is in no row; name one that is there")
     places = places[:limit]
     rows = source.take(pa.array(places))
-    x = encoding.matrix(rows, str(path))
+    x = encoding.matrix(rows, where)
     p = model.predict(x)
     told = reasons(
         model.fitted.boosters, x, encoding.features, language=language, most=most, categories=encoding.categories
     )
     names = None
     if schema.group in rows.column_names:
-        names = words_of(rows.column(schema.group), schema.group, str(path)).to_pylist()
+        names = words_of(rows.column(schema.group), schema.group, where).to_pylist()
+    phones = rows.column("phone").to_pylist() if given.path is None and "phone" in rows.column_names else None
     return [
-        Explained(row=int(row), group=names[n] if names else None, p=float(p[n]), reasons=told[n])
+        Explained(
+            row=int(row),
+            group=names[n] if names else None,
+            p=float(p[n]),
+            reasons=told[n],
+            phone=phones[n] if phones else None,
+        )
         for n, row in enumerate(places.tolist())
     ]

@@ -6,6 +6,7 @@
     manifest.json    schema, data and its cut-off, versions of code and libraries, SHA-256 of every file
     judged.json      evaluation, verdict, suspects, fairness
     profile.json     what later rows are compared with
+    worth.json       of `payment` alone: what contacts add, channel by channel
     unseen.parquet   scores of rows that the model had not seen, with what came
     card.md, card.html, *.svg
 <name>/stages.json   candidate, champion, and every change of them
@@ -37,7 +38,7 @@ Stage = Literal["candidate", "champion"]
 T = TypeVar("T")
 
 MODEL, SERVING, MANIFEST, JUDGED, PROFILE = "model.txt", "serving.json", "manifest.json", "judged.json", "profile.json"
-UNSEEN, STAGES = "unseen.parquet", "stages.json"
+UNSEEN, STAGES, WORTH = "unseen.parquet", "stages.json", "worth.json"
 CARD_TEXT, CARD_PAGE = "card.md", "card.html"
 
 
@@ -237,7 +238,7 @@ class Registry:
             Makes the files that name the version, its card.
         """
         content = sha256()
-        for file in (MODEL, SERVING):
+        for file in (MODEL, SERVING, *(one for one in (WORTH,) if one in files)):
             content.update(sha256(files[file]).digest())
         content.update(manifest.schema_hash.encode() + manifest.data.sha256.encode())
         # Gate and windows too: what a version must show is part of it.

@@ -21,8 +21,9 @@ CALIBRATIONS = ("auto", "none", "platt", "isotonic")
 TUNABLE = {
     "bagging_fraction", "bagging_freq", "cat_l2", "cat_smooth", "extra_trees", "feature_fraction",
     "feature_fraction_bynode", "interaction_constraints", "lambda_l1", "lambda_l2", "learning_rate", "linear_tree",
-    "max_bin", "max_cat_threshold", "max_depth", "min_data_in_leaf", "min_data_per_group", "min_gain_to_split",
-    "min_sum_hessian_in_leaf", "monotone_constraints_method", "monotone_penalty", "num_leaves", "path_smooth",
+    "max_bin", "max_bin_by_feature", "max_cat_threshold", "max_depth", "min_data_in_leaf", "min_data_per_group",
+    "min_gain_to_split", "min_sum_hessian_in_leaf", "monotone_constraints_method", "monotone_penalty", "num_leaves",
+    "path_smooth",
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from models.evaluation import BASE, Evaluation, Line
 from models.metrics import METRICS, Figure, Resampled, Scored
 from models.promotion import Check, Verdict
 from models.registry import JUDGED, PROFILE, UNSEEN, Manifest, Model, Registry
-from models.table import Table, make_table, read_source
+from models.table import Given, Table, make_table, opened, read_source
 from models.training import Judgement
 
 F8 = NDArray[np.float64]
@@ -56,6 +56,18 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     auc: float
     log_loss: float
     passed: bool
+
+
+class Promoted(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a candidate."""
+
+    name: str
+    version: str
+    promoted: bool
+    #: The champion before; empty: there was none.
+    before: str
+    #: None: there was nothing to decide, the candidate is the champion.
+    verdict: Verdict | None = None
 
 
 def score(model: Model, path: Path, out: Path, *, intervals: bool, report: Callable[[str, int, int], None]) -> Score:
@@ -104,15 +116,15 @@ def score(model: Model, path: Path, out: Path, *, intervals: bool, report: Calla
     return Score(version=model.version, rows=source.num_rows, mean=float(p.mean()), out=str(out))
 
 
-def judge_version(model: Model, path: Path) -> Evaluation:
-    """Return how good a version is, as it stands, on the rows of a file that are later than what it learned from.
+def judge_version(model: Model, given: Given) -> Evaluation:
+    """Return how good a version is, as it stands, on the rows given that are later than what it learned from.
 
     Raises
     ------
     BadInput
         When no row is later, or too few are.
     """
-    table = _later(model, path)
+    table = _later(model, given)
     rows = np.arange(len(table))
     block = rows * min(5, max(1, len(rows) // evaluation.LEAST_ROWS)) // len(rows)
     contestants = {"model": model.predict(table.x), BASE: np.full(len(rows), model.manifest.data.rate)}
@@ -121,12 +133,12 @@ def judge_version(model: Model, path: Path) -> Evaluation:
     return evaluation.evaluate(table, rows, block, contestants, segments, method=method, refits=0)
 
 
-def drift_of(registry: Registry, name: str, version: str, path: Path, blocks: int) -> Drift:
-    """Return how far a file's rows have moved from those that a version learned from."""
+def drift_of(registry: Registry, name: str, version: str, given: Given, blocks: int) -> Drift:
+    """Return how far rows have moved from those that a version learned from."""
     model = registry.load(name, version)
     schema = model.manifest.schema
-    source = read_source(path, schema.delimiter)
-    table = make_table(source, schema, where=str(path), encoding=model.encoding, labelled=False)
+    source, where = opened(given, schema)
+    table = make_table(source, schema, where=where, encoding=model.encoding, labelled=False)
     then = registry.read(name, version, PROFILE, Profile)
     return drift.drift(then, table, model.predict(table.x), model.version, blocks)
 
@@ -144,6 +156,25 @@ def may_be_champion(registry: Registry, name: str, version: str) -> Verdict:
             passed=False, checks=(*verdict.checks, Check(name="champion of today", passed=False, words=words))
         )
     return verdict
+
+
+def promote_all(registry: Registry, *, at: str, by: str) -> list[Promoted]:
+    """Make champions of all candidates that pass the gate; one that is champion already stays it."""
+    found = []
+    for name in registry.names():
+        stages = registry.stages(name)
+        if not stages.candidate or stages.candidate == stages.champion:
+            found.append(Promoted(name=name, version=stages.champion, promoted=False, before=stages.champion))
+            continue
+        verdict = may_be_champion(registry, name, stages.candidate)
+        if verdict.passed:
+            registry.promote(name, stages.candidate, at=at, by=by, why="passed the gate")
+        found.append(
+            Promoted(
+                name=name, version=stages.candidate, promoted=verdict.passed, before=stages.champion, verdict=verdict
+            )
+        )  # fmt: skip
+    return found
 
 
 def compare(registry: Registry, name: str, one: str, other: str) -> Comparison:
@@ -185,20 +216,20 @@ def listed(registry: Registry) -> list[Listed]:
     return found
 
 
-def _later(model: Model, path: Path) -> Table:
+def _later(model: Model, given: Given) -> Table:
     schema, data = model.manifest.schema, model.manifest.data
-    source = read_source(path, schema.delimiter)
-    table = make_table(source, schema, where=str(path), encoding=model.encoding)
+    source, where = opened(given, schema)
+    table = make_table(source, schema, where=where, encoding=model.encoding)
     if schema.time:
         first = int(np.searchsorted(table.time, data.cut_off_at, side="right"))
         if first == len(table):
             raise BadInput(
-                f"{path}: no row is later than {data.cut_off}, the last that {model.version} learned from; name a "
+                f"{where}: no row is later than {data.cut_off}, the last that {model.version} learned from; name a "
                 "table with later rows, or judge its recipe with --schema"
             )
         table = _from(table, first)
     elif table.hash == data.sha256:
-        raise BadInput(f"{path}: is the table that {model.version} learned from; name later rows, or use --schema")
+        raise BadInput(f"{where}: is the table that {model.version} learned from; name later rows, or use --schema")
     evaluation.check_enough(table, slice(0, len(table)), "later than it learned from")
     return table
 

@@ -79,6 +79,8 @@ class SlotScorer:
     ----------
     model : str
         `Booster.model_to_string()` of a binary model whose trees keep to `constraints`.
+    names : sequence of str, optional
+        Its features, where its text calls them otherwise.
 
     Raises
     ------
@@ -86,12 +88,12 @@ class SlotScorer:
         When a tree mixes what must be kept apart, or a feature is of the day of the contact.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, names: Sequence[str] | None = None) -> None:
         parsed = parse_model(model)
-        _refuse_days(parsed.names)
-        self.names = parsed.names
+        self.names = parsed.names if names is None else tuple(names)
+        _refuse_days(self.names)
         self._sigmoid = parsed.sigmoid
-        groups = [_GROUP.get(name, "") for name in parsed.names]
+        groups = [_GROUP.get(name, "") for name in self.names]
 
         def share(path: frozenset[int]) -> int:
             told = {groups[column] for column in path}

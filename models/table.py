@@ -7,7 +7,7 @@ learned once from the table that trains, kept with the model, and used by every 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -244,6 +244,22 @@ def make_table(
         where=where,
         is_dated=dated,
     )
+
+
+class Given(NamedTuple):
+    """Rows to be looked at: a file, or a table that somebody has made."""
+
+    path: Path | None = None
+    table: Any = None
+    #: What the table is called in complaints.
+    where: str = ""
+
+
+def opened(given: Given, schema: Schema) -> tuple[pa.Table, str]:
+    """Return the rows given, and what they are called in complaints."""
+    if given.path is None:
+        return given.table, given.where
+    return read_source(given.path, schema.delimiter), str(given.path)
 
 
 def read_table(path: Path, schema: Schema) -> Table:

@@ -16,6 +16,7 @@ from models.crew import Crew, Job
 from models.evaluation import Evaluation, Judged, Report, judge, rate, time_words
 from models.fairness import Fairness
 from models.leakage import Suspect
+from models.learner import within
 from models.promotion import Verdict
 from models.registry import (
     CARD_PAGE,
@@ -25,6 +26,7 @@ from models.registry import (
     PROFILE,
     SERVING,
     UNSEEN,
+    WORTH,
     Data,
     Manifest,
     Registry,
@@ -32,6 +34,7 @@ from models.registry import (
 )
 from models.schema import Recipe
 from models.table import Table
+from models.worth import Worth
 
 F8 = NDArray[np.float64]
 
@@ -54,6 +57,7 @@ def train(
     made_at: str,
     versions: Mapping[str, str],
     workers: int = 1,
+    worth: Worth | None = None,
     report: Report = lambda _what, _done, _of: None,
 ) -> tuple[Manifest, Judgement]:
     """Judge, learn and publish a version as the candidate.
@@ -64,6 +68,8 @@ def train(
         When, and by what code and libraries, as the caller knows them.
     workers
         Processes that learn; 0: this one.
+    worth
+        Of a model of payments: what contacts add, kept with it.
 
     Raises
     ------
@@ -74,7 +80,7 @@ def train(
     recipe = schema.recipe
     suspects = leakage.suspects(table)
     champion = registry.stages(schema.name).champion
-    incumbent = registry.manifest(schema.name, champion).recipe if champion else None
+    incumbent = _incumbent(registry, table, champion) if champion else None
     with Crew(table, workers) as crew:
         judged = judge(crew, recipe, schema.windows, incumbent=incumbent, report=report)
         report("learning from every row", 0, 1)
@@ -117,16 +123,23 @@ def train(
         JUDGED: _json(judgement),
         PROFILE: _json(drift.profile(table, judged.p, evaluation.line().figures["log_loss"])),
         UNSEEN: _unseen(table, judged),
-    }
+    } | ({} if worth is None else {WORTH: _json(worth)})
 
     def told(kept: Manifest) -> dict[str, bytes]:
         from models.card import card
 
-        text_card, page, plots = card(kept, judgement)
+        text_card, page, plots = card(kept, judgement, worth)
         drawn = {f"{name}.svg": svg.encode() for name, svg in plots.items()}
         return {CARD_TEXT: text_card.encode(), CARD_PAGE: page.encode()} | drawn
 
     return registry.publish(manifest, files, told), judgement
+
+
+def _incumbent(registry: Registry, table: Table, champion: str) -> Recipe:
+    """Return the champion's recipe; if it learned from other columns, as far as it speaks of those of the table."""
+    manifest = registry.manifest(table.schema.name, champion)
+    same = manifest.schema_hash == table.encoding.hash
+    return manifest.recipe if same else within(manifest.recipe, table.encoding.features)
 
 
 def _calibrator(table: Table, judged: Judged) -> calibration.Calibrator:

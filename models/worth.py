@@ -6,7 +6,7 @@ the data do not show is worth its cost, negative: nothing is recommended through
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 
 from domain.errors import BadInput
 from models import uplift
+from models.features import CATEGORIES
 from models.heads import NONE
 from models.uplift import Effect, Judged, Learner, Rows, Shown
+
+if TYPE_CHECKING:
+    from models.lessons import Trial
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -142,6 +146,14 @@ def fit(
         channels=tuple(channels),
         amount=uplift.fit_amount(x[paying], share[paying], places).text,
     )
+
+
+def of_trial(trial: "Trial") -> Worth:
+    """Return what contacts are worth by the trial that the ledger has on record; see `fit`."""
+    return fit(
+        trial.x, trial.names, actions=trial.actions, action=trial.action, p=trial.p, y=trial.y, share=trial.share,
+        group=trial.group, categories=[name for name in CATEGORIES if name in trial.names],
+    )  # fmt: skip
 
 
 def _channel(channel: str, rows: Rows, learner: Learner | None) -> Channel:

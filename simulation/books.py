@@ -9,16 +9,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, insert, update
+from msgspec.structs import replace
+from sqlalchemy import Connection, bindparam, insert, update
 
 from domain.errors import Broken
-from domain.events import Disposed, Reserved, Stale
+from domain.events import Disposed, LeadsLoaded, Reserved, Stale
 from domain.facts import AttemptClosed
-from domain.instants import midnight_us
+from domain.instants import DAY, midnight_us
 from domain.orders import Reserve
 from domain.people import Dossier, StopKind
 from domain.records import Row
-from ledger import decisions
+from ledger import decisions, plans
 from ledger.parquet_own import DecisionsFile, HistoryFile, write_people
 from ledger.people import enroll
 from ledger.projections import Known, Projection
@@ -39,9 +40,16 @@ from strategy.listing import Decision
 _ROWS: Final = 20_000
 
 Meets = Callable[[Callees, Chance], Callees]
+Report = Callable[[str, int, int], None]
 
 
-def book_month(arm: Arm, plan: Plan, seed: int, ledger: SqlLedger, meets: Meets | None = None) -> Outcome:
+def _silent(_what: str, _done: int, _of: int) -> None:
+    """Tell nobody."""
+
+
+def book_month(
+    arm: Arm, plan: Plan, seed: int, ledger: SqlLedger, meets: Meets | None = None, *, report: Report = _silent
+) -> Outcome:
     """Run one arm through a plan with the luck of one seed, and leave all of it in a ledger.
 
     Parameters
@@ -50,13 +58,20 @@ def book_month(arm: Arm, plan: Plan, seed: int, ledger: SqlLedger, meets: Meets 
         Without people.
     meets : callable, optional
         As `simulation.run.SimulatedFloor` takes it.
+    report : callable, optional
+        Told what, how many days are written, of how many.
 
     Raises
     ------
     BadInput
         When nobody of the world is on any list.
     """
-    books = Books(ledger, _begins(arm, plan))
+    start_us = _begins(arm, plan)
+
+    def told(at_us: int) -> None:
+        report("days", min((at_us - start_us) // DAY, plan.days), plan.days)
+
+    books = Books(ledger, start_us, arm.floor.zone, told)
     found = Month(arm, plan, seed, books, meets=meets).month()
     books.flush()
     return found
@@ -221,9 +236,15 @@ def _stop(
 class Books(Tape):
     """A tape that copies what it answers, and what it hears, into a ledger."""
 
-    def __init__(self, ledger: SqlLedger, start_us: int) -> None:
+    def __init__(
+        self, ledger: SqlLedger, start_us: int, zone: str = "UTC", told: Callable[[int], None] = lambda _at_us: None
+    ) -> None:
         super().__init__()
         self._ledger = ledger
+        self._zone = zone
+        self._told = told
+        #: By the name that the simulation gives a list, its number in the ledger.
+        self._lists: dict[str, int] = {}
         self._start_us = start_us
         self._accounts = _Accounts()
         self._rows: list[Row] = []
@@ -241,11 +262,30 @@ class Books(Tape):
 
     def append(self, rows: Sequence[Row]) -> tuple[Reserved | Stale, ...]:
         answers = super().append(rows)
-        self._rows += rows
+        self._rows += [self._listed(row) if type(row.record) is LeadsLoaded else row for row in rows]
         self._answers += answers
         if len(self._rows) >= _ROWS:
             self.flush()
         return answers
+
+    def _listed(self, row: Row) -> Row:
+        """Keep a chunk of a list as a live floor's are kept, and return the row that says so."""
+        load = row.record
+        assert isinstance(load, LeadsLoaded)
+        with self._ledger.writing() as connection:
+            number = self._number(connection, load.plan, load.campaign, load.at_us)
+            sha256 = plans.store(connection, number, load.chunk, plans.Body(load.leads, load.people))
+            more = {"leads": lists.c.leads + len(load.leads), "chunks": load.chunk + 1}
+            connection.execute(update(lists).where(lists.c.number == number).values(more))
+        return replace(row, record=replace(load, plan=f"{load.campaign}-{number}", sha256=sha256))
+
+    def _number(self, connection: Connection, plan: str, campaign: str, at_us: int) -> int:
+        """Return a list's number in the ledger; one that is new is put there."""
+        if plan not in self._lists:
+            of = {"campaign": campaign, "at_us": at_us, "zone": self._zone, "sealed": True}
+            made = insert(lists).values(of).returning(lists.c.number)
+            self._lists[plan] = int(connection.execute(made).scalar_one())
+        return self._lists[plan]
 
     def flush(self) -> None:
         """Write the rows that wait.
@@ -258,16 +298,16 @@ class Books(Tape):
         rows, self._rows = self._rows, []
         given, self._answers = self._answers, []
         found = self._ledger.append(rows) if rows else ()
+        if rows:
+            self._told(rows[-1].at_us)
         if [(type(one), one.call_id) for one in found] != [(type(one), one.call_id) for one in given]:
             raise Broken("a simulated month: the ledger answers reservations otherwise than the simulation did")
 
     def decided(self, plan: int, campaign: str, made: Sequence[Decision]) -> None:
-        # A list of its own in the ledger, of which the decisions alone are kept.
-        of = {"campaign": campaign, "at_us": self._start_us, "zone": "UTC", "sealed": True}
-        if made:
-            of["at_us"] = made[0].decided_us
+        if not made:
+            return
         with self._ledger.writing() as connection:
-            number = connection.execute(insert(lists).values(of).returning(lists.c.number)).scalar_one()
+            number = self._number(connection, f"{campaign}-{plan}", campaign, made[0].decided_us)
             decisions.put(connection, number, campaign, made)
 
     def heard(self, deeds: Sequence[Deed], at_us: int) -> None:

@@ -110,7 +110,7 @@ def test_evaluate_judges_a_recipe_and_warns_of_random_folds(desk: Path, tmp_path
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("fit",), "name a table and what its columns are"),
+        (("fit",), "make a working folder with `cadencia init"),
         (("fit", "rows.csv"), "say what the columns of"),
         (("fit", "none.csv", "--schema", "schema.toml"), "none.csv: cannot be read"),
         (("fit", "rows.csv", "--schema", "none.toml"), "none.toml: cannot be read"),

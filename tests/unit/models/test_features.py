@@ -229,3 +229,25 @@ def test_what_is_known_only_after_and_what_is_protected_is_refused() -> None:
         check_features(["hour", "talk_us"], "my.csv")
     with pytest.raises(BadInput, match="language is protected"):
         check_features(["language"], "my.csv")
+
+
+def test_what_is_paid_to_the_last_unit_is_owed_no_more_whatever_is_usual() -> None:
+    """Amounts are told as shares of the usual debt; quotients of the parts may add up to a last digit less."""
+    random = np.random.default_rng(1)
+    people, lines, debts = range(1, 301), [], []
+    for person in people:
+        owed = int(random.integers(1_000, 10_000_000))
+        parts = np.diff([0, *np.sort(random.integers(1, owed, 3)).tolist(), owed])
+        debts.append((person, person, "EUR", None))
+        told_of = {"person": person, "debts": [person], "currency": "EUR"}
+        lines.append(line("2026-10-01T08:00:00", "assigned", amount_minor=owed, **told_of))
+        lines += [
+            line(f"2026-10-0{day}T08:00:00", "payment", amount_minor=int(part), **told_of)
+            for day, part in enumerate(parts.tolist(), 2)
+        ]
+    found = features(
+        history_of(**tables(lines, numbers=[], zones={one: [] for one in people}, debts=debts)), parse(AS_OF)
+    )
+    assert found.column("payments").tolist() == [4.0] * 300
+    assert found.column("debts_open").sum() == 0.0
+    assert np.isnan(found.column("balance")).all()

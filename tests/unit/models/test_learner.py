@@ -1,12 +1,14 @@
 """Two learners, one face: equal bytes, monotone where it must be, read back as they were."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from domain.errors import BadInput
 from models import metrics
-from models.learner import Trees, fit, loads
+from models.learner import Trees, fit, loads, within
 from models.schema import Recipe
 from models.table import make_table
 from tests.unit.models.tables import SCHEMA, columns, quick, source
@@ -72,10 +74,56 @@ def test_bags_are_an_average_of_different_models() -> None:
     np.testing.assert_allclose(made.predict(TABLE.x), each.mean(axis=0), rtol=1e-12)
 
 
-@pytest.mark.parametrize("groups", [[[0, 1], [99]], [[-1]], "[0,1]"])
+@pytest.mark.parametrize("groups", [[[0, 1], [99]], [[-1]], "[0,1]", [["nothing"]], [0], 7])
 def test_constraints_on_features_that_are_not_there_are_refused(groups: object) -> None:
-    with pytest.raises(BadInput, match="must be lists of places of features, 0 to 3"):
+    with pytest.raises(BadInput, match="must be lists of features, by name or by place from 0 to 3"):
         fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, replace(TREES, params={"interaction_constraints": groups}))
+
+
+@pytest.mark.parametrize("bins", [{"nothing": 5}, {"hour": 1}, {"hour": True}, [5, 5]])
+def test_bins_of_what_is_no_feature_are_refused(bins: object) -> None:
+    with pytest.raises(BadInput, match="max_bin_by_feature must be whole numbers from 2 on by name"):
+        fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, replace(TREES, params={"max_bin_by_feature": bins}))
+
+
+def test_features_are_kept_apart_and_coarse_by_name() -> None:
+    names = list(TABLE.encoding.features)
+    hour, others = names.index("hour"), [name for name in names if name != "hour"]
+    by_name = {"interaction_constraints": [["hour"], others], "max_bin_by_feature": {"hour": 3}}
+    by_place = {"interaction_constraints": [[hour], [names.index(name) for name in others]]}
+    made = [
+        fit(TABLE.x, TABLE.y, TABLE.weight, TABLE.encoding, replace(TREES, params=params))
+        for params in (by_name, by_place)
+    ]
+    for one in made:
+        assert isinstance(one, Trees)
+        for tree in one.boosters[0].dump_model()["tree_info"]:
+            used = features_of(tree["tree_structure"])
+            assert not (hour in used and len(used) > 1)
+    cuts = [thresholds_of(one, hour) for one in made]
+    assert len(cuts[0]) <= 2 < len(cuts[1])
+
+
+def features_of(node: dict[str, Any]) -> set[int]:
+    if "split_feature" not in node:
+        return set()
+    return {node["split_feature"]} | features_of(node["left_child"]) | features_of(node["right_child"])
+
+
+def thresholds_of(made: Any, place: int) -> set[float]:
+    def below(node: dict[str, Any]) -> set[float]:
+        if "split_feature" not in node:
+            return set()
+        own = {node["threshold"]} if node["split_feature"] == place else set()
+        return own | below(node["left_child"]) | below(node["right_child"])
+
+    return {one for tree in made.boosters[0].dump_model()["tree_info"] for one in below(tree["tree_structure"])}
+
+
+def test_a_recipe_made_for_other_columns_speaks_of_those_that_are_there() -> None:
+    params = {"interaction_constraints": [["a", "b"], ["c"]], "max_bin_by_feature": {"a": 5, "c": 7}}
+    found = within(Recipe(params=params), ("a", "d"))
+    assert found.params == {"interaction_constraints": [["a"]], "max_bin_by_feature": {"a": 5}}
 
 
 def test_what_the_library_refuses_is_told_in_its_words() -> None:

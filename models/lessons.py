@@ -1,0 +1,252 @@
+"""From an export of the ledger to what each head learns from, is judged by, and is explained on.
+
+An export is read once for all heads. A head whose rows cannot teach says so in words (`BadInput`); the others go on.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.errors import BadInput
+from models import heads
+from models.evaluation import LEAST_OF_EACH, LEAST_ROWS, splits
+from models.feature_kernel import Asked, Usual
+from models.feature_list import NAMES
+from models.features import everybody, features, tallies, usual_of
+from models.heads import Decisions, Rows
+from models.history import History, read_history
+from models.reach import Attempts, read_attempts
+from models.schema import Windows
+from models.table import Given, Table, make_table
+
+F8 = NDArray[np.float64]
+
+#: Days within which a payment counts.
+PAYMENT_DAYS: Final = 10
+#: Of promises by how far away their day is: the others, for the farthest days, are left out.
+_KEPT_SHARE: Final = 0.9
+#: Rows of a head at most, the latest: further ones are older, and cost memory.
+MOST_ROWS: Final = 1_000_000
+#: Blocks by which a head is judged: the most that its record can bear.
+_BLOCKS: Final = (5, 3, 2, 1)
+
+
+class Record(NamedTuple):
+    """An export, read."""
+
+    source: str
+    history: History
+    usual: Usual
+    attempts: Attempts
+    #: None: no strategy has decided on anybody.
+    decisions: Decisions | None
+
+
+class Trial(NamedTuple):
+    """What the rows of `payment` tell of contacts; arrays of one length, in the order of the rows."""
+
+    #: (n, d) float32, NaN where not known; a category is its place in the fixed list of its words.
+    x: NDArray[np.float32]
+    names: tuple[str, ...]
+    actions: tuple[str, ...]
+    action: NDArray[np.int64]
+    #: (n, actions): chance of each action.
+    p: F8
+    y: F8
+    #: What was paid of what was owed, at most 1.
+    share: F8
+    group: NDArray[np.int64]
+
+
+class Lesson(NamedTuple):
+    """A head's rows as an Arrow table, and what belongs to them besides."""
+
+    head: str
+    source: Any
+    #: Days after a row within which its outcome is known.
+    days: float
+    trial: Trial | None = None
+
+
+def read_record(source: Path | str, until_us: int | None = None) -> Record:
+    """Read an export as it was known before an instant.
+
+    Raises
+    ------
+    BadInput
+        When a file or a column is missing.
+    """
+    history = read_history(source, until_us=until_us)
+    return Record(
+        str(source), history, usual_of([tallies(history)]), read_attempts(source, until_us),
+        heads.read_decisions(source, until_us),
+    )  # fmt: skip
+
+
+def lesson(record: Record, head: str, *, payment_days: int = PAYMENT_DAYS, threads: int = 1) -> Lesson:
+    """Return what a head learns from.
+
+    Raises
+    ------
+    BadInput
+        When there is no such head, or nothing on record that it could learn from.
+    """
+    check_head(head)
+    history = record.history
+    if head == "payment":
+        return _payment(record, payment_days, threads)
+    if head in heads.SLOTTED:
+        rows = heads.reach(history, record.attempts, head)
+    elif head == "promise":
+        rows = heads.promise(history)
+    elif head == "kept":
+        rows = heads.kept(history)
+    else:
+        rows = heads.valid(history)
+    rows = _latest(rows)
+    if head == "kept" and len(rows):
+        # The horizon of all is that of the longest: a few promises for a far day would leave nothing known in between.
+        window_us = rows.known_us - rows.at_us
+        rows = heads.take(rows, np.flatnonzero(window_us <= np.quantile(window_us, _KEPT_SHARE)))
+    if not len(rows):
+        raise BadInput(f"{head}: {_NOTHING[head]}")
+    found = features(history, rows.asked, record.usual, threads=threads)
+    days = float((rows.known_us - rows.at_us).max()) / _DAY_US
+    return Lesson(head, heads.columns(rows, found), days)
+
+
+_DAY_US: Final = 86_400_000_000.0
+_NOTHING: Final = {
+    "reach": "no call of ours has ended yet",
+    "right_party": "of no call of ours is it known who answered",
+    "promise": "no call of ours was begun yet",
+    "kept": "no promise with a day has fallen due",
+    "valid": "no call of ours has ended yet",
+}
+
+
+def check_head(head: str) -> None:
+    """Refuse what is no head of the ledger."""
+    if head not in heads.HEADS:
+        raise BadInput(f"there is no head {head!r}; the ledger teaches {', '.join(heads.HEADS)}")
+
+
+def table_of(lesson: Lesson) -> Table:
+    """Return a lesson as learners see it, judged by as many blocks as its record can bear.
+
+    Raises
+    ------
+    BadInput
+        When it has too little data even for one.
+    """
+    where = f"ledger, head {lesson.head}"
+    n = lesson.source.num_rows
+    windows = [Windows(blocks=blocks) for blocks in _BLOCKS] + [Windows(blocks=1, last_rows=n // 3)]
+    for one in windows:
+        schema = heads.schema(lesson.head, lesson.source, days=lesson.days, windows=one)
+        table = make_table(lesson.source, schema, where=where)
+        with suppress(BadInput):
+            splits(table, one, schema.recipe)
+            return table
+    yes = int(table.y.sum())
+    raise BadInput(
+        f"{lesson.head}: too little is on record yet: {n:,} rows, {yes:,} of them yes; a model needs {LEAST_ROWS} with "
+        f"{LEAST_OF_EACH} of each whose outcome was known when two thirds had been, and as many after"
+    )
+
+
+def _latest(rows: Rows) -> Rows:
+    if len(rows) <= MOST_ROWS:
+        return rows
+    return heads.take(rows, np.sort(np.argsort(rows.at_us, kind="stable")[-MOST_ROWS:]))
+
+
+def _payment(record: Record, days: int, threads: int) -> Lesson:
+    decisions, history = record.decisions, record.history
+    if decisions is None:
+        raise BadInput(
+            "payment: nobody was left alone by lot; whom a contact moves is learned from debtors of whom a strategy "
+            "left some alone, with the chance of it on record"
+        )
+    if heads.NONE not in decisions.actions:
+        raise BadInput(
+            f"payment: no decision on record was to leave somebody alone ({heads.NONE!r}); give the strategy a share "
+            "of debtors who are not contacted"
+        )
+    assert decisions.chances is not None
+    none = decisions.actions.index(heads.NONE)
+    # Only whom chance might have left alone, and might have contacted, tells what a contact does.
+    by_lot = (decisions.chances[:, none] > 0.0) & (decisions.chances[:, none] < 1.0)
+    known = by_lot & np.isin(decisions.person, history.person)
+    if not known.any():
+        raise BadInput(
+            "payment: nobody was left alone by lot: every decision on record was certain; give the strategy a share of "
+            "debtors who are not contacted"
+        )
+    place = np.flatnonzero(known)
+    chosen = Decisions(
+        decisions.person[place], decisions.at_us[place], decisions.action[place], decisions.p_action[place],
+        decisions.actions,
+    )  # fmt: skip
+    rows, paid_minor = heads.payment(history, chosen, days)
+    found = features(history, rows.asked, record.usual, threads=threads)
+    owed = heads.owed_minor(history, found, rows.asked, record.usual)
+    action = chosen.action[rows.place]
+    names = tuple(name for name in NAMES if name not in heads.BARRED["payment"])
+    trial = Trial(
+        x=np.column_stack([found.column(name) for name in names]), names=names, actions=chosen.actions, action=action,
+        p=decisions.chances[place][rows.place], y=rows.y,
+        share=np.where(owed > 0.0, np.minimum(paid_minor / np.maximum(owed, 1e-9), 1.0), 1.0), group=rows.person,
+    )  # fmt: skip
+    return Lesson("payment", heads.columns(rows, found, actions=chosen.actions, action=action), float(days), trial)
+
+
+# ---- as of now
+
+
+def asked_now(record: Record, head: str, as_of_us: int, persons: NDArray[np.int64] | None = None) -> Rows:
+    """Return the rows about which a head could be asked now, of everybody or of some people.
+
+    Raises
+    ------
+    BadInput
+        When somebody is not among the debtors.
+    """
+    history = record.history
+    asked = everybody(history, as_of_us, numbers=None if head in _OF_NUMBERS else 0)
+    if persons is not None:
+        asked = Asked(*(column[np.isin(asked.row, history.rows_of(persons))] for column in asked))
+    if head == "kept":
+        asked = heads.open_promises(history, as_of_us, np.unique(asked.row))
+    n = len(asked.row)
+    return Rows(
+        head=head, asked=asked, person=history.person[asked.row], at_us=asked.at_us, known_us=asked.at_us,
+        y=np.zeros(n), place=np.arange(n),
+    )  # fmt: skip
+
+
+def given_now(record: Record, head: str, as_of_us: int, persons: NDArray[np.int64] | None = None) -> Given:
+    """Return the rows of `asked_now`, to be explained; a payment is asked about as if nobody were contacted.
+
+    Raises
+    ------
+    BadInput
+        When somebody is not among the debtors, or nobody has a row.
+    """
+    rows = asked_now(record, head, as_of_us, persons)
+    if not len(rows):
+        raise BadInput(f"{head}: nobody of those has anything to be asked about: {_NOBODY.get(head, 'no number')}")
+    found = features(record.history, rows.asked, record.usual)
+    action = np.zeros(len(rows), np.int64) if head == "payment" else None
+    source = heads.columns(rows, found, actions=(heads.NONE,), action=action)
+    if head in _OF_NUMBERS:
+        source = source.append_column("phone", [found.phone])
+    return Given(table=source, where=f"ledger, head {head}")
+
+
+_NOBODY: Final = {"kept": "no promise is open", "payment": "no debtor"}
+#: Heads of which every number of a person has a row of its own.
+_OF_NUMBERS: Final = (*heads.SLOTTED, "promise", "valid")
