@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.pacing.compare import F8, LIMIT, Days, near_limit
 from benchmarks.pacing.knobs import KNOBS
 from benchmarks.pacing.optimum import solved
-from benchmarks.pacing.runs import BENT_TEAMS, Bench, Sizes, Want
+from benchmarks.pacing.runs import BENT_TEAMS, LONGER, Bench, Sizes, Want
 from benchmarks.pacing.scenarios import HOUR, MARKOV, SCENARIOS, Scenario
 from benchmarks.pacing.table import AROUND
 
@@ -74,15 +74,15 @@ def foretell(
     cells = [(team, auc, "calibrated") for team in teams for auc in aucs]
     cells += [(team, 80, distortion) for team in teams if team in BENT_TEAMS for distortion in bent]
     wants = {(team, auc, how): _told(team, auc, how, sizes) for team, auc, how in cells}
-    hidden = {team: [_hidden(team, LIMIT, sizes.foretold)] for team in teams}
+    hidden = {cell: _hidden(cell[0], LIMIT, want.n) for cell, want in wants.items()}
     around = {team: [_hidden(team, knob, sizes.around) for knob in AROUND] for team in teams}
-    everything = [*hidden.values(), *around.values(), list(wants.values())]
+    everything = [list(hidden.values()), *around.values(), list(wants.values())]
     bench.run("forecasts", [want for group in everything for want in group])
     found = []
     for (team, auc, how), want in wants.items():
         slopes = [bench.days(other) for other in around[team]]
         told = bench.days(want)
-        without = near_limit(bench.days(hidden[team][0]), slopes)
+        without = near_limit(bench.days(hidden[team, auc, how]), slopes)
         found.append(
             Foretold(
                 team=team,
@@ -97,7 +97,9 @@ def foretell(
 
 
 def _told(team: str, auc: int, how: str, sizes: Sizes) -> Want:
-    return Want("core", f"{team}_auc{auc}" + ("" if how == "calibrated" else f"_{how}"), LIMIT, sizes.foretold)
+    if how != "calibrated":
+        return Want("core", f"{team}_auc{auc}_{how}", LIMIT, sizes.foretold)
+    return Want("core", f"{team}_auc{auc}", LIMIT, sizes.foretold * LONGER.get((team, auc), 1))
 
 
 def _hidden(team: str, knob: float, n: int) -> Want:

@@ -345,8 +345,8 @@ def _forecasts(foretold: Sequence[Foretold]) -> str:
     rows: Rows = []
     for team in teams:
         found = [cells.get((team, *column)) for column in columns]
-        days = max(cell.n_days for cell in foretold if cell.team == team)
-        rows.append((team, str(days), *("–" if cell is None else _signed(_points(cell.gain, days)) for cell in found)))
+        told = ("–" if cell is None else _signed(_points(cell.gain, cell.n_days)) for cell in found)
+        rows.append((team, _days_of([cell for cell in found if cell is not None]), *told))
     names = [f"AUC .{auc}" if how == "calibrated" else f".{auc} {how}" for auc, how in columns]
     return (
         "\n## What forecasts give, points of occupancy at 3 %\n\n"
@@ -354,6 +354,13 @@ def _forecasts(foretold: Sequence[Foretold]) -> str:
         "order of the leads is given. The leads' true chances have an AUC of .85.\n\n"
         f"{_table(('team', 'days', *names), rows)}\n"
     )
+
+
+def _days_of(cells: Sequence[Foretold]) -> str:
+    """Return on how many days cells were measured, those with more named."""
+    least = min(cell.n_days for cell in cells)
+    more = [cell for cell in cells if cell.n_days > least]
+    return ", ".join([str(least), *(f".{cell.auc}: {cell.n_days}" for cell in more)])
 
 
 def gains(compared: Sequence[Compared]) -> list[tuple[int, Estimate, Estimate, Estimate]]:

@@ -25,6 +25,8 @@ WATCHED: Final = (*COMPARED, "jump_up", "mass_pause", "few_lines", "detection_3s
 CURVES: Final = ("n3", "n10", "n50")
 FORETOLD: Final = ("n3", "n5", "n10", "n20")
 AUCS: Final = (65, 75, 80, 85)
+#: Times as many days as elsewhere: with 36 the interval of ten agents' gain reached over the bound on either side.
+LONGER: Final = {("n10", 75): 4, ("n10", 80): 4}
 BENT: Final = ("times_1.5", "monotone", "drifting", "fading", "useless")
 BENT_TEAMS: Final = ("n3", "n10", "n20")
 MODELS: Final = (3, 5, 10)
