@@ -28,7 +28,10 @@ from models.slots import OF_THE_DAY
 from models.worth import Worth
 from tests.integration.trial_export import LONG, PLAN, START_US, write_trial
 
-#: After the last that the trial tells; its week crosses the day on which clocks in Europe go back.
+# Six heads are fitted before the first test.
+pytestmark = pytest.mark.timeout(900)
+
+#: After the last that the trial tells.
 AS_OF_US = START_US + (PLAN.past_days + PLAN.spread_days + PLAN.horizon_days) * DAY
 
 
