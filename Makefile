@@ -69,7 +69,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks
 
 lock: $(VENV)/.installed-dev
-	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \
+	$(BIN)/uv pip compile pyproject.toml --extra dev --extra cluster --universal --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --no-header -o requirements-dev.lock
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header -c requirements-dev.lock -o requirements.lock

@@ -99,8 +99,8 @@ def zone_of(folder: Path, history: str) -> str:
 
 
 def fit(
-    record: "Record", registry: "Registry", wanted: Sequence[str], *, days: int, workers: int, made_at: str,
-    report: Report,
+    record: "Record", registry: "Registry", wanted: Sequence[str], *, days: int, workers: int, cluster: str,
+    made_at: str, report: Report,
 ) -> tuple[list[tuple["Manifest", "Judgement"]], dict[str, str]]:  # fmt: skip
     """Make a version of each head; return them, and why others are left out."""
     from console.versions import trained
@@ -124,9 +124,16 @@ def fit(
                 found = crew.apart(worth.of_trial, lesson.trial)
             made.append(
                 train(
-                    table, registry, made_at=made_at, versions=versions, workers=workers, worth=found, report=told
+                    table,
+                    registry,
+                    made_at=made_at,
+                    versions=versions,
+                    workers=workers,
+                    cluster=cluster,
+                    worth=found,
+                    report=told,
                 )
-            )  # fmt: skip
+            )
         except BadInput as error:
             left_out[head] = str(error)
     return made, left_out
@@ -219,7 +226,9 @@ def persons_of(folder: Path, history: str, who: Sequence[str]) -> list[int]:
     return found
 
 
-def score(loaded: "Settings", registry: "Registry", source: str, *, at_us: int, threads: int, report: Report) -> Scored:
+def score(
+    loaded: "Settings", registry: "Registry", source: str, *, at_us: int, threads: int, cluster: str, report: Report
+) -> Scored:
     """Score everybody who owes by the champions, into the ledger."""
     import time
 
@@ -230,7 +239,7 @@ def score(loaded: "Settings", registry: "Registry", source: str, *, at_us: int, 
     began = time.monotonic()
     served = scoring.champions(registry)
     zone = loaded.floor.zone
-    parts = scoring.scored(source, served, at_us, zone, threads=threads, report=report)
+    parts = scoring.scored(source, served, at_us, zone, threads=threads, cluster=cluster, report=report)
     with open_ledger(loaded.ledger_url) as ledger:
         people = (one for part in parts for one in rows_of(part))
         made = scores.write(ledger, people, at_us=at_us, versions=served.versions, zone=zone)

@@ -36,6 +36,7 @@ History = Annotated[
 Until = Annotated[str, typer.Option(help="As was known by the end of this day.", show_default=False)]
 Version = Annotated[str, typer.Option("--version", "-v", help="A version, or candidate.")]
 Workers = Annotated[int, typer.Option(help="Processes that learn; 0: one for each processor.")]
+Cluster = Annotated[str, typer.Option(help="Dask scheduler whose workers do it instead, e.g. tcp://10.0.0.5:8786.")]
 
 
 @app.command()
@@ -49,6 +50,7 @@ def fit(
     days: Annotated[int, typer.Option(help="After a contact, within which a payment counts.")] = 10,
     history: History = "",
     workers: Workers = 0,
+    cluster: Cluster = "",
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +62,7 @@ def fit(
         if schema is not None:
             raise BadInput(f"models fit: {schema} says what the columns of a table are: name the TABLE too")
         check_number("models fit: --days", days, least=1, most=366)
-        _fit_heads(head or [], until, days, history, count, folder, as_json)
+        _fit_heads(head or [], until, days, history, count, cluster, folder, as_json)
         return
     if head or until or history:
         raise BadInput("models fit: --head, --until and --history are of the ledger; leave them out, or the TABLE")
@@ -78,7 +80,7 @@ def fit(
         report("reading the table", 0, 1)
         manifest, judged = train(
             read_table(table, stated), _registry(folder), made_at=_now(), versions=trained(), workers=count,
-            report=report,
+            cluster=cluster, report=report,
         )  # fmt: skip
     answer = {"name": manifest.name, "version": manifest.version, "manifest": manifest, "judged": judged}
     tell(answer, as_json, lambda: models_text.fitted(manifest, judged))
@@ -90,7 +92,7 @@ def fit(
 
 
 def _fit_heads(
-    wanted: list[str], until: str, days: int, history: str, workers: int, folder: Path, as_json: bool
+    wanted: list[str], until: str, days: int, history: str, workers: int, cluster: str, folder: Path, as_json: bool
 ) -> None:
     """Make a version of each head of the ledger that has enough to learn from; status 1 if there is none."""
     from console import ledger_models, models_text
@@ -102,7 +104,14 @@ def _fit_heads(
         check_head(one)
     with progress(quiet=as_json) as report, ledger_models.record_of(folder, history, until, report) as record:
         made, left_out = ledger_models.fit(
-            record, _registry(folder), wanted or HEADS, days=days, workers=workers, made_at=_now(), report=report
+            record,
+            _registry(folder),
+            wanted or HEADS,
+            days=days,
+            workers=workers,
+            cluster=cluster,
+            made_at=_now(),
+            report=report,
         )
     answer = {
         "made": [
@@ -302,6 +311,7 @@ def score(
     intervals: Annotated[bool, typer.Option("--intervals", help="Least and greatest probability too.")] = False,
     history: History = "",
     workers: Workers = 0,
+    cluster: Cluster = "",
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -324,12 +334,18 @@ def score(
         loaded = settings.load(folder)
         with progress(quiet=as_json) as report, ledger_models.export(folder, history, report) as source:
             made = ledger_models.score(
-                loaded, _registry(folder), source, at_us=time.time_ns() // 1000, threads=count, report=report
+                loaded,
+                _registry(folder),
+                source,
+                at_us=time.time_ns() // 1000,
+                threads=count,
+                cluster=cluster,
+                report=report,
             )
         tell(made, as_json, lambda: models_text.scored(made))
         return
-    if history:
-        raise BadInput("models score: --history is of the ledger; leave it out, or the TABLE")
+    if history or cluster:
+        raise BadInput("models score: --history and --cluster are of the ledger; leave them out, or the TABLE")
     from models.serving import score as score_table
 
     registry, name = _named(folder, model)

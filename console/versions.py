@@ -38,19 +38,28 @@ def _code() -> str:
 
 def trained() -> dict[str, str]:
     """Return the versions on which a model depends: its room's code, and the libraries that learn."""
-    from simulation.store import code_version
+    from models.cluster import code_of
 
     found = {
         name: version for name, version in versions().items() if name not in ("code", "numba", "holidays", "tzdata")
     }
     learning = {name: metadata.version(name) for name in ("lightgbm", "scikit-learn", "pyarrow")}
-    return found | {"models": code_version(("domain", "models"))} | learning
+    return found | {"models": code_of(("domain", "models"))} | learning
 
 
 def simulated() -> dict[str, str]:
     """Return the versions on which a simulated outcome depends: the deciding code's, and those of the world."""
-    from simulation.store import code_version
+    from models.cluster import code_of
 
-    rooms = ("domain", "compliance", "dialer/engine", "dialer/pacing", "ledger", "simulation", "config/rules")
+    rooms = (
+        "domain",
+        "compliance",
+        "strategy",
+        "dialer/engine",
+        "dialer/pacing",
+        "ledger",
+        "simulation",
+        "config/rules",
+    )
     found = {name: version for name, version in versions().items() if name != "code"}
-    return found | {"simulation": code_version((*rooms, "config/worlds")), "simpy": metadata.version("simpy")}
+    return found | {"simulation": code_of((*rooms, "config/worlds")), "simpy": metadata.version("simpy")}

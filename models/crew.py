@@ -10,9 +10,9 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import BadInput
+from models.cluster import learning_code, opened
 from models.schema import Recipe
 from models.table import Encoding, Table
 
@@ -51,37 +52,51 @@ class Crew:
     ----------
     workers
         Processes; 0: in this one, for tests and for callers that are processes of their own.
+    cluster
+        Address of a Dask scheduler whose workers learn instead: a fit each, from a copy of the table.
     """
 
-    def __init__(self, table: Table, workers: int = 1) -> None:
+    def __init__(self, table: Table, workers: int = 1, cluster: str = "") -> None:
         self.table = table
         self.workers = workers
+        self._cluster = cluster
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool: Executor | None = None
+        self._submit: Callable[[Job], Future[Answer]]
+        #: What ends with the crew.
+        self._open = ExitStack()
         self._before: set[Any] = set()
 
     def __enter__(self) -> "Crew":
-        if self.workers:
+        if self._cluster:
+            client = self._open.enter_context(opened(self._cluster, learning_code))
+            self.workers = max(1, sum(client.nthreads().values()))
+            held = client.scatter([self.table.x, self.table.y, self.table.weight], broadcast=True)
+            pool = self._pool = self._open.enter_context(client.get_executor(pure=False))
+            self._submit = lambda job: pool.submit(_carry_out, job, *held, self.table.encoding)
+        elif self.workers:
             self._folder = tempfile.TemporaryDirectory(prefix="cadencia-models-")
             home = Path(self._folder.name)
             for name, array in (("x", self.table.x), ("y", self.table.y), ("w", self.table.weight)):
                 np.save(home / f"{name}.npy", array)
             self._before = set(multiprocessing.active_children())
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(
+            processes = self._pool = ProcessPoolExecutor(
                 self.workers, context, initializer=_begin, initargs=(str(home), self.table.encoding)
             )
+            self._submit = lambda job: processes.submit(_in_process, job)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pool is not None:
+        if self._pool is not None and not self._cluster:
             if kind is not None:
                 # Somebody asked for the end: a fit under way may take minutes and nobody waits for it any more.
                 for child in set(multiprocessing.active_children()) - self._before:
                     child.terminate()
             self._pool.shutdown(wait=True, cancel_futures=True)
+        self._open.close()
         if self._folder is not None:
             self._folder.cleanup()
 
@@ -115,7 +130,7 @@ class Crew:
             while True:
                 # A few ahead keep the processes busy; all at once would hold every choice of rows in the queue.
                 while len(under_way) <= self.workers and (one := next(waiting, None)) is not None:
-                    under_way[self._pool.submit(_in_process, one[1])] = one[0]
+                    under_way[self._submit(one[1])] = one[0]
                 if not under_way:
                     return
                 for future in wait(under_way, return_when=FIRST_COMPLETED).done:

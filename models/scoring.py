@@ -7,6 +7,7 @@ A portfolio is read and scored in parts, so that memory is that of a part. A cha
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from domain.errors import BadInput
 from domain.instants import HOUR, from_datetime, midnight_us, to_datetime
 from models import export, heads
+from models.cluster import learning_code, opened
 from models.feature_kernel import Asked, Usual
 from models.feature_list import INDEX
-from models.features import CATEGORIES, Features, everybody, features, own_hours, tallies, usual_of
+from models.features import CATEGORIES, Features, Tallies, everybody, features, own_hours, tallies, usual_of
 from models.history import History, read_history
 from models.learner import Trees
 from models.registry import WORTH, Model, Registry
@@ -122,8 +124,8 @@ def check_own(model: Model) -> None:
 
 
 def scored(
-    source: Path | str, served: Champions, as_of_us: int, zone: str, *, threads: int = 1, part: int = PART,
-    report: Callable[[str, int, int], None] = lambda _what, _done, _of: None,
+    source: Path | str, served: Champions, as_of_us: int, zone: str, *, threads: int = 1, cluster: str = "",
+    part: int = PART, report: Callable[[str, int, int], None] = lambda _what, _done, _of: None,
 ) -> Iterator[Part]:  # fmt: skip
     """Yield the scores of whoever owes, part by part, people in the order of their ids.
 
@@ -133,6 +135,8 @@ def scored(
         An export of the ledger.
     zone
         The floor's clock, by which hours of the week are named; hours are those of the seven days from `as_of_us` on.
+    cluster
+        Address of a Dask scheduler whose workers score, a part each; they read the export themselves.
     part
         People in one.
 
@@ -145,6 +149,9 @@ def scored(
     if not len(ids):
         raise BadInput(f"{source}: nobody is among the debtors; import a portfolio")
     edges = [(int(ids[first]), int(ids[min(first + part, len(ids)) - 1])) for first in range(0, len(ids), part)]
+    if cluster:
+        yield from _on_cluster(cluster, str(source), served, as_of_us, zone, edges, report)
+        return
     only = read_history(source) if len(edges) == 1 else None
     counts = []
     for nth, one in enumerate(edges):
@@ -156,6 +163,33 @@ def scored(
         history = only if only is not None else read_history(source, one)
         yield serve.part(history, usual_of(counts, history.currencies))
     report("scoring debtors", len(ids), len(ids))
+
+
+def _on_cluster(
+    cluster: str, source: str, served: Champions, as_of_us: int, zone: str, edges: list[tuple[int, int]],
+    report: Callable[[str, int, int], None],
+) -> Iterator[Part]:  # fmt: skip
+    with opened(cluster, learning_code) as client, client.get_executor(pure=False) as pool:
+        counts = []
+        for nth, counted in enumerate(pool.map(partial(_counted, source), edges)):
+            report("reading the history", nth, len(edges))
+            counts.append(counted)
+        work = partial(_scored, source, served, as_of_us, zone, counts)
+        for nth, found in enumerate(pool.map(work, edges)):
+            report("scoring debtors", nth, len(edges))
+            yield found
+    report("scoring debtors", len(edges), len(edges))
+
+
+def _counted(source: str, edges: tuple[int, int]) -> Tallies:
+    return tallies(read_history(source, edges))
+
+
+def _scored(
+    source: str, served: Champions, as_of_us: int, zone: str, counts: list[Tallies], edges: tuple[int, int]
+) -> Part:
+    history = read_history(source, edges)
+    return _Serving(served, as_of_us, zone, 1).part(history, usual_of(counts, history.currencies))
 
 
 def week_of(as_of_us: int, zone: str) -> I8:

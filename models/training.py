@@ -57,6 +57,7 @@ def train(
     made_at: str,
     versions: Mapping[str, str],
     workers: int = 1,
+    cluster: str = "",
     worth: Worth | None = None,
     report: Report = lambda _what, _done, _of: None,
 ) -> tuple[Manifest, Judgement]:
@@ -68,6 +69,8 @@ def train(
         When, and by what code and libraries, as the caller knows them.
     workers
         Processes that learn; 0: this one.
+    cluster
+        Address of a Dask scheduler whose workers learn instead.
     worth
         Of a model of payments: what contacts add, kept with it.
 
@@ -81,7 +84,7 @@ def train(
     suspects = leakage.suspects(table)
     champion = registry.stages(schema.name).champion
     incumbent = _incumbent(registry, table, champion) if champion else None
-    with Crew(table, workers) as crew:
+    with Crew(table, workers, cluster) as crew:
         judged = judge(crew, recipe, schema.windows, incumbent=incumbent, report=report)
         report("learning from every row", 0, 1)
         last = slice(max(0, len(table) - recipe.window_rows) if recipe.window_rows else 0, len(table))

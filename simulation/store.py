@@ -6,7 +6,7 @@ run goes on where it stopped. Whatever cannot be read back is computed again.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -94,13 +94,3 @@ class Store:
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / f"{name}.cell"
-
-
-def code_version(rooms: Iterable[str]) -> str:
-    """Return a hash of the sources and data files of these rooms."""
-    home = Path(__file__).resolve().parent.parent
-    found = sha256()
-    for room in sorted(rooms):
-        for path in sorted(path for kind in ("*.py", "*.toml") for path in (home / room).rglob(kind)):
-            found.update(path.relative_to(home).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()[:16]

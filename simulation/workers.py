@@ -15,8 +15,9 @@ from zoneinfo import reset_tzpath
 import msgspec
 
 from domain.errors import BadInput
+from models.cluster import code_of, opened
 from simulation.month import Arm, Plan, replicate
-from simulation.store import Store, code_version, encode
+from simulation.store import Store, encode
 
 Place = tuple[int, int, int]
 
@@ -58,25 +59,7 @@ class Workers(msgspec.Struct, frozen=True, kw_only=True):
             yield from _in_pool(ahead, store, count)
 
     def _on_cluster(self, ahead: "_Ahead", store: Store) -> Generator[Done, None, None]:
-        try:
-            from distributed import Client
-        except ImportError:
-            raise BadInput(
-                "--cluster needs Dask, which is not installed: pip install 'cadencia[cluster]' here and on the workers"
-            ) from None
-        try:
-            client = Client(self.cluster, timeout="20s")
-        except (OSError, ValueError, TimeoutError) as error:
-            raise BadInput(
-                f"--cluster {self.cluster}: no scheduler answers ({error}); start one, or leave it out"
-            ) from None
-        with client:
-            here = _code()
-            if strange := sorted(address for address, code in client.run(_code).items() if code != here):
-                raise BadInput(
-                    f"--cluster {self.cluster}: {', '.join(strange)} runs another version of Cadencia, which may "
-                    "compute something else; install the same on every worker"
-                )
+        with opened(self.cluster, _code) as client:
             most = 2 * max(1, sum(client.nthreads().values()))
             yield from _through(client.get_executor(pure=False), ahead, store, most)
 
@@ -168,7 +151,7 @@ def compute(arm: Arm, plan: Plan, seed: int) -> tuple[bytes, float]:
 
 def _code() -> str:
     """Return what names the code that computes a cell here."""
-    return code_version(("domain", "compliance", "dialer", "ledger", "simulation", "config"))
+    return code_of(("domain", "compliance", "strategy", "dialer", "ledger", "simulation", "config"))
 
 
 def _begin() -> None:
