@@ -1,15 +1,16 @@
 """How near a model of reach comes to the truth, to what its features could tell at best, and what it claims of hours.
 
     python -m benchmarks.reach [--debtors 20000] [--days 28] [--agents 22] [--world default] [--at-random CALLS]
-                               [--sizes 20000 60000 150000] [--folder DIR]
+                               [--sizes 20000 60000 150000] [--targets answered right_party] [--folder DIR]
 
 A month whose truth is known (`benchmarks.reach_months`) is kept in `--folder`, and used again where it is there; every
 call becomes a row with what was known just before it. Models learn from the first three fifths of the days and are
-judged by the last two. Beside them: the world's own chance of each call (who knows everybody's traits and what every
-call does to them); the oracle, which knows the world's laws and the same history but nobody's traits
-(`benchmarks.oracle`); and the reader, who has the same features as the models and was shown the true chances, without
-any luck, of calls of all days to other people: about the best that can be known of these features. Figures against the
-truth take the true chance of each call for what came, so that they hold no luck of the calls that judge.
+judged by the last two; one learns anew after each tenth of the days and is calibrated on the tenths before. Beside
+them: the world's own chance of each call (who knows everybody's traits and what every call does to them); the oracle,
+which knows the world's laws and the same history but nobody's traits (`benchmarks.oracle`); and the reader, who has
+the same features as the models and was shown the true chances, without any luck, of calls of all days to other people:
+about the best that can be known of these features. Figures against the truth take the true chance of each call for
+what came, so that they hold no luck of the calls that judge.
 
 What is claimed of hours: by how much the best of a week's 84 slots lies above the mean slot, of numbers as of the end
 of learning; and what it would bring, by the true chances of numbers that nobody has called. Prints one JSON object.
@@ -27,13 +28,14 @@ from numpy.typing import NDArray
 
 from benchmarks.reach_months import HOURS, make, make_at_random, oracle_of, truth_of, week_of_truth
 from models import metrics, reach, timing
-from models.calibration import calibrate
+from models.calibration import forward
 from models.feature_list import FEATURES, NAMES
 from models.features import CATEGORIES, ask, everybody, features, own_hours
 from models.history import History, read_history
 from models.reach import Attempts, read_attempts
 from models.slots import OF_THE_DAY, Slots, SlotScorer, constraints
 
+TARGETS: Final = ("answered", "right_party")
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
@@ -45,7 +47,7 @@ READER: Final = HOUSE | {
     "objective": "cross_entropy", "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 100,
     "feature_fraction": 0.6, "bagging_fraction": 0.8, "bagging_freq": 1,
 }  # fmt: skip
-READER_TREES: Final = 400
+READER_TREES: Final = 300
 #: Features of a model that can be scored by slots.
 APART: Final = tuple(name for name in NAMES if name not in OF_THE_DAY)
 #: Calls of a slot (hour and day of the week) from which on it is told.
@@ -124,12 +126,8 @@ def judge_target(calls: Calls, sizes: list[int]) -> dict[str, Any]:
     last = scores[f"model after {len(early):,}"]
     scores["model of all features"] = fit(calls, early, apart=False).predict(calls.x[late], num_threads=1)
 
-    # Calibrated on calls that it had not seen.
-    first, middle = _parted(early)
-    unseen = fit(calls, first).predict(_columns(calls.x[middle], APART), num_threads=1)
-    calibrator = calibrate(unseen, calls.y[middle].astype(np.float64), np.ones(len(middle)), "recent")
-    scores["model, calibrated"] = calibrator(last)
-
+    anew, scores["model learned anew"] = learned_anew(calls, np.flatnonzero(known), late)
+    scores["model learned anew, calibrated"] = anew
     true, came, ones = calls.truth[late], calls.y[late].astype(np.float64), np.ones(len(late))
     return {
         "rate": round(float(came.mean()), 4),
@@ -146,11 +144,29 @@ def judge_target(calls: Calls, sizes: list[int]) -> dict[str, Any]:
             for name, one in scores.items()
         },
         "ece_by_chance": round(metrics.ece_by_chance(last, ones), 4),
-        "by_slot": _by_slot(calls, late, scores["reader"], last, scores["model, calibrated"]),
+        "by_slot": _by_slot(calls, late, scores["reader"], anew),
     }
 
 
-def _by_slot(calls: Calls, late: I8, reader: F8, model: F8, calibrated: F8) -> dict[str, Any]:
+def learned_anew(calls: Calls, known: I8, late: I8) -> tuple[F8, F8]:
+    """Return scores of the later calls by models that learn anew after each tenth of the days, calibrated and plain."""
+    first, last = calls.at_us[0], calls.at_us[-1]
+    tenth = np.minimum((calls.at_us[known] - first) * 10 // (last - first), 9)
+    # Two tenths before those judged, for the calibrator.
+    rows, tenth = known[tenth >= 4], tenth[tenth >= 4]
+    _, begins, window = np.unique(tenth, return_index=True, return_inverse=True)
+    raw = np.empty(len(rows))
+    for number, begin in enumerate(begins):
+        scored = window == number
+        booster = fit(calls, known[: np.searchsorted(known, rows[begin])])
+        raw[scored] = booster.predict(_columns(calls.x[rows[scored]], APART), num_threads=1)
+    y, at_us = calls.y[rows].astype(np.float64), calls.at_us[rows].astype(np.float64)
+    p, _ = forward(raw, y, np.ones(len(rows)), window, at_us, at_us[begins] - 1.0, "auto")
+    judged = np.isin(rows, late)
+    return p[judged], raw[judged]
+
+
+def _by_slot(calls: Calls, late: I8, reader: F8, model: F8) -> dict[str, Any]:
     """Return how far model and reader are apart within slots: hours of days of the week."""
     hour, weekday = (calls.x[late, NAMES.index(name)].astype(np.int64) for name in ("hour", "weekday"))
     slot = 24 * weekday + hour
@@ -160,7 +176,7 @@ def _by_slot(calls: Calls, late: I8, reader: F8, model: F8, calibrated: F8) -> d
         if rows.sum() >= _CALLS_OF_SLOT:
             true = calls.truth[late[rows]]
             behind_reader = metrics.auc(true, reader[rows]) - metrics.auc(true, model[rows])
-            told.append((float(rows.sum()), behind_reader, abs(float(calibrated[rows].mean() - true.mean()))))
+            told.append((float(rows.sum()), behind_reader, abs(float(model[rows].mean() - true.mean()))))
     if not told:
         return {"slots": 0}
     n, behind, off = np.array(told).T
@@ -239,8 +255,8 @@ def _chances(raw: Any) -> Any:
     return 0.5 * (1.0 + np.tanh(raw / 2.0))
 
 
-def judge(folder: Path, world: str, debtors: int, sizes: list[int]) -> dict[str, Any]:
-    """Return the figures of both targets, and what is claimed of hours."""
+def judge(folder: Path, world: str, debtors: int, sizes: list[int], targets: list[str]) -> dict[str, Any]:
+    """Return the figures of targets, and what is claimed of hours."""
     history, attempts = read_history(folder), read_attempts(folder)
     found = features(history, attempts.asked(history))
     oracle = oracle_of(folder, world, history, attempts)
@@ -248,7 +264,8 @@ def judge(folder: Path, world: str, debtors: int, sizes: list[int]) -> dict[str,
     first, last = attempts.decided_us[0], attempts.decided_us[-1]
     early = attempts.decided_us < first + 0.6 * (last - first)
     told: dict[str, Any] = {"calls": len(early), "people": len(history.person), "learned_from": int(early.sum())}
-    for of, target in enumerate(("answered", "right_party")):
+    for target in targets:
+        of = TARGETS.index(target)
         y = attempts.answered if target == "answered" else attempts.right_party
         calls = Calls(found.values, attempts.person, attempts.decided_us, y, truth[:, of], oracle[:, of], early)
         told[target] = judge_target(calls, sizes if target == "answered" else [])
@@ -265,6 +282,7 @@ def main() -> None:
     parser.add_argument("--world", default="default")
     parser.add_argument("--at-random", type=int, default=0, metavar="CALLS", help="so many each, without a floor")
     parser.add_argument("--sizes", type=int, nargs="*", default=[20_000, 60_000, 150_000], metavar="CALLS")
+    parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--folder", help="keep the simulated month here; one that is there is used again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
@@ -274,7 +292,8 @@ def main() -> None:
                 make_at_random(folder, options.world, options.debtors, options.days, options.at_random)
             else:
                 make(folder, options.world, options.debtors, options.days, options.agents)
-        print(json.dumps(vars(options) | judge(folder, options.world, options.debtors, options.sizes), indent=2))
+        told = judge(folder, options.world, options.debtors, options.sizes, options.targets)
+    print(json.dumps(vars(options) | told, indent=2))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ _EDGE = 1e-6
 #: Of Platt's slope.
 _LEAST_SLOPE = 0.05
 #: Of each answer, before anything is learned of what scores mean.
-_LEAST_OF_EACH = 20
+_LEAST_OF_EACH = 50
 #: Of `recent`: answers of the rarer kind after which half is forgotten.
 _HALF_LIVES = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 #: Steps of the score at which Venn-Abers intervals are kept.
@@ -148,8 +148,8 @@ def forward(
     begins : (windows,)
         When each window begins, in the units of `known`.
     method
-        A method, or auto: for each window `recent`, unless none or isotonic would clearly have done better on the
-        windows before.
+        A method, or auto: for each window `recent`, unless isotonic would clearly have done better on the windows
+        before.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def forward(
         Of the last choice; with auto, the choice after all windows.
     """
     segments = segments or {}
-    methods = ("recent", "none", "isotonic") if method == "auto" else (method,)
+    methods = ("recent", "isotonic") if method == "auto" else (method,)
     tried = {one: raw.copy() for one in methods}
     chosen = raw.copy()
     for number in range(1, len(begins)):

@@ -18,14 +18,14 @@ I8 = NDArray[np.int64]
 
 #: One-sided chance of as much without any timing, below which it is taken for one.
 ALPHA = 0.01
-#: A learner that holds back tells too little of hours; how much may be added to what it says.
-_MOST = 2.0
+#: Before any call, hours are worth what a model says, give or take this share: few calls alone may not double it.
+_GIVE_OR_TAKE = 0.5
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """What is borne out of hours."""
 
-    #: Of what an hour adds to the log odds, in [0, 2]; 0: nothing was borne out.
+    #: Of what an hour adds to the log odds, 0 or more; 0: nothing was borne out.
     slope: float
     #: As measured, with its standard error by debtor.
     measured: float
@@ -53,7 +53,8 @@ def borne_out(mean: F8, adds: F8, y: F8, group: I8) -> Timing:
 
     Notes
     -----
-    A logistic regression of y on a constant, `mean` and `adds`, by Newton's method; errors by debtor (sandwich).
+    A logistic regression of y on a constant, `mean` and `adds`, by Newton's method; errors by debtor (sandwich). A
+    slope that is borne out is drawn towards 1 as far as its error leaves it open.
     """
     x = np.column_stack((np.ones(len(y)), mean, adds))
     beta = np.array([0.0, 1.0, 0.0])
@@ -71,7 +72,10 @@ def borne_out(mean: F8, adds: F8, y: F8, group: I8) -> Timing:
     variance = np.einsum("ij,jk,kl->il", bread, np.einsum("ij,ik->jk", scores, scores), bread)
     slope, error = float(beta[2]), math.sqrt(max(float(variance[2, 2]), 0.0))
     by_chance = 0.5 * math.erfc(slope / max(error, 1e-300) / math.sqrt(2.0))
-    return Timing(slope=min(slope, _MOST) if by_chance < ALPHA else 0.0, measured=slope, error=error)
+    if by_chance >= ALPHA:
+        return Timing(slope=0.0, measured=slope, error=error)
+    sure = _GIVE_OR_TAKE**2 / (_GIVE_OR_TAKE**2 + error**2)
+    return Timing(slope=1.0 + sure * (slope - 1.0), measured=slope, error=error)
 
 
 def uplift(p: NDArray[np.float32]) -> float:

@@ -118,7 +118,7 @@ def test_answers_that_are_not_yet_known_are_left_out() -> None:
 def test_auto_costs_nothing_where_nothing_needs_mending_and_mends_what_does() -> None:
     block, time, begins = blocks_of(20_000, 5)
     w = np.ones(20_000)
-    for slope, shift, wanted in ((1.0, 0.0, {"none", "recent"}), (0.5, -0.6, {"isotonic", "recent"})):
+    for slope, shift, wanted in ((1.0, 0.0, {"recent"}), (0.5, -0.6, {"isotonic", "recent"})):
         y, _, raw = drawn(20_000, slope, shift)
         p, method = forward(raw, y, w, block, time, begins, "auto")
         assert method in wanted
