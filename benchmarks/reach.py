@@ -64,6 +64,8 @@ class Calls(NamedTuple):
     at_us: I8
     #: 0, 1; -1: not known.
     y: NDArray[np.int8]
+    #: How much each counts.
+    weight: F8
     truth: F8
     oracle: F8
     early: NDArray[np.bool_]
@@ -86,7 +88,7 @@ def fit(calls: Calls, rows: I8, *, apart: bool = True) -> Any:
 
     names = APART if apart else NAMES
     data = lgb.Dataset(
-        _columns(calls.x[rows], names), calls.y[rows], feature_name=list(names),
+        _columns(calls.x[rows], names), calls.y[rows], weight=calls.weight[rows], feature_name=list(names),
         categorical_feature=[] if apart else list(CATEGORIES),
     )  # fmt: skip
     return lgb.train(params(names, len(rows), apart=apart), data, reach.rounds(len(rows)))
@@ -109,6 +111,9 @@ def read_chances(calls: Calls, rows: I8) -> F8:
 _KEPT_APART: Final = ("interaction_constraints", "max_bin_by_feature")
 
 
+_TOLD: Final = ("auc", "log_loss", "ece")
+
+
 def judge_target(calls: Calls, sizes: list[int]) -> dict[str, Any]:
     """Return figures of one target: everybody on the later calls, models after so many of the earlier ones."""
     known = calls.y >= 0
@@ -128,22 +133,18 @@ def judge_target(calls: Calls, sizes: list[int]) -> dict[str, Any]:
 
     anew, scores["model learned anew"] = learned_anew(calls, np.flatnonzero(known), late)
     scores["model learned anew, calibrated"] = anew
-    true, came, ones = calls.truth[late], calls.y[late].astype(np.float64), np.ones(len(late))
+    true, came, weight = calls.truth[late], calls.y[late].astype(np.float64), calls.weight[late]
     return {
-        "rate": round(float(came.mean()), 4),
+        "rate": round(float(np.average(came, weights=weight)), 4),
         "judged_by": len(late),
         **{
-            name: {
-                "auc": round(metrics.auc(true, one), 4),
-                "log_loss": round(metrics.log_loss(true, one), 5),
-                "ece": round(metrics.ece(true, one), 4),
-                "mean": round(float(one.mean()), 4),
-                "auc_of_what_came": round(metrics.auc(came, one), 4),
-                "ece_of_what_came": round(metrics.ece(came, one), 4),
-            }
+            name: {"mean": round(float(np.average(one, weights=weight)), 4)}
+            | {key: round(value, 5) for key, value in metrics.Scored(true, one).figures(weight).items() if key in _TOLD}
+            | {"of what came": {key: round(came_of[key], 4) for key in ("auc", "ece")}}
             for name, one in scores.items()
+            for came_of in [metrics.Scored(came, one).figures(weight)]
         },
-        "ece_by_chance": round(metrics.ece_by_chance(last, ones), 4),
+        "ece_by_chance": round(metrics.ece_by_chance(last, weight), 4),
         "by_slot": _by_slot(calls, late, scores["reader"], anew),
     }
 
@@ -161,7 +162,7 @@ def learned_anew(calls: Calls, known: I8, late: I8) -> tuple[F8, F8]:
         booster = fit(calls, known[: np.searchsorted(known, rows[begin])])
         raw[scored] = booster.predict(_columns(calls.x[rows[scored]], APART), num_threads=1)
     y, at_us = calls.y[rows].astype(np.float64), calls.at_us[rows].astype(np.float64)
-    p, _ = forward(raw, y, np.ones(len(rows)), window, at_us, at_us[begins] - 1.0, "auto")
+    p, _ = forward(raw, y, calls.weight[rows], window, at_us, at_us[begins] - 1.0, "auto")
     judged = np.isin(rows, late)
     return p[judged], raw[judged]
 
@@ -176,10 +177,11 @@ def _by_slot(calls: Calls, late: I8, reader: F8, model: F8) -> dict[str, Any]:
         if rows.sum() >= _CALLS_OF_SLOT:
             true = calls.truth[late[rows]]
             behind_reader = metrics.auc(true, reader[rows]) - metrics.auc(true, model[rows])
-            told.append((float(rows.sum()), behind_reader, abs(float(model[rows].mean() - true.mean()))))
+            off = np.average(model[rows] - true, weights=calls.weight[late[rows]])
+            told.append((float(rows.sum()), behind_reader, abs(float(off))))
     if not told:
         return {"slots": 0}
-    n, behind, off = np.array(told).T
+    n, behind, far = np.array(told).T
     return {
         "slots": len(told),
         "auc_behind_reader": {
@@ -187,8 +189,8 @@ def _by_slot(calls: Calls, late: I8, reader: F8, model: F8) -> dict[str, Any]:
             "worst": round(float(behind.max()), 4),
         },
         "mean_said_off_truth": {
-            "mean": round(float(np.average(off, weights=n)), 4),
-            "worst": round(float(off.max()), 4),
+            "mean": round(float(np.average(far, weights=n)), 4),
+            "worst": round(float(far.max()), 4),
         },
     }
 
@@ -267,7 +269,8 @@ def judge(folder: Path, world: str, debtors: int, sizes: list[int], targets: lis
     for target in targets:
         of = TARGETS.index(target)
         y = attempts.answered if target == "answered" else attempts.right_party
-        calls = Calls(found.values, attempts.person, attempts.decided_us, y, truth[:, of], oracle[:, of], early)
+        weight = attempts.weight() if target == "right_party" else np.ones(len(y))
+        calls = Calls(found.values, attempts.person, attempts.decided_us, y, weight, truth[:, of], oracle[:, of], early)
         told[target] = judge_target(calls, sizes if target == "answered" else [])
         if target == "answered":
             told["claims"] = claims(history, calls, attempts, world, debtors)

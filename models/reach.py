@@ -65,6 +65,19 @@ class Attempts(NamedTuple):
     #: 1: it was the debtor; -1: nobody knows who it was.
     right_party: NDArray[np.int8]
 
+    def weight(self) -> NDArray[np.float64]:
+        """Return how much each call counts for `right_party`, (n,).
+
+        Of who was answered with no agent there nobody knows who it was. Left out, they would take answers away and no
+        misses: those answered by somebody known stand for them.
+        """
+        known = self.right_party >= 0
+        met = self.answered == 1
+        weight = known.astype(np.float64)
+        if (known & met).any():
+            weight[known & met] = met.sum() / (known & met).sum()
+        return weight
+
     def asked(self, history: History) -> Asked:
         """Ask for the features of each call as of just before it.
 
