@@ -13,7 +13,7 @@ about the best that can be known of these features. Figures against the truth ta
 what came, so that they hold no luck of the calls that judge.
 
 What is claimed of hours: by how much the best of a week's 84 slots lies above the mean slot, of numbers as of the end
-of learning; and what it would bring, by the true chances of numbers that nobody has called. Prints one JSON object.
+of learning; and what choosing it would bring by the true chances of the week after. Prints one JSON object.
 """
 
 import argparse
@@ -82,8 +82,8 @@ def params(names: Sequence[str], rows: int, *, apart: bool) -> dict[str, Any]:
     return told
 
 
-def fit(calls: Calls, rows: I8, *, apart: bool = True) -> Any:
-    """Return a model that learned from what came of calls."""
+def fit(calls: Calls, rows: I8, *, apart: bool = True, as_of_rows: int = 0) -> Any:
+    """Return a model that learned from what came of calls; by the recipe for as many, or for more."""
     import lightgbm as lgb
 
     names = APART if apart else NAMES
@@ -91,7 +91,8 @@ def fit(calls: Calls, rows: I8, *, apart: bool = True) -> Any:
         _columns(calls.x[rows], names), calls.y[rows], weight=calls.weight[rows], feature_name=list(names),
         categorical_feature=[] if apart else list(CATEGORIES),
     )  # fmt: skip
-    return lgb.train(params(names, len(rows), apart=apart), data, reach.rounds(len(rows)))
+    n = as_of_rows or len(rows)
+    return lgb.train(params(names, n, apart=apart), data, reach.rounds(n))
 
 
 def read_chances(calls: Calls, rows: I8) -> F8:
@@ -195,12 +196,15 @@ def _by_slot(calls: Calls, late: I8, reader: F8, model: F8) -> dict[str, Any]:
     }
 
 
-def claims(history: History, calls: Calls, attempts: Attempts, world: str, debtors: int) -> dict[str, Any]:
+def claims(
+    folder: Path, history: History, calls: Calls, attempts: Attempts, world: str, debtors: int
+) -> dict[str, Any]:
     """Return what is claimed of hours, as a model says it and as far as unseen calls bear it out, and what is true."""
     early = np.flatnonzero(calls.early)
     first, middle = _parted(early)
     slots = week_of(len(history.clocks.first) - 1)
-    booster = fit(calls, first)
+    # The recipe of the model whose claims it is to hold.
+    booster = fit(calls, first, as_of_rows=len(early))
     asked = ask(history, person=calls.person[middle], phone=attempts.phone[middle], as_of_us=calls.at_us[middle])
     x, clock = _columns(calls.x[middle], APART), history.clock[asked.row].astype(np.int32)
     scorer = SlotScorer(booster.model_to_string())
@@ -218,7 +222,7 @@ def claims(history: History, calls: Calls, attempts: Attempts, world: str, debto
         _columns(now.values, APART), own_hours(history, asked), history.clock[asked.row].astype(np.int32), slots,
         raw=True,
     )  # fmt: skip
-    true = week_of_truth(world, debtors, now.phone)
+    true = week_of_truth(folder, world, debtors, now.phone, until_us)
     rows = np.arange(len(raw))
 
     def brought(odds: NDArray[np.float32]) -> float:
@@ -273,7 +277,7 @@ def judge(folder: Path, world: str, debtors: int, sizes: list[int], targets: lis
         calls = Calls(found.values, attempts.person, attempts.decided_us, y, weight, truth[:, of], oracle[:, of], early)
         told[target] = judge_target(calls, sizes if target == "answered" else [])
         if target == "answered":
-            told["claims"] = claims(history, calls, attempts, world, debtors)
+            told["claims"] = claims(folder, history, calls, attempts, world, debtors)
     return told
 
 

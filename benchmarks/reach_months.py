@@ -200,17 +200,26 @@ def oracle_of(folder: Path, world: str, history: History, attempts: Attempts) ->
     return np.array([said[key] for key in calls])
 
 
-def week_of_truth(world: str, debtors: int, phones: Any) -> Any:
-    """Return the true chances that a person answers numbers which nobody has called yet, (numbers, 7 days x HOURS)."""
+def week_of_truth(folder: Path, world: str, debtors: int, phones: Any, until_us: int) -> Any:
+    """Return the true chances that a person answers in the week after an instant, (numbers, 7 days x HOURS).
+
+    The calls until then are made again, for what they have worn; what was said in them is not.
+    """
     laws, start_us = load(world), parse(f"{START}T00:00:00Z")
     people = list(portfolio(laws, debtors, 1, start_us))
     callees = Debtors(laws, Chance(1), start_us=start_us)
     callees.meet(people)
+    calls = pq.read_table(folder / "truth.parquet", columns=["phone", "at_us"])
+    for phone, at_us in zip(*(column.to_pylist() for column in calls.columns), strict=True):
+        if at_us < until_us:
+            callees.dial(phone, at_us)
     zones = {one.phone: zone_of(person) for person in people for one in person.phones}
+    # The first Monday after.
+    monday_us = start_us + (-(-(until_us + DAY - start_us) // (7 * DAY))) * 7 * DAY
     found = np.empty((len(phones), 7 * len(HOURS)))
     for nth, phone in enumerate(phones.tolist()):
-        ahead = to_datetime(start_us, zones[phone]).utcoffset() or timedelta()
-        local_us = start_us - ahead // timedelta(microseconds=1)
+        ahead = to_datetime(monday_us, zones[phone]).utcoffset() or timedelta()
+        local_us = monday_us - ahead // timedelta(microseconds=1)
         slots = [local_us + day * DAY + hour * HOUR for day in range(7) for hour in HOURS]
         found[nth] = [callees.chance_now(phone, at_us)[0] for at_us in slots]
     return found
