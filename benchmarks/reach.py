@@ -1,227 +1,80 @@
-"""How near a model of reach comes to the truth of a simulated month, and what keeping the hour apart costs it.
+"""How near a model of reach comes to the truth, to what its features could tell at best, and what it claims of hours.
 
-    python -m benchmarks.reach [--debtors 20000] [--days 28] [--agents 22] [--world default] [--trees 300]
-                               [--at-random CALLS] [--folder DIR]
+    python -m benchmarks.reach [--debtors 20000] [--days 28] [--agents 22] [--world default] [--at-random CALLS]
+                               [--sizes 20000 60000 150000] [--targets answered right_party] [--folder DIR]
 
-A month with the whole engine is written as an export (kept in `--folder`, and used again where it is there); every call
-becomes a row with what was known just before it. Models learn from the first three fifths of the days and are judged by
-the last two. Beside them: the world's own chance of each call (who knows everybody's traits and what every call does to
-them), and the oracle, which knows the world's laws and the same history but nobody's traits (`benchmarks.oracle`).
-Prints one JSON object.
+A month whose truth is known (`benchmarks.reach_months`) is kept in `--folder`, and used again where it is there; every
+call becomes a row with what was known just before it. Models learn from the first three fifths of the days and are
+judged by the last two; one learns anew after each tenth of the days and is calibrated on the tenths before. Beside
+them: the world's own chance of each call (who knows everybody's traits and what every call does to them); the oracle,
+which knows the world's laws and the same history but nobody's traits (`benchmarks.oracle`); and the reader, who has
+the same features as the models and was shown the true chances, without any luck, of calls of all days to other people:
+about the best that can be known of these features. Figures against the truth take the true chance of each call for
+what came, so that they hold no luck of the calls that judge.
+
+What is claimed of hours: by how much the best of a week's 84 slots lies above the mean slot, of numbers as of the end
+of learning; and what choosing it would bring by the true chances of the week after. Prints one JSON object.
 """
 
 import argparse
 import json
 import tempfile
-import time
-from collections import Counter
-from datetime import date, timedelta
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet
+from numpy.typing import NDArray
 
-from benchmarks.oracle import Line, Oracle, Try
-from domain.calls import Mode
-from domain.instants import DAY, HOUR, SECOND, from_datetime, parse, to_datetime
-from domain.settings import CampaignSettings, FloorSettings
-from ledger.parquet_own import HistoryFile, write_people
+from benchmarks.reach_months import HOURS, make, make_at_random, oracle_of, truth_of, week_of_truth
+from models import metrics, reach, timing
+from models.calibration import forward
 from models.feature_list import FEATURES, NAMES
-from models.features import CATEGORIES, features
+from models.features import CATEGORIES, ask, everybody, features, own_hours
 from models.history import History, read_history
-from models.metrics import auc, log_loss
 from models.reach import Attempts, read_attempts
-from models.slots import OF_THE_DAY, constraints
-from simulation.books import export_month
-from simulation.callees import (
-    BUSY,
-    CONGESTION,
-    NETWORK_FAIL,
-    NO_ANSWER,
-    NOT_IN_SERVICE,
-    REJECTED,
-    Callees,
-    Meeting,
-)
-from simulation.chance import Chance
-from simulation.month import Arm, Plan
-from simulation.population import Debtors, load, portfolio
-from simulation.population.traits import stage_of, zone_of
-from simulation.roster import Roster, Shift
+from models.slots import OF_THE_DAY, Slots, SlotScorer, constraints
 
-pa: Any = pyarrow
-pq: Any = pyarrow.parquet
+TARGETS: Final = ("answered", "right_party")
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
 
-
-class Watched:
-    """Callees whose true chances are written down before each call."""
-
-    def __init__(self, callees: Callees) -> None:
-        assert isinstance(callees, Debtors)
-        self._callees = callees
-        self.rows: list[tuple[int, int, float, dict[int, float]]] = []
-
-    def dial(self, phone: int, at_us: int) -> Meeting:
-        self.rows.append((phone, at_us, *self._callees.chance_now(phone, at_us)))
-        return self._callees.dial(phone, at_us)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._callees, name)
-
-
-def make(folder: Path, world: str, debtors: int, days: int, agents: int) -> None:
-    """Simulate a month, and write its export and the truth of its calls beside."""
-    campaign = CampaignSettings(
-        name="a", mode=Mode.predictive, detect_machines=True, clock_starts="greeting_end",
-        caller_ids={"*": ("+34910000000",)},
-    )  # fmt: skip
-    floor = FloorSettings(campaigns=(campaign,), max_lines=10 * agents)
-    shifts = (
-        Shift(agents=agents // 2, begin="08:00", end="15:00"),
-        Shift(agents=agents // 2, begin="14:00", end="21:00"),
-    )
-    plan = Plan(world=world, debtors=debtors, start="2026-11-02", days=days, roster=Roster(shift=shifts, absence=0.0))
-    seen: list[Watched] = []
-
-    def watch(callees: Callees, _: Chance) -> Callees:
-        seen.append(Watched(callees))
-        return seen[0]
-
-    folder.mkdir(parents=True, exist_ok=True)
-    export_month(Arm(name="a", floor=floor), plan, 1, folder, meets=watch)
-    _keep_truth(folder, seen[0].rows)
-
-
-def _keep_truth(folder: Path, rows: list[tuple[int, int, float, dict[int, float]]]) -> None:
-    told = {
-        "phone": [row[0] for row in rows],
-        "at_us": [row[1] for row in rows],
-        "p_answered": [row[2] for row in rows],
-        "p_right": [list(row[3].items()) for row in rows],
-    }
-    kinds = {
-        "phone": pa.int64(),
-        "at_us": pa.int64(),
-        "p_answered": pa.float64(),
-        "p_right": pa.map_(pa.int64(), pa.float64()),
-    }
-    pq.write_table(pa.table(told, schema=pa.schema(kinds)), folder / "truth.parquet")
-
-
-#: What a line of the history says of a call that nobody took.
-_MISSED = {
-    NO_ANSWER: ("no_answer", "no_answer"), BUSY: ("busy", "busy"), REJECTED: ("no_answer", "rejected"),
-    CONGESTION: ("network_fail", "network_fail"), NETWORK_FAIL: ("network_fail", "network_fail"),
-    NOT_IN_SERVICE: ("not_in_service", "not_in_service"),
+HOUSE: Final = {
+    "objective": "binary", "verbose": -1, "num_threads": 1, "deterministic": True, "force_col_wise": True, "seed": 1,
 }  # fmt: skip
-_TAKEN = {
-    "debtor": ("right_party_contact", "no_promise"), "third_party": ("third_party", "third_party"),
-    "wrong_party": ("wrong_party", "wrong_party"), "machine": ("amd_machine", "machine"),
+#: Of one who is shown chances and not luck.
+READER: Final = HOUSE | {
+    "objective": "cross_entropy", "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 100,
+    "feature_fraction": 0.6, "bagging_fraction": 0.8, "bagging_freq": 1,
 }  # fmt: skip
+READER_TREES: Final = 300
+#: Features of a model that can be scored by slots.
+APART: Final = tuple(name for name in NAMES if name not in OF_THE_DAY)
+#: Calls of a slot (hour and day of the week) from which on it is told.
+_CALLS_OF_SLOT: Final = 500
+#: Numbers of whom is told what hours are claimed to bring.
+_CLAIMS: Final = 3_000
 
 
-def make_at_random(folder: Path, world: str, debtors: int, days: int, calls: int) -> None:
-    """Call everybody so many times, at instants that nothing chose, on numbers that nothing chose."""
-    laws, start_us = load(world), parse("2026-11-02T00:00:00Z")
-    people = list(portfolio(laws, debtors, 1, start_us))
-    watched = Watched(Debtors(laws, Chance(1), start_us=start_us))
-    watched.meet(people)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_people(people, folder, start_us)
-    rng = np.random.default_rng(1)
-    who = np.repeat(np.arange(debtors), calls)
-    # From 8 to 21 h where they live.
-    ahead = [to_datetime(start_us, zone_of(one)).utcoffset() or timedelta() for one in people]
-    offset_us = np.array([one // timedelta(microseconds=1) for one in ahead])
-    local_us = start_us + rng.integers(0, days, len(who)) * DAY + rng.integers(8 * HOUR, 21 * HOUR, len(who))
-    at_us = local_us - offset_us[who]
-    order = np.argsort(at_us, kind="stable")
-    file = HistoryFile(folder)
-    for nth, (row, now_us) in enumerate(zip(who[order].tolist(), at_us[order].tolist(), strict=True)):
-        one = people[row]
-        phone = one.phones[0 if rng.random() < 0.7 else rng.integers(0, len(one.phones))].phone
-        meeting = watched.dial(phone, now_us)
-        event, detail = _TAKEN[meeting.who] if meeting.fate is None else _MISSED[meeting.fate]
-        if event == "right_party_contact" and meeting.person != one.person:
-            event, detail = "third_party", "third_party"
-        line = {
-            "event_us": now_us, "known_us": now_us, "person": one.person, "phone": phone, "campaign": "a",
-            "channel": "call", "event": "dialed", "attempt": f"floor-{nth}", "detail": "",
-        }  # fmt: skip
-        ended_us = now_us + 40 * SECOND
-        file.add([line, line | {"event_us": ended_us, "known_us": ended_us, "event": event, "detail": detail}])
-    file.close(whole=True)
-    _keep_truth(folder, watched.rows)
+class Calls(NamedTuple):
+    """All calls of a month; arrays of one length."""
+
+    x: NDArray[np.float32]
+    person: I8
+    at_us: I8
+    #: 0, 1; -1: not known.
+    y: NDArray[np.int8]
+    #: How much each counts.
+    weight: F8
+    truth: F8
+    oracle: F8
+    early: NDArray[np.bool_]
 
 
-def truth_of(folder: Path, phone: Any, person: Any, decided_us: Any) -> Any:
-    """Return the true chances of calls that a person answers, that the debtor does, (calls, 2)."""
-    table = pq.read_table(folder / "truth.parquet").to_pydict()
-    by_phone: dict[int, list[int]] = {}
-    for row, one in enumerate(table["phone"]):
-        by_phone.setdefault(one, []).append(row)
-    at = np.array(table["at_us"])
-    found = np.empty((len(phone), 2))
-    for nth, (one, of, decided) in enumerate(zip(phone.tolist(), person.tolist(), decided_us.tolist(), strict=True)):
-        rows = by_phone[one]
-        # The call left just after it was decided.
-        row = rows[int(np.searchsorted(at[rows], decided))]
-        assert 0 <= at[row] - decided < 5_000_000
-        found[nth] = table["p_answered"][row], dict(table["p_right"][row]).get(of, 0.0)
-    return found
-
-
-def oracle_of(folder: Path, world: str, history: History, attempts: Attempts) -> Any:
-    """Return what the oracle says of calls: that a person answers, that the debtor does, (calls, 2)."""
-    laws = load(world)
-    table = pq.read_table(folder / "history.parquet").to_pylist()
-    ends = {one["attempt"]: one for one in table if one["channel"] == "call" and one["event"] != "dialed"}
-    skipped = {one["attempt"] for one in table if one["event"] == "not_dialled"}
-    began = min(one["known_at"] for one in table).date()
-    due: dict[int, date] = {}
-    for one in pq.read_table(folder / "debts.parquet").to_pylist():
-        due[one["person"]] = min(due.get(one["person"], date.max), one["due_on"] or began)
-    stage = {person: stage_of(laws, (began - day).days) for person, day in due.items()}
-    numbers = pq.read_table(folder / "numbers.parquet").to_pylist()
-    residents = Counter(one["phone"] for one in numbers)
-    further: dict[int, bool] = {}
-    for one in numbers:  # whoever is met first has it first
-        further.setdefault(one["phone"], one["rank"] > 0)
-    lines = {
-        one["phone"]: Line(
-            one["line_type"] in ("mobile", "fixed_or_mobile"), further[one["phone"]], residents[one["phone"]]
-        )
-        for one in numbers
-    }
-    tries, keys = [], []
-    for one in table:
-        if one["event"] != "dialed" or one["attempt"] in skipped:
-            continue
-        zone = history.zones[history.clock[history.rows_of(np.array([one["person"]]))[0]]]
-        local = one["known_at"].astimezone(ZoneInfo(zone))
-        end = ends.get(one["attempt"], {"event": "dialed", "detail": "unknown"})
-        when = local.hour, local.weekday(), local.toordinal()
-        tries.append(Try(one["person"], one["phone"], *when, end["event"], end["detail"]))
-        keys.append((one["phone"], from_datetime(one["known_at"])))
-    said = dict(zip(keys, Oracle(laws, stage, lines).predict(tries), strict=True))
-    calls = zip(attempts.phone.tolist(), attempts.decided_us.tolist(), strict=True)
-    return np.array([said[key] for key in calls])
-
-
-PARAMS: dict[str, Any] = {
-    "objective": "binary", "verbose": -1, "num_leaves": 15, "learning_rate": 0.03, "min_data_in_leaf": 200,
-    "lambda_l2": 10.0, "feature_fraction": 0.6, "bagging_fraction": 0.8, "bagging_freq": 1, "num_threads": 1,
-    "deterministic": True, "force_col_wise": True, "seed": 1,
-}  # fmt: skip
-
-
-def params(names: list[str], *, apart: bool) -> dict[str, Any]:
+def params(names: Sequence[str], rows: int, *, apart: bool) -> dict[str, Any]:
     """Return how a model of reach is fitted; `apart`: so that it can be scored by slots."""
     of = {one.name: one for one in FEATURES}
-    told = PARAMS | {"monotone_constraints": [of[name].reach for name in names]}
+    told = HOUSE | reach.params(rows) | {"monotone_constraints": [of[name].reach for name in names]}
     if apart:
         # Few bins, small tables: every rhythm of a portfolio has a row in one.
         few = [{"rhythm": 6, "own": 16}.get(of[name].group, 255) for name in names]
@@ -229,51 +82,202 @@ def params(names: list[str], *, apart: bool) -> dict[str, Any]:
     return told
 
 
-def judge(folder: Path, world: str, trees: int) -> dict[str, Any]:
-    """Fit models on the earlier days and judge them, the truth and the oracle by the later ones."""
+def fit(calls: Calls, rows: I8, *, apart: bool = True, as_of_rows: int = 0) -> Any:
+    """Return a model that learned from what came of calls; by the recipe for as many, or for more."""
     import lightgbm as lgb
 
-    started = time.process_time()
-    history = read_history(folder)
-    attempts = read_attempts(folder)
+    names = APART if apart else NAMES
+    data = lgb.Dataset(
+        _columns(calls.x[rows], names), calls.y[rows], weight=calls.weight[rows], feature_name=list(names),
+        categorical_feature=[] if apart else list(CATEGORIES),
+    )  # fmt: skip
+    n = as_of_rows or len(rows)
+    return lgb.train(params(names, n, apart=apart), data, reach.rounds(n))
+
+
+def read_chances(calls: Calls, rows: I8) -> F8:
+    """Return what the reader says of calls, each taught by other people's."""
+    import lightgbm as lgb
+
+    found = np.empty(len(rows))
+    told = READER | {key: params(APART, len(calls.x), apart=True)[key] for key in _KEPT_APART}
+    x = _columns(calls.x, APART)
+    for half in (0, 1):
+        others, own = calls.person % 2 != half, calls.person[rows] % 2 == half
+        data = lgb.Dataset(x[others], calls.truth[others], feature_name=list(APART))
+        found[own] = lgb.train(told, data, READER_TREES).predict(x[rows[own]], num_threads=1)
+    return found
+
+
+_KEPT_APART: Final = ("interaction_constraints", "max_bin_by_feature")
+
+
+_TOLD: Final = ("auc", "log_loss", "ece")
+
+
+def judge_target(calls: Calls, sizes: list[int]) -> dict[str, Any]:
+    """Return figures of one target: everybody on the later calls, models after so many of the earlier ones."""
+    known = calls.y >= 0
+    late, early = np.flatnonzero(known & ~calls.early), np.flatnonzero(known & calls.early)
+    scores: dict[str, F8] = {
+        "truth": calls.truth[late], "oracle": calls.oracle[late], "reader": read_chances(calls, late)
+    }  # fmt: skip
+    x = _columns(calls.x[late], APART)
+    # Smaller portfolios: fewer people, with all their calls.
+    order = np.random.default_rng(1).permutation(np.unique(calls.person))
+    for size in (*(one for one in sizes if one < len(early)), len(early)):
+        some = early[np.isin(calls.person[early], order[: round(size / len(early) * len(order))])]
+        booster = fit(calls, some)
+        scores[f"model after {len(some):,}"] = booster.predict(x, num_threads=1)
+    last = scores[f"model after {len(early):,}"]
+    scores["model of all features"] = fit(calls, early, apart=False).predict(calls.x[late], num_threads=1)
+
+    anew, scores["model learned anew"] = learned_anew(calls, np.flatnonzero(known), late)
+    scores["model learned anew, calibrated"] = anew
+    true, came, weight = calls.truth[late], calls.y[late].astype(np.float64), calls.weight[late]
+    return {
+        "rate": round(float(np.average(came, weights=weight)), 4),
+        "judged_by": len(late),
+        **{
+            name: {"mean": round(float(np.average(one, weights=weight)), 4)}
+            | {key: round(value, 5) for key, value in metrics.Scored(true, one).figures(weight).items() if key in _TOLD}
+            | {"of what came": {key: round(came_of[key], 4) for key in ("auc", "ece")}}
+            for name, one in scores.items()
+            for came_of in [metrics.Scored(came, one).figures(weight)]
+        },
+        "ece_by_chance": round(metrics.ece_by_chance(last, weight), 4),
+        "by_slot": _by_slot(calls, late, scores["reader"], anew),
+    }
+
+
+def learned_anew(calls: Calls, known: I8, late: I8) -> tuple[F8, F8]:
+    """Return scores of the later calls by models that learn anew after each tenth of the days, calibrated and plain."""
+    first, last = calls.at_us[0], calls.at_us[-1]
+    tenth = np.minimum((calls.at_us[known] - first) * 10 // (last - first), 9)
+    # Two tenths before those judged, for the calibrator.
+    rows, tenth = known[tenth >= 4], tenth[tenth >= 4]
+    _, begins, window = np.unique(tenth, return_index=True, return_inverse=True)
+    raw = np.empty(len(rows))
+    for number, begin in enumerate(begins):
+        scored = window == number
+        booster = fit(calls, known[: np.searchsorted(known, rows[begin])])
+        raw[scored] = booster.predict(_columns(calls.x[rows[scored]], APART), num_threads=1)
+    y, at_us = calls.y[rows].astype(np.float64), calls.at_us[rows].astype(np.float64)
+    p, _ = forward(raw, y, calls.weight[rows], window, at_us, at_us[begins] - 1.0, "auto")
+    judged = np.isin(rows, late)
+    return p[judged], raw[judged]
+
+
+def _by_slot(calls: Calls, late: I8, reader: F8, model: F8) -> dict[str, Any]:
+    """Return how far model and reader are apart within slots: hours of days of the week."""
+    hour, weekday = (calls.x[late, NAMES.index(name)].astype(np.int64) for name in ("hour", "weekday"))
+    slot = 24 * weekday + hour
+    told = []
+    for one in np.unique(slot):
+        rows = slot == one
+        if rows.sum() >= _CALLS_OF_SLOT:
+            true = calls.truth[late[rows]]
+            behind_reader = metrics.auc(true, reader[rows]) - metrics.auc(true, model[rows])
+            off = np.average(model[rows] - true, weights=calls.weight[late[rows]])
+            told.append((float(rows.sum()), behind_reader, abs(float(off))))
+    if not told:
+        return {"slots": 0}
+    n, behind, far = np.array(told).T
+    return {
+        "slots": len(told),
+        "auc_behind_reader": {
+            "mean": round(float(np.average(behind, weights=n)), 4),
+            "worst": round(float(behind.max()), 4),
+        },
+        "mean_said_off_truth": {
+            "mean": round(float(np.average(far, weights=n)), 4),
+            "worst": round(float(far.max()), 4),
+        },
+    }
+
+
+def claims(
+    folder: Path, history: History, calls: Calls, attempts: Attempts, world: str, debtors: int
+) -> dict[str, Any]:
+    """Return what is claimed of hours, as a model says it and as far as unseen calls bear it out, and what is true."""
+    early = np.flatnonzero(calls.early)
+    first, middle = _parted(early)
+    slots = week_of(len(history.clocks.first) - 1)
+    # The recipe of the model whose claims it is to hold.
+    booster = fit(calls, first, as_of_rows=len(early))
+    asked = ask(history, person=calls.person[middle], phone=attempts.phone[middle], as_of_us=calls.at_us[middle])
+    x, clock = _columns(calls.x[middle], APART), history.clock[asked.row].astype(np.int32)
+    scorer = SlotScorer(booster.model_to_string())
+    mean = scorer.chances(x, own_hours(history, asked), clock, slots, raw=True).mean(axis=1, dtype=np.float64)
+    own = booster.predict(x, raw_score=True, num_threads=1)
+    found = timing.borne_out(mean, own - mean, calls.y[middle].astype(np.float64), calls.person[middle])
+
+    until_us = int(calls.at_us[early[-1]]) + 1
+    asked = everybody(history, until_us, numbers=1)
+    some = np.random.default_rng(1).choice(len(asked.row), min(_CLAIMS, len(asked.row)), replace=False)
+    asked = type(asked)(*(column[some] for column in asked))
+    now = features(history, asked)
+    scorer = SlotScorer(fit(calls, early).model_to_string())
+    raw = scorer.chances(
+        _columns(now.values, APART), own_hours(history, asked), history.clock[asked.row].astype(np.int32), slots,
+        raw=True,
+    )  # fmt: skip
+    true = week_of_truth(folder, world, debtors, now.phone, until_us)
+    rows = np.arange(len(raw))
+
+    def brought(odds: NDArray[np.float32]) -> float:
+        """Return what choosing the best slot by these would bring; where all are alike, nothing is chosen."""
+        alike = (odds.max(axis=1) - odds.min(axis=1)) < 1e-5
+        chosen = np.where(alike, true.mean(axis=1), true[rows, odds.argmax(axis=1)])
+        return float(chosen.mean() / true.mean() - 1.0)
+
+    held = found(raw)
+    return {
+        "numbers": len(raw),
+        "slope": {"used": round(found.slope, 3), "measured": round(found.measured, 3), "error": round(found.error, 3)},
+        "as_the_model_says": {"claimed": round(timing.uplift(_chances(raw)), 4), "brought": round(brought(raw), 4)},
+        "as_far_as_borne_out": {"claimed": round(timing.uplift(_chances(held)), 4), "brought": round(brought(held), 4)},
+        "best_by_truth": round(float(true.max(axis=1).mean() / true.mean() - 1.0), 4),
+    }
+
+
+def week_of(clocks: int) -> Slots:
+    """Return the slots of a week by everybody's own clock: the same local hours for all."""
+    hour, weekday = np.tile(np.array(HOURS), 7), np.repeat(np.arange(7), len(HOURS))
+    cell = hour + 24 * (weekday >= 5)
+    return Slots(*(np.tile(one, (clocks, 1)) for one in (hour, weekday, cell)))
+
+
+def _parted(early: I8) -> tuple[I8, I8]:
+    """Return the earlier two thirds of calls, and the last."""
+    return early[: 2 * len(early) // 3], early[2 * len(early) // 3 :]
+
+
+def _columns(x: Any, names: tuple[str, ...]) -> Any:
+    return x[:, [NAMES.index(name) for name in names]]
+
+
+def _chances(raw: Any) -> Any:
+    return 0.5 * (1.0 + np.tanh(raw / 2.0))
+
+
+def judge(folder: Path, world: str, debtors: int, sizes: list[int], targets: list[str]) -> dict[str, Any]:
+    """Return the figures of targets, and what is claimed of hours."""
+    history, attempts = read_history(folder), read_attempts(folder)
     found = features(history, attempts.asked(history))
-    features_cpu_s = time.process_time() - started
-    started = time.process_time()
-    weighed = oracle_of(folder, world, history, attempts)
-    oracle_cpu_s = time.process_time() - started
-    true = truth_of(folder, attempts.phone, attempts.person, attempts.decided_us)
+    oracle = oracle_of(folder, world, history, attempts)
+    truth = truth_of(folder, attempts.phone, attempts.person, attempts.decided_us)
     first, last = attempts.decided_us[0], attempts.decided_us[-1]
     early = attempts.decided_us < first + 0.6 * (last - first)
-    told: dict[str, Any] = {
-        "calls": len(found.values), "people": len(history.person), "learned_from": int(early.sum()),
-        "judged_by": int((~early).sum()), "features_cpu_s": round(features_cpu_s, 1),
-    }  # fmt: skip
-    told["oracle_cpu_s"] = round(oracle_cpu_s, 1)
-    for of, (target, y) in enumerate((("answered", attempts.answered), ("right_party", attempts.right_party))):
-        known = y >= 0
-        y_late = y[known & ~early].astype(np.float64)
-        scores: dict[str, Any] = {"truth": true[known & ~early, of], "oracle": weighed[known & ~early, of]}
-        for name, apart in (("free", False), ("apart", True)):
-            started = time.process_time()
-            names = [one for one in NAMES if not (apart and one in OF_THE_DAY)]
-            x = found.values[:, [NAMES.index(one) for one in names]]
-            data = lgb.Dataset(
-                x[known & early], y[known & early], feature_name=names,
-                categorical_feature=[] if apart else list(CATEGORIES),
-            )  # fmt: skip
-            booster = lgb.train(params(names, apart=apart), data, trees)
-            scores[name] = booster.predict(x[known & ~early], num_threads=1)
-            told[f"fit_{name}_cpu_s"] = round(time.process_time() - started, 1)
-            if target == "answered":
-                booster.save_model(folder / f"reach-{name}.txt")
-        told[target] = {
-            "rate": round(float(y_late.mean()), 4),
-            "expected": {name: round(float(score.mean()), 4) for name, score in scores.items()},
-            **{
-                name: {"auc": round(auc(y_late, s), 4), "log_loss": round(log_loss(y_late, s), 4)}
-                for name, s in scores.items()
-            },
-        }
+    told: dict[str, Any] = {"calls": len(early), "people": len(history.person), "learned_from": int(early.sum())}
+    for target in targets:
+        of = TARGETS.index(target)
+        y = attempts.answered if target == "answered" else attempts.right_party
+        weight = attempts.weight() if target == "right_party" else np.ones(len(y))
+        calls = Calls(found.values, attempts.person, attempts.decided_us, y, weight, truth[:, of], oracle[:, of], early)
+        told[target] = judge_target(calls, sizes if target == "answered" else [])
+        if target == "answered":
+            told["claims"] = claims(folder, history, calls, attempts, world, debtors)
     return told
 
 
@@ -284,7 +288,8 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=22)
     parser.add_argument("--world", default="default")
     parser.add_argument("--at-random", type=int, default=0, metavar="CALLS", help="so many each, without a floor")
-    parser.add_argument("--trees", type=int, default=300)
+    parser.add_argument("--sizes", type=int, nargs="*", default=[20_000, 60_000, 150_000], metavar="CALLS")
+    parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--folder", help="keep the simulated month here; one that is there is used again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
@@ -294,7 +299,8 @@ def main() -> None:
                 make_at_random(folder, options.world, options.debtors, options.days, options.at_random)
             else:
                 make(folder, options.world, options.debtors, options.days, options.agents)
-        print(json.dumps(vars(options) | judge(folder, options.world, options.trees), indent=2))
+        told = judge(folder, options.world, options.debtors, options.sizes, options.targets)
+    print(json.dumps(vars(options) | told, indent=2))
 
 
 if __name__ == "__main__":

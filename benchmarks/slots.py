@@ -71,7 +71,7 @@ def fit(trees: int, leaves: int, rows: int) -> str:
     odds += x[:, INDEX["hour_lift"]] - 0.2 * x[:, INDEX["hour_tries"]]
     y = rng.random(rows) < 1.0 / (1.0 + np.exp(-odds))
     names = [one for one in NAMES if one not in OF_THE_DAY]
-    told = params(names, apart=True) | {"num_leaves": leaves, "min_data_in_leaf": 50, "num_threads": 1}
+    told = params(names, rows, apart=True) | {"num_leaves": leaves, "min_data_in_leaf": 50, "num_threads": 1}
     data = lgb.Dataset(x[:, [INDEX[name] for name in names]], y, feature_name=names)
     return str(lgb.train(told, data, trees).model_to_string())
 

@@ -23,6 +23,10 @@ ISOTONIC_POSITIVES = 1000
 _EDGE = 1e-6
 #: Of Platt's slope.
 _LEAST_SLOPE = 0.05
+#: Of each answer, before anything is learned of what scores mean.
+_LEAST_OF_EACH = 50
+#: Of `recent`: answers of the rarer kind after which half is forgotten.
+_HALF_LIVES = (25.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 #: Steps of the score at which Venn-Abers intervals are kept.
 _GRID = 256
 
@@ -90,16 +94,23 @@ class Calibrator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def calibrate(
-    raw: F8, y: F8, w: F8, method: str, segments: Mapping[str, Words] | None = None, *, intervals: bool = False
+    raw: F8,
+    y: F8,
+    w: F8,
+    method: str,
+    segments: Mapping[str, Words] | None = None,
+    *,
+    intervals: bool = False,
 ) -> Calibrator:
     """Return what turns scores into probabilities.
 
     Parameters
     ----------
     raw, y, w : (n,)
-        Scores of rows that their model had not seen, what came, and how much each counts.
+        Scores of rows that their model had not seen, what came, and how much each counts. `recent` takes them to stand
+        in order of time.
     method
-        none, platt or isotonic.
+        none, platt, isotonic or recent.
     segments : (n,) words by column
     intervals
         Keep what Venn-Abers intervals need.
@@ -108,6 +119,10 @@ def calibrate(
     if method == "platt":
         slope, shift = _platt(_logit(raw), y, w)
         found = msgspec.structs.replace(found, slope=slope, shift=shift)
+    elif method == "recent":
+        # It has Platt's form, and is served as such.
+        slope, shift = _recent(_logit(raw), y, w)
+        found = msgspec.structs.replace(found, method="platt", slope=slope, shift=shift)
     elif method == "isotonic":
         scores, means = _isotonic(raw, y, w)
         found = msgspec.structs.replace(found, scores=scores, means=means)
@@ -126,53 +141,54 @@ def forward(
     raw: F8,
     y: F8,
     w: F8,
-    block: I8,
+    window: I8,
     known: F8,
     begins: F8,
     method: str,
     segments: Mapping[str, Words] | None = None,
 ) -> tuple[F8, str]:
-    """Return scores calibrated on earlier blocks alone, and the method that a next block would use.
+    """Return scores calibrated on earlier windows alone, and the method that a next window would use.
 
     Parameters
     ----------
     raw, y, w : (n,)
-        Scores from forward windows, what came, and how much each counts.
-    block : (n,)
-        0, 1, …: the block of each row.
+        Scores from forward windows in order of time, what came, and how much each counts.
+    window : (n,)
+        0, 1, …: the window of each row.
     known : (n,)
         When the answer of each row was known.
-    begins : (blocks,)
-        When each block begins, in the units of `known`.
+    begins : (windows,)
+        When each window begins, in the units of `known`.
     method
-        A method, or auto: for each block the one that would have done best on the blocks before, `none` where none is
-        clearly better.
+        A method, or auto: for each window `recent`, unless isotonic would clearly have done better on the windows
+        before.
 
     Returns
     -------
     p : (n,)
-        In the first block the scores themselves: nothing was known to calibrate by.
+        In the first window, and until there are enough answers, the scores themselves: nothing was known to calibrate
+        by.
     method
-        Of the last choice; with auto, the choice after all blocks.
+        Of the last choice; with auto, the choice after all windows.
     """
     segments = segments or {}
-    methods = ("none", "platt", "isotonic") if method == "auto" else (method,)
+    methods = ("recent", "isotonic") if method == "auto" else (method,)
     tried = {one: raw.copy() for one in methods}
     chosen = raw.copy()
     for number in range(1, len(begins)):
-        rows = block == number
-        before = (block < number) & (known <= begins[number])
-        if len(np.unique(y[before])) < 2:
+        rows = window == number
+        before = (window < number) & (known <= begins[number])
+        if min(y[before].sum(), (1.0 - y[before]).sum()) < _LEAST_OF_EACH:
             continue
         for one in methods:
             if one == "isotonic" and method == "auto" and y[before].sum() < ISOTONIC_POSITIVES:
-                tried[one][rows] = tried["platt"][rows]
+                tried[one][rows] = tried["recent"][rows]
                 continue
             made = calibrate(raw[before], y[before], w[before], one, _rows(segments, before))
             tried[one][rows] = made(raw[rows], _rows(segments, rows))
-        chosen[rows] = tried[_best(tried, y, w, before & (block > 0))][rows]
-    last = _best(tried, y, w, block > 0)
-    return chosen, "platt" if last == "isotonic" and method == "auto" and y.sum() < ISOTONIC_POSITIVES else last
+        chosen[rows] = tried[_best(tried, y, w, before & (window > 0))][rows]
+    last = _best(tried, y, w, window > 0)
+    return chosen, "recent" if last == "isotonic" and method == "auto" and y.sum() < ISOTONIC_POSITIVES else last
 
 
 def _rows(segments: Mapping[str, Words], rows: NDArray[np.bool_]) -> dict[str, Words]:
@@ -180,11 +196,9 @@ def _rows(segments: Mapping[str, Words], rows: NDArray[np.bool_]) -> dict[str, W
 
 
 def _best(tried: Mapping[str, F8], y: F8, w: F8, rows: NDArray[np.bool_]) -> str:
-    """Return the method that did best, and none of them unless its gain is more than one standard error."""
-    if len(tried) == 1:
-        return next(iter(tried))
-    best, least = "none", 0.0
-    plain = losses(y[rows], tried["none"][rows])
+    """Return the method that did best, and the first unless the gain of another is more than one standard error."""
+    best, least = next(iter(tried)), 0.0
+    plain = losses(y[rows], tried[best][rows])
     for method, p in tried.items():
         saved = w[rows] * (losses(y[rows], p[rows]) - plain)
         if len(saved) > 1 and (mean := float(saved.mean())) < min(least, -float(saved.std() / np.sqrt(len(saved)))):
@@ -226,6 +240,24 @@ def _platt(z: F8, y: F8, w: F8) -> tuple[float, float]:
         if max(abs(by), abs(across)) < 1e-9:
             break
     return slope, shift
+
+
+def _recent(z: F8, y: F8, w: F8) -> tuple[float, float]:
+    """Return slope and shift for times that change: half the score as it stands, half the mean of Platt's answers on
+    all rows and on recent ones, from days to seasons. None has to be the right one; a mean of lines is a line.
+
+    Notes
+    -----
+    As it stands by half, it costs next to nothing where nothing changes (tests/unit/models/test_calibration.py), and
+    brings most of what forgetting brings where much does (docs/results.md).
+    """
+    share = float((w * y).sum() / w.sum())
+    # The rarer answer is what there is to learn from: where it is one in twenty, ten times as many rows are recent as
+    # where it is one in two.
+    age = np.cumsum(w[::-1])[::-1] * min(share, 1.0 - share)
+    lines = [_platt(z, y, w), *(_platt(z, y, w * 0.5 ** (age / half)) for half in _HALF_LIVES)]
+    slope, shift = np.mean(lines, axis=0)
+    return 0.5 + 0.5 * float(slope), 0.5 * float(shift)
 
 
 def _isotonic(raw: F8, y: F8, w: F8) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -37,6 +37,7 @@ class Split(NamedTuple):
 
     learn: Rows
     score: Rows
+    #: -1: of the run-up, not judged.
     block: int
 
 
@@ -77,7 +78,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
     #: The model's figure less the other's, by contestant and metric.
     against: dict[str, dict[str, Figure]]
-    #: How the scores were calibrated in the last block, and would be in the next.
+    #: How the scores were calibrated in the last window, and would be in the next.
     calibration: str
     ece_by_chance: float
     reliability: tuple[Bin, ...]
@@ -121,8 +122,16 @@ def splits(table: Table, windows: Windows, recipe: Recipe) -> list[Split]:
             f"windows.last_rows is {windows.last_rows:,} of {n:,} rows, which leaves nothing to learn from; lower it"
         )
     edges = sorted({_tie(table.time, round(first + (n - first) * i / windows.blocks)) for i in range(windows.blocks)})
+    if windows.run_up_rows >= first:
+        raise BadInput(
+            f"windows.run_up_rows is {windows.run_up_rows:,} of {first:,} rows before those judged, which leaves "
+            "nothing to learn from; lower it"
+        )
+    blocks = list(enumerate(zip(edges, [*edges[1:], n], strict=True)))
+    if windows.run_up_rows:
+        blocks.insert(0, (-1, (_tie(table.time, first - windows.run_up_rows), edges[0])))
     found = []
-    for block, (begin, end) in enumerate(zip(edges, [*edges[1:], n], strict=True)):
+    for block, (begin, end) in blocks:
         at = begin
         while at < end:
             until = min(end, _tie(table.time, at + windows.refit_rows)) if windows.refit_rows else end
@@ -175,15 +184,16 @@ def judge(
     table = crew.table
     planned = folds(table, random_folds, recipe.seed) if random_folds else splits(table, windows, recipe)
     rows = np.concatenate([_places(one.score) for one in planned])
-    block = np.concatenate([np.full(len(_places(one.score)), one.block) for one in planned])
+    lengths = [len(_places(one.score)) for one in planned]
+    block, window = np.repeat([one.block for one in planned], lengths), np.repeat(np.arange(len(planned)), lengths)
     y, w = table.y[rows], table.weight[rows]
     segments = {name: table.words(name)[rows] for name in table.schema.segments}
 
     def calibrated(one: Recipe, raw: F8) -> tuple[F8, str]:
         if random_folds or one.calibration == "none":
             return raw, "none"
-        known, begins = _answers_known(table, rows, block)
-        return calibration.forward(raw, y, w, block, known, begins, one.calibration, segments)
+        known, begins = _answers_known(table, rows, window)
+        return calibration.forward(raw, y, w, window, known, begins, one.calibration, segments)
 
     raw = scores(crew, recipe, planned, "learning and scoring windows", report)
     p, method = calibrated(recipe, raw)
@@ -193,12 +203,18 @@ def judge(
     if recipe.learner != "logistic":
         plain = Recipe(learner="logistic", window_rows=recipe.window_rows)
         contestants[LOGISTIC] = scores(crew, plain, planned, "logistic regression", report)
-    contestants[BASE] = np.concatenate([np.full(len(_places(one.score)), rate(table, one.learn)) for one in planned])
+    contestants[BASE] = np.repeat([rate(table, one.learn) for one in planned], lengths)
     if incumbent is not None:
         same = planned
         if incumbent.window_rows != recipe.window_rows and not random_folds:
             same = splits(table, windows, incumbent)
         contestants[INCUMBENT], _ = calibrated(incumbent, scores(crew, incumbent, same, "incumbent", report))
+    # The run-up has served.
+    told = block >= 0
+    rows, block, raw = rows[told], block[told], raw[told]
+    contestants = {name: one[told] for name, one in contestants.items()}
+    segments = {name: words[told] for name, words in segments.items()}
+    p = contestants["model"]
     for name, score in (others or {}).items():
         contestants[name] = score(table, rows)
     evaluation = evaluate(table, rows, block, contestants, segments, method=method, refits=len(planned), report=report)
@@ -286,10 +302,10 @@ def time_words(table: Table, row: int) -> str:
     return repr(float(table.time[row])).removesuffix(".0") if table.schema.time else f"row {row + 1:,}"
 
 
-def _answers_known(table: Table, rows: I8, block: I8) -> tuple[F8, F8]:
-    """Return when each scored row's answer was known, and when each block begins."""
-    first = np.searchsorted(block, np.arange(int(block.max()) + 1))
-    # What happened at the very instant at which a block begins was not known to it.
+def _answers_known(table: Table, rows: I8, window: I8) -> tuple[F8, F8]:
+    """Return when each scored row's answer was known, and when each window begins."""
+    first = np.searchsorted(window, np.arange(int(window.max()) + 1))
+    # What happened at the very instant at which a window begins was not known to it.
     known = table.time[rows] + table.horizon
     return known, np.nextafter(table.time[rows][first], -np.inf)
 

@@ -28,6 +28,31 @@ _COLUMNS: Final = (
 _SILENT: Final = (Disposition.cancelled, Disposition.lost, Disposition.unknown)
 
 
+#: Calls from which on a larger tree tells more than its noise costs, and below which half the trees tell as much.
+_MANY: Final = 300_000
+_FEW: Final = 40_000
+
+
+def params(rows: int) -> dict[str, Any]:
+    """Return LightGBM's parameters for a model of reach that learns from so many calls.
+
+    Notes
+    -----
+    Most of a call is luck: small trees, each of a part of the features, come nearest to what the features could tell
+    (`python -m benchmarks.reach`).
+    """
+    return {
+        "num_leaves": 15 if rows >= _MANY else 7, "learning_rate": 0.03,
+        "min_data_in_leaf": min(200, max(20, rows // 100)), "lambda_l2": 10.0, "feature_fraction": 0.6,
+        "bagging_fraction": 0.8, "bagging_freq": 1,
+    }  # fmt: skip
+
+
+def rounds(rows: int) -> int:
+    """Return how many trees."""
+    return 150 if rows < _FEW else 300
+
+
 class Attempts(NamedTuple):
     """Calls in the order in which they were decided; columns of one length."""
 
@@ -39,6 +64,19 @@ class Attempts(NamedTuple):
     answered: NDArray[np.int8]
     #: 1: it was the debtor; -1: nobody knows who it was.
     right_party: NDArray[np.int8]
+
+    def weight(self) -> NDArray[np.float64]:
+        """Return how much each call counts for `right_party`, (n,).
+
+        Of who was answered with no agent there nobody knows who it was. Left out, they would take answers away and no
+        misses: those answered by somebody known stand for them.
+        """
+        known = self.right_party >= 0
+        met = self.answered == 1
+        weight = known.astype(np.float64)
+        if (known & met).any():
+            weight[known & met] = met.sum() / (known & met).sum()
+        return weight
 
     def asked(self, history: History) -> Asked:
         """Ask for the features of each call as of just before it.

@@ -16,7 +16,7 @@ from domain.errors import BadInput
 #: A value in a cell of a table.
 Cell = str | int | float | bool
 LEARNERS = ("lightgbm", "logistic")
-CALIBRATIONS = ("auto", "none", "platt", "isotonic")
+CALIBRATIONS = ("auto", "none", "platt", "recent", "isotonic")
 #: Parameters of LightGBM that a schema may set; the others are the house's (objective, determinism, threads, seeds).
 TUNABLE = {
     "bagging_fraction", "bagging_freq", "cat_l2", "cat_smooth", "extra_trees", "feature_fraction",
@@ -42,7 +42,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     window_rows: int = 0
     #: Threads of one model. Other bytes may come of another number.
     threads: int = 1
-    calibration: Literal["auto", "none", "platt", "isotonic"] = "auto"
+    calibration: Literal["auto", "none", "platt", "recent", "isotonic"] = "auto"
 
     def __post_init__(self) -> None:
         for name, least in (("rounds", 1), ("bags", 1), ("window_rows", 0), ("threads", 1), ("seed", 0)):
@@ -70,9 +70,11 @@ class Windows(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     last_rows: int = 0
     #: Learn anew after so many rows; 0: at each block.
     refit_rows: int = 0
+    #: Rows before those, scored in the same way but not judged: by their answers the first are calibrated.
+    run_up_rows: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("blocks", 1), ("last_rows", 0), ("refit_rows", 0)):
+        for name, least in (("blocks", 1), ("last_rows", 0), ("refit_rows", 0), ("run_up_rows", 0)):
             if getattr(self, name) < least:
                 raise BadInput(f"windows.{name} must be {least} or more, was {getattr(self, name)}; correct it")
 

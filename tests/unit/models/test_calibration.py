@@ -87,7 +87,7 @@ def blocks_of(n: int, count: int) -> tuple[F8, F8, F8]:
     return block, time, begins
 
 
-@pytest.mark.parametrize("method", ["auto", "platt", "isotonic"])
+@pytest.mark.parametrize("method", ["auto", "platt", "isotonic", "recent"])
 def test_later_answers_never_change_an_earlier_score(method: str) -> None:
     y, _, raw = drawn(8000, 0.5, -0.5)
     block, time, begins = blocks_of(8000, 4)
@@ -115,16 +115,39 @@ def test_answers_that_are_not_yet_known_are_left_out() -> None:
     assert method == "platt"
 
 
-def test_auto_leaves_alone_what_needs_no_mending_and_mends_what_does() -> None:
+def test_auto_costs_nothing_where_nothing_needs_mending_and_mends_what_does() -> None:
     block, time, begins = blocks_of(20_000, 5)
     w = np.ones(20_000)
-    for slope, shift, wanted in ((1.0, 0.0, {"none"}), (0.5, -0.6, {"platt", "isotonic"})):
+    for slope, shift, wanted in ((1.0, 0.0, {"recent"}), (0.5, -0.6, {"isotonic", "recent"})):
         y, _, raw = drawn(20_000, slope, shift)
         p, method = forward(raw, y, w, block, time, begins, "auto")
         assert method in wanted
         later = block > 1
         assert metrics.log_loss(y[later], p[later]) <= metrics.log_loss(y[later], raw[later]) + 1e-4
         assert metrics.ece(y[later], p[later]) < 0.012
+
+
+def test_recent_follows_times_that_change() -> None:
+    """Half way the world turns: the same scores now mean much more."""
+    before, after = drawn(5000, 1.0, -0.5, seed=2), drawn(5000, 1.0, 1.0, seed=3)
+    y, truth, raw = (np.concatenate(both) for both in zip(before, after, strict=True))
+    block, time, begins = blocks_of(10_000, 50)
+    loss = {}
+    for method in ("none", "platt", "recent"):
+        p, _ = forward(raw, y, np.ones(10_000), block, time, begins, method)
+        loss[method] = metrics.log_loss(y[6000:], p[6000:]) - metrics.log_loss(y[6000:], truth[6000:])
+    assert loss["recent"] < 0.6 * min(loss["none"], loss["platt"])
+
+
+def test_recent_is_served_as_one_line() -> None:
+    y, _, raw = drawn(4000, 0.5, -0.5)
+    found = calibrate(raw, y, np.ones(4000), "recent")
+    plain = calibrate(raw, y, np.ones(4000), "platt")
+    # Half way from the scores as they stand.
+    assert found.slope == pytest.approx((1.0 + plain.slope) / 2.0, abs=0.05)
+    assert found.shift == pytest.approx(plain.shift / 2.0, abs=0.05)
+    turned = calibrate(raw[::-1], y[::-1], np.ones(4000), "recent")
+    assert turned != found
 
 
 def test_venn_abers_holds_the_truth() -> None:

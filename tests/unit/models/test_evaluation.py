@@ -165,3 +165,21 @@ def test_whoever_learns_waits_passively_and_alone_does_so() -> None:
         assert crew._pool is not None
         assert crew._pool.submit(os.getenv, "OMP_WAIT_POLICY").result() == "PASSIVE"
         assert crew._pool.submit(os.getpid).result() != os.getpid()
+
+
+def test_a_run_up_calibrates_the_first_and_is_not_judged() -> None:
+    table = make_table(source(2400), SCHEMA)
+    recipe = replace(QUICK, calibration="recent")
+    plain = Windows(blocks=1, last_rows=800, refit_rows=200)
+    with Crew(table, 0) as crew:
+        without = judge(crew, recipe, plain)
+        judged = judge(crew, recipe, replace(plain, run_up_rows=600))
+    np.testing.assert_array_equal(judged.rows, without.rows)
+    np.testing.assert_array_equal(judged.raw, without.raw)
+    np.testing.assert_array_equal(without.p[:200], without.raw[:200])
+    assert (judged.p[:200] != judged.raw[:200]).all()
+    assert judged.evaluation.blocks == 1
+    for name, one in judged.others.items():
+        assert len(one) == 800, name
+    with pytest.raises(BadInput, match="run_up_rows is 1,600 of 1,600 rows"):
+        splits(table, replace(plain, run_up_rows=1600), recipe)

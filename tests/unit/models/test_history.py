@@ -100,12 +100,14 @@ def test_calls_are_learned_from_as_they_were_decided() -> None:
     found = attempts_of(tables(lines)["history"])
     assert found.answered.tolist() == [1, 1, 0, 1, 1, 1]
     assert found.right_party.tolist() == [1, 0, 0, -1, -1, -1]
+    # Two of the five who answered are known: they stand for all five.
+    assert found.weight().tolist() == [2.5, 2.5, 1.0, 0.0, 0.0, 0.0]
     assert found.phone.tolist() == [10, 11, 10, 10, 10, 10]
     assert found.decided_us[0] == parse("2026-11-16T10:00:00Z")
     history = history_of(**tables(lines))
     # The call itself is not known of before it.
     assert features(history, found.asked(history)).column("calls_30d").tolist() == [0, 1, 2, 3, 4, 7]
-    assert len(attempts_of(tables([])["history"]).person) == 0
+    assert len(attempts_of(tables([])["history"]).weight()) == 0
 
 
 @pytest.mark.parametrize(
