@@ -33,6 +33,8 @@ from models.feature_list import FEATURES, NAMES, check_features
 from models.features import CATEGORIES, Features, ask
 from models.history import History
 from models.reach import Attempts
+from models.reach import params as reach_params
+from models.reach import rounds as reach_rounds
 from models.schema import Recipe, Schema, Windows
 from models.slots import OF_THE_DAY, constraints
 from models.table import Table, make_table
@@ -95,6 +97,8 @@ class Rows:
     y: F8
     #: Place of each row among the decisions, calls or promises that were asked about.
     place: I8
+    #: How much each counts; None: all as much.
+    weight: F8 | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -171,6 +175,7 @@ def reach(history: History, attempts: Attempts, head: str = "reach") -> Rows:
     return Rows(
         head=head, asked=asked, person=attempts.person[known], at_us=at_us, known_us=at_us + _CALL_US,
         y=y[known].astype(np.float64), place=known,
+        weight=attempts.weight()[known] if head == "right_party" else None,
     )  # fmt: skip
 
 
@@ -277,6 +282,7 @@ def take(rows: Rows, at: I8) -> Rows:
     return Rows(
         head=rows.head, asked=Asked(*(column[at] for column in rows.asked)), person=rows.person[at],
         at_us=rows.at_us[at], known_us=rows.known_us[at], y=rows.y[at], place=rows.place[at],
+        weight=None if rows.weight is None else rows.weight[at],
     )  # fmt: skip
 
 
@@ -323,6 +329,8 @@ def columns(rows: Rows, found: Features, *, actions: Sequence[str] = (), action:
             told[name] = pa.array(words[place], pa.string())
         else:
             told[name] = values
+    if rows.head == "right_party":
+        told["weight"] = np.ones(len(rows)) if rows.weight is None else rows.weight
     if action is not None:
         told["action"] = pa.array(np.array(actions, object)[action], pa.string())
     return pa.table(told)
@@ -338,6 +346,7 @@ def schema(head: str, source: Any, *, days: float, windows: Windows | None = Non
     check_features(kept, f"head {head}")
     return Schema(
         name=head, target="y", time="at", group="person", horizon=days,
+        weight="weight" if head == "right_party" else "",
         categories=tuple(name for name in (*CATEGORIES, "action") if name in kept),
         barred=tuple(barred), monotone=_signs(head, kept),
         segments=tuple(name for name in _SEGMENTS.get(head, ()) if name in kept),
@@ -359,16 +368,12 @@ def _recipe(head: str, names: Sequence[str], rows: int) -> Recipe:
         # As chosen for outcomes of debtors by the truth of a world (docs/decisions/0024); a short record needs no less.
         told = {name: value for name, value in OUTCOME.items() if name != "objective"}
         return Recipe(params=told | {"min_data_in_leaf": int(np.clip(rows // 50, 20, 100))})
-    leaf = int(np.clip(rows // 100, 20, 200))
     # Kept apart, so that an hour is a look-up; few bins, so that tables are small (docs/decisions/0023).
     group = {one.name: one.group for one in FEATURES}
     few = {name: _BINS[of] for name in names if (of := group[name]) in _BINS and name not in CATEGORIES}
-    params: dict[str, Any] = {
-        "num_leaves": 15, "learning_rate": 0.03, "min_data_in_leaf": leaf, "lambda_l2": 10.0, "feature_fraction": 0.6,
-        "bagging_fraction": 0.8, "bagging_freq": 1, "max_bin_by_feature": few,
-        "interaction_constraints": [[names[place] for place in of] for of in constraints(names)],
-    }  # fmt: skip
-    return Recipe(rounds=300, params=params)
+    apart = [[names[place] for place in of] for of in constraints(names)]
+    params = reach_params(rows) | {"max_bin_by_feature": few, "interaction_constraints": apart}
+    return Recipe(rounds=reach_rounds(rows), params=params)
 
 
 _BINS: Final = {"rhythm": 6, "own": 16}

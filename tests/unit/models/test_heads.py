@@ -10,6 +10,7 @@ from domain.instants import DAY, parse
 from models import heads
 from models.features import features, tallies, usual_of
 from models.history import History, history_of
+from models.reach import Attempts
 from tests.histories import Line, call, line, tables
 
 ASSIGNED = line("2026-10-01T08:00:00", "assigned", debts=[100], amount_minor=100_000, currency="EUR")
@@ -116,6 +117,25 @@ def test_kept_is_censored_while_the_day_is_to_come() -> None:
                 due_on=date(2026, 11, 10))  # fmt: skip
     with pytest.raises(BadInput, match=r"kept: of 1 rows none is the day due old"):
         heads.kept(told(made, paid("2026-11-12T10:00:00", 5)))
+
+
+def test_answers_by_somebody_known_stand_for_those_of_whom_nobody_knows() -> None:
+    at = np.array([parse(f"2026-11-0{day}T10:00:00Z") for day in range(1, 6)], np.int64)
+    calls = Attempts(
+        person=np.ones(5, np.int64), phone=np.full(5, 10), decided_us=at,
+        answered=np.array([1, 1, 0, 1, 0], np.int8), right_party=np.array([1, -1, 0, 0, 0], np.int8),
+    )  # fmt: skip
+    history = told(*(call(f"2026-11-0{day}T10:00:00", "no_answer") for day in range(1, 6)), END)
+    rows = heads.reach(history, calls, "right_party")
+    assert rows.place.tolist() == [0, 2, 3, 4]
+    assert rows.weight is not None
+    # Three were answered, and of two it is known by whom.
+    assert rows.weight.tolist() == [1.5, 1.0, 1.5, 1.0]
+    some = heads.take(rows, np.array([1, 2]))
+    source = heads.columns(some, features(history, some.asked))
+    assert source.column("weight").to_pylist() == [1.0, 1.5]
+    assert heads.schema("right_party", source, days=1.0).weight == "weight"
+    assert heads.reach(history, calls).weight is None
 
 
 def test_a_number_is_valid_unless_it_is_dead_or_a_stranger_s() -> None:
