@@ -1,6 +1,6 @@
 """Trials for people: what a plan can see, and how a trial stands, in money."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from console.trial_plan import Planned
     from ledger.trial_status import Status
     from strategy.evidence import Interval
+    from strategy.offpolicy import Worth
 
 _WORDS = {
     "net": "net recovery",
@@ -106,6 +107,29 @@ def status(found: "Status") -> RenderableType:
     else:
         lines.append("Its end has come and its rule names no arm.")
     return Group(*parts, Text.from_markup("\n".join(lines)))
+
+
+def valued(answer: dict[str, Any], found: "Worth") -> RenderableType:
+    """Return what a strategy would have been worth on the record."""
+    left, money = answer["left_out"], answer["currency"]
+    lines = [
+        f"[bold]{answer['strategy']}[/] on {found.n:,} decisions about {found.debtors:,} debtors of campaign "
+        f"{answer['campaign']}: net of cost within {answer['days']} days of each decision, {money}",
+        f"  had: {found.had.value:,.2f} ({found.had.low:,.2f} to {found.had.high:,.2f})",
+    ]
+    if found.refused:
+        lines.append(f"[yellow]no estimate:[/] {found.refused}")
+    for name in ("ips", "snips", "dr"):
+        if (one := getattr(found, name)) is not None:
+            lines.append(f"  {name.upper()}: {one.value:,.2f} ({one.low:,.2f} to {one.high:,.2f})")
+    lines += [
+        f"Worth {found.ess:,.0f} decisions; {100 * found.support:.1f} % of what it would do was tried; weights up to "
+        f"{found.most_weight:,.1f}, {100 * found.cut:.2f} % of them cut.",
+        f"Left out: {left['held_out']:,} held out, {left['unknown_document']:,} by documents that are not at hand, "
+        f"{left['not_made_again']:,} that are not made again as they were.",
+        "One decision at a time: what many days of it would do to debtors is for a trial.",
+    ]
+    return Text.from_markup("\n".join(lines))
 
 
 def _figure(metric: str, value: float) -> str:

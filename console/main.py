@@ -32,6 +32,7 @@ from console import (
     stops,
     strategising,
     switch,
+    valuing,
 )
 from domain.errors import BadInput, Broken, CadenciaError, LedgerStalled, SwitchLost
 
@@ -50,6 +51,7 @@ app.add_typer(agents.app, name="agents", rich_help_panel="Run")
 app.add_typer(stops.app, name="stops", rich_help_panel="Data")
 app.add_typer(rules.rules_app, name="rules", rich_help_panel="Rules")
 app.add_typer(forecasting.app)
+app.add_typer(valuing.app)
 simulating.app.add_typer(calibrating.app)
 simulating.app.add_typer(pasts.app)
 app.add_typer(strategising.app, name="strategy", rich_help_panel="Try out")

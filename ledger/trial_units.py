@@ -150,6 +150,10 @@ class Units:
         paid = float(self.signed_in[self.signed_in[:, 0] < at_us, 1].sum())
         return max(1.0, paid / handled) if handled > 0.0 else 1.0
 
+    def cost_of_calls(self, at_us: int) -> F8:
+        """Return what each call cost, agents' time as paid until an instant."""
+        return self._cost(self.load(at_us) * self.calls.handled_h)
+
     def _cost(self, agent_h: F8) -> F8:
         prices = self.prices
         return prices.attempt + prices.call_minute * self.calls.minutes + prices.agent_hour * agent_h
