@@ -279,8 +279,8 @@ def _warnings(one: Registered, units: Units, even: float) -> list[str]:
     sizes = np.bincount(units.arm[units.arm >= 0]) if one.unit == "debtor" else np.ones(1)
     if len(sizes) > 1 and sizes.min() < _SMALL and sizes.max() > 2 * sizes.min():
         found.append(
-            f"the smallest arm has {sizes.min()} debtors, less than half of another: money is skewed, and so few call a "
-            "difference that is none more often than stated (docs/results.md); wait for more debtors, or use equal arms"
+            f"the smallest arm has {sizes.min()} debtors, less than half of another: money is skewed, and so few call "
+            "a difference that is none more often than stated (docs/results.md); wait for more, or make arms equal"
         )
     if units.moved and one.unit == "debtor":
         found.append(
