@@ -17,6 +17,7 @@ from console import (
     __version__,
     agents,
     calibrating,
+    experimenting,
     folder,
     forecasting,
     modelling,
@@ -31,6 +32,7 @@ from console import (
     stops,
     strategising,
     switch,
+    valuing,
 )
 from domain.errors import BadInput, Broken, CadenciaError, LedgerStalled, SwitchLost
 
@@ -49,9 +51,11 @@ app.add_typer(agents.app, name="agents", rich_help_panel="Run")
 app.add_typer(stops.app, name="stops", rich_help_panel="Data")
 app.add_typer(rules.rules_app, name="rules", rich_help_panel="Rules")
 app.add_typer(forecasting.app)
+app.add_typer(valuing.app)
 simulating.app.add_typer(calibrating.app)
 simulating.app.add_typer(pasts.app)
 app.add_typer(strategising.app, name="strategy", rich_help_panel="Try out")
+app.add_typer(experimenting.app, name="experiment", rich_help_panel="Try out")
 app.add_typer(simulating.app, name="simulate", rich_help_panel="Try out")
 app.add_typer(modelling.app, name="models", rich_help_panel="Models")
 app.add_typer(switch.lab_app, name="lab", rich_help_panel="Telephony")

@@ -33,6 +33,11 @@ def row(plan: int, campaign: str, one: Decision) -> dict[str, Any]:
 _chances = msgspec.json.Decoder(dict[str, float])
 
 
+def chances(encoded: str) -> dict[str, float]:
+    """Return the chance of each action, as a row of the table has them."""
+    return _chances.decode(encoded)
+
+
 def last(connection: Connection, campaign: str, person: int, at_us: int) -> Decision | None:
     """Return what the last list of a campaign decided about a person, as known at an instant; None: nothing."""
     names = Decision.__struct_fields__
@@ -47,10 +52,14 @@ def last(connection: Connection, campaign: str, person: int, at_us: int) -> Deci
 
 
 def stands(connection: Connection, campaign: str, at_us: int) -> dict[int, Stand]:
-    """Return in which segment each person stands by the last decision of a campaign, and since when."""
+    """Return in which segment each person stands by a campaign's last decision before an instant, and since when."""
     last = (
         select(decision.c.person, func.max(decision.c.plan).label("plan"))
-        .where(decision.c.campaign == campaign, decision.c.decided_us >= at_us - REMEMBERED_US)
+        .where(
+            decision.c.campaign == campaign,
+            decision.c.decided_us >= at_us - REMEMBERED_US,
+            decision.c.decided_us < at_us,
+        )
         .group_by(decision.c.person)
         .subquery()
     )

@@ -21,7 +21,7 @@ from domain.settings import CampaignSettings, Selection
 from ledger.database import Database, streamed
 from ledger.people import dossiers
 from ledger.reservations import batches
-from ledger.schema import creditor, debt, person, person_phone, plan, plan_chunk
+from ledger.schema import balance_history, creditor, debt, person, person_phone, plan, plan_chunk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -166,20 +166,42 @@ def chosen_people(connection: Connection, campaign: CampaignSettings, at_us: int
     return list(connection.execute(select(debts.c.person).distinct().order_by(debts.c.person)).scalars())
 
 
-def chosen(selection: Selection, at_us: int, zone: str, *, reachable: bool = True) -> Select[Any]:
-    """Return the query of the debts that a campaign works; `reachable`: of people with a usable number alone."""
+def chosen(
+    selection: Selection, at_us: int, zone: str, *, reachable: bool = True, as_known: bool = False
+) -> Select[Any]:
+    """Return the query of the debts that a campaign works.
+
+    Parameters
+    ----------
+    reachable : bool
+        Of people with a usable number alone.
+    as_known : bool
+        By what was known at the instant of balances, and not by what is known now.
+    """
+    stood: Any = debt
+    if as_known:
+        past = balance_history.c
+        latest = func.row_number().over(partition_by=past.debt, order_by=(past.known_us.desc(), past.id.desc()))
+        ranked = (
+            select(past.debt, past.balance_minor, past.state, latest.label("n"))
+            .where(past.known_us <= at_us)
+            .subquery()
+        )
+        stood = select(ranked).where(ranked.c.n == 1).subquery()
     today = to_datetime(at_us, zone).date()
     numbers = select(person_phone.c.phone).where(
         person_phone.c.person == debt.c.person, person_phone.c.status == "usable"
     )
     query = (
         select(
-            debt.c.person, debt.c.id, debt.c.balance_minor, debt.c.currency, debt.c.due_on, debt.c.first_seen_us,
+            debt.c.person, debt.c.id, stood.c.balance_minor, debt.c.currency, debt.c.due_on, debt.c.first_seen_us,
             debt.c.rank, debt.c.product, person.c.owner,
         )
         .join(person, person.c.id == debt.c.person)
-        .where(debt.c.state == "open", debt.c.balance_minor >= selection.min_balance_minor)
+        .where(stood.c.state == "open", stood.c.balance_minor >= selection.min_balance_minor)
     )  # fmt: skip
+    if as_known:
+        query = query.join(stood, stood.c.debt == debt.c.id)
     if reachable:
         query = query.where(numbers.exists())
     if selection.countries:

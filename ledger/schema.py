@@ -351,6 +351,35 @@ decision = Table(
     sqlite_with_rowid=False,
 )
 
+#: Trials on live people: what was fixed before, by whom, and how each ended (docs/decisions/0028).
+experiment = Table(
+    "experiment",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("campaign", Text, nullable=False),
+    Column("strategy", Text, nullable=False, comment="NAME@VERSION"),
+    Column("document", Text, nullable=False, comment="strategy.documents.Strategy as JSON, as it was started"),
+    Column("unit", Text, nullable=False, comment="debtor or pool_day"),
+    Column("metric", Text, nullable=False),
+    Column("alpha", Float, nullable=False, comment="over all looks and comparisons"),
+    Column("look_days", Text, nullable=False, comment="JSON: after how many days it is looked at"),
+    Column("mde", Float, comment="difference planned for, as a share; null: none was"),
+    Column("started_us", Instant, nullable=False),
+    Column("registered_us", Instant, nullable=False, comment="when it was written down"),
+    Column("asked_by", Text, nullable=False),
+    Column("approved_by", Text, nullable=False),
+    Column("stopped_us", Instant, comment="null: runs"),
+    Column("stopped_by", Text),
+    Column("stopped_why", Text),
+    Column("promoted", Text, comment="the arm that became the champion"),
+    Column("promoted_us", Instant),
+    Column("promoted_asked_by", Text),
+    Column("promoted_approved_by", Text),
+    Column("promoted_despite", Text, comment="why, where its rule was not reached; null: it was"),
+    Column("promoted_strategy", Text, comment="NAME@VERSION that was written"),
+)
+
 # ---- what happened
 
 attempt = Table(

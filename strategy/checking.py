@@ -15,7 +15,7 @@ import msgspec
 from domain.documents import in_words, key_text
 from domain.errors import BadInput
 from domain.settings import DEFAULT_RETRY
-from strategy.documents import HOLDOUT, Document, Step, Strategy, Treatment, minutes, rules_of
+from strategy.documents import GUARDED, HOLDOUT, Document, Step, Strategy, Treatment, minutes, rules_of
 from strategy.expressions import parse, parse_quantity
 from strategy.fields import FIELDS
 from strategy.toml_lines import Path as Key
@@ -315,10 +315,16 @@ def planned(strategy: Strategy) -> list[str]:
             found.append(f"{said}[capacity] is not planned with yet; the list takes everybody whom it may call")
         if document.budgets:
             found.append(f"{said}[budgets] bind nothing yet: only calls are made")
-        if document.trial.guardrails:
-            found.append(f"{said}guardrails are not watched yet; look at the report of each arm")
+        if strange := [metric for metric in document.trial.guardrails if metric not in GUARDED]:
+            found.append(
+                f"{said}guardrails: {', '.join(strange)} is not measured of arms yet; `cadencia experiment status` "
+                f"watches {', '.join(GUARDED)}"
+            )
         if document.trial.ends_after_days is not None:
-            found.append(f"{said}ends_after_days ends nothing yet; end the trial by changing the document")
+            found.append(
+                f"{said}ends_after_days is when an experiment is decided; its arms are drawn on until you change the "
+                "document"
+            )
     return found
 
 

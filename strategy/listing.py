@@ -79,6 +79,8 @@ class Listing:
     arm: I8
     called: Flags
     p_call: F8
+    #: Chance of being called under the own arm, for whoever is not held out: it holds whatever happened before.
+    p_own: F8
     #: (n_called,) rows in the order of the list.
     order: I8
     score_version: str | None
@@ -146,6 +148,10 @@ class Listing:
         """Return the place of everybody's segment in an arm's document."""
         return self._arms[arm].segment
 
+    def since(self, arm: int = 0) -> I8:
+        """Return the day on which everybody came into that segment, in days since 1970-01-01."""
+        return self._arms[arm].since_day
+
     def _where(self, row: int, arm: int) -> tuple[str, str, int]:
         found = self._arms[arm]
         segment = found.document.segments[int(found.segment[row])]
@@ -182,11 +188,12 @@ def decide(
     arm = _drawn(strategy, lots, book.person, today)
     held = draw(lots + "holdout", book.person) < document.trial.holdout
     explored, by_lot = draw(lots + "explore", book.person, today), draw(lots + "action", book.person, today) < 0.5
-    called, p_call = np.zeros(n, bool), np.zeros(n)
+    called, p_call, p_own = np.zeros(n, bool), np.zeros(n), np.zeros(n)
     tier, value, priority = np.zeros(n, np.int64), np.full(n, np.nan), np.zeros(n, np.int64)
     for number, (one, share) in enumerate(zip(arms, strategy.arms, strict=True)):
         p_call += (1.0 - document.trial.holdout) * share.share * one.p_call
         mine = arm == number
+        p_own[mine] = one.p_call[mine]
         lot = mine & (explored < one.document.explore) & (one.p_call > 0.0) & (one.p_call < 1.0)
         called |= mine & np.where(lot, by_lot, one.calls)
         tiers, values = _ranked(one.document, found, n)
@@ -200,6 +207,7 @@ def decide(
         arm=np.where(held, -1, arm),
         called=called,
         p_call=p_call,
+        p_own=p_own,
         order=_order(called, arm, priority, tier, value, book.person),
         score_version=None if scores is None else scores.version,
         scored=scored,

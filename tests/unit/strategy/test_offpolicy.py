@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from domain.errors import BadInput
-from strategy.offpolicy import worth
+from strategy.offpolicy import expected, worth
 
 ACTIONS = 3
 
@@ -104,3 +104,32 @@ def test_what_makes_no_sense_is_refused(change: dict[str, Any], words: str):
     given, _ = log(0)
     with pytest.raises(BadInput, match=words):
         worth(**given | change)
+
+
+def test_expectations_have_not_seen_their_debtor_and_still_know_something():
+    given, _ = log(9)
+    kind = np.random.default_rng(9).random(800)[given["debtor"]]
+    fold = given["debtor"] % 4
+    found = expected(given["reward"], given["action"], kind[:, None], fold, ACTIONS)
+    assert found.shape == given["logged"].shape
+    for action, mean in ((1, 3 * kind), (2, 3 * (1 - kind))):
+        assert np.corrcoef(found[:, action], mean)[0, 1] > 0.95
+    changed = given["reward"] + 100.0 * (fold == 2)
+    again = expected(changed, given["action"], kind[:, None], fold, ACTIONS)
+    assert again[fold == 2] == pytest.approx(found[fold == 2])
+    assert not np.allclose(again[fold != 2], found[fold != 2])
+
+
+def test_a_cross_fitted_model_narrows_and_covers():
+    inside, narrower = 0, 0
+    for seed in range(100):
+        given, truth = log(seed)
+        kind = np.random.default_rng(seed).random(800)[given["debtor"]]
+        predicted = expected(given["reward"], given["action"], kind[:, None], given["debtor"] % 4, ACTIONS)
+        found = worth(**given, predicted=predicted)
+        assert found.dr is not None
+        assert found.ips is not None
+        inside += found.dr.low <= truth <= found.dr.high
+        narrower += found.dr.high - found.dr.low < found.ips.high - found.ips.low
+    assert inside >= 88
+    assert narrower >= 95

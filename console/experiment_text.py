@@ -1,0 +1,145 @@
+"""Trials for people: what a plan can see, and how a trial stands, in money."""
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from domain.instants import iso
+
+if TYPE_CHECKING:
+    from console.trial_plan import Planned
+    from ledger.trial_status import Status
+    from strategy.evidence import Interval
+    from strategy.offpolicy import Worth
+
+_WORDS = {
+    "net": "net recovery",
+    "collected": "collected",
+    "cost": "cost",
+    "agent_hours": "agent hours",
+    "calls": "calls",
+    "right_parties": "right-party contacts",
+    "promises": "promises and plans",
+    "stops": "asked for a stop",
+    "disputes": "disputed",
+}
+_MONEY = frozenset({"net", "collected", "cost"})
+_SAYS = {
+    "better": "[bold green]better[/]",
+    "worse": "[bold red]worse[/]",
+    "no_difference": "no difference seen",
+    "open": "open",
+}
+
+
+def plan(found: "Planned") -> RenderableType:
+    """Return what a trial can see."""
+    unit = "debtor" if found.unit == "debtor" else "day"
+    lines = [
+        f"[bold]{found.strategy}[/]: a {unit} nets {found.mean:,.2f} {found.currency}; {unit}s differ by "
+        f"{found.deviation:,.2f} ({100 * found.explained:.0f} % of the variance is known before and taken out).",
+        f"To see {100 * found.mde:g} % ({found.effect:,.2f} {found.currency} a {unit}) with {100 * found.power:g} % "
+        f"chance: [bold]{found.units:,} {unit}s[/] in {found.days} days of the calendar, "
+        f"{' and '.join(f'{100 * share:.3g} %' for share in found.shares)} of them in the arms.",
+    ]
+    if found.visible is not None:
+        lines.append(
+            f"With the {found.people:,} that you have you see [bold]{100 * found.visible:.0f} %[/] or more in "
+            f"{found.looks[-1]} days."
+        )
+    lines += [f"Assumed: {one}." for one in found.assumed]
+    return Text.from_markup("\n".join(lines))
+
+
+def status(found: "Status") -> RenderableType:
+    """Return how a trial stands."""
+    ended = f"; stopped: {found.stopped_why}" if found.stopped_why else ""
+    parts: list[RenderableType] = [
+        Text.from_markup(
+            f"[bold]{found.experiment}[/] of campaign {found.campaign}, {found.strategy}: day {found.day:.0f} of "
+            f"{found.days}, as known {iso(found.as_of_us)[:16]}Z{ended}\nDecided by {found.rule}."
+        )
+    ]
+    table = Table(title=f"By {'debtor' if found.unit == 'debtor' else 'day'}; money in {found.currency}")
+    table.add_column("")
+    for arm in found.arms:
+        table.add_column(f"{arm.arm}\n{arm.units:,} ({100 * arm.share:.3g} %)", justify="right")
+    for metric, words in _WORDS.items():
+        if any(metric in arm.by_unit for arm in found.arms):
+            table.add_row(words, *(_figure(metric, arm.by_unit[metric].value) for arm in found.arms))
+    costs = [arm.cost_per_collected for arm in found.arms]
+    table.add_row("cost per unit collected", *("–" if one is None else f"{one:.3f}" for one in costs))
+    parts.append(table)
+    for each in found.comparisons:
+        lines = [f"[bold]{each.arm}[/] against {found.arms[0].arm}: {_SAYS[each.says]}"]
+        for look in each.looks:
+            uplift = f", {_share(look.relative)}" if look.relative is not None else ""
+            lines.append(
+                f"  day {look.fraction * found.days:.0f}: {_interval(look.difference)} {found.currency}{uplift} "
+                f"(valid at all looks; {100 * look.explained:.0f} % of the variance taken out)"
+            )
+        lines += [
+            f"  {_WORDS[metric]}: {_interval(one, metric)} (to read, not to decide by)"
+            for metric, one in each.now.items()
+        ]
+        parts.append(Text.from_markup("\n".join(lines)))
+    lines = []
+    if found.holdout is not None:
+        lines.append(
+            f"{found.arms[0].arm} against left alone: {_interval(found.holdout)} {found.currency} a debtor "
+            "(to read: what the work is worth)"
+        )
+    for guard in found.guards:
+        colour = {"alarm": "bold red", "over": "yellow", "holds": "green"}[guard.state]
+        lines.append(
+            f"guardrail {guard.metric}, {guard.arm}: {guard.value:.3g} (at most {guard.most:g}; surely above "
+            f"{guard.at_least:.3g}) [{colour}]{guard.state}[/]"
+        )
+    lines += [f"[yellow]careful:[/] {one}" for one in found.warnings]
+    if found.promoted:
+        lines.append(f"{found.promoted} was promoted.")
+    elif found.reached:
+        lines.append(f"Its rule names [bold]{found.reached}[/]: cadencia experiment promote {found.reached}")
+    elif found.next_look is not None:
+        lines.append(f"Its rule names no arm yet; the next look is after {found.next_look} days.")
+    else:
+        lines.append("Its end has come and its rule names no arm.")
+    return Group(*parts, Text.from_markup("\n".join(lines)))
+
+
+def valued(answer: dict[str, Any], found: "Worth") -> RenderableType:
+    """Return what a strategy would have been worth on the record."""
+    left, money = answer["left_out"], answer["currency"]
+    lines = [
+        f"[bold]{answer['strategy']}[/] on {found.n:,} decisions about {found.debtors:,} debtors of campaign "
+        f"{answer['campaign']}: net of cost within {answer['days']} days of each decision, {money}",
+        f"  had: {found.had.value:,.2f} ({found.had.low:,.2f} to {found.had.high:,.2f})",
+    ]
+    if found.refused:
+        lines.append(f"[yellow]no estimate:[/] {found.refused}")
+    for name in ("ips", "snips", "dr"):
+        if (one := getattr(found, name)) is not None:
+            lines.append(f"  {name.upper()}: {one.value:,.2f} ({one.low:,.2f} to {one.high:,.2f})")
+    lines += [
+        f"Worth {found.ess:,.0f} decisions; {100 * found.support:.1f} % of what it would do was tried; weights up to "
+        f"{found.most_weight:,.1f}, {100 * found.cut:.2f} % of them cut.",
+        f"Left out: {left['held_out']:,} held out, {left['unknown_document']:,} by documents that are not at hand, "
+        f"{left['not_made_again']:,} that are not made again as they were.",
+        "One decision at a time: what many days of it would do to debtors is for a trial.",
+    ]
+    return Text.from_markup("\n".join(lines))
+
+
+def _figure(metric: str, value: float) -> str:
+    return f"{value:,.2f}" if metric in _MONEY else f"{value:,.3f}"
+
+
+def _interval(one: "Interval", metric: str = "net") -> str:
+    form = "+,.2f" if metric in _MONEY else "+,.3f"
+    return f"{one.value:{form}} ({one.low:{form}} to {one.high:{form}})"
+
+
+def _share(one: "Interval") -> str:
+    return f"{100 * one.value:+.1f} % ({100 * one.low:+.1f} % to {100 * one.high:+.1f} %)"

@@ -1,0 +1,354 @@
+"""What a trial's units came to: whom the lot put where, and what of money, calls and words followed.
+
+Who was in a trial is whoever a list decided about since its start; his arm is the one of his first decision, whatever
+was done with him later (intention to treat). Money counts from then on. Law kept: at an instant only what was known
+by then counts, so that an earlier look can be taken again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
+
+from domain.calls import NEVER_DIALLED, RIGHT_PARTY, AgentState, AnswerClass, Disposition
+from domain.instants import DAY, SECOND, to_datetime
+from domain.people import StopKind
+from ledger.attendance import agent_spans
+from ledger.database import streamed
+from ledger.schema import attempt, balance_history, debt, decision, outcome, payment, stop
+from strategy.documents import HOLDOUT
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+#: Payments this long before the start tell something of those after it.
+_BEFORE_US: Final = 90 * DAY
+#: A payment belongs to the last day within so many on which its debtor was dialled (units of days alone).
+TOUCH_DAYS: Final = 7
+#: What closes a debt is no word of the debtor's.
+_NOT_ASKED: Final = (StopKind.paid, StopKind.withdrawn, StopKind.deceased, StopKind.bankrupt, StopKind.identity_error)
+_PROMISES: Final = (Disposition.promise, Disposition.plan)
+#: What is counted of units, besides money.
+COUNTS: Final = ("calls", "right_parties", "promises", "stops", "disputes", "abandoned", "answered_people")
+
+
+class Prices(msgspec.Struct, frozen=True, kw_only=True):
+    """What work costs, in the major unit of the currency that is reported in."""
+
+    currency: str
+    agent_hour: float
+    call_minute: float
+    attempt: float
+    #: What one minor unit of each currency is worth.
+    worth: Mapping[str, float]
+
+
+@dataclass(slots=True, frozen=True)
+class Calls:
+    """Calls dialled in the trial, oldest first; all (m,)."""
+
+    row: I8
+    at_us: I8
+    minutes: F8
+    handled_h: F8
+    flags: dict[str, Flags]
+
+
+@dataclass(slots=True, frozen=True)
+class Units:
+    """A trial's people, (n,) each, and what happened to them."""
+
+    person: I8
+    #: Place in the arms; -1: held out.
+    arm: I8
+    entered_us: I8
+    #: Known before: balances and payments, in units of their own.
+    covariates: F8
+    #: By list: instant, and place of its arm where whole days are drawn (-1: none was called).
+    list_us: I8
+    list_arm: I8
+    calls: Calls
+    #: Payments: row, instant, when known, amount in the major unit.
+    paid_row: I8
+    paid_us: I8
+    paid_known_us: I8
+    paid: F8
+    #: Stops asked for: row, when known, whether a dispute.
+    stop_row: I8
+    stop_us: I8
+    stop_dispute: Flags
+    #: Signed-in time of agents, and the time in which they handled calls of any campaign: (instant, hours).
+    signed_in: F8
+    handled: F8
+    prices: Prices
+    #: Documents by which lists were made, with the number of lists; people whose arm changed.
+    versions: dict[str, int]
+    moved: int
+
+    def __len__(self) -> int:
+        return len(self.person)
+
+    def figures(self, at_us: int) -> dict[str, F8]:
+        """Return what each person came to until an instant: net, collected, cost, agent hours, and `COUNTS`."""
+        n, calls = len(self), self.calls
+        known = calls.at_us < at_us
+        found = {"calls": _sums(calls.row[known], None, n)}
+        found |= {name: _sums(calls.row[known & flags], None, n) for name, flags in calls.flags.items()}
+        agent_h = self.load(at_us) * calls.handled_h
+        found["agent_hours"] = _sums(calls.row[known], agent_h[known], n)
+        found["cost"] = _sums(calls.row[known], self._cost(agent_h)[known], n)
+        counts = self._counts(at_us)
+        found["collected"] = _sums(self.paid_row[counts], self.paid[counts], n)
+        found["net"] = found["collected"] - found["cost"]
+        asked = self.stop_us < at_us
+        found["stops"] = np.minimum(1.0, _sums(self.stop_row[asked], None, n))
+        found["disputes"] = np.minimum(1.0, _sums(self.stop_row[asked & self.stop_dispute], None, n))
+        found["weeks"] = np.maximum(0.0, at_us - self.entered_us) / (7 * DAY)
+        return found
+
+    def by_day(self, at_us: int) -> tuple[dict[str, F8], Flags]:
+        """Return what each list's day came to until an instant, and which days are ripe: their payments had time.
+
+        A payment belongs to the last list's day within `TOUCH_DAYS` on which its debtor was dialled, and otherwise to
+        the day on which it was paid; whoever is held out counts in no day.
+        """
+        n, calls = len(self.list_us), self.calls
+        day_of = np.searchsorted(self.list_us, calls.at_us, side="right") - 1
+        known = (calls.at_us < at_us) & (day_of >= 0)
+        agent_h = self.load(at_us) * calls.handled_h
+        found = {"calls": _sums(day_of[known], None, n)}
+        found |= {name: _sums(day_of[known & flags], None, n) for name, flags in calls.flags.items()}
+        found["agent_hours"] = _sums(day_of[known], agent_h[known], n)
+        found["cost"] = _sums(day_of[known], self._cost(agent_h)[known], n)
+        counts = self._counts(at_us) & (self.arm[self.paid_row] >= 0)
+        row, when = self.paid_row[counts], self.paid_us[counts]
+        # The last call of the payer before he paid: keys that sort by person, then by time.
+        keys, sought = (
+            of * (1 << 32) + (at - self.list_us[0]) // SECOND for of, at in ((calls.row, calls.at_us), (row, when))
+        )
+        order = np.argsort(keys, kind="stable")
+        place = np.searchsorted(keys[order], sought) - 1
+        last = order[np.maximum(place, 0)] if len(order) else np.zeros(len(row), np.int64)
+        touched = np.zeros(len(row), bool)
+        if len(order):
+            touched = (place >= 0) & (calls.row[last] == row) & (when - calls.at_us[last] <= TOUCH_DAYS * DAY)
+        day = np.searchsorted(self.list_us, when, side="right") - 1
+        if len(order):
+            day = np.where(touched, day_of[last], day)
+        found["collected"] = _sums(np.maximum(day, 0), self.paid[counts], n)
+        found["net"] = found["collected"] - found["cost"]
+        return found, self.list_us + (TOUCH_DAYS + 1) * DAY <= at_us
+
+    def load(self, at_us: int) -> float:
+        """Return for how many hours agents are paid per hour of handling calls: waiting and breaks are paid too."""
+        handled = float(self.handled[self.handled[:, 0] < at_us, 1].sum())
+        paid = float(self.signed_in[self.signed_in[:, 0] < at_us, 1].sum())
+        return max(1.0, paid / handled) if handled > 0.0 else 1.0
+
+    def cost_of_calls(self, at_us: int) -> F8:
+        """Return what each call cost, agents' time as paid until an instant."""
+        return self._cost(self.load(at_us) * self.calls.handled_h)
+
+    def _cost(self, agent_h: F8) -> F8:
+        prices = self.prices
+        return prices.attempt + prices.call_minute * self.calls.minutes + prices.agent_hour * agent_h
+
+    def _counts(self, at_us: int) -> Flags:
+        """Return which payments count at an instant: of after the payer came in, and known by then."""
+        since = self.paid_us >= self.entered_us[self.paid_row]
+        return since & (self.paid_us < at_us) & (self.paid_known_us <= at_us)
+
+
+def read_units(
+    connection: Connection, campaign: str, arms: Sequence[str], from_us: int, to_us: int, zone: str, prices: Prices
+) -> Units:
+    """Return the units of a trial that began at an instant, as known at another.
+
+    Parameters
+    ----------
+    arms : sequence of str
+        In the order of the document.
+    """
+    d = decision.c
+    of_trial = (d.campaign == campaign, d.decided_us >= from_us, d.decided_us < to_us, d.known_us <= to_us)
+    first: dict[int, tuple[int, int]] = {}
+    versions: dict[str, set[int]] = {}
+    lists: dict[int, tuple[int, int]] = {}
+    moved: set[int] = set()
+    place = {name: number for number, name in enumerate(arms)} | {HOLDOUT: -1}
+    query = select(d.plan, d.person, d.arm, d.strategy, d.decided_us).where(*of_trial).order_by(d.plan, d.person)
+    for plan, person, arm, strategy, decided_us in streamed(connection, query):
+        versions.setdefault(strategy, set()).add(plan)
+        where = place.get(arm, -2)
+        known = first.setdefault(person, (where, decided_us))
+        if known[0] != where:
+            moved.add(person)
+        if where >= 0 or plan not in lists:
+            lists[plan] = (decided_us, where)
+    people = np.array(sorted(one for one, (arm, _) in first.items() if arm > -2), np.int64)
+    told = [first[one] for one in people.tolist()]
+    in_order = sorted(lists.values())
+    row = _rows(people)
+    signed_in, handled = _agents(connection, from_us, to_us, zone)
+    paid = _paid(connection, row, from_us, to_us, prices)
+    stops = _stops(connection, row, from_us, to_us)
+    return Units(
+        person=people,
+        arm=np.array([arm for arm, _ in told], np.int64),
+        entered_us=np.array([at_us for _, at_us in told], np.int64),
+        covariates=_before(connection, row, people, from_us, prices),
+        list_us=np.array([at_us for at_us, _ in in_order], np.int64),
+        list_arm=np.array([arm for _, arm in in_order], np.int64),
+        calls=_calls(connection, row, campaign, from_us, to_us),
+        paid_row=paid[0],
+        paid_us=paid[1],
+        paid_known_us=paid[2],
+        paid=paid[3],
+        stop_row=stops[0],
+        stop_us=stops[1],
+        stop_dispute=stops[2].astype(bool),
+        signed_in=signed_in,
+        handled=handled,
+        prices=prices,
+        versions={name: len(plans) for name, plans in sorted(versions.items())},
+        moved=len(moved),
+    )
+
+
+Rows = Callable[[int], int | None]
+
+
+def _rows(people: I8) -> Rows:
+    """Return what finds the row of a person; None: not in the trial."""
+    found = {person: number for number, person in enumerate(people.tolist())}
+    return found.get
+
+
+def _sums(row: I8, weights: F8 | None, n: int) -> F8:
+    return np.bincount(row, weights, n).astype(np.float64)
+
+
+def _table(rows: Sequence[tuple[Any, ...]], *kinds: Any) -> list[Any]:
+    return [np.array([one[n] for one in rows], kind) for n, kind in enumerate(kinds)]
+
+
+def _calls(connection: Connection, row: Rows, campaign: str, from_us: int, to_us: int) -> Calls:
+    query = (
+        select(
+            attempt.c.person, attempt.c.reserved_us, attempt.c.answer_class, attempt.c.wait_us, outcome.c.disposition,
+            outcome.c.talk_us, outcome.c.wrap_us,
+        )
+        .select_from(attempt.outerjoin(outcome, outcome.c.call_id == attempt.c.call_id))
+        .where(attempt.c.campaign == campaign, attempt.c.reserved_us >= from_us, attempt.c.reserved_us < to_us)
+        .order_by(attempt.c.reserved_us, attempt.c.call_id)
+    )  # fmt: skip
+    rows = []
+    for person, at_us, answered, wait_us, disposition, talk_us, wrap_us in streamed(connection, query):
+        here = row(person)
+        if here is None or disposition in NEVER_DIALLED:
+            continue
+        talk, wait, wrap = talk_us or 0, wait_us or 0, wrap_us or 0
+        person_answered = answered == AnswerClass.abandoned or (
+            answered == AnswerClass.connected and disposition != Disposition.machine
+        )
+        rows.append(
+            (
+                here,
+                at_us,
+                (talk + wait) / 6e7,
+                (talk + wrap) / 3.6e9,
+                disposition in RIGHT_PARTY,
+                disposition in _PROMISES,
+                answered == AnswerClass.abandoned,
+                person_answered,
+            )
+        )
+    told = _table(rows, np.int64, np.int64, np.float64, np.float64, bool, bool, bool, bool)
+    names = ("right_parties", "promises", "abandoned", "answered_people")
+    row_, at_us_, minutes, handled_h, *flags = told
+    return Calls(row_, at_us_, minutes, handled_h, dict(zip(names, flags, strict=True)))
+
+
+def _agents(connection: Connection, from_us: int, to_us: int, zone: str) -> tuple[F8, F8]:
+    signed_in = [
+        (span.from_us, (span.to_us - span.from_us) / 3.6e9)
+        for span in agent_spans(connection, None, from_us, to_us, zone)
+        if span.state != AgentState.offline
+    ]
+    query = (
+        select(attempt.c.reserved_us, func.coalesce(outcome.c.talk_us, 0) + func.coalesce(outcome.c.wrap_us, 0))
+        .join(outcome, outcome.c.call_id == attempt.c.call_id)
+        .where(attempt.c.reserved_us >= from_us, attempt.c.reserved_us < to_us, outcome.c.talk_us.is_not(None))
+    )
+    handled = [(at_us, handled_us / 3.6e9) for at_us, handled_us in connection.execute(query)]
+    return tuple(np.array(one, np.float64).reshape(-1, 2) for one in (signed_in, handled))  # type: ignore[return-value]
+
+
+def _paid(connection: Connection, row: Rows, from_us: int, to_us: int, prices: Prices) -> list[Any]:
+    query = (
+        select(debt.c.person, payment.c.event_us, payment.c.known_us, payment.c.amount_minor, payment.c.currency)
+        .join(debt, debt.c.id == payment.c.debt)
+        .where(payment.c.event_us >= from_us, payment.c.event_us < to_us, payment.c.known_us <= to_us)
+        .order_by(payment.c.id)
+    )
+    rows = [
+        (here, event_us, known_us, amount * prices.worth[currency])
+        for person, event_us, known_us, amount, currency in streamed(connection, query)
+        if (here := row(person)) is not None
+    ]
+    return _table(rows, np.int64, np.int64, np.int64, np.float64)
+
+
+def _stops(connection: Connection, row: Rows, from_us: int, to_us: int) -> list[Any]:
+    query = (
+        select(stop.c.person, stop.c.known_us, stop.c.kind)
+        .where(stop.c.known_us >= from_us, stop.c.known_us < to_us, stop.c.kind.not_in(_NOT_ASKED))
+        .order_by(stop.c.id)
+    )
+    rows = [
+        (here, known_us, kind == StopKind.dispute)
+        for person, known_us, kind in connection.execute(query)
+        if (here := row(person)) is not None
+    ]
+    return _table(rows, np.int64, np.int64, bool)
+
+
+def _before(connection: Connection, row: Rows, people: I8, from_us: int, prices: Prices) -> F8:
+    """Return what was known of each person before the start: balance, its logarithm, payments, whether any; (n, 4)."""
+    n = len(people)
+    past = balance_history.c
+    owed: dict[int, tuple[int, float]] = {}
+    query = (
+        select(debt.c.person, past.debt, past.balance_minor, past.currency)
+        .join(debt, debt.c.id == past.debt)
+        .where(past.known_us <= from_us)
+        .order_by(past.known_us, past.id)
+    )
+    for person, number, minor, currency in streamed(connection, query):
+        if (here := row(person)) is not None:
+            owed[number] = here, minor * prices.worth[currency]
+    balance = np.zeros(n)
+    for here, amount in owed.values():
+        balance[here] += amount
+    paid = np.zeros(n)
+    earlier = (
+        select(debt.c.person, payment.c.amount_minor, payment.c.currency)
+        .join(debt, debt.c.id == payment.c.debt)
+        .where(payment.c.event_us >= from_us - _BEFORE_US, payment.c.event_us < from_us, payment.c.known_us <= from_us)
+    )
+    for person, minor, currency in streamed(connection, earlier):
+        if (here := row(person)) is not None:
+            paid[here] += minor * prices.worth[currency]
+    return np.stack([balance, np.log1p(balance), np.log1p(paid), (paid > 0.0).astype(np.float64)], axis=1)
+
+
+def weekdays(units: Units, zone: str) -> F8:
+    """Return a column for each weekday but the first, saying which lists are of it: days are compared within it."""
+    of = np.array([to_datetime(at_us, zone).weekday() for at_us in units.list_us.tolist()], np.int64)
+    found: F8 = (of[:, None] == np.arange(1, 7)[None, :]).astype(np.float64)
+    return found

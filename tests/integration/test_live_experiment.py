@@ -1,0 +1,166 @@
+"""A trial from its start to a promoted challenger, and a strategy valued from the record, on a ledger with a past."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from console import settings
+from console.experimenting import prices_of
+from console.main import app
+from domain.errors import BadInput
+from domain.instants import DAY
+from ledger.experiments import find
+from ledger.store import open_ledger
+from ledger.trial_units import TOUCH_DAYS, Units, read_units
+
+DAYS = 16
+TRIAL = """
+# Do longer rests lose money?
+[trial]
+holdout = 0.1
+ends_after_days = 14
+guardrails = {stops = 900, calls_per_week = 0.01}
+[[trial.arms]]
+name = "champion"
+share = 0.5
+[[trial.arms]]
+name = "mine"
+share = 0.5
+strategy = "mine"
+"""
+
+
+def run(folder: Path, *words: str) -> Any:
+    done = CliRunner().invoke(app, [*words, "--folder", str(folder), "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("trial")
+    assert CliRunner().invoke(app, ["init", str(home)]).exit_code == 0
+    run(home, "strategy", "new", "mine", "--from", "gentle")
+    mine, gentle = (home / "strategies" / f"{name}.toml" for name in ("mine", "gentle"))
+    mine.write_text(mine.read_text().replace("days_since_contact < 3", "days_since_contact < 6 # longer"))
+    mine.write_text(mine.read_text().replace(' # longer"', '"  # longer'))
+    gentle.write_text(gentle.read_text() + TRIAL)
+    campaign = home / "campaigns" / "sample.toml"
+    campaign.write_text(campaign.read_text().replace('name = "sample"', 'name = "sample"\nstrategy = "gentle"', 1))
+    run(home, "simulate", "history", "--debtors", "260", "--days", str(DAYS), "--agents", "2")
+    since = (datetime.now(UTC) - timedelta(days=DAYS)).date().isoformat()
+    run(
+        home, "experiment", "start", "sample", "--since", since, "--asked-by", "Ana", "--approved-by", "Luis",
+        "--name", "rests",
+    )  # fmt: skip
+    return home
+
+
+@pytest.fixture(scope="module")
+def units(folder: Path) -> Units:
+    loaded = settings.load(folder)
+    ledger = open_ledger(loaded.ledger_url)
+    try:
+        with ledger.reading() as connection:
+            one = find(connection, "rests")
+            to_us = one.started_us + 40 * DAY
+            prices = prices_of(connection, None)
+            return read_units(
+                connection, "sample", ["champion", "mine"], one.started_us, to_us, loaded.floor.zone, prices
+            )
+    finally:
+        ledger.close()
+
+
+def test_units_add_up(units: Units) -> None:
+    found = units.figures(2**61)
+    assert set(np.unique(units.arm)) == {-1, 0, 1}
+    assert found["calls"].sum() == len(units.calls.row)
+    assert found["calls"][units.arm < 0].sum() == 0
+    assert found["collected"].sum() == pytest.approx(
+        units.paid[units.paid_us >= units.entered_us[units.paid_row]].sum()
+    )
+    assert found["net"] == pytest.approx(found["collected"] - found["cost"])
+    # All time that agents were paid for is somebody's.
+    assert found["agent_hours"].sum() == pytest.approx(units.signed_in[:, 1].sum(), rel=0.02)
+
+
+def test_an_earlier_look_knows_less(units: Units) -> None:
+    early, late = (units.figures(int(units.entered_us.min()) + n * DAY) for n in (5, 12))
+    for name in ("calls", "collected", "right_parties", "stops"):
+        assert (early[name] <= late[name] + 1e-9).all()
+        assert early[name].sum() < late[name].sum()
+
+
+def test_days_hold_the_same_money_as_debtors(units: Units) -> None:
+    (by_day, ripe), by_person = units.by_day(2**61), units.figures(2**61)
+    worked = units.arm >= 0
+    assert ripe.all()
+    for name in ("calls", "cost", "collected", "net"):
+        assert by_day[name].sum() == pytest.approx(by_person[name][worked].sum())
+    assert not units.by_day(int(units.list_us[0]) + TOUCH_DAYS * DAY)[1].any()
+
+
+def test_status_tells_arms_rule_and_alarms(folder: Path) -> None:
+    found = run(folder, "experiment", "status")
+    assert [arm["arm"] for arm in found["arms"]] == ["champion", "mine", "holdout"]
+    (compared,) = found["comparisons"]
+    assert [look["fraction"] for look in compared["looks"]] == [0.5, 1.0]
+    assert compared["looks"][0]["critical"] > compared["looks"][1]["critical"] > 1.95
+    assert {(one["metric"], one["state"]) for one in found["guards"]} == {
+        ("stops", "holds"), ("calls_per_week", "alarm"),
+    }  # fmt: skip
+    assert any("was written down 16 days after it began" in one for one in found["warnings"])
+    assert found["mismatch"] > 0.001
+
+
+def test_one_person_alone_starts_and_promotes_nothing(folder: Path) -> None:
+    for words in (
+        ("experiment", "start", "sample", "--name", "again", "--asked-by", "Ana", "--approved-by", " ana"),
+        ("experiment", "promote", "mine", "--asked-by", "Ana", "--approved-by", "Ana"),
+    ):
+        with pytest.raises(BadInput, match="have somebody else approve it"):
+            CliRunner().invoke(app, [*words, "--folder", str(folder)], catch_exceptions=False)
+    with pytest.raises(BadInput, match="'rests' of campaign sample still runs"):
+        run(folder, "experiment", "start", "sample", "--name", "again", "--asked-by", "Ana", "--approved-by", "Luis")
+
+
+def test_what_ran_is_worth_about_what_it_had(folder: Path) -> None:
+    found = run(folder, "ope", "--strategy", "mine", "--days", "3")
+    told = found["worth"]
+    assert found["left_out"]["held_out"] > 0
+    assert found["left_out"]["not_made_again"] < 0.05 * told["n"]
+    assert not told["refused"]
+    # It differs from the arms in a few debtors' few days alone.
+    for name in ("ips", "snips", "dr"):
+        assert told[name]["low"] < told["had"]["value"] < told[name]["high"]
+    assert 0.5 * told["n"] < told["ess"] <= told["n"]
+    with pytest.raises(BadInput, match="divides debtors by p_"):
+        run(folder, "ope", "--strategy", "model")
+
+
+def test_a_challenger_becomes_the_champion_with_its_comments(folder: Path) -> None:
+    before = (folder / "strategies" / "gentle.toml").read_text()
+    by = ("--asked-by", "Ana", "--approved-by", "Luis")
+    found = run(folder, "experiment", "status")
+    if found["reached"] != "mine":
+        with pytest.raises(BadInput, match="the rule of rests does not name mine"):
+            run(folder, "experiment", "promote", "mine", *by)
+    run(folder, "experiment", "promote", "mine", *by, "--despite", "a test")
+    after = (folder / "strategies" / "gentle.toml").read_text()
+    assert "# longer" in after
+    assert 'name = "gentle"' in after
+    assert "holdout = 0.1" in after
+    assert "[[trial.arms]]" not in after
+    (kept,) = (folder / "strategies" / "earlier").glob("gentle-*.toml")
+    assert kept.read_text() == before
+    assert all(not one["problems"] for one in run(folder, "strategy", "check"))
+    again = run(folder, "experiment", "status", "rests")
+    assert (again["promoted"], again["stopped_why"]) == ("mine", "mine was promoted")
+    with pytest.raises(BadInput, match="has been stopped before"):
+        run(folder, "experiment", "stop", "rests", "--why", "twice")
