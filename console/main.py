@@ -21,6 +21,7 @@ from console import (
     forecasting,
     modelling,
     pasts,
+    planning,
     portfolio,
     record,
     registers,
@@ -52,6 +53,7 @@ app.add_typer(forecasting.app)
 simulating.app.add_typer(calibrating.app)
 simulating.app.add_typer(pasts.app)
 app.add_typer(strategising.app, name="strategy", rich_help_panel="Try out")
+app.add_typer(planning.app, name="plan", rich_help_panel="Try out")
 app.add_typer(simulating.app, name="simulate", rich_help_panel="Try out")
 app.add_typer(modelling.app, name="models", rich_help_panel="Models")
 app.add_typer(switch.lab_app, name="lab", rich_help_panel="Telephony")
