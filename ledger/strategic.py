@@ -21,8 +21,9 @@ from ledger.reservations import batches
 from ledger.schema import attempt, outcome, person
 from strategy.documents import Capacity, rules_of, strategy_of
 from strategy.fields import Book, Scores, day_number
+from strategy.forecasts import tell
 from strategy.listing import Listing, decide, numbers_of
-from strategy.planning import RECENT_US, WEEKDAYS, Floor, Pace, Plan, Workplace, plan_list, planned, tell
+from strategy.planning import RECENT_US, WEEKDAYS, Floor, Pace, Plan, Workplace, plan_list, planned
 
 
 def store_list(

@@ -25,8 +25,9 @@ from strategy.fields import (
     Scores,
     day_number,
 )
+from strategy.forecasts import tell
 from strategy.listing import Decision, Stand, decide, numbers_of
-from strategy.planning import NO_PACE, Pace, Plan, Workplace, plan_list, planned, tell
+from strategy.planning import NO_PACE, Pace, Plan, Workplace, plan_list, planned
 
 #: People planned at once.
 _PART = 5_000
