@@ -22,6 +22,7 @@ from console import (
     forecasting,
     modelling,
     pasts,
+    planning,
     portfolio,
     record,
     registers,
@@ -56,6 +57,7 @@ simulating.app.add_typer(calibrating.app)
 simulating.app.add_typer(pasts.app)
 app.add_typer(strategising.app, name="strategy", rich_help_panel="Try out")
 app.add_typer(experimenting.app, name="experiment", rich_help_panel="Try out")
+app.add_typer(planning.app, name="plan", rich_help_panel="Try out")
 app.add_typer(simulating.app, name="simulate", rich_help_panel="Try out")
 app.add_typer(modelling.app, name="models", rich_help_panel="Models")
 app.add_typer(switch.lab_app, name="lab", rich_help_panel="Telephony")

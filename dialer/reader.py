@@ -25,6 +25,7 @@ from domain.instants import SECOND, to_datetime
 from domain.people import Dossier
 from domain.settings import CampaignSettings, FloorSettings
 from strategy.eligible import eligible
+from strategy.planning import Floor
 
 #: How often the ledger is asked what others wrote, at most.
 NEWS_EVERY_S = 0.25
@@ -40,7 +41,13 @@ class Lists(Protocol):
     """Lists and news as the ledger gives them."""
 
     def make_plan(
-        self, campaign: CampaignSettings, at_us: int, zone: str, *, eligible: Eligible | None = None
+        self,
+        campaign: CampaignSettings,
+        at_us: int,
+        zone: str,
+        *,
+        eligible: Eligible | None = None,
+        floor: Floor | None = None,
     ) -> str: ...
     def plan_events(self, plan: str, campaign: str, at_us: int) -> Iterator[LeadsLoaded]: ...
     def changes(self, after: int, stream: str | None = None) -> tuple[int, list[int]]: ...
@@ -112,7 +119,7 @@ class Reader:
         if campaign.document and isinstance(self._engine.gate, LawGate):
             # A strategy's decisions are kept of those whom law lets it call.
             may = partial(eligible, self._engine.gate, settings.hours_us(now_us))
-            make = partial(make, eligible=may)
+            make = partial(make, eligible=may, floor=Floor(self._engine.gate, settings))
         plan = await self._lookups.insist("plan", make, campaign, now_us, settings.zone)
         await self._load(campaign.name, plan)
         # Its people may have brought further limits.

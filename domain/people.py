@@ -261,6 +261,8 @@ class Lead(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=Tr
     choice: Choice | None = None
     #: By phone, where a model told it: `domain.forecasts`.
     reach: tuple[tuple[int, bytes], ...] = ()
+    #: The hour of the day that it is planned for begins then: not to be dialled before; 0: at any time.
+    from_us: int = 0
 
 
 class Verdict(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,8 +7,8 @@ itself (locked, full, gone for now) is `LedgerStalled`, and nothing of the trans
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ _SQLITE_PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3
 _POSTGRES_PASSING = ("08", "40", "53", "57", "55P03")
 #: Writers poll for SQLite's lock so often; its own handler sleeps up to 100 ms and misses short gaps.
 _POLL_S = 0.001
+
+#: Opens a reading transaction.
+Reading = Callable[[], AbstractContextManager[Connection]]
 
 
 class Database:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from strategy.fields import Scores
+    from strategy.planning import Floor
 
 #: Leads of one chunk, and so of one event.
 CHUNK = 5_000
@@ -41,6 +42,8 @@ class Body(msgspec.Struct, frozen=True, array_like=True):
     people: tuple[Dossier, ...]
     #: The last chunk of a list that takes the place of those before.
     replaces: bool = False
+    #: Which scores the forecasts of its leads come from.
+    scores: str | None = None
 
 
 #: Returns whom law lets a campaign call at all on the day of a list, shape (n,).
@@ -58,6 +61,7 @@ def make_plan(
     *,
     eligible: Eligible | None = None,
     scores: "Scores | None" = None,
+    floor: "Floor | None" = None,
 ) -> str:
     """Choose, rank and store a campaign's people as they stand at an instant.
 
@@ -66,7 +70,9 @@ def make_plan(
     eligible : callable, optional
         Whose decisions a strategy keeps; without it, everybody's.
     scores : Scores, optional
-        What a model says of them, for a strategy.
+        What a model says of them, for a strategy; without it, the set that serves.
+    floor : Floor, optional
+        Where it is worked, for a strategy that plans; without it nobody's hour is planned.
 
     Returns
     -------
@@ -85,7 +91,7 @@ def make_plan(
     if campaign.document:
         from ledger.strategic import store_list  # late: few commands need numerical libraries
 
-        n_leads, chunks = store_list(database, campaign, number, at_us, zone, eligible, scores)
+        n_leads, chunks = store_list(database, campaign, number, at_us, zone, eligible, scores, floor)
     else:
         n_leads, chunks = _by_order(database, campaign, number, at_us, zone)
     with database.writing() as connection:
@@ -242,6 +248,7 @@ def plan_events(database: Database, plan_id: str, campaign: str, at_us: int) -> 
             plan=plan_id,
             chunk=chunk,
             sha256=sha256,
+            scores=body.scores,
             replaces=body.replaces,
             leads=body.leads,
             people=body.people,

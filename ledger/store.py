@@ -30,6 +30,7 @@ from ledger.schema import stream as streams
 
 if TYPE_CHECKING:
     from strategy.fields import Scores
+    from strategy.planning import Floor
 
 #: Snapshots kept of a stream; the last one might be the one that cannot be read.
 _KEPT_SNAPSHOTS = 3
@@ -222,9 +223,10 @@ class SqlLedger:
         *,
         eligible: plans.Eligible | None = None,
         scores: "Scores | None" = None,
+        floor: "Floor | None" = None,
     ) -> str:
         """Choose, rank and store a campaign's people; return the plan's id. See `ledger.plans.make_plan`."""
-        return plans.make_plan(self._database, campaign, at_us, zone, eligible=eligible, scores=scores)
+        return plans.make_plan(self._database, campaign, at_us, zone, eligible=eligible, scores=scores, floor=floor)
 
     def plan_events(self, plan: str, campaign: str, at_us: int) -> Iterator[LeadsLoaded]:
         """Yield a stored plan as inputs of the engine, in chunks."""

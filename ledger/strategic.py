@@ -5,21 +5,25 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, select
+from numpy.typing import NDArray
+from sqlalchemy import Connection, case, func, select
 
-from domain.instants import to_datetime
-from domain.people import Choice, Dossier, Lead
+from domain.instants import SECOND, to_datetime
+from domain.people import Choice, ContactEvent, Dossier, Lead
 from domain.settings import CampaignSettings
-from ledger import decisions
+from ledger import decisions, score_fields
 from ledger.book import read_book
-from ledger.database import Database
+from ledger.database import Database, Reading
 from ledger.people import dossiers
 from ledger.plans import CHUNK, Body, Eligible, chosen, store
+from ledger.queries import agents
 from ledger.reservations import batches
-from ledger.schema import person
-from strategy.documents import strategy_of
+from ledger.schema import attempt, outcome, person
+from strategy.documents import Capacity, rules_of, strategy_of
 from strategy.fields import Book, Scores, day_number
+from strategy.forecasts import tell
 from strategy.listing import Listing, decide, numbers_of
+from strategy.planning import RECENT_US, WEEKDAYS, Floor, Pace, Plan, Workplace, plan_list, planned
 
 
 def store_list(
@@ -30,10 +34,16 @@ def store_list(
     zone: str,
     eligible: Eligible | None,
     scores: Scores | None,
+    floor: Floor | None,
 ) -> tuple[int, int]:
     """Store a strategy's list and its decisions; return its leads and chunks, one at least."""
     with database.reading() as connection:
+        scores = scores or score_fields.serving(database.reading, connection, at_us, wanted(campaign))
         made = list_of(connection, campaign, at_us, zone, scores)
+    hours_us = np.zeros(len(made.listing.person), np.int64)
+    if floor is not None and planned(made.listing):
+        listing, hours_us, _ = plan_of(database.reading, campaign, made.listing, scores, floor)
+        made = made._replace(listing=listing)
     today = day_number(to_datetime(at_us, zone).date().isoformat())
     on_list = list(made.listing.choices())
     off_list = np.flatnonzero(~made.listing.called)
@@ -41,27 +51,85 @@ def store_list(
     for chunk in range(n_chunks):
         some = on_list[chunk * CHUNK : (chunk + 1) * CHUNK]
         rows = [row for row, _, _ in some]
-        people = _people(database, made.listing, rows, at_us)
+        people = _people(database.reading, made.listing, rows, at_us)
+        told = tell(scores, people, hours_us[rows].tolist(), at_us, zone)
         listed = [
-            msgspec.structs.replace(made.lead(row, choice), numbers=numbers_of(order, dossier, today))
-            for (row, choice, order), dossier in zip(some, people, strict=True)
+            msgspec.structs.replace(
+                made.lead(row, choice),
+                numbers=of.numbers or numbers_of(order, dossier, today),
+                reach=of.reach,
+                from_us=int(hours_us[row]),
+            )
+            for (row, choice, order), dossier, of in zip(some, people, told, strict=True)
         ]
+        forecast = scores.version if scores is not None and any(one.reach for one in listed) else None
         judged = rows if eligible is None else np.array(rows, np.int64)[eligible(campaign, people)]
         with database.writing() as storing:
-            store(storing, number, chunk, Body(tuple(listed), tuple(people), chunk == n_chunks - 1))
+            store(storing, number, chunk, Body(tuple(listed), tuple(people), chunk == n_chunks - 1, forecast))
             decisions.put(storing, number, campaign.name, made.listing.decisions(judged))
     for others in batches(off_list[made.book.n_phones[off_list] > 0].tolist(), CHUNK):
         judged = others
         if eligible is not None:
-            people = _people(database, made.listing, others, at_us)
+            people = _people(database.reading, made.listing, others, at_us)
             judged = np.array(others, np.int64)[eligible(campaign, people)]
         with database.writing() as storing:
             decisions.put(storing, number, campaign.name, made.listing.decisions(judged))
     return len(on_list), n_chunks
 
 
-def _people(database: Database, listing: Listing, rows: Sequence[int], at_us: int) -> list[Dossier]:
-    with database.reading() as connection:
+def plan_of(
+    reading: Reading, campaign: CampaignSettings, listing: Listing, scores: Scores | None, floor: Floor
+) -> tuple[Listing, NDArray[np.int64], dict[str, Plan]]:
+    """Return a list in the order of its plan, the hour of today that each row is for, and the plans by arm."""
+    settings, at_us = floor.settings, listing.at_us
+    with reading() as connection:
+        staff = sum(one.active and (not one.campaigns or campaign.name in one.campaigns) for one in agents(connection))
+        pace = pace_of(connection, campaign.name, at_us)
+    shared = staff * campaign.weight / sum(one.weight for one in settings.campaigns)
+
+    def planned_agents(hour_us: int) -> float:
+        return shared if WEEKDAYS[to_datetime(hour_us, settings.zone).weekday()] in Capacity().days else 0.0
+
+    place = Workplace(floor.gate, settings.zone, settings.first_hour, settings.slots, planned_agents)
+    return plan_list(
+        place, campaign, listing, scores, pace, lambda rows: _people(reading, listing, rows.tolist(), at_us), CHUNK
+    )
+
+
+def pace_of(connection: Connection, campaign: str, at_us: int) -> Pace:
+    """Return what the campaign's calls of recent days came to."""
+    took = func.coalesce(outcome.c.talk_us, 0) + func.coalesce(outcome.c.wrap_us, 0)
+    right = case((outcome.c.event == str(ContactEvent.right_party_contact), 1), else_=0)
+    query = (
+        select(func.count(), func.count(outcome.c.talk_us), func.sum(right), func.sum(took))
+        .select_from(attempt)
+        .join(outcome, outcome.c.call_id == attempt.c.call_id)
+        .where(
+            attempt.c.campaign == campaign,
+            attempt.c.reserved_us >= at_us - 2 * RECENT_US,
+            outcome.c.event.is_not(None),
+            outcome.c.at_us >= at_us - RECENT_US,
+            outcome.c.at_us <= at_us,
+        )
+    )
+    n, connected, spoken, took_us = connection.execute(query).one()
+    return Pace(n, connected, int(spoken or 0), int(took_us or 0) / SECOND)
+
+
+def wanted(campaign: CampaignSettings) -> frozenset[str]:
+    """Return the fields that a campaign's documents read."""
+    strategy = strategy_of(campaign)
+    assert strategy is not None
+    found: set[str] = set()
+    for document in (strategy.document, *strategy.challengers.values()):
+        rules = rules_of(document)
+        for one in (*rules.segments, *rules.rank_by, *rules.stops.values()):
+            found |= one.reads
+    return frozenset(found)
+
+
+def _people(reading: Reading, listing: Listing, rows: Sequence[int], at_us: int) -> list[Dossier]:
+    with reading() as connection:
         return dossiers(connection, listing.person[np.array(rows, np.int64)].tolist(), at_us)
 
 

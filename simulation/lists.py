@@ -25,8 +25,12 @@ from strategy.fields import (
     Scores,
     day_number,
 )
+from strategy.forecasts import tell
 from strategy.listing import Decision, Stand, decide, numbers_of
+from strategy.planning import NO_PACE, Pace, Plan, Workplace, plan_list, planned
 
+#: People planned at once.
+_PART = 5_000
 #: A debt without a due date is the newest.
 _NO_DATE = "9999-12-31"
 
@@ -110,6 +114,10 @@ class Made(NamedTuple):
     decisions: list[Decision]
     #: How many debtors it was made from.
     chosen: int
+    #: By arm, where its document plans.
+    plans: Mapping[str, Plan]
+    #: Which scores its forecasts come from.
+    scores: str | None
 
 
 def by_strategy(
@@ -121,8 +129,16 @@ def by_strategy(
     stands: Mapping[int, Stand],
     eligible: Callable[[CampaignSettings, Sequence[Dossier]], NDArray[np.bool_]] | None = None,
     scores: Scores | None = None,
+    place: Workplace | None = None,
+    pace: Pace = NO_PACE,
 ) -> Made:
-    """Return a campaign's list as its strategy makes it at an instant; see `strategy.listing.decide`."""
+    """Return a campaign's list as its strategy makes it at an instant; see `strategy.listing.decide`.
+
+    Parameters
+    ----------
+    place : Workplace, optional
+        Where it is planned; without it nobody's hour is.
+    """
     strategy = strategy_of(campaign)
     assert strategy is not None
     today = to_datetime(at_us, zone).date()
@@ -131,23 +147,36 @@ def by_strategy(
     book = _book(chosen, at_us, known)
     listing = decide(strategy, campaign.name, book, at_us, zone, stands, scores)
     day = day_number(today.isoformat())
+    hours_us = np.zeros(len(chosen), np.int64)
+    plans: dict[str, Plan] = {}
+    if place is not None and planned(listing):
+
+        def people(rows: NDArray[np.int64]) -> list[Dossier]:
+            return [chosen[row][0] for row in rows]
+
+        listing, hours_us, plans = plan_list(place, campaign, listing, scores, pace, people, _PART)
+    on_list = list(listing.choices())
+    told = tell(scores, [chosen[row][0] for row, _, _ in on_list], hours_us[listing.order].tolist(), at_us, zone)
     leads = []
-    for row, choice, order in listing.choices():
+    for (row, choice, order), of in zip(on_list, told, strict=True):
         dossier, debts = chosen[row]
         leads.append(
             Lead(
                 person=dossier.person,
                 rank=choice.place - 1,
                 debts=tuple(debt.debt for debt in debts),
-                numbers=numbers_of(order, dossier, day),
+                numbers=of.numbers or numbers_of(order, dossier, day),
                 choice=choice,
+                reach=of.reach,
+                from_us=int(hours_us[row]),
             )
         )
     rows = [*listing.order.tolist(), *np.flatnonzero(~listing.called & (book.n_phones > 0)).tolist()]
     if eligible is not None and rows:
         may = eligible(campaign, [chosen[row][0] for row in rows])
         rows = [row for row, allowed in zip(rows, may.tolist(), strict=True) if allowed]
-    return Made(leads, list(listing.decisions(rows)), len(chosen))
+    forecast = scores.version if scores is not None and any(lead.reach for lead in leads) else None
+    return Made(leads, list(listing.decisions(rows)), len(chosen), plans, forecast)
 
 
 def _book(chosen: list[tuple[Dossier, list[Debt]]], at_us: int, known: Known) -> Book:

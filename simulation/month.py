@@ -6,11 +6,12 @@ seed give an equal outcome in any process.
 """
 
 import gc
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -22,9 +23,9 @@ from domain.calls import AgentState, CampaignState, Disposition
 from domain.errors import BadInput, Broken
 from domain.events import AnyEvent, CampaignOrdered, Disposed, LeadsLoaded, PersonChanged
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
-from domain.instants import HOUR, SECOND, from_datetime, iso, midnight_us
+from domain.instants import HOUR, SECOND, from_datetime, iso, midnight_us, to_datetime
 from domain.orders import Originate, Reserve
-from domain.people import GRACE_DAYS, Debt, Dossier, Stop, StopKind
+from domain.people import GRACE_DAYS, ContactEvent, Debt, Dossier, Stop, StopKind
 from domain.settings import CampaignSettings, FloorSettings
 from ledger.decisions import REMEMBERED_US
 from simulation.agents import Chair, Temper
@@ -40,9 +41,11 @@ from simulation.population import Asked, Deed, Paid, load, portfolio
 from simulation.roster import Roster
 from simulation.run import RunSettings, SimulatedFloor, uncollected
 from simulation.tape import Tape
+from simulation.truths import truths
 from strategy.eligible import eligible
 from strategy.fields import Scores
 from strategy.listing import Stand
+from strategy.planning import RECENT_US, Pace, Workplace
 
 #: Leads in one event.
 CHUNK: Final = 5_000
@@ -59,6 +62,8 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     rules: str = ""
     #: Reading of rules in doubt.
     strict: bool = True
+    #: Who scores the people of a strategy's lists: `truth`, the world itself; empty: nobody.
+    scores: Literal["", "truth"] = ""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -170,7 +175,11 @@ class Month(SimulatedFloor):
         #: For strategies: what is known beside the dossiers, what agents said of calls at hand, and who stands where.
         self._known = Known()
         self._said: dict[str, Disposed] = {}
-        self._scores = scores
+        self._shifts: dict[date, list[Chair]] = {}
+        self._scores = scores or (self._true_scores if arm.scores == "truth" else None)
+        #: By campaign, calls of recent days: when they ended, whether an agent and whether the debtor was on them,
+        #: how long they took.
+        self._recent: dict[str, deque[tuple[int, bool, bool, int]]] = {one.name: deque() for one in arm.floor.campaigns}
         self._stands: dict[str, dict[int, tuple[Stand, int]]] = {one.name: {} for one in arm.floor.campaigns}
 
     def month(self) -> Outcome:
@@ -274,7 +283,13 @@ class Month(SimulatedFloor):
         }
         may = partial(eligible, self._law, self._floor.hours_us(self._now))
         scores = None if self._scores is None else self._scores(dossiers, self._now)
-        made = by_strategy(dossiers, campaign, self._now, self._zone, self._known, standing, may, scores)
+        place = Workplace(
+            self._law, self._zone, self._floor.first_hour, self._floor.slots, partial(self._staff_of, campaign)
+        )
+        made = by_strategy(
+            dossiers, campaign, self._now, self._zone, self._known, standing, may, scores, place,
+            self._pace_of(campaign.name),
+        )  # fmt: skip
         if not made.chosen and not self._listed[campaign.name]:
             raise BadInput(
                 f"simulation: nobody of world {self._plan.world!r} is chosen by campaign {campaign.name!r}; widen its "
@@ -294,12 +309,41 @@ class Month(SimulatedFloor):
                     plan=f"{campaign.name}-{plan}",
                     chunk=chunk,
                     sha256="",
+                    scores=made.scores,
                     replaces=chunk == last,
                     leads=tuple(some),
                     # Whom the floor knows it knows best.
                     people=tuple(self._unlisted[lead.person] for lead in some if lead.person not in self._people),
                 )
             )
+
+    def _true_scores(self, people: Sequence[Dossier], at_us: int) -> Scores:
+        return truths(self.people, people, at_us)
+
+    def _pace_of(self, campaign: str) -> Pace:
+        recent = self._recent[campaign]
+        while recent and recent[0][0] < self._now - RECENT_US:
+            recent.popleft()
+        return Pace(
+            attempts=len(recent),
+            connected=sum(met for _, met, _, _ in recent),
+            right_party=sum(right for _, _, right, _ in recent),
+            handling_s=sum(took_us for _, _, _, took_us in recent) / SECOND,
+        )
+
+    def _staff_of(self, campaign: CampaignSettings, hour_us: int) -> float:
+        """Return how many agents the roster has for a campaign in an hour, were everybody to come."""
+        day = to_datetime(hour_us, self._zone).date()
+        if day not in self._shifts:
+            whole = replace(self._plan.roster, absence=0.0)
+            self._shifts[day] = whole.chairs(day, self._zone, Chance(0), {})
+        found = 0.0
+        for chair in self._shifts[day]:
+            if chair.campaigns and campaign.name not in chair.campaigns:
+                continue
+            ends_us = hour_us + HOUR if chair.ends_us is None else chair.ends_us
+            found += max(0, min(hour_us + HOUR, ends_us) - max(hour_us, chair.starts_us)) / HOUR
+        return found * campaign.weight / sum(one.weight for one in self._floor.campaigns)
 
     def _as_it_stands(self, person: int) -> Dossier:
         return self._people.get(person) or self._unlisted[person]
@@ -392,6 +436,10 @@ class Month(SimulatedFloor):
     def _closed(self, fact: AttemptClosed) -> None:
         super()._closed(fact)
         self._collector.closed(fact)
+        if fact.event is not None:
+            took_us = (fact.talk_us or 0) + (fact.wrap_us or 0)
+            right = fact.event == ContactEvent.right_party_contact
+            self._recent[fact.campaign].append((self._now, fact.talk_us is not None, right, took_us))
         said = self._said.pop(fact.call_id, None)
         if (
             said is not None

@@ -15,7 +15,7 @@ import msgspec
 from domain.documents import in_words, key_text
 from domain.errors import BadInput
 from domain.settings import DEFAULT_RETRY
-from strategy.documents import GUARDED, HOLDOUT, Document, Step, Strategy, Treatment, minutes, rules_of
+from strategy.documents import GUARDED, HOLDOUT, Capacity, Document, Step, Strategy, Treatment, minutes, rules_of
 from strategy.expressions import parse, parse_quantity
 from strategy.fields import FIELDS
 from strategy.toml_lines import Path as Key
@@ -311,8 +311,8 @@ def planned(strategy: Strategy) -> list[str]:
                     found.append(f"{where}the offer is not shown to agents yet")
         if document.objective != "net_recovery":
             found.append(f"{said}objective {document.objective} is not optimised yet; rank_by alone ranks")
-        if document.capacity.agents:
-            found.append(f"{said}[capacity] is not planned with yet; the list takes everybody whom it may call")
+        if document.capacity != Capacity() and not document.plan:
+            found.append(f'{said}[capacity] is planned with by plan = "slots" alone; the list takes everybody')
         if document.budgets:
             found.append(f"{said}[budgets] bind nothing yet: only calls are made")
         if strange := [metric for metric in document.trial.guardrails if metric not in GUARDED]:
@@ -347,6 +347,11 @@ def advice(strategy: Strategy) -> list[str]:
                         f"{said}treatment {name} calls people with {what} too; "
                         f'add stop_when = "{field} > 0" unless that is meant'
                     )
+        if document.plan and any(one.normal == "value_call" for one in rules.rank_by):
+            found.append(
+                f'{said}rank_by names value_call, and plan = "slots" weighs it by the chance to reach the debtor once '
+                "more; name value_contact, what a conversation is worth"
+            )
         if document.explore == 0.0 and not strategy.document.trial.holdout:
             found.append(f"{said}explore is 0 and nobody is held out: the record will not tell what a call brings")
     return found

@@ -127,8 +127,14 @@ class Trial(_Part, frozen=True, kw_only=True):
 
 
 class Capacity(_Part, frozen=True, kw_only=True):
-    #: Agents by hour of the floor's day.
+    """What a plan may spend."""
+
+    #: Agents by hour of the floor's day; empty: as the floor is staffed.
     agents: dict[str, Annotated[float, Meta(ge=0)]] = {}
+    #: Days on which those agents work.
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+    #: Minor units that an attempt costs besides the agents' time.
+    cost_per_attempt: Annotated[float, Meta(ge=0)] = 0.0
 
 
 class Document(_Part, frozen=True, kw_only=True):
@@ -140,6 +146,9 @@ class Document(_Part, frozen=True, kw_only=True):
     objective: Literal["net_recovery", "right_party_contacts", "promises_kept"] = "net_recovery"
     #: What ranks the list, greatest first: each ranks those of whom nothing before it is known.
     rank_by: Annotated[tuple[str, ...], Meta(min_length=1)]
+    #: `slots`: each debtor is given the hours of the week in which calling him pays best, `rank_by` being what a
+    #: conversation is worth; empty: the list is dialled from its head.
+    plan: Literal["", "slots"] = ""
     #: Share of decisions drawn by lot among calling and not calling, so that the record can tell what calls bring.
     explore: Share = 0.05
     limits: Limits = Limits()

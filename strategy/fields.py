@@ -5,7 +5,7 @@ the fields of it. There is one definition of each field, and it is here. Law kep
 counts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +17,7 @@ from domain.money import EXPONENTS
 from domain.people import GRACE_DAYS, KEPT_SHARE
 from strategy.expressions import Field
 
+F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -53,6 +54,7 @@ SCORES: Final = {
     "p_pay": _score("that something is paid within the model's horizon"),
     "p_pay_uplift": _score("how much likelier a payment becomes by one more contact"),
     "value_call": _score("what one more call brings, less what it costs", "minor units"),
+    "value_contact": _score("what a conversation with the debtor adds to what is paid", "minor units"),
     "p_self_cure": _score("that all is paid without any contact"),
 }
 #: Everything that conditions may name. Money is in minor units of `currency`: write 200_00 for 200.00.
@@ -144,6 +146,21 @@ class Book(NamedTuple):
     payments: Payments
 
 
+#: Hours of a week, that of hour h on weekday d (Monday 0) at place 24 d + h.
+WEEK: Final = 168
+
+
+class Numbers(NamedTuple):
+    """What models say of some people's numbers in each hour of the floor's week; NaN: nothing."""
+
+    #: Ids, ascending, shape (p,); a person's numbers in any order.
+    person: I8
+    phone: I8
+    #: Chances that somebody answers, and that the debtor himself does, shape (p, `WEEK`).
+    p_answered: F4
+    p_right: F4
+
+
 class Scores(NamedTuple):
     """What a model says of some people."""
 
@@ -153,6 +170,8 @@ class Scores(NamedTuple):
     values: Mapping[str, F8]
     #: Which model said it.
     version: str
+    #: Returns what is said of the numbers of people, ids ascending; None: of numbers nothing is said.
+    numbers: Callable[[Sequence[int]], Numbers] | None = None
 
 
 def columns(book: Book, at_us: int, zone: str, scores: Scores | None = None) -> Columns:

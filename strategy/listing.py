@@ -5,7 +5,7 @@ of each action is told as it was when the lots were drawn, over all of them: hol
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -89,7 +89,27 @@ class Listing:
     tier: I8
     value: F8
     columns: Columns
+    #: Called by lot, whatever their step says.
+    by_lot: Flags
+    priority: I8
+    #: What orders those of one priority: `tier` and `value`, until a plan says better.
+    stands: tuple[I8, F8]
     _arms: tuple[_Arm, ...]
+
+    def ordered(self, tier: I8, value: F8) -> "Listing":
+        """Return the list in another order: by tier, and within one by falling value; (n,) each."""
+        order = _order(self.called, self.arm, self.priority, tier, value, self.person)
+        return replace(self, order=order, stands=(tier, value))
+
+    def keys(self, rows: I8) -> list[str]:
+        """Return the keys of a campaign's treatments of those on the list in some rows."""
+        names = [arm.name for arm in self.strategy.arms]
+        found = []
+        for row in rows.tolist():
+            number = int(self.arm[row])
+            _, treatment, step = self._where(row, number)
+            found.append(key_of(names[number], treatment, step))
+        return found
 
     def choices(self) -> Iterator[tuple[int, Choice, NumberOrder]]:
         """Yield the row, the choice and the order of numbers of those on the list, first first."""
@@ -190,12 +210,14 @@ def decide(
     explored, by_lot = draw(lots + "explore", book.person, today), draw(lots + "action", book.person, today) < 0.5
     called, p_call, p_own = np.zeros(n, bool), np.zeros(n), np.zeros(n)
     tier, value, priority = np.zeros(n, np.int64), np.full(n, np.nan), np.zeros(n, np.int64)
+    drawn = np.zeros(n, bool)
     for number, (one, share) in enumerate(zip(arms, strategy.arms, strict=True)):
         p_call += (1.0 - document.trial.holdout) * share.share * one.p_call
         mine = arm == number
         p_own[mine] = one.p_call[mine]
         lot = mine & (explored < one.document.explore) & (one.p_call > 0.0) & (one.p_call < 1.0)
         called |= mine & np.where(lot, by_lot, one.calls)
+        drawn |= lot & by_lot & ~one.calls
         tiers, values = _ranked(one.document, found, n)
         tier[mine], value[mine], priority[mine] = tiers[mine], values[mine], one.priority[mine]
     called &= ~held
@@ -214,6 +236,9 @@ def decide(
         tier=tier,
         value=value,
         columns=found,
+        by_lot=drawn,
+        priority=priority,
+        stands=(tier, value),
         _arms=arms,
     )
 

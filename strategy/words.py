@@ -50,6 +50,12 @@ def _of(document: Document) -> dict[str, str]:
         else "none: nothing is called, or left alone, to find out what calls bring",
         "limits": _limits(document.limits) or "as law and the campaign say",
     }
+    if document.plan:
+        told["plan"] = "everybody at the hours of the week in which an agent's time brings most"
+        if document.capacity.agents:
+            told["agents' days"] = ", ".join(document.capacity.days)
+        if document.capacity.cost_per_attempt:
+            told["cost of an attempt"] = f"{document.capacity.cost_per_attempt:g} minor units"
     if document.objective != "net_recovery":
         told["objective"] = document.objective.replace("_", " ")
     for number, segment in enumerate(document.segments, 1):

@@ -50,6 +50,8 @@ from domain.settings import AFTER_GREETING_MS
 OFF_LIST = "off_list"
 #: Why one is closed for good whose attempts are used up.
 MAX_ATTEMPTS = "max_attempts"
+#: Why one waits for the hour of the day that its list plans it for.
+PLANNED_HOUR = "planned_hour"
 _KEPT_WAITS = 200
 #: Days of counts that are kept at least.
 KEPT_DAYS = 31
@@ -221,7 +223,7 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
             reach=lead.reach,
         )
         campaign.leads[lead.person] = entry
-        state.place(campaign, entry, READY)
+        _ready_from(state, campaign, entry, lead.from_us)
     if event.replaces:
         for entry in campaign.leads.values():
             # What the debtor asked for is done, whatever the list says.
@@ -236,11 +238,26 @@ def _listed_again(state: State, campaign: Campaign, known: LeadState, lead: Lead
     known.rank, known.numbers, known.choice, known.plan = lead.rank, lead.numbers, lead.choice, plan
     if moved and known.place != BUSY:
         known.phone_index = 0
-    if known.place in (READY, HELD):
-        state.place(campaign, known, known.place, known.at_us)
+    planned_us = 0 if known.asked else lead.from_us
+    if known.place == HELD:
+        state.place(campaign, known, HELD, known.at_us)
+    elif known.place == READY or (known.place == PARKED and (known.why == PLANNED_HOUR or planned_us > known.at_us)):
+        _ready_from(state, campaign, known, planned_us)
     elif known.place == CLOSED and not put_off(known) and known.why != MAX_ATTEMPTS:
-        resting = known.at_us > state.at_us
-        state.place(campaign, known, PARKED if resting else READY, known.at_us)
+        resting = known.at_us > max(state.at_us, planned_us)
+        if resting:
+            state.place(campaign, known, PARKED, known.at_us)
+        else:
+            _ready_from(state, campaign, known, planned_us)
+
+
+def _ready_from(state: State, campaign: Campaign, lead: LeadState, from_us: int) -> None:
+    """Make a lead callable from an instant on: that of the hour that it is planned for."""
+    if from_us > state.at_us:
+        lead.why = PLANNED_HOUR
+        state.place(campaign, lead, PARKED, from_us)
+    else:
+        state.place(campaign, lead, READY, lead.at_us)
 
 
 def _past_counted(state: State, event: events.PastCounted) -> None:

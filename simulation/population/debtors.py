@@ -6,7 +6,7 @@ luck, and calling again within the hour meets the same absence.
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -302,6 +302,29 @@ class Debtors:
             if one is asked_for and one.condition is not Disposition.deceased:
                 right = p * number.p_debtor
         return answered, right
+
+    def week(self, person: int, phone: int, at_us: int) -> tuple[F8, F8]:
+        """Return the known truth of the next call, hour by hour of the week (168, Monday 0 h of the debtor first).
+
+        That a person answers, and that the debtor asked for does; the calls of today and those before tell on it.
+        """
+        number, owner = self._numbers[phone], self._persons[person]
+        answered, right = self._p_answered(phone, owner)
+        _, day = self._tell_time(number.owner, at_us // _QUARTER)
+        nth = min(number.nth + 1 + number.worn, _WORN - 1)
+        hours = np.array([self._same_hour[n] for n in number.hours])
+        today = self._same_day[min(number.today if number.day == day else 0, _WORN - 1)]
+        worn = self._fatigue[nth] * hours
+        found = []
+        for p in (answered, right):
+            kinds = p.reshape(3, 24) * worn
+            week = np.concatenate((np.repeat(kinds[:1], 5, axis=0), kinds[1:]))
+            found.append(week.reshape(-1))
+        if today < 1.0:
+            weekday = date.fromordinal(day).weekday()
+            for p in found:
+                p[24 * weekday : 24 * weekday + 24] *= today
+        return found[0], found[1]
 
     def chance_now(self, phone: int, at_us: int) -> tuple[float, dict[int, float]]:
         """Return the known truth of the next call: that a person answers, and by whom asked for, that they do.

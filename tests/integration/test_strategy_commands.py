@@ -161,3 +161,28 @@ def test_a_document_is_a_strategy_of_the_simulator(folder: Path) -> None:
         arm_of("sample:strategy=gentl", folder)
     with pytest.raises(BadInput, match="document is no setting"):
         arm_of("sample:document=x", folder)
+
+
+def test_what_an_agent_hour_is_worth(folder: Path) -> None:
+    campaign, document = folder / "campaigns" / "sample.toml", folder / "strategies" / "hours.toml"
+    plain = campaign.read_text(encoding="utf-8")
+    cadencia(folder, "strategy", "new", "hours", "--from", "balance")
+    campaign.write_text(plain.replace('# strategy = ""', 'strategy = "hours"'), encoding="utf-8")
+    refused = CliRunner().invoke(app, ["plan", "prices", "--folder", str(folder)])
+    assert isinstance(refused.exception, BadInput)
+    assert "strategy 'hours' plans no hours" in str(refused.exception)
+    text = document.read_text(encoding="utf-8").replace("\nrank_by", '\nplan = "slots"\nrank_by', 1)
+    hours = ", ".join(f'"{hour}" = 0.5' for hour in range(10, 13))
+    document.write_text(text + f"\n[capacity]\nagents = {{ {hours} }}\n", encoding="utf-8")
+    (found,) = answer(folder, "plan", "prices")["arms"].values()
+    assert {one["local"][11:16] for one in found["slots"]} <= {"10:00", "11:00", "12:00"}
+    assert len(found["slots"]) >= 12
+    assert (found["debtors"], found["money"], found["forecast"]) == (299, False, 0.0)
+    assert any(one["agent_hour"] > 0.0 for one in found["slots"])
+    (shown,) = answer(folder, "plan", "show")["arms"].values()
+    assert sum(one["debtors"] for one in shown["slots"]) >= shown["planned"] > 50
+    assert sum(one["value"] for one in shown["slots"]) == pytest.approx(shown["value"])
+    assert "one more agent hour adds" in cadencia(folder, "plan", "prices")
+    assert "share of the agents' time" in cadencia(folder, "plan", "show")
+    campaign.write_text(plain, encoding="utf-8")
+    document.unlink()

@@ -13,23 +13,27 @@ from sqlalchemy import select
 
 from compliance.gate import Gate
 from compliance.packs import SHIPPED
-from domain.instants import DAY, HOUR, midnight_us
+from domain.instants import DAY, HOUR, midnight_us, to_datetime
 from domain.people import Dossier
 from domain.settings import CampaignSettings, FloorSettings
-from ledger import decisions
+from ledger import decisions, score_fields
+from ledger import scores as ledger_scores
 from ledger.book import read_book
 from ledger.plans import chosen
-from ledger.schema import decision, person
+from ledger.schema import agent, decision, person
 from ledger.store import SqlLedger, open_ledger
+from ledger.strategic import pace_of
 from simulation import books
 from simulation.lists import Known, by_strategy, leads
 from simulation.month import Arm, Month, Plan
 from simulation.population import load, portfolio
 from simulation.roster import roster
+from simulation.truths import truths
 from strategy.checking import read
 from strategy.documents import attached
 from strategy.eligible import eligible
 from strategy.fields import Scores, columns
+from strategy.planning import Floor, Workplace
 
 ZONE = "Europe/Madrid"
 EXAMPLES = Path("config/strategies")
@@ -70,6 +74,35 @@ def month(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         made.month()
         kept.flush()
         yield made, ledger
+
+
+def weekday(at_us: int) -> int:
+    return to_datetime(at_us, ZONE).weekday()
+
+
+def scores_of(ledger: SqlLedger, told: Scores, people: list[Dossier]) -> str:
+    """Write scores into the ledger as a model's; return their version."""
+    ids = sorted(one.person for one in people)
+    assert told.numbers is not None
+    numbers = told.numbers(ids)
+
+    def packed(chances: Any) -> bytes:
+        return np.round(chances * ledger_scores.UNIT).astype("<u2").tobytes()
+
+    phones: dict[int, list[ledger_scores.PhoneScore]] = {}
+    for row, (one, phone) in enumerate(zip(numbers.person.tolist(), numbers.phone.tolist(), strict=True)):
+        phones.setdefault(one, []).append(
+            ledger_scores.PhoneScore(
+                phone=phone, p_answered=packed(numbers.p_answered[row]), p_right=packed(numbers.p_right[row])
+            )
+        )
+    values = dict(zip(told.person.tolist(), told.values["value_contact"].tolist(), strict=True))
+    rows = [
+        ledger_scores.PersonScore(person=one, value_minor={"call": round(values[one])}, phones=tuple(phones[one]))
+        for one in ids
+    ]
+    ledger_scores.write(ledger, rows, at_us=AT_US - HOUR, versions={"answered": "a1", "uplift": "u2"}, zone=ZONE)
+    return "a1,u2"
 
 
 def scores() -> Scores:
@@ -122,6 +155,38 @@ def test_the_same_list_and_the_same_decisions(month: tuple[Kept, SqlLedger], nam
     for one in found.decisions:
         told = decisions.row(number, "c", one)
         assert {name: kept[one.person]._mapping[name] for name in told} == told
+
+
+@pytest.mark.parametrize("scored", [False, True])
+def test_the_same_plan(month: tuple[Kept, SqlLedger], scored: bool) -> None:
+    made, ledger = month
+    plain = read(EXAMPLES / "gentle.toml")
+    document = replace(plain.document, plan="slots", rank_by=("value_contact", "balance"))
+    settings = attached(CampaignSettings(name="c", mode="predictive"), replace(plain, document=document))
+    people = made.everybody()
+    version = None
+    if scored:
+        truth = truths(made.people, people, AT_US)
+        version = scores_of(ledger, truth, people)
+    with ledger.reading() as connection:
+        standing = decisions.stands(connection, "c", AT_US)
+        told = score_fields.serving(ledger.reading, connection, AT_US, frozenset({"value_contact"}))
+        pace = pace_of(connection, "c", AT_US)
+    assert (None if told is None else told.version) == version
+    assert pace == made._pace_of("c")
+    with ledger.writing() as connection:
+        connection.execute(agent.delete())
+        connection.execute(agent.insert(), [{"agent": name, "created_us": 1} for name in ("4", "5")])
+    number = ledger.make_plan(settings, AT_US, ZONE, floor=Floor(GATE, replace(FLOOR, campaigns=(settings,))))
+    loads = list(ledger.plan_events(number, "c", AT_US))
+    with ledger.writing() as connection:
+        connection.execute(decision.delete().where(decision.c.plan == int(number.rpartition("-")[2])))
+    place = Workplace(GATE, ZONE, FLOOR.first_hour, FLOOR.slots, lambda at_us: 2.0 * (weekday(at_us) < 5))
+    found = by_strategy(people, settings, AT_US, ZONE, made.known, standing, None, told, place, pace)
+    assert [lead for load in loads for lead in load.leads] == found.leads
+    assert [load.scores for load in loads] == [version] * len(loads)
+    assert found.plans["champion"].today == sum(bool(lead.from_us) for lead in found.leads) > 10
+    assert any(lead.reach for lead in found.leads) == scored
 
 
 @pytest.mark.parametrize("order", ["balance", "ageing"])

@@ -10,6 +10,7 @@ from domain.errors import BadInput
 from domain.instants import DAY
 from ledger import scores
 from ledger.schema import score, score_person, score_set
+from ledger.score_fields import STALE_US, serving
 from ledger.scores import PersonScore, PhoneScore
 from ledger.store import SqlLedger
 
@@ -110,3 +111,38 @@ def test_transactions_grow_while_they_are_short_and_shrink_when_they_hold_others
     slow = held(1e-3)
     assert max(slow[2:]) <= 0.1
     assert pace.rows < 100
+
+
+def test_strategies_read_the_set_that_serves(ledger: SqlLedger) -> None:
+    with ledger.reading() as connection:
+        assert serving(ledger.reading, connection, 8, frozenset()) is None
+    write(ledger)
+    every = frozenset({"value_call", "p_pay_uplift"})
+    with ledger.reading() as connection:
+        found = serving(ledger.reading, connection, 8, every)
+        few = serving(ledger.reading, connection, 8, frozenset())
+        # Not before it was made, and not when it has grown old.
+        assert serving(ledger.reading, connection, 6, every) is None
+        assert serving(ledger.reading, connection, 7 + STALE_US, every) is None
+    assert found is not None
+    assert few is not None
+    assert few.values.keys() == {"p_pay"}
+    assert (found.version, found.person.tolist()) == ("0001-a", list(range(1, 701)))
+    row = {person: place for place, person in enumerate(found.person.tolist())}
+    by_day = np.isin(np.arange(scores.WEEK) % 24, range(9, 21))
+
+    def right(person: int) -> float:
+        return float((WEEKS[(person + 1) % 50] / scores.UNIT)[by_day].mean())
+
+    # 8 has a number whose right party is told, 4 one without, 6 none.
+    told = {name: [values[row[one]] for one in (8, 4, 6)] for name, values in found.values.items()}
+    assert told["p_pay_uplift"] == pytest.approx([0.02, 0.02, np.nan], nan_ok=True)
+    assert told["value_contact"] == pytest.approx([1234, 1234, np.nan], nan_ok=True)
+    assert told["p_right"] == pytest.approx([right(8), np.nan, np.nan], nan_ok=True)
+    assert told["value_call"] == pytest.approx([1234 * right(8), np.nan, np.nan], nan_ok=True)
+    assert found.numbers is not None
+    numbers = found.numbers([4, 6, 8])
+    assert list(zip(numbers.person.tolist(), numbers.phone.tolist(), strict=True)) == [(4, 4), (8, 8), (8, 1008)]
+    assert numbers.p_answered[2] == pytest.approx(WEEKS[8] / scores.UNIT, abs=1e-6)
+    assert numbers.p_right[2] == pytest.approx(WEEKS[9] / scores.UNIT, abs=1e-6)
+    assert np.isnan(numbers.p_right[0]).all()

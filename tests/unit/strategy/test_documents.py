@@ -6,12 +6,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from console.folder import schemas
 from domain.errors import BadInput
 from domain.settings import CallTreatment, CampaignSettings, Retry
 from strategy.checking import advice, examine, examine_text, planned, read
-from strategy.documents import Document, attached, strategy_of
+from strategy.documents import Document, Strategy, attached, strategy_of
 from strategy.toml_lines import line_of, lines_of
 from strategy.words import sentences
 
@@ -209,11 +210,23 @@ def test_people_who_have_agreed_are_not_forgotten() -> None:
     document, wrong = examine_text(re.sub(r"stop_when.*", "", text), "x")
     assert document is not None
     assert not wrong
-    from strategy.documents import Strategy
-
     said = "\n".join(advice(Strategy(document=document)))
     assert "an open promise too" in said
     assert "a plan of instalments too" in said
+
+
+def test_a_plan_wants_the_worth_of_a_conversation_and_says_so() -> None:
+    text = Path("config/strategies/model.toml").read_text(encoding="utf-8")
+    document, wrong = examine_text(text.replace("\nrank_by", '\nplan = "slots"\nrank_by', 1), "x")
+    assert document is not None
+    assert not wrong
+    assert "name value_contact" in "\n".join(advice(Strategy(document=document)))
+    assert "hours of the week" in sentences(Strategy(document=document))["plan"]
+    better = replace(document, rank_by=("value_contact",))
+    assert "value_contact" not in "\n".join(advice(Strategy(document=better)))
+    plain = Strategy(document=replace(document, plan=""))
+    assert "value_contact" not in "\n".join(advice(plain))
+    assert "plan" not in sentences(plain)
 
 
 def test_the_version_is_of_what_it_means(tmp_path: Path) -> None:

@@ -1,0 +1,479 @@
+"""Which hour of the week each debtor is for: where an agent's time brings most, under law, caps and capacity.
+
+The ledger's lists and the simulator's both call `Planner`. An attempt is worth P(the debtor himself answers) times what
+a conversation with him is worth, and takes P(somebody answers) times the length of a conversation of an agent's time.
+`strategy.slots` knows places and not seconds; so seconds are priced, at what the plan itself says that they bring, and
+a place is as many of them as its hour's attempts take (decision 0028). Laws kept: nobody is planned for an hour that
+the mask or his treatment's limits forbid; nobody is taken off the list: who is for another day is dialled when nobody
+else is left.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from compliance.columns import columns_of
+from compliance.gate import Gate
+from compliance.mask import callable_mask
+from domain.calls import Mode
+from domain.instants import DAY, HOUR, from_datetime, to_datetime
+from domain.people import Dossier
+from domain.settings import CallTreatment, CampaignSettings, FloorSettings
+from strategy.documents import Document, rules_of
+from strategy.fields import FIELDS, Scores
+from strategy.forecasts import Forecasts
+from strategy.listing import Listing
+from strategy.slots import assign
+
+F4 = NDArray[np.float32]
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+#: Days planned ahead, today the first.
+DAYS: Final = 7
+#: What the floor did counts so long.
+RECENT_US: Final = 14 * DAY
+#: Slots of a debtor in a week at most, where a document does not say.
+PER_WEEK: Final = 3
+#: Share of the agents' time that is spent on calls (assumed): so much of a large floor, less the fewer they are, since
+#: calls cannot be dialled ahead for few.
+_OCCUPANCY, _FEW, _LEAST = 0.9, 0.5, 0.3
+#: What is assumed of a floor before it has called, and weighs as much as so many attempts.
+_ASSUMED: Final = 300
+_P_ANSWERED, _P_RIGHT, _HANDLING_S = 0.22, 0.13, 170.0
+#: Where no forecast tells it: a call is worth so much of the one before at the same hour of the day.
+_SAME_HOUR: Final = 0.85
+#: Agents wait while a call rings, unless calls are dialled ahead of them.
+_RING_S: Final = 25.0
+_AHEAD: Final = frozenset({Mode.predictive, Mode.power})
+#: Rounds in which the price of a second settles, and debtors on whom it does.
+_ROUNDS: Final = 5
+_SAMPLE: Final = 20_000
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Pace(NamedTuple):
+    """What a campaign's calls of recent days came to."""
+
+    attempts: int = 0
+    #: Calls that met an agent, those of them with the debtor himself, and how long agents talked and wrapped up.
+    connected: int = 0
+    right_party: int = 0
+    handling_s: float = 0.0
+
+    @property
+    def p_answered(self) -> float:
+        return (self.connected + _ASSUMED * _P_ANSWERED) / (self.attempts + _ASSUMED)
+
+    @property
+    def p_right(self) -> float:
+        return (self.right_party + _ASSUMED * _P_RIGHT) / (self.attempts + _ASSUMED)
+
+    @property
+    def handling_per_call_s(self) -> float:
+        """Return how long an answered call takes an agent."""
+        n = _ASSUMED * _P_ANSWERED
+        return (self.handling_s + n * _HANDLING_S) / (self.connected + n)
+
+
+class Floor(NamedTuple):
+    """Where a list is worked, as a running floor knows it."""
+
+    gate: Gate
+    settings: FloorSettings
+
+
+NO_PACE: Final = Pace()
+
+
+@dataclass(slots=True, frozen=True)
+class Workplace:
+    """The floor for which is planned."""
+
+    gate: Gate
+    zone: str
+    first_hour: int
+    slots: int
+    #: Returns how many agents are to work for the campaign in the hour that begins at an instant, as far as is known.
+    agents: Callable[[int], float]
+
+    def hours_us(self, at_us: int) -> I8:
+        """Return the starts of the hours of the floor's days from today on, (`DAYS` * slots,)."""
+        today = to_datetime(at_us, self.zone).date()
+        found = []
+        for number in range(DAYS):
+            day = today + timedelta(days=number)
+            first = from_datetime(datetime.combine(day, time(self.first_hour), ZoneInfo(self.zone)))
+            found += [first + n * HOUR for n in range(self.slots)]
+        return np.array(found, np.int64)
+
+
+def occupancy(agents: F8) -> F8:
+    """Return which share of their time agents are planned to spend on calls, by how many they are."""
+    return np.maximum(_LEAST, _OCCUPANCY - _FEW / np.sqrt(np.maximum(agents, 1.0)))
+
+
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
+    """One hour of a plan."""
+
+    hour_us: int
+    local: str
+    agents: float
+    #: Debtors planned for it, what is expected of them, and the share of the agents' time that they take.
+    debtors: int
+    value: float
+    used: float
+    #: What one more agent in this hour would add.
+    agent_hour: float
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan comes to; values in minor units where `money`, else in units of `valued_by`."""
+
+    slots: tuple[Slot, ...]
+    debtors: int
+    planned: int
+    today: int
+    value: float
+    #: Share that a better plan might add at most, the price of a second being what it is.
+    gap: float
+    #: What conversations are valued by, with the share of the debtors; of the whole, whether it is money.
+    valued_by: Mapping[str, float]
+    money: bool
+    #: Share of the debtors whose hours a model tells apart.
+    forecast: float
+    pace: Pace
+    #: Share of agents' time that is planned to go into calls, over the week.
+    occupancy: float
+
+
+class Planned(NamedTuple):
+    """The list as it was planned."""
+
+    #: With the order in which it is dialled.
+    listing: Listing
+    #: (n,) by row: start of the hour of today that a debtor is for; 0: of no hour of today.
+    hour_us: I8
+    plan: Plan
+
+
+class Planner:
+    """Plans one arm's debtors of a list; rows are given part by part, then it is solved.
+
+    Parameters
+    ----------
+    share : float
+        Of the agents' time that is this arm's.
+    """
+
+    def __init__(
+        self,
+        place: Workplace,
+        campaign: CampaignSettings,
+        document: Document,
+        listing: Listing,
+        rows: I8,
+        scores: Scores | None,
+        pace: Pace,
+        share: float = 1.0,
+    ) -> None:
+        self._place, self._campaign, self._document = place, campaign, document
+        self._listing, self._rows, self._scores, self._pace = listing, rows, scores, pace
+        self._hours = place.hours_us(listing.at_us)
+        n, s = len(rows), len(self._hours)
+        self.value, self.work = np.zeros((n, s), np.float32), np.zeros((n, s), np.float32)
+        self._known = np.zeros(n, bool)
+        self._worth, self._valued_by = worths(listing, document, rows)
+        local = [to_datetime(int(at_us), place.zone) for at_us in self._hours]
+        self._of_week = np.array([24 * one.weekday() + one.hour for one in local])
+        self._of_day = np.array([one.hour for one in local])
+        self._local = [one.isoformat(timespec="minutes") for one in local]
+        agents = np.array([self._agents(int(at_us), one) for at_us, one in zip(self._hours, local, strict=True)])
+        # Of the hour at hand the rest alone is left.
+        left = np.clip((self._hours + HOUR - listing.at_us) / HOUR, 0.0, 1.0)
+        self.agents, self._share = share * agents * left, share
+        self._treatments = [campaign.treatment(key) for key in listing.keys(rows)]
+
+    def _agents(self, at_us: int, local: datetime) -> float:
+        stated = self._document.capacity
+        if not stated.agents:
+            return self._place.agents(at_us)
+        works = WEEKDAYS[local.weekday()] in stated.days
+        return stated.agents.get(str(local.hour), 0.0) if works else 0.0
+
+    def add(self, first: int, people: Sequence[Dossier]) -> None:
+        """Take in the dossiers of some of the rows, from place `first` on."""
+        n, s = len(people), len(self._hours)
+        part = slice(first, first + n)
+        worth = self._worth[part, None]
+        numbers = None if self._scores is None or self._scores.numbers is None else Forecasts(self._scores, people)
+        columns = columns_of(people)
+        count = np.array([len(one.phones) for one in people], np.int64)
+        # Hours that have begun may be planned still, for their rest: law is asked again at the call.
+        mask_hours = self._hours
+        rested = self._rested(first, people)
+        best = np.zeros((n, s), np.float32)
+        work = np.zeros((n, s), np.float32)
+        pace, cost = self._pace, self._document.capacity.cost_per_attempt
+        flat = np.power(_SAME_HOUR, self._same_hour(people))
+        ring_s = 0.0 if self._campaign.mode in _AHEAD else _RING_S
+        for number in range(int(count.max(initial=0))):
+            mask = callable_mask(
+                self._place.gate,
+                columns,
+                mask_hours,
+                phones=np.where(number < count, number, -1).astype(np.int32),
+                actor=self._campaign.actor,
+                purpose=self._campaign.purpose,
+                live_agent_guaranteed=True,
+            )
+            mask &= (number < count)[:, None] & ~rested
+            answered, right = pace.p_answered * flat, pace.p_right * flat
+            if numbers is not None:
+                told, of = numbers.of(number, self._of_week)
+                self._known[part] |= told
+                answered, right = np.where(told[:, None], of[0], answered), np.where(told[:, None], of[1], right)
+            gain = np.where(mask, worth * right - cost, 0.0)
+            better = gain > best
+            best = np.where(better, gain, best)
+            work = np.where(better, answered * pace.handling_per_call_s + ring_s, work)
+        self.value[part], self.work[part] = best, work
+
+    def _rested(self, first: int, people: Sequence[Dossier]) -> Flags:
+        """Return in which hours somebody rests by his treatment: its limits, and the hours of his day."""
+        hours, now_us = self._hours, self._listing.at_us
+        found = np.broadcast_to(hours + HOUR <= now_us, (len(people), len(hours))).copy()
+        zones: dict[str, I8] = {}
+        for row, one in enumerate(people):
+            treatment = self._treatments[first + row]
+            if treatment.hours:
+                found[row] |= ~_within(treatment, _minutes(hours, _zone_of(one, self._place.zone), zones))
+            if treatment.calls_per_day is None and treatment.calls_per_week is None:
+                continue
+            dialled = [line.at_us for line in one.history if line.channel == "call" and not line.inbound]
+            if treatment.calls_per_week is not None:
+                week = [when for when in dialled if when > now_us - 7 * DAY]
+                if len(week) >= treatment.calls_per_week:
+                    found[row] |= hours < week[len(week) - treatment.calls_per_week] + 7 * DAY
+            if treatment.calls_per_day is not None:
+                local = to_datetime(now_us, _zone_of(one, self._place.zone))
+                today_us = from_datetime(local.replace(hour=0, minute=0, second=0, microsecond=0))
+                if sum(when >= today_us for when in dialled) >= treatment.calls_per_day:
+                    found[row] |= hours < today_us + DAY
+        return found
+
+    def _same_hour(self, people: Sequence[Dossier]) -> F4:
+        """Return how often somebody was called at each hour of the floor's day, in recent days, (n, s)."""
+        since_us, zone = self._listing.at_us - RECENT_US, self._place.zone
+        counts = np.zeros((len(people), 24), np.float32)
+        for row, one in enumerate(people):
+            for line in one.history:
+                if line.at_us >= since_us and line.channel == "call" and not line.inbound:
+                    counts[row, to_datetime(line.at_us, zone).hour] += 1
+        return counts[:, self._of_day]
+
+    def solve(self) -> Planned:
+        """Return the list with everybody's hour, the best use of an agent's time first."""
+        per_day, s = self._place.slots, len(self._hours)
+        value = self.value
+        # A debtor who is called now and then is less and less likely to be still unreached.
+        p_right = np.divide(value, self._worth[:, None], out=np.zeros_like(value), where=self._worth[:, None] > 0)
+        usual = np.where((p_right > 0).any(axis=1), p_right.sum(axis=1) / np.maximum(1, (p_right > 0).sum(axis=1)), 0.0)
+        limits = self._document.limits
+        per_week = min(PER_WEEK, limits.calls_per_week or PER_WEEK)
+        ahead = (np.arange(s) // per_day) * (per_week / DAYS)
+        left = np.power(np.clip(1.0 - usual, 0.0, 1.0)[:, None], ahead[None, :]).astype(np.float32)
+        busy = occupancy(self.agents / max(self._share, 1e-9))
+        seconds = self.agents * 3600.0 * busy
+        chosen, prices, gap = _in_seconds(value * left, self.work, seconds, per_week, per_day)
+        row, place = np.nonzero(chosen >= 0)
+        slot = chosen[row, place].astype(np.int64)
+        today = slot < per_day
+        hour = np.zeros(len(self._rows), np.int64)
+        hour[row[today]] = self._hours[slot[today]]
+        listing, rows = self._listing, self._rows
+        hour_us = np.zeros(len(listing.person), np.int64)
+        hour_us[rows] = hour
+        best = np.divide(value, self.work, out=np.zeros_like(value), where=self.work > 0)
+        of_today = best[:, :per_day].max(axis=1, initial=0.0)
+        gain = of_today.astype(np.float64)
+        gain[row[today]] = best[row[today], slot[today]]
+        tier, by = listing.stands[0].copy(), listing.stands[1].copy()
+        # Who is for another day stands behind, and before those who cannot be called today as far as is known.
+        tier[rows], by[rows] = np.where(hour > 0, 0, np.where(of_today > 0, 1, 2)), gain
+        taken = np.bincount(slot, self.work[row, slot], s)
+        brought = np.bincount(slot, (value * left)[row, slot], s)
+        n = np.bincount(slot, minlength=s)
+        slots = tuple(
+            Slot(
+                hour_us=int(self._hours[j]),
+                local=self._local[j],
+                agents=round(float(self.agents[j]), 3),
+                debtors=int(n[j]),
+                value=float(brought[j]),
+                used=float(taken[j] / seconds[j]) if seconds[j] else 0.0,
+                agent_hour=float(prices[j] * 3600.0 * busy[j]),
+            )
+            for j in range(s)
+            if self._hours[j] + HOUR > listing.at_us
+        )
+        plan = Plan(
+            slots=slots,
+            debtors=len(rows),
+            planned=int((chosen >= 0).any(axis=1).sum()),
+            today=int((hour > 0).sum()),
+            value=float(brought.sum()),
+            gap=gap,
+            valued_by=self._valued_by,
+            money=_money(self._document, self._valued_by),
+            forecast=float(self._known.mean()) if len(rows) else 0.0,
+            pace=self._pace,
+            occupancy=float(seconds.sum() / max(1e-9, 3600.0 * self.agents.sum())),
+        )
+        return Planned(listing.ordered(tier, by), hour_us, plan)
+
+
+def _in_seconds(value: F4, work: F4, seconds: F8, per_week: int, per_day: int) -> tuple[NDArray[np.int16], F8, float]:
+    """Return slots of each debtor, (n, per_week), what a second of each hour would add, and the gap.
+
+    At a price per second, an attempt that takes less than its hour's usual one is worth so much more, and the hour has
+    as many places as usual attempts fit into it. The price is that at which the places are.
+    """
+    step = max(1, len(value) // _SAMPLE)
+    price, usual = 0.0, _usual(value, work, None)
+    for round_ in range(_ROUNDS):
+        last = round_ == _ROUNDS - 1
+        some = slice(None) if last else slice(None, None, step)
+        of, takes = value[some], work[some]
+        places = seconds / usual / (1 if last else step)
+        told = np.where(of > 0, of - np.float32(price) * (takes - usual.astype(np.float32)), np.float32(0.0))
+        plan = assign(told, places, 1, per_week, per_day)
+        per_second = plan.prices / usual
+        if not last:
+            usual = _usual(of, takes, plan.chosen)
+            total = float(seconds.sum())
+            # Half way, so that it settles.
+            price += 0.5 * ((float(per_second @ seconds) / total if total else 0.0) - price)
+    return plan.chosen, per_second, plan.gap
+
+
+def _usual(value: F4, work: F4, chosen: NDArray[np.int16] | None) -> F8:
+    """Return how many seconds an attempt of each hour takes: of those chosen, or else of all."""
+    may = value > 0
+    n = may.sum(axis=0)
+    whole = float(work[may].mean(dtype=np.float64)) if n.any() else 1.0
+    found = np.where(n > 0, (work * may).sum(axis=0, dtype=np.float64) / np.maximum(1, n), whole)
+    if chosen is not None:
+        row, place = np.nonzero(chosen >= 0)
+        slot = chosen[row, place].astype(np.int64)
+        many = np.bincount(slot, minlength=value.shape[1])
+        mean = np.bincount(slot, work[row, slot], value.shape[1]) / np.maximum(1, many)
+        found = np.where(many > 0, mean, found)
+    return np.maximum(found, 1.0)
+
+
+def worths(listing: Listing, document: Document, rows: I8) -> tuple[F8, dict[str, float]]:
+    """Return what a conversation with each is worth by `rank_by`, (m,), and by what for which share of them.
+
+    What ranks those of whom the first quantity is not known is brought to its mean, so that hours can be weighed; who
+    is called by lot and is worth nothing counts as the middle one, so that lots are dialled.
+    """
+    tier, value = listing.tier[rows], np.nan_to_num(listing.value[rows])
+    found = np.zeros(len(rows))
+    mean, told = 0.0, {}
+    for place, name in enumerate(document.rank_by):
+        of = tier == place
+        if not of.any():
+            continue
+        told[name] = float(of.mean())
+        own = np.maximum(value[of], 0.0)
+        average = float(own.mean())
+        mean = mean or average
+        found[of] = own * (mean / average) if average > 0 else 0.0
+    nothing = found <= 0.0
+    if nothing.any() and not nothing.all():
+        found[nothing & listing.by_lot[rows]] = float(np.median(found[~nothing]))
+    return found, told
+
+
+def _money(document: Document, valued_by: Mapping[str, float]) -> bool:
+    first = next(iter(valued_by), "")
+    for name, quantity in zip(document.rank_by, rules_of(document).rank_by, strict=True):
+        if name == first:
+            return any(FIELDS[field].unit == "minor units" for field in quantity.reads)
+    return False
+
+
+# ---- the debtor's clock
+
+
+def _zone_of(one: Dossier, otherwise: str) -> str:
+    if one.address_zones:
+        return one.address_zones[0]
+    return next((phone.zones[0] for phone in one.phones if phone.zones), otherwise)
+
+
+def _minutes(hours_us: I8, zone: str, known: dict[str, I8]) -> I8:
+    """Return the minutes of the debtor's day at which hours begin."""
+    if zone not in known:
+        local = [to_datetime(int(at_us), zone) for at_us in hours_us]
+        known[zone] = np.array([60 * one.hour + one.minute for one in local], np.int64)
+    return known[zone]
+
+
+def _within(treatment: CallTreatment, minutes: I8) -> Flags:
+    """Return which hours lie whole in one of a treatment's parts of the day, or hold the beginning of one."""
+    found = np.zeros(len(minutes), bool)
+    for begin, end in treatment.hours:
+        found |= (minutes < end) & (minutes + 60 > begin)
+    return found
+
+
+# ---- a whole list
+
+
+def plan_list(
+    place: Workplace,
+    campaign: CampaignSettings,
+    listing: Listing,
+    scores: Scores | None,
+    pace: Pace,
+    people: Callable[[I8], Sequence[Dossier]],
+    part: int,
+) -> tuple[Listing, I8, dict[str, Plan]]:
+    """Plan the arms of a list whose documents plan; return the list in its new order, hours by row, plans by arm.
+
+    Parameters
+    ----------
+    people : callable
+        Returns the dossiers of some rows, at most `part` at once.
+    """
+    hour_us = np.zeros(len(listing.person), np.int64)
+    plans: dict[str, Plan] = {}
+    strategy = listing.strategy
+    on_list = int(listing.called.sum())
+    for number, arm in enumerate(strategy.arms):
+        document = strategy.of_arm(arm.name)
+        rows = np.flatnonzero(listing.called & (listing.arm == number))
+        if document.plan != "slots" or not len(rows):
+            continue
+        planner = Planner(place, campaign, document, listing, rows, scores, pace, len(rows) / on_list)
+        for first in range(0, len(rows), part):
+            planner.add(first, people(rows[first : first + part]))
+        found = planner.solve()
+        listing = found.listing
+        hour_us[rows] = found.hour_us[rows]
+        plans[arm.name] = found.plan
+    return listing, hour_us, plans
+
+
+def planned(listing: Listing) -> bool:
+    """Return whether any arm of a list plans."""
+    return any(listing.strategy.of_arm(arm.name).plan == "slots" for arm in listing.strategy.arms)
