@@ -3,7 +3,7 @@
 The ledger's lists and the simulator's both call `Planner`. An attempt is worth P(the debtor himself answers) times what
 a conversation with him is worth, and takes P(somebody answers) times the length of a conversation of an agent's time.
 `strategy.slots` knows places and not seconds; so seconds are priced, at what the plan itself says that they bring, and
-a place is as many of them as its hour's attempts take (decision 0028). Laws kept: nobody is planned for an hour that
+a place is as many of them as its hour's attempts take (decision 0029). Laws kept: nobody is planned for an hour that
 the mask or his treatment's limits forbid; nobody is taken off the list: who is for another day is dialled when nobody
 else is left.
 """

@@ -6,7 +6,7 @@ Over 500 lines because every change of state is to be read in one place; one sho
 from bisect import bisect_left
 from collections.abc import Callable
 from datetime import timedelta
-from heapq import heappop
+from heapq import heapify, heappop
 from typing import Any
 
 from msgspec.structs import replace
@@ -230,6 +230,9 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
             if entry.plan != event.plan and entry.place not in (BUSY, CLOSED) and not entry.asked:
                 entry.why = OFF_LIST
                 state.place(campaign, entry, CLOSED, entry.at_us)
+        # Entries left behind would be walked over at every look ahead.
+        campaign.ready = [one for one in campaign.ready if campaign.leads[one[2]].token == one[1]]
+        heapify(campaign.ready)
 
 
 def _listed_again(state: State, campaign: Campaign, known: LeadState, lead: Lead, plan: str) -> None:
