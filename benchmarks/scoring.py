@@ -23,6 +23,7 @@ import pyarrow.parquet
 from sqlalchemy import Connection
 
 from domain.errors import BadInput
+from domain.forecasts import WEEK
 from domain.instants import DAY, parse
 from ledger import scores
 from ledger.scores import PersonScore, PhoneScore
@@ -120,7 +121,7 @@ def measure(folder: Path, parts: int, learn: int) -> dict[str, Any]:
     found = list(scoring.scored(everybody, served, at_us, ZONE))
     told = {
         "heads": list(served.models), "people": sum(len(one.people.person) for one in found),
-        "numbers": sum(len(one.numbers.person) for one in found), "hours": scoring.WEEK,
+        "numbers": sum(len(one.numbers.person) for one in found), "hours": WEEK,
         "score_cpu_s": round(time.process_time() - began, 1), "score_s": round(time.monotonic() - clock, 1),
         "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }  # fmt: skip

@@ -26,7 +26,7 @@ from simulation.measures import BY_NAME, parts, read_costs, tally
 from simulation.month import Arm, Plan
 from simulation.roster import roster
 from simulation.statistics import relative
-from simulation.store import Store
+from simulation.store import ROOMS, Store
 from simulation.workers import Workers
 from strategy.documents import Document, Limits, Segment, Step, Strategy, Treatment, attached
 
@@ -98,7 +98,7 @@ def main() -> None:
         experiment,
         Store(asked.out),
         Workers(processes=asked.processes),
-        versions={"code": code_of(("domain", "compliance", "dialer", "simulation", "strategy", "config"))},
+        versions={"code": code_of(ROOMS)},
         net_of=lambda outcome: tally(outcome, costs, costs.currency_of([outcome]))["net"],
         progress=lambda _what, done, of: print(f"{done} of {of}", flush=True) if done % 6 == 0 else None,
     )

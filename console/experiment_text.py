@@ -10,8 +10,8 @@ from domain.instants import iso
 
 if TYPE_CHECKING:
     from console.trial_plan import Planned
+    from domain.intervals import Interval
     from ledger.trial_status import Status
-    from strategy.evidence import Interval
     from strategy.offpolicy import Worth
 
 _WORDS = {

@@ -50,16 +50,7 @@ def trained() -> dict[str, str]:
 def simulated() -> dict[str, str]:
     """Return the versions on which a simulated outcome depends: the deciding code's, and those of the world."""
     from models.cluster import code_of
+    from simulation.store import ROOMS
 
-    rooms = (
-        "domain",
-        "compliance",
-        "strategy",
-        "dialer/engine",
-        "dialer/pacing",
-        "ledger",
-        "simulation",
-        "config/rules",
-    )
     found = {name: version for name, version in versions().items() if name != "code"}
-    return found | {"simulation": code_of((*rooms, "config/worlds")), "simpy": metadata.version("simpy")}
+    return found | {"simulation": code_of(ROOMS), "simpy": metadata.version("simpy")}

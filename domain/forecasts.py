@@ -1,4 +1,4 @@
-"""The chance that a person answers in each hour of the floor's day, as it travels with a lead: 24 numbers of two bytes.
+"""Chances by the hour, packed: two bytes each, of the day with a lead and of the week in the ledger.
 
 A byte string costs a list of a million leads a tenth of what numbers would, and equal ones are equal bytes.
 """
@@ -6,16 +6,18 @@ A byte string costs a list of a million leads a tenth of what numbers would, and
 from collections.abc import Sequence
 from typing import Final
 
-#: Probabilities are told in units of 1 / _ONE, little-endian; 1 is the most.
-_ONE: Final = 65_535
+#: A certain chance as a whole number; others are told in units of 1 / UNIT, little-endian.
+UNIT: Final = 65_535
+#: Hours of a day, and of a week: that of hour h on weekday d (Monday 0) stands at place 24 d + h, by the floor's clock.
 HOURS: Final = 24
+WEEK: Final = 7 * HOURS
 
 
 def pack(chances: Sequence[float]) -> bytes:
-    """Return chances in [0, 1], one for each hour from midnight on, in two bytes each."""
-    return b"".join(round(chance * _ONE).to_bytes(2, "little") for chance in chances)
+    """Return chances in [0, 1], in two bytes each."""
+    return b"".join(round(chance * UNIT).to_bytes(2, "little") for chance in chances)
 
 
-def at(hours: bytes, hour: int) -> float:
-    """Return the chance at an hour in 0 .. 23, to 1 / 131,070."""
-    return int.from_bytes(hours[2 * hour : 2 * hour + 2], "little") / _ONE
+def at(packed: bytes, place: int) -> float:
+    """Return the chance at a place, counted from 0, to 1 / 131,070."""
+    return int.from_bytes(packed[2 * place : 2 * place + 2], "little") / UNIT

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
+from domain.forecasts import UNIT, WEEK
 from domain.instants import DAY
 from ledger.database import Reading, streamed
 from ledger.reservations import batches
 from ledger.schema import score, score_person
-from ledger.scores import UNIT, ScoreSet, latest
-from strategy.fields import SCORES, WEEK, Numbers, Scores
+from ledger.scores import ScoreSet, latest
+from strategy.fields import SCORES, Numbers, Scores
 
 #: An older set says too little about today to be gone by.
 STALE_US: Final = 8 * DAY

@@ -12,14 +12,13 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, Table, and_, delete, func, insert, select, update
 
+from domain import forecasts
 from domain.errors import BadInput
 from domain.instants import DAY
 from ledger.reservations import batches
 from ledger.schema import score, score_person, score_set
 from ledger.store import SqlLedger
 
-#: Hours of a week, that of hour h on weekday d (Monday 0) at place 24 d + h; a certain chance as a whole number.
-WEEK, UNIT = 168, 65_535
 #: Sealed sets kept, the one that serves among them.
 KEPT: Final = 2
 #: A set that was not sealed within a day was left by a run that ended.
@@ -46,7 +45,7 @@ class PhoneScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What models say of one number of a person."""
 
     phone: int
-    #: `WEEK` chances, packed; `chance` reads one. None: no model tells it.
+    #: The chances of a week, packed; `chance` reads one. None: no model tells it.
     p_answered: bytes | None = None
     p_right: bytes | None = None
     p_valid: float | None = None
@@ -70,8 +69,7 @@ class PersonScore(msgspec.Struct, frozen=True, kw_only=True):
 
 def chance(packed: bytes, weekday: int, hour: int) -> float:
     """Return one of the chances of a week: `weekday` 0 is Monday, `hour` 0 to 23, by the clock of the set's zone."""
-    place = 2 * (24 * weekday + hour)
-    return int.from_bytes(packed[place : place + 2], "little") / UNIT
+    return forecasts.at(packed, forecasts.HOURS * weekday + hour)
 
 
 def write(

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from domain.errors import BadInput
 from domain.instants import DAY
+from domain.intervals import Interval
 from ledger.experiments import Registered
 from ledger.trial_units import Units, weekdays
 from strategy import evidence
 from strategy.documents import HOLDOUT, Trial
-from strategy.evidence import Contrast, Guard, Interval, Look
+from strategy.evidence import Contrast, Guard, Look
 
 F8 = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import BadInput
+from domain.forecasts import UNIT, WEEK
 from domain.instants import HOUR, from_datetime, midnight_us, to_datetime
 from models import export, heads
 from models.cluster import learning_code, opened
@@ -34,10 +35,6 @@ F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 U2 = NDArray[np.uint16]
 
-#: Hours of a week; that of hour h on weekday d (Monday 0) is 24 d + h, by the floor's clock.
-WEEK: Final = 168
-#: What a certain chance is as a whole number.
-UNIT: Final = 65_535
 #: People read and scored together: two heads of a week for their numbers are held at once.
 PART: Final = 150_000
 #: Rows calibrated at a time.

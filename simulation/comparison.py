@@ -13,11 +13,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.intervals import Interval
 from simulation.experiment import Experiment, Ran, Setting
 from simulation.measures import COSTS, MEASURES, Costs, Measure, Tally, parts, tally, tally_by
 from simulation.outcome import MOST_ATTEMPTS, Outcome
 from simulation.phrases import answer_of, brought, staff_words
-from simulation.statistics import Interval, Power, difference, power_of, quotient, slope, student
+from simulation.statistics import Power, difference, power_of, quotient, slope, student
 
 F8 = NDArray[np.float64]
 

@@ -3,10 +3,11 @@
 import msgspec
 import numpy as np
 
+from domain.intervals import Interval
 from simulation.experiment import Experiment, Ran
 from simulation.measures import BY_NAME as MEASURED
 from simulation.measures import Costs, parts, tally
-from simulation.statistics import Interval, prediction
+from simulation.statistics import prediction
 
 #: What is told.
 SHOWN = ("attempts", "right_party", "promises", "abandon_rate", "occupancy", "rpc_per_agent_hour", "collected")

@@ -5,11 +5,11 @@ from datetime import date
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from domain.intervals import Interval
 from simulation.agents import Temper
 from simulation.circumstances import differing, told
 from simulation.exchange import WorldSettings
 from simulation.measures import PRIMARY
-from simulation.statistics import Interval
 
 if TYPE_CHECKING:
     from simulation.comparison import Line, Result, Versus

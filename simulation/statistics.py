@@ -16,25 +16,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.intervals import Interval
+
 F8 = NDArray[np.float64]
 
 #: Of two-sided intervals.
 ALPHA = 0.05
 #: Variance of the size of effects looked for, in units of a paired difference's deviation, in `Watch`.
 _SPREAD = 1.0
-
-
-class Interval(msgspec.Struct, frozen=True):
-    """An estimate with its interval; infinite where nothing is known of the spread, nan where there is no estimate."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def is_clear(self) -> bool:
-        """Return whether zero is left out."""
-        return self.low > 0.0 or self.high < 0.0
 
 
 def quantile_t(p: float, df: float) -> float:

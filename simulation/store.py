@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
@@ -21,6 +21,12 @@ from simulation.ownlist import people_hash
 
 if TYPE_CHECKING:
     from simulation.month import Arm, Plan
+
+#: Whose code and data a simulated outcome follows from.
+ROOMS: Final = (
+    "domain", "compliance", "strategy", "dialer/engine", "dialer/pacing", "ledger", "simulation", "config/rules",
+    "config/worlds",
+)  # fmt: skip
 
 
 def key(arm: "Arm", plan: "Plan", seed: int, versions: Mapping[str, str]) -> str:

@@ -5,9 +5,10 @@ from typing import Final
 
 import numpy as np
 
+from domain.forecasts import WEEK
 from domain.people import Dossier
 from simulation.population import Debtors
-from strategy.fields import WEEK, Numbers, Scores
+from strategy.fields import Numbers, Scores
 
 #: Payments count so long.
 _HORIZON_DAYS: Final = 30

@@ -17,7 +17,7 @@ import msgspec
 from domain.errors import BadInput
 from models.cluster import code_of, opened
 from simulation.month import Arm, Plan, replicate
-from simulation.store import Store, encode
+from simulation.store import ROOMS, Store, encode
 
 Place = tuple[int, int, int]
 
@@ -151,7 +151,7 @@ def compute(arm: Arm, plan: Plan, seed: int) -> tuple[bytes, float]:
 
 def _code() -> str:
     """Return what names the code that computes a cell here."""
-    return code_of(("domain", "compliance", "strategy", "dialer", "ledger", "simulation", "config"))
+    return code_of(ROOMS)
 
 
 def _begin() -> None:

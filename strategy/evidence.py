@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import BadInput
+from domain.intervals import Interval
 
 F8 = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -28,19 +29,6 @@ LEAST_UNITS: Final = 8
 MISMATCH: Final = 0.001
 #: One-sided: an alarm means that the limit is exceeded with this certainty.
 _ALARM: Final = 0.99
-
-
-class Interval(msgspec.Struct, frozen=True):
-    """An estimate with its interval; infinite where nothing is known of the spread."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def is_clear(self) -> bool:
-        """Return whether zero is left out."""
-        return self.low > 0.0 or self.high < 0.0
 
 
 # ---- a difference

@@ -146,17 +146,13 @@ class Book(NamedTuple):
     payments: Payments
 
 
-#: Hours of a week, that of hour h on weekday d (Monday 0) at place 24 d + h.
-WEEK: Final = 168
-
-
 class Numbers(NamedTuple):
     """What models say of some people's numbers in each hour of the floor's week; NaN: nothing."""
 
     #: Ids, ascending, shape (p,); a person's numbers in any order.
     person: I8
     phone: I8
-    #: Chances that somebody answers, and that the debtor himself does, shape (p, `WEEK`).
+    #: Chances that somebody answers, and that the debtor himself does, shape (p, `domain.forecasts.WEEK`).
     p_answered: F4
     p_right: F4
 

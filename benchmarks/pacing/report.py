@@ -340,13 +340,12 @@ def _limits(watched: Sequence[Watched]) -> str:
 
 def _forecasts(foretold: Sequence[Foretold]) -> str:
     cells = {(cell.team, cell.auc, cell.distortion): cell for cell in foretold}
-    teams = list(dict.fromkeys(cell.team for cell in foretold))
     columns = [(auc, "calibrated") for auc in AUCS] + [(80, distortion) for distortion in BENT]
     rows: Rows = []
-    for team in teams:
+    for team in dict.fromkeys(cell.team for cell in foretold):
         found = [cells.get((team, *column)) for column in columns]
         told = ("–" if cell is None else _signed(_points(cell.gain, cell.n_days)) for cell in found)
-        rows.append((team, _days_of([cell for cell in found if cell is not None]), *told))
+        rows.append((team, _days_of([cell for cell in foretold if cell.team == team]), *told))
     names = [f"AUC .{auc}" if how == "calibrated" else f".{auc} {how}" for auc, how in columns]
     return (
         "\n## What forecasts give, points of occupancy at 3 %\n\n"
@@ -357,10 +356,8 @@ def _forecasts(foretold: Sequence[Foretold]) -> str:
 
 
 def _days_of(cells: Sequence[Foretold]) -> str:
-    """Return on how many days cells were measured, those with more named."""
     least = min(cell.n_days for cell in cells)
-    more = [cell for cell in cells if cell.n_days > least]
-    return ", ".join([str(least), *(f".{cell.auc}: {cell.n_days}" for cell in more)])
+    return ", ".join([str(least), *(f".{cell.auc}: {cell.n_days}" for cell in cells if cell.n_days > least)])
 
 
 def gains(compared: Sequence[Compared]) -> list[tuple[int, Estimate, Estimate, Estimate]]:

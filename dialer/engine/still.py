@@ -19,6 +19,7 @@ def still_until(state: State) -> int:
     if lagging(state) or not any(map(state.nodes.get, state.settings.nodes)):
         return 0
     due_us = min(state.swept_us + SWEEP_US, state.midnight_us, state.shift_end_us)
+    in_flight = None
     for campaign in state.campaigns.values():
         if campaign.state is CampaignState.draining or campaign.review:
             return 0
@@ -32,8 +33,8 @@ def still_until(state: State) -> int:
         if not dry(state, campaign):
             if campaign.mode is Mode.predictive:
                 return 0
-            covered = flights(state)[campaign.name].covered
-            if by_rule(campaign, free_agents(state, campaign), covered)[0] > 0:
+            in_flight = in_flight or flights(state)
+            if by_rule(campaign, free_agents(state, campaign), in_flight[campaign.name].covered)[0] > 0:
                 return 0
     return min((due_us, *(_due_us(state, agent) for agent in state.agents.values())))
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from console.ledger_models import rows_of
 from console.main import app
 from domain.errors import BadInput
+from domain.forecasts import WEEK
 from domain.instants import DAY, iso
 from ledger import scores
 from ledger.schema import score_person, score_set
@@ -23,7 +24,7 @@ from models.feature_kernel import Asked
 from models.features import features
 from models.lessons import Record, read_record
 from models.registry import WORTH, Model, Registry
-from models.scoring import WEEK, champions, scored, week_of
+from models.scoring import champions, scored, week_of
 from models.slots import OF_THE_DAY
 from models.worth import Worth
 from tests.integration.trial_export import LONG, PLAN, START_US, write_trial

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from compliance.gate import Gate
 from compliance.packs import SHIPPED
+from domain.forecasts import UNIT
 from domain.instants import DAY, HOUR, midnight_us, to_datetime
 from domain.people import Dossier
 from domain.settings import CampaignSettings, FloorSettings
@@ -87,7 +88,7 @@ def scores_of(ledger: SqlLedger, told: Scores, people: list[Dossier]) -> str:
     numbers = told.numbers(ids)
 
     def packed(chances: Any) -> bytes:
-        return np.round(chances * ledger_scores.UNIT).astype("<u2").tobytes()
+        return np.round(chances * UNIT).astype("<u2").tobytes()
 
     phones: dict[int, list[ledger_scores.PhoneScore]] = {}
     for row, (one, phone) in enumerate(zip(numbers.person.tolist(), numbers.phone.tolist(), strict=True)):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from domain.errors import BadInput
+from domain.forecasts import UNIT, WEEK
 from domain.instants import DAY
 from ledger import scores
 from ledger.schema import score, score_person, score_set
@@ -14,7 +15,7 @@ from ledger.score_fields import STALE_US, serving
 from ledger.scores import PersonScore, PhoneScore
 from ledger.store import SqlLedger
 
-WEEKS = np.random.default_rng(1).integers(0, scores.UNIT + 1, (50, scores.WEEK)).astype("<u2")
+WEEKS = np.random.default_rng(1).integers(0, UNIT + 1, (50, WEEK)).astype("<u2")
 #: What a model tells of one and not of the other.
 PEOPLE = [
     PersonScore(
@@ -49,7 +50,7 @@ def test_what_was_written_is_read(ledger: SqlLedger) -> None:
     packed = found[5].phones[0].p_answered
     assert packed is not None
     for weekday, hour in ((0, 0), (3, 17), (6, 23)):
-        assert scores.chance(packed, weekday, hour) == WEEKS[5][24 * weekday + hour] / scores.UNIT
+        assert scores.chance(packed, weekday, hour) == WEEKS[5][24 * weekday + hour] / UNIT
 
 
 def test_nobody_sees_a_set_before_it_is_whole_nor_an_old_one_for_long(ledger: SqlLedger) -> None:
@@ -129,10 +130,10 @@ def test_strategies_read_the_set_that_serves(ledger: SqlLedger) -> None:
     assert few.values.keys() == {"p_pay"}
     assert (found.version, found.person.tolist()) == ("0001-a", list(range(1, 701)))
     row = {person: place for place, person in enumerate(found.person.tolist())}
-    by_day = np.isin(np.arange(scores.WEEK) % 24, range(9, 21))
+    by_day = np.isin(np.arange(WEEK) % 24, range(9, 21))
 
     def right(person: int) -> float:
-        return float((WEEKS[(person + 1) % 50] / scores.UNIT)[by_day].mean())
+        return float((WEEKS[(person + 1) % 50] / UNIT)[by_day].mean())
 
     # 8 has a number whose right party is told, 4 one without, 6 none.
     told = {name: [values[row[one]] for one in (8, 4, 6)] for name, values in found.values.items()}
@@ -143,6 +144,6 @@ def test_strategies_read_the_set_that_serves(ledger: SqlLedger) -> None:
     assert found.numbers is not None
     numbers = found.numbers([4, 6, 8])
     assert list(zip(numbers.person.tolist(), numbers.phone.tolist(), strict=True)) == [(4, 4), (8, 8), (8, 1008)]
-    assert numbers.p_answered[2] == pytest.approx(WEEKS[8] / scores.UNIT, abs=1e-6)
-    assert numbers.p_right[2] == pytest.approx(WEEKS[9] / scores.UNIT, abs=1e-6)
+    assert numbers.p_answered[2] == pytest.approx(WEEKS[8] / UNIT, abs=1e-6)
+    assert numbers.p_right[2] == pytest.approx(WEEKS[9] / UNIT, abs=1e-6)
     assert np.isnan(numbers.p_right[0]).all()

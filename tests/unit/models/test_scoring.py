@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from domain.forecasts import WEEK
 from domain.instants import DAY, HOUR, parse, to_datetime
 from models.features import CATEGORIES, NAMES, Features
-from models.scoring import WEEK, encoded, week_of
+from models.scoring import encoded, week_of
 from models.table import Encoding
 
 
