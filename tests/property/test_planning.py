@@ -14,14 +14,14 @@ from compliance.gate import Gate
 from compliance.mask import callable_mask
 from compliance.packs import SHIPPED
 from domain.calls import Mode
-from domain.forecasts import at
+from domain.forecasts import WEEK, at
 from domain.instants import DAY, HOUR, midnight_us, to_datetime
 from domain.people import ContactEvent, Dossier, PastContact
 from domain.settings import CampaignSettings
 from simulation.lists import Known, Made, by_strategy
 from simulation.population import load, portfolio
 from strategy.documents import Capacity, Document, Limits, Segment, Step, Strategy, Treatment, attached
-from strategy.fields import WEEK, Numbers, Scores
+from strategy.fields import Numbers, Scores
 from strategy.planning import NO_PACE, Pace, Workplace, occupancy
 
 ZONE = "Europe/Madrid"
