@@ -5,7 +5,7 @@ a conversation with him is worth, and takes P(somebody answers) times the length
 `strategy.slots` knows places and not seconds; so seconds are priced, at what the plan itself says that they bring, and
 a place is as many of them as its hour's attempts take (decision 0029). Laws kept: nobody is planned for an hour that
 the mask or his treatment's limits forbid; nobody is taken off the list: who is for another day is dialled when nobody
-else is left.
+else is left, or waits for it if all calls that he may get in a week are planned (decision 0031).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -239,7 +239,9 @@ class Planner:
             if numbers is not None:
                 told, of = numbers.of(number, self._of_week)
                 self._known[part] |= told
-                answered, right = np.where(told[:, None], of[0], answered), np.where(told[:, None], of[1], right)
+                # Models tell of people; agents hear machines out too.
+                met = of[0] + _machines(pace, of[0][told[:, None] & mask])
+                answered, right = np.where(told[:, None], met, answered), np.where(told[:, None], of[1], right)
             gain = np.where(mask, worth * right - cost, 0.0)
             better = gain > best
             best = np.where(better, gain, best)
@@ -298,6 +300,8 @@ class Planner:
         today = slot < per_day
         hour = np.zeros(len(self._rows), np.int64)
         hour[row[today]] = self._hours[slot[today]]
+        is_today = hour > 0
+        self._wait(chosen, hour)
         listing, rows = self._listing, self._rows
         hour_us = np.zeros(len(listing.person), np.int64)
         hour_us[rows] = hour
@@ -307,7 +311,7 @@ class Planner:
         gain[row[today]] = best[row[today], slot[today]]
         tier, by = listing.stands[0].copy(), listing.stands[1].copy()
         # Who is for another day stands behind, and before those who cannot be called today as far as is known.
-        tier[rows], by[rows] = np.where(hour > 0, 0, np.where(of_today > 0, 1, 2)), gain
+        tier[rows], by[rows] = np.where(is_today, 0, np.where(of_today > 0, 1, 2)), gain
         taken = np.bincount(slot, self.work[row, slot], s)
         brought = np.bincount(slot, (value * left)[row, slot], s)
         n = np.bincount(slot, minlength=s)
@@ -328,7 +332,7 @@ class Planner:
             slots=slots,
             debtors=len(rows),
             planned=int((chosen >= 0).any(axis=1).sum()),
-            today=int((hour > 0).sum()),
+            today=int(is_today.sum()),
             value=float(brought.sum()),
             gap=gap,
             valued_by=self._valued_by,
@@ -338,6 +342,20 @@ class Planner:
             occupancy=float(seconds.sum() / max(1e-9, 3600.0 * self.agents.sum())),
         )
         return Planned(listing.ordered(tier, by), hour_us, plan)
+
+    def _wait(self, chosen: NDArray[np.int16], hour: I8) -> None:
+        """Let those wait for their day whose calls of the week are all planned: one today would take a better one's
+        place."""
+        may = np.array([one.calls_per_week or 0 for one in self._treatments], np.int64)
+        planned = (chosen >= 0).sum(axis=1)
+        waits = (hour == 0) & (planned > 0) & (may > 0) & (planned >= np.minimum(may, chosen.shape[1]))
+        later = np.where(chosen[waits] >= 0, chosen[waits], len(self._hours) - 1).min(axis=1)
+        hour[waits] = self._hours[later]
+
+
+def _machines(pace: Pace, by_people: F4) -> np.float32:
+    """Return the chance that an agent meets a machine, given the chances that he meets a person."""
+    return np.float32(max(0.0, pace.p_answered - float(by_people.mean())) if by_people.size else 0.0)
 
 
 def _in_seconds(value: F4, work: F4, seconds: F8, per_week: int, per_day: int) -> tuple[NDArray[np.int16], F8, float]:
