@@ -43,8 +43,9 @@ from models.uplift import OUTCOME
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 
-#: The action that contacts nobody.
+#: The action that contacts nobody, and the arm of those who are left alone for good.
 NONE: Final = "none"
+HELD_OUT: Final = "holdout"
 #: Those that become models of their own; what is paid is part of `payment`.
 HEADS: Final = ("reach", "right_party", "promise", "payment", "kept", "valid")
 #: A call and what is recorded of it are over by then.
@@ -81,6 +82,8 @@ class Decisions(NamedTuple):
     actions: tuple[str, ...]
     #: (n, actions): the chance of each, where all are on record.
     chances: F8 | None = None
+    #: Left alone for good, whatever the list; None: not on record.
+    held_out: NDArray[np.bool_] | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -121,9 +124,11 @@ def read_decisions(source: Path | str, until_us: int | None = None) -> Decisions
     if missing := [name for name in _DECISIONS if name not in dataset.schema.names]:
         raise BadInput(f"{where}: column {missing[0]} is missing; found {', '.join(dataset.schema.names)}")
     known = None if until_us is None else export.before(dataset.schema, until_us)
-    table = dataset.to_table(columns=list(_DECISIONS), filter=known).combine_chunks()
+    arm = [_ARM] if _ARM in dataset.schema.names else []
+    table = dataset.to_table(columns=[*_DECISIONS, *arm], filter=known).combine_chunks()
     if not table.num_rows:
         return None
+    held_out = np.array(table.column(_ARM).to_pylist(), object) == HELD_OUT if arm else None
     words, action = export.coded(table, "action")
     # One piece, so that offsets count from its beginning.
     told = pa.concat_arrays(table.column("p_action").chunks)
@@ -147,11 +152,12 @@ def read_decisions(source: Path | str, until_us: int | None = None) -> Decisions
         )
     return Decisions(
         person=export.ints(table, "person"), at_us=export.instants(table, "decided_at"), action=action, p_action=own,
-        actions=actions, chances=chances,
+        actions=actions, chances=chances, held_out=held_out,
     )  # fmt: skip
 
 
 _DECISIONS: Final = ("person", "decided_at", "known_at", "action", "p_action")
+_ARM: Final = "arm"
 
 
 def last_known_us(history: History) -> int:
@@ -204,6 +210,11 @@ def payment(history: History, decisions: Decisions, days: int, *, until_us: int 
         known_us=end_us[whole], y=(sums > 0.0).astype(np.float64), place=whole,
     )  # fmt: skip
     return rows, sums
+
+
+def talks(history: History, rows: Rows) -> F8:
+    """Return how often the debtor was spoken to in person within each row's window, (n,)."""
+    return _sums(history, rows.asked.row, rows.at_us, rows.known_us, (kinds.RIGHT,), count=True)
 
 
 def amount(rows: Rows, paid_minor: F8, owed_minor: F8) -> Rows:

@@ -58,6 +58,8 @@ class Trial(NamedTuple):
     y: F8
     #: What was paid of what was owed, at most 1.
     share: F8
+    #: Conversations with the debtor within the window.
+    talks: F8
     group: NDArray[np.int64]
 
 
@@ -196,12 +198,27 @@ def _payment(record: Record, days: int, threads: int) -> Lesson:
     owed = heads.owed_minor(history, found, rows.asked, record.usual)
     action = chosen.action[rows.place]
     names = tuple(name for name in NAMES if name not in heads.BARRED["payment"])
+    share = np.where(owed > 0.0, np.minimum(paid_minor / np.maximum(owed, 1e-9), 1.0), 1.0)
+    of = np.arange(len(rows))
+    if decisions.held_out is not None and decisions.held_out[place].any():
+        of = _first_of_each(rows)
     trial = Trial(
-        x=np.column_stack([found.column(name) for name in names]), names=names, actions=chosen.actions, action=action,
-        p=decisions.chances[place][rows.place], y=rows.y,
-        share=np.where(owed > 0.0, np.minimum(paid_minor / np.maximum(owed, 1e-9), 1.0), 1.0), group=rows.person,
+        x=np.column_stack([found.column(name)[of] for name in names]), names=names, actions=chosen.actions,
+        action=action[of], p=decisions.chances[place][rows.place[of]], y=rows.y[of], share=share[of],
+        talks=heads.talks(history, rows)[of], group=rows.person[of],
     )  # fmt: skip
     return Lesson("payment", heads.columns(rows, found, actions=chosen.actions, action=action), float(days), trial)
+
+
+def _first_of_each(rows: Rows) -> NDArray[np.int64]:
+    """Return the first row of each debtor.
+
+    Who is held out stays so: of a debtor who was called before, the chance on record, over all lots, is not true any
+    more. Of the first decision it is, and its window holds all that being on the lists brings.
+    """
+    order = np.lexsort((rows.at_us, rows.person))
+    _, first = np.unique(rows.person[order], return_index=True)
+    return np.sort(order[first])
 
 
 # ---- as of now

@@ -297,6 +297,11 @@ def fit_amount(x: NDArray[Any], share: F8, categories: Sequence[int], rounds: in
     return Amount(_text(_fit(x, share, settings, rounds, tuple(categories), None)))
 
 
+def fit_count(x: NDArray[Any], count: F8, categories: Sequence[int]) -> str:
+    """Return what rows teach of a number of events, as LightGBM's text."""
+    return _text(_fit(x, count, OUTCOME | {"objective": "poisson"}, ROUNDS, tuple(categories), None))
+
+
 def check_enough(rows: Rows) -> None:
     """Refuse arms too small to learn from."""
     for word, arm in (("contacted", rows.treated > 0.5), ("left alone", rows.treated < 0.5)):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
+#: The action of a list of calls.
+CALL = "call"
+
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """A contact through one channel against none."""
@@ -37,6 +40,28 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     shown: Shown
     #: How learners ranked debtors whom they had not seen, the best first; empty: the learner was named.
     judged: tuple[Judged, ...]
+    #: Conversations that the action brings; None: what the lot drew is the contact itself.
+    talks: "Talks | None" = None
+
+
+class Talks(msgspec.Struct, frozen=True, kw_only=True):
+    """How many conversations with the debtor an action brings within the window."""
+
+    #: LightGBM, as text: of the features and the action.
+    text: str
+    #: On the average, over who learned.
+    mean: float
+
+    def __call__(self, x: NDArray[Any]) -> F8:
+        """Return the number for each row, (n,); not less than a quarter of the mean, so that it can be divided by."""
+        import lightgbm
+
+        booster = lightgbm.Booster(model_str=self.text)
+        done, undone = (
+            np.asarray(booster.predict(np.column_stack((x, np.full(len(x), action))), num_threads=1))
+            for action in (1.0, 0.0)
+        )
+        return np.asarray(np.maximum(done - undone, _LEAST_TALKS * self.mean), np.float64)
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +74,11 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
 
     def effects(self, x: NDArray[Any]) -> F8:
-        """Return what each channel adds to the probability of paying, (n, channels)."""
-        return np.column_stack([one.shown(one.effect.predict(x)) for one in self.channels])
+        """Return what a contact through each channel adds to the probability of paying, (n, channels).
+
+        Where the lot drew whether somebody is called, a contact is a conversation.
+        """
+        return np.column_stack([_per_contact(one, x) for one in self.channels])
 
     def values(self, x: NDArray[Any], owed_minor: F8, cost_minor: Mapping[str, float]) -> F8:
         """Return the marginal value of a contact by channel, (n, channels), in minor units.
@@ -80,6 +108,18 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
         return np.where(values[np.arange(len(values)), best] > 0.0, best, -1).astype(np.int64)
 
 
+#: A debtor is expected to be reached at least so often, against the mean.
+_LEAST_TALKS = 0.25
+
+
+def _per_contact(channel: Channel, x: NDArray[Any]) -> F8:
+    effect, talks = channel.shown(channel.effect.predict(x)), channel.talks
+    if talks is None:
+        return effect
+    # Where only a mean is borne out it is the same for every conversation, not for everybody who is called.
+    return effect / (talks(x) if channel.shown.kind == "effect" else talks.mean)
+
+
 def fit(
     x: NDArray[Any],
     features: Sequence[str],
@@ -90,6 +130,7 @@ def fit(
     y: F8,
     share: F8,
     group: I8,
+    talks: F8 | None = None,
     categories: Sequence[str] = (),
     learner: Learner | None = None,
     report: Callable[[str, int, int], None] = lambda _what, _done, _of: None,
@@ -109,6 +150,9 @@ def fit(
         What was paid of what was owed, at most 1.
     group : (n,)
         Debtors.
+    talks : (n,), optional
+        Conversations with the debtor within the window, where the action `call` is that somebody is on a list: what it
+        adds is then told for a conversation. Without them an action is the contact itself.
     learner
         One of `uplift.LEARNERS`; without it, the simplest that is not clearly behind the best on unseen debtors.
 
@@ -139,7 +183,8 @@ def fit(
             p_treated=p[both, place] / (p[both, place] + p[both, none]), y=y[both], group=group[both],
             categories=places,
         )  # fmt: skip
-        channels.append(_channel(actions[place], rows, learner))
+        brought = None if talks is None or actions[place] != CALL else _talks(rows, talks[both])
+        channels.append(_channel(actions[place], rows, learner, brought))
     paying = y > 0.0
     return Worth(
         features=tuple(features),
@@ -152,11 +197,20 @@ def of_trial(trial: "Trial") -> Worth:
     """Return what contacts are worth by the trial that the ledger has on record; see `fit`."""
     return fit(
         trial.x, trial.names, actions=trial.actions, action=trial.action, p=trial.p, y=trial.y, share=trial.share,
-        group=trial.group, categories=[name for name in CATEGORIES if name in trial.names],
+        group=trial.group, talks=trial.talks, categories=[name for name in CATEGORIES if name in trial.names],
     )  # fmt: skip
 
 
-def _channel(channel: str, rows: Rows, learner: Learner | None) -> Channel:
+def _talks(rows: Rows, talks: F8) -> Talks | None:
+    """Return how many conversations a call on the list brings; None: it shows none."""
+    weight = rows.treated / rows.p_treated - (1.0 - rows.treated) / (1.0 - rows.p_treated)
+    mean = float((weight * talks).mean())
+    if not mean > 0.0:
+        return None
+    return Talks(text=uplift.fit_count(np.column_stack((rows.x, rows.treated)), talks, rows.categories), mean=mean)
+
+
+def _channel(channel: str, rows: Rows, learner: Learner | None, talks: Talks | None) -> Channel:
     uplift.check_enough(rows)
     m1, m0 = uplift.nuisance(rows, uplift.two_arms)
     judged: list[Judged] = []
@@ -175,4 +229,5 @@ def _channel(channel: str, rows: Rows, learner: Learner | None) -> Channel:
         effect=uplift.learn(rows, learner),
         shown=uplift.shown(unseen, uplift.robust(rows, m1, m0), rows.group),
         judged=tuple(judged),
+        talks=talks,
     )

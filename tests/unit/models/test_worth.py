@@ -89,3 +89,26 @@ def test_what_cannot_be_is_refused(found: worth.Worth) -> None:
         fitted(columns, p=more)
     with pytest.raises(BadInput, match="no cost is given for sms"):
         found.values(columns["x"], np.ones(100), {"call": 1.0})
+
+
+def test_being_called_is_told_as_a_conversation() -> None:
+    random = np.random.default_rng(5)
+    n = 12_000
+    x = random.normal(size=(n, 3))
+    action = random.integers(0, 2, n)
+    # Some are reached four times as often; a conversation moves everybody by .3.
+    reached = (action == 1) & (random.random(n) < np.where(x[:, 0] > 0.0, 0.8, 0.2))
+    y = (random.random(n) < 0.08 + 0.3 * reached).astype(np.float64)
+    told = {"action": action, "p": np.full((n, 2), 0.5), "y": y, "share": 0.5 * y, "group": np.arange(n)}
+    one = worth.fit(x, ("a", "b", "c"), actions=ACTIONS[:2], learner="t", talks=reached.astype(np.float64), **told)  # type: ignore[arg-type]
+    listed = worth.fit(x, ("a", "b", "c"), actions=ACTIONS[:2], learner="t", **told)  # type: ignore[arg-type]
+    often = x[:, 0] > 0.0
+    assert listed.effects(x)[often].mean() > 2.5 * listed.effects(x)[~often].mean()
+    assert one.effects(x)[often].mean() == pytest.approx(0.3, abs=0.06)
+    # Effects are drawn together where luck is large; most of what was the reach is gone.
+    assert 0.2 < one.effects(x)[~often].mean() < 0.55
+    assert one.channels[0].talks is not None
+    assert one.channels[0].talks.mean == pytest.approx(0.5, abs=0.02)
+    # Where nobody is spoken to nothing is divided by.
+    silent = worth.fit(x, ("a", "b", "c"), actions=ACTIONS[:2], learner="t", talks=np.zeros(n), **told)  # type: ignore[arg-type]
+    assert silent.channels[0].talks is None
