@@ -11,6 +11,8 @@ from domain.orders import Connect, DropAgent, HangUp, Keep, QueueAgent, RingAgen
 
 #: A switch calls an agent usable a moment before it is; a busy answer rests him for this long.
 BUSY_REST_US = 2 * SECOND
+#: A free agent who asked to pause waits no longer than this for calls that ring for him.
+MOST_ASKED_US = 60 * SECOND
 #: A connect ordered later than this before the end of the patience could reach a caller who hears the message.
 CONNECT_MARGIN_US = 100_000
 
@@ -222,7 +224,7 @@ def pause_asked(step: Step, name: str) -> None:
     if agent.state is AgentState.previewing:
         leads.drop_preview(step, agent, "paused")
         release(step, agent)
-    elif agent.state in (AgentState.ready, AgentState.paused):
+    elif agent.state in (AgentState.ready, AgentState.paused) and not _is_needed(step, agent):
         release(step, agent)
 
 
@@ -232,8 +234,31 @@ def signed_out(step: Step, name: str) -> None:
         return
     if agent.state is AgentState.previewing:
         leads.drop_preview(step, agent, "signed_out")
-    if agent.state in (AgentState.ready, AgentState.paused, AgentState.away, AgentState.previewing):
+    gone = agent.state in (AgentState.ready, AgentState.paused, AgentState.away, AgentState.previewing)
+    if gone and not _is_needed(step, agent):
         release(step, agent)
+
+
+def _is_needed(step: Step, agent: Agent) -> bool:
+    """Return whether calls that were under way when a free agent asked to pause or leave may find nobody without him.
+
+    No new call is placed on his account meanwhile; the longest that a call may ring is the longest that he waits.
+    """
+    state, name = step.state, agent.allotted
+    if agent.state is not _READY or name is None or step.at_us - agent.asked_us > MOST_ASKED_US:
+        return False
+    others = [one for one in state.ready if state.agents[one].allotted == name and state.agents[one].then == "ready"]
+    lines = state.lines[name]
+    flying = (*lines.unanswered.values(), *lines.detecting.values(), *lines.answered.values())
+    return sum(not call.pinned and call.reserved_us <= agent.asked_us for call in flying) > len(others)
+
+
+def let_go(step: Step) -> None:
+    """Let free agents who asked to pause or leave do so as soon as nobody rings for them."""
+    for name in [name for name in step.state.ready if step.state.agents[name].then != "ready"]:
+        agent = step.state.agents[name]
+        if not _is_needed(step, agent):
+            release(step, agent)
 
 
 def hang_up_asked(step: Step, name: str) -> None:

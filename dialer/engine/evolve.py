@@ -766,19 +766,19 @@ def _phone_down(state: State, event: events.PhoneDown) -> None:
 def _made_ready(state: State, event: events.MadeReady) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
-        agent.then = "ready"
+        agent.then, agent.asked_us = "ready", 0
 
 
 def _pause_asked(state: State, event: events.PauseAsked) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
-        agent.then = event.reason
+        agent.then, agent.asked_us = event.reason, state.at_us
 
 
 def _signed_out(state: State, event: events.SignedOut) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
-        agent.then = "leave"
+        agent.then, agent.asked_us = "leave", state.at_us
 
 
 def _finishing(state: State, event: events.Finishing) -> None:

@@ -35,6 +35,8 @@ def still_until(state: State) -> int:
             covered = flights(state)[campaign.name].covered
             if by_rule(campaign, free_agents(state, campaign), covered)[0] > 0:
                 return 0
+    if any(state.agents[name].then != "ready" for name in state.ready):
+        return 0
     return min((due_us, *(_due_us(state, agent) for agent in state.agents.values())))
 
 
