@@ -36,6 +36,8 @@ def still_until(state: State) -> int:
             in_flight = in_flight or flights(state)
             if by_rule(campaign, free_agents(state, campaign), in_flight[campaign.name].covered)[0] > 0:
                 return 0
+    if any(state.agents[name].then != "ready" for name in state.ready):
+        return 0
     return min((due_us, *(_due_us(state, agent) for agent in state.agents.values())))
 
 

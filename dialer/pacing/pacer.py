@@ -239,6 +239,7 @@ class Pacer:
     def observe_heard_machine(self) -> None:
         """Take that an answer was a machine's, as the agent who met it says: the limit is on answers by people."""
         self._memory.budget.answered -= 1
+        self._memory.budget.heard += 1
 
     def observe_abandoned(self, kind: str = "no_agent") -> None:
         """Take that a person met nobody: `no_agent`, `lost` in the switch, or cut by `detection`."""

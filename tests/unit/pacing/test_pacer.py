@@ -152,6 +152,20 @@ def test_machines_that_agents_heard_are_in_no_denominator() -> None:
     assert heard.decide(*seen).budget_left == pytest.approx(plain.decide(*seen).budget_left - 0.03 * 200)
 
 
+@pytest.mark.parametrize("hard", [False, True])
+def test_answers_to_come_are_people_only_as_often_as_agents_found(hard: bool) -> None:
+    plain, heard = (taught(Pacer(PacingSettings(agents=20, hard=hard)), 300) for _ in range(2))
+    n_met = heard._memory.budget.answered
+    for _ in range(4 * n_met // 5):
+        heard.observe_heard_machine()
+    budget = heard._memory.budget
+    assert budget.people() == pytest.approx(0.2, abs=0.03)
+    seen = (3000.0, 2, 0, busy(14), busy(3, 20.0), [])
+    # A caller without an agent may be a person: each counts whole, and those to come count for a fifth.
+    assert heard.decide(*seen).tolerated < 0.3 * plain.decide(*seen).tolerated
+    assert 2 <= heard.decide(*seen).dials < plain.decide(*seen).dials
+
+
 def test_forecasts_move_the_decision_and_useless_ones_are_shut_out() -> None:
     rng = np.random.default_rng(3)
 
