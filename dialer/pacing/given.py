@@ -1,7 +1,10 @@
 """What is given from outside can be what it is said to be; anything else is told (`BadInput`) before it is learned."""
 
+from collections.abc import Sequence
 from math import inf, isfinite
 from typing import Final
+
+import numpy as np
 
 from dialer.pacing import kernel
 from dialer.pacing.kernel import Floats
@@ -45,21 +48,23 @@ def count(name: str, found: int) -> None:
         raise BadInput(f"{name}: expected a whole number, 0 or more, found {found!r}")
 
 
-def spells(**found: Floats) -> None:
-    """Refuse arrays of elapsed seconds that are not finite or under 0."""
-    for name, values in found.items():
-        at = kernel.outside(values, inf, False)
-        if at >= 0:
-            raise BadInput(f"{name}: expected seconds, 0 or more, found {values[at]} at place {at}")
+def spells(name: str, values: Sequence[float] | Floats) -> Floats:
+    """Return elapsed seconds as an array, none of them endless or under 0."""
+    # A copy of one layout, whatever is given: another would be compiled for anew.
+    found = np.array(values, dtype=np.float64)
+    if found.size and (at := kernel.outside(found, inf, False)) >= 0:
+        raise BadInput(f"{name}: expected seconds, 0 or more, found {found[at]} at place {at}")
+    return found
 
 
-def chances(name: str, values: Floats) -> None:
-    """Refuse forecasts outside [0, 1]; NaN is: none."""
-    at = kernel.outside(values, 1.0, True)
-    if at >= 0:
+def chances(name: str, values: Sequence[float] | Floats) -> Floats:
+    """Return forecasts as an array, each in [0, 1] or NaN: none."""
+    found = np.array(values, dtype=np.float64)
+    if (at := kernel.outside(found, 1.0, True)) >= 0:
         raise BadInput(
-            f"{name}: expected chances from 0 to 1, or NaN where there is none; found {values[at]} at place {at}"
+            f"{name}: expected chances from 0 to 1, or NaN where there is none; found {found[at]} at place {at}"
         )
+    return found
 
 
 def alike(name: str, found: int, ringing: int) -> None:

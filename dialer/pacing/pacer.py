@@ -314,8 +314,9 @@ class Pacer:
             `dials` is 0 or more and never above the lines.
         """
         memory, settings = self._memory, self.settings
-        talking, wrapping, ringing = _array(talking_s), _array(wrapping_s), _array(ringing_s)
-        finishing = _EMPTY if finishing_s is None else _array(finishing_s)
+        talking, wrapping = given.spells("talking_s", talking_s), given.spells("wrapping_s", wrapping_s)
+        ringing = given.spells("ringing_s", ringing_s)
+        finishing = _EMPTY if finishing_s is None else given.spells("finishing_s", finishing_s)
         given.seconds("at", at)
         given.count("free", free)
         given.count("waiting", waiting)
@@ -323,7 +324,6 @@ class Pacer:
             given.alike("p_answer", len(p_answer), ringing.size)
         if progress is not None:
             given.alike("progress", len(progress), ringing.size)
-        given.spells(talking_s=talking, wrapping_s=wrapping, ringing_s=ringing, finishing_s=finishing)
         self._at = at
         n_detecting = 0 if detecting_s is None else len(detecting_s)
         in_flight = ringing.size + waiting + n_detecting
@@ -442,9 +442,8 @@ class Pacer:
 
     def _believed(self, name: str, forecasts: Sequence[float] | Floats, p: float) -> Floats:
         """Return forecasts set right by what came of earlier ones."""
-        held, found = self._memory.forecasts, _array(forecasts)
-        given.chances(name, found)
-        return kernel.believed(found, p, held.offset, held.slope, held.mean, held.belief)
+        held = self._memory.forecasts
+        return kernel.believed(given.chances(name, forecasts), p, held.offset, held.slope, held.mean, held.belief)
 
     def _q_ringing(
         self, p: float, forecasts: Sequence[float] | Floats | None, progress: Sequence[int] | None
@@ -491,8 +490,3 @@ class Pacer:
                 f"state: this is no state of a pacer of this version ({error}); begin with a new one"
             ) from None
         return pacer
-
-
-def _array(values: Sequence[float] | Floats) -> Floats:
-    """Return a copy of one layout, whatever is given: another would be compiled for anew."""
-    return np.array(values, dtype=np.float64)
