@@ -9,6 +9,7 @@ from console.command_line import HERE, AsJson, Folder, tell
 from console.strategising import Campaign
 
 if TYPE_CHECKING:
+    from console.why import Moved
     from strategy.planning import Plan
 
 app = typer.Typer(no_args_is_help=True, help="The week by the hour: what an agent's hour is worth, who is for when.")
@@ -27,12 +28,23 @@ def show(campaign: Campaign = "", folder: Folder = HERE, as_json: AsJson = False
 
 
 def _tell(what: str, campaign: str, folder: Path, as_json: bool) -> None:
-    name, found = _planned(campaign, folder)
-    answer = {
+    name, found, moved, zone = _planned(campaign, folder)
+    answer: dict[str, Any] = {
         "campaign": name,
         "arms": {arm: _answer(what, plan) for arm, plan in found.items()},
     }
-    tell(answer, as_json, lambda: _shown(what, name, found))
+    if what == "show":
+        answer["planned_anew"] = moved
+
+    def shown() -> Any:
+        from rich.console import Group
+
+        from console.why import moved_words
+
+        said = [f"Today's list was {moved_words(moved, zone)}."] if what == "show" and moved is not None else []
+        return Group(_shown(what, name, found), *said)
+
+    tell(answer, as_json, shown)
 
 
 def _answer(what: str, plan: "Plan") -> dict[str, Any]:
@@ -45,15 +57,21 @@ def _answer(what: str, plan: "Plan") -> dict[str, Any]:
     return told
 
 
-def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan]]":
-    """Return the plans of a campaign's arms as the ledger stands now; nothing is kept."""
+def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan], Moved | None, str]":
+    """Return a campaign and the plans of its arms as the ledger stands now, of which nothing is kept.
+
+    And by what the rest of today was planned anew last, and the floor's zone.
+    """
     import time
 
     from console import settings
     from console.accepted import gate_in_force
     from console.portfolio import opened
+    from console.why import Moved
     from domain.errors import BadInput
+    from domain.instants import midnight_us, to_datetime
     from ledger import score_fields
+    from ledger.plans import last_learned
     from ledger.strategic import list_of, plan_of, wanted
     from strategy.planning import Floor, planned
 
@@ -75,6 +93,9 @@ def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan]]":
             )
         floor = Floor(gate_in_force(loaded.rules), loaded.floor)
         _, _, plans = plan_of(ledger.reading, chosen, listing, scores, floor)
+        today = to_datetime(at_us, loaded.floor.zone).date()
+        with ledger.reading() as connection:
+            last = last_learned(connection, chosen.name, midnight_us(today, loaded.floor.zone))
     if not plans:
         raise BadInput(f"campaign {chosen.name!r}: nobody is on its list now, so there is nothing to plan")
     if not any(one.agents for plan in plans.values() for one in plan.slots):
@@ -82,7 +103,8 @@ def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan]]":
             f"campaign {chosen.name!r}: no agent is planned in any hour; add agents (cadencia agents add), or say "
             "[capacity] agents = { 9 = 4, 10 = 4 } in its strategy"
         )
-    return chosen.name, plans
+    moved = None if last is None else Moved(at_us=last[0], by=last[1])
+    return chosen.name, plans, moved, loaded.floor.zone
 
 
 def _shown(what: str, campaign: str, plans: "dict[str, Plan]") -> Any:

@@ -274,7 +274,12 @@ class Books(Tape):
         assert isinstance(load, LeadsLoaded)
         with self._ledger.writing() as connection:
             number = self._number(connection, load.plan, load.campaign, load.at_us)
-            sha256 = plans.store(connection, number, load.chunk, plans.Body(load.leads, load.people))
+            sha256 = plans.store(
+                connection,
+                number,
+                load.chunk,
+                plans.Body(load.leads, load.people, load.replaces, load.scores, load.learned),
+            )
             more = {"leads": lists.c.leads + len(load.leads), "chunks": load.chunk + 1}
             connection.execute(update(lists).where(lists.c.number == number).values(more))
         return replace(row, record=replace(load, plan=f"{load.campaign}-{number}", sha256=sha256))

@@ -2,14 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 
 from msgspec.structs import replace
 
 from compliance.gate import Gate
-from domain.facts import AttemptClosed
+from dialer.engine.state import State
+from dialer.waiting import present, waiting
+from domain.calls import Disposition
+from domain.facts import AttemptClosed, CallClassed
 from domain.instants import HOUR, SECOND, to_datetime
+from domain.orders import Reserve
 from domain.people import ContactEvent, Dossier
 from domain.settings import CampaignSettings, FloorSettings
 from ledger.decisions import REMEMBERED_US
@@ -19,33 +24,86 @@ from simulation.lists import Known, Made, by_strategy
 from simulation.roster import Roster
 from strategy.eligible import eligible
 from strategy.fields import Scores
+from strategy.learning import LIVE, STRETCH_US, Count, Habit
 from strategy.listing import Stand
 from strategy.planning import RECENT_US, Pace, Workplace
+from strategy.replanning import Beliefs, Learnt, Replanned, beliefs, learn, learns, replan
 
 #: Returns what a model says of people at an instant.
 Scorer = Callable[[Sequence[Dossier], int], Scores | None]
 
 
-class DayLists:
-    """What one floor makes its strategies' lists from."""
+@dataclass(slots=True)
+class _Try:
+    """A call under way."""
 
-    def __init__(self, floor: FloorSettings, law: Gate, roster: Roster, scores: Scorer | None) -> None:
-        self._floor, self._law, self._roster, self._scores = floor, law, roster, scores
+    campaign: str
+    #: When the stretch of time began in which it was reserved.
+    stretch_us: int
+    forecast: float | None
+    #: Whether a person answered, as far as is known; None: nobody has yet.
+    live: bool | None = None
+
+
+class DayLists:
+    """What one floor makes its strategies' lists from.
+
+    Parameters
+    ----------
+    habit : Habit, optional
+        What earlier days have taught of the hours; without it, what those of the month teach.
+    """
+
+    def __init__(
+        self, floor: FloorSettings, law: Gate, roster: Roster, scores: Scorer | None, habit: Habit | None = None
+    ) -> None:
+        self._floor, self._law, self._roster, self._scores, self._habit = floor, law, roster, scores, habit
         #: What is known beside the dossiers.
         self.known = Known()
         self._shifts: dict[date, list[Chair]] = {}
         #: By campaign, calls of recent days: when they ended, whether an agent and whether the debtor was on them,
         #: how long they took.
         self._recent: dict[str, deque[tuple[int, bool, bool, int]]] = {one.name: deque() for one in floor.campaigns}
+        #: Calls under way.
+        self._open: dict[str, _Try] = {}
+        #: By campaign, calls by the stretch in which they were reserved: all, those with a forecast, its sum, answered.
+        self.counts: dict[str, dict[int, list[float]]] = {one.name: {} for one in floor.campaigns}
+        #: By campaign, what was learned last, and what its plan of the day goes by.
+        self.learnt: dict[str, Learnt] = {}
+        self._beliefs: dict[str, Beliefs] = {}
         #: By campaign, who stands where since when.
         self.stands: dict[str, dict[int, tuple[Stand, int]]] = {one.name: {} for one in floor.campaigns}
 
+    def reserved(self, order: Reserve, at_us: int) -> None:
+        """Take down that a call is to be made."""
+        self._open[order.call_id] = _Try(order.campaign, at_us - at_us % STRETCH_US, order.p_answer)
+
+    def classed(self, fact: CallClassed) -> None:
+        """Take down that a call was answered, by whatever."""
+        one = self._open[fact.call_id]
+        one.live = fact.answer_class in LIVE
+        self._count(one, answered=one.live)
+
     def closed(self, fact: AttemptClosed, at_us: int) -> None:
         """Take down how an attempt ended."""
-        if fact.event is not None:
-            took_us = (fact.talk_us or 0) + (fact.wrap_us or 0)
-            right = fact.event == ContactEvent.right_party_contact
-            self._recent[fact.campaign].append((at_us, fact.talk_us is not None, right, took_us))
+        one = self._open.pop(fact.call_id)
+        if fact.event is None:
+            return
+        if one.live is None and fact.disposition is not Disposition.network_fail:
+            self._count(one, answered=False)
+        elif one.live and fact.disposition is Disposition.machine:
+            # As the agent heard.
+            self.counts[one.campaign][one.stretch_us][3] -= 1
+        took_us = (fact.talk_us or 0) + (fact.wrap_us or 0)
+        right = fact.event == ContactEvent.right_party_contact
+        self._recent[fact.campaign].append((at_us, fact.talk_us is not None, right, took_us))
+
+    def _count(self, one: "_Try", *, answered: bool) -> None:
+        count = self.counts[one.campaign].setdefault(one.stretch_us, [0, 0, 0.0, 0])
+        count[0] += 1
+        count[1] += one.forecast is not None
+        count[2] += one.forecast or 0.0
+        count[3] += answered
 
     def make(self, campaign: CampaignSettings, dossiers: list[Dossier], at_us: int) -> Made:
         """Return a campaign's list of the day."""
@@ -60,6 +118,30 @@ class DayLists:
         for one in made.decisions:
             stands[one.person] = Stand(one.segment, one.since_day), one.decided_us
         return made
+
+    def again(self, campaign: CampaignSettings, state: State) -> Replanned | None:
+        """Return whom the day has taught to move; None: the plan stands."""
+        if not learns(campaign):
+            return None
+        at_us, zone = state.at_us, self._floor.zone
+        told = [
+            Count(since_us, int(calls), int(forecasts), forecast, int(answered))
+            for since_us, (calls, forecasts, forecast, answered) in self.counts[campaign.name].items()
+        ]
+        here, planned = present(state, campaign), self._staff(campaign, at_us - at_us % HOUR)
+        before = self.learnt.get(campaign.name)
+        if self._habit is not None:
+            before = Learnt(to_datetime(at_us, zone).date().isoformat(), self._habit, ())
+        learnt = learn(told, at_us, zone, here, planned, before)
+        self.learnt[campaign.name] = learnt
+        found = beliefs(learnt, at_us, zone)
+        if not learnt.habit.learns or found.stands(self._beliefs.get(campaign.name)):
+            return None
+        self._beliefs[campaign.name] = found
+        leads, people = waiting(state, campaign.name)
+        scores = None if self._scores is None else self._scores(people, at_us)
+        pace = self.pace(campaign.name, at_us)
+        return replan(self._place(campaign), campaign, leads, people, at_us, scores, pace, learnt, found)
 
     def _place(self, campaign: CampaignSettings) -> Workplace:
         floor = self._floor

@@ -41,6 +41,7 @@ from simulation.run import RunSettings, SimulatedFloor, uncollected
 from simulation.tape import Tape
 from simulation.truths import truths
 from strategy.fields import Scores
+from strategy.learning import STRETCH_US, Habit
 
 #: Leads in one event.
 CHUNK: Final = 5_000
@@ -119,6 +120,8 @@ class Month(SimulatedFloor):
     ----------
     scores : callable, optional
         Returns what a model says of people at an instant, for campaigns with a strategy.
+    habit : Habit, optional
+        As `simulation.daylists.DayLists` takes it.
     """
 
     def __init__(
@@ -130,6 +133,7 @@ class Month(SimulatedFloor):
         *,
         meets: Callable[[Callees, Chance], Callees] | None = None,
         scores: Scorer | None = None,
+        habit: Habit | None = None,
     ) -> None:
         self._arm, self._plan, self._seed, self._tape = arm, plan, seed, tape
         self._zone = arm.floor.zone
@@ -168,11 +172,12 @@ class Month(SimulatedFloor):
         #: By campaign, who is on its list with which debts.
         self._listed: dict[str, dict[int, tuple[int, ...]]] = {one.name: {} for one in arm.floor.campaigns}
         self._lines_before = plan.exchange.lines
+        #: Lists that moved who waited.
+        self.replans = 0
         #: What agents said of calls at hand.
         self._said: dict[str, Disposed] = {}
-        self._lists = DayLists(
-            arm.floor, self._law, plan.roster, scores or (self._true_scores if arm.scores == "truth" else None)
-        )
+        told = scores or (self._true_scores if arm.scores == "truth" else None)
+        self._lists = DayLists(arm.floor, self._law, plan.roster, told, habit)
 
     def month(self) -> Outcome:
         """Run it to its end."""
@@ -186,6 +191,11 @@ class Month(SimulatedFloor):
             self._hear()
             self._keep_rest()
         return self._collector.outcome(arm=self._arm.name, seed=self._seed, end_us=end_us, rows=self.engine.seq)
+
+    def habit(self, campaign: str) -> Habit:
+        """Return what the days have taught of a campaign's hours."""
+        found = self._lists.learnt.get(campaign)
+        return Habit() if found is None else found.habit
 
     def _begin(self) -> None:
         self.people.meet(self.portfolio)
@@ -216,6 +226,7 @@ class Month(SimulatedFloor):
         self.staff.take(chairs)
         self._start_ticking()
         self._listen(self._stretch)
+        self._learn(self._stretch)
         closes_us = max(chair.ends_us or 0 for chair in chairs)
         self._run_until(closes_us)
         # Conversations end, outcomes are recorded.
@@ -295,6 +306,28 @@ class Month(SimulatedFloor):
                     people=tuple(self._unlisted[lead.person] for lead in some if lead.person not in self._people),
                 )
             )
+
+    def _learn(self, stretch: int) -> None:
+        """Ask at each quarter of an hour whether the day has taught to plan the rest of it anew."""
+        if not self._ticks(stretch):
+            return
+        for campaign in self._floor.campaigns:
+            again = self._lists.again(campaign, self.engine.state)
+            if again is not None and again.leads:
+                self.replans += 1
+                self.accept(
+                    LeadsLoaded(
+                        at_us=self._now,
+                        campaign=campaign.name,
+                        plan=f"{campaign.name}-{self._day + 1}-again-{self.replans}",
+                        chunk=0,
+                        sha256="",
+                        scores=again.scores,
+                        learned=again.by,
+                        leads=tuple(again.leads),
+                    )
+                )
+        Alarm(self.env, STRETCH_US - self._now % STRETCH_US, self._learn, stretch)
 
     def _true_scores(self, people: Sequence[Dossier], at_us: int) -> Scores:
         return truths(self.people, people, at_us)
@@ -387,6 +420,7 @@ class Month(SimulatedFloor):
     def _reserved(self, order: Reserve) -> None:
         super()._reserved(order)
         self._collector.reserved(order, self._hour())
+        self._lists.reserved(order, self._now)
 
     def _dial(self, order: Originate) -> None:
         call = self.engine.state.calls[order.call_id]
@@ -399,6 +433,7 @@ class Month(SimulatedFloor):
     def _classed(self, fact: CallClassed) -> None:
         super()._classed(fact)
         self._collector.classed(fact)
+        self._lists.classed(fact)
 
     def _closed(self, fact: AttemptClosed) -> None:
         super()._closed(fact)

@@ -149,6 +149,8 @@ class Document(_Part, frozen=True, kw_only=True):
     #: `slots`: each debtor is given the hours of the week in which calling him pays best, `rank_by` being what a
     #: conversation is worth; empty: the list is dialled from its head.
     plan: Literal["", "slots"] = ""
+    #: With `plan`: within the day those who wait are planned anew where answers differ from forecasts.
+    replan: bool = True
     #: Share of decisions drawn by lot among calling and not calling, so that the record can tell what calls bring.
     explore: Share = 0.05
     limits: Limits = Limits()

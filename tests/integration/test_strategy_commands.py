@@ -179,7 +179,9 @@ def test_what_an_agent_hour_is_worth(folder: Path) -> None:
     assert len(found["slots"]) >= 12
     assert (found["debtors"], found["money"], found["forecast"]) == (299, False, 0.0)
     assert any(one["agent_hour"] > 0.0 for one in found["slots"])
-    (shown,) = answer(folder, "plan", "show")["arms"].values()
+    told = answer(folder, "plan", "show")
+    assert told["planned_anew"] is None
+    (shown,) = told["arms"].values()
     assert sum(one["debtors"] for one in shown["slots"]) >= shown["planned"] > 50
     assert sum(one["value"] for one in shown["slots"]) == pytest.approx(shown["value"])
     assert "one more agent hour adds" in cadencia(folder, "plan", "prices")
