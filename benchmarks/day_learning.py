@@ -32,7 +32,7 @@ from strategy.learning import Habit
 _SETTINGS = ("debtors", "agents", "days", "deviation", "persistence")
 _COUNTED = ("value", "right_party", "attempts")
 #: Seed and days of the month from which hours are learned.
-_EARLIER, _EARLIER_DAYS = 1_000_003, 12
+_EARLIER, _EARLIER_DAYS = 1_000_003, 9
 
 
 class Told(Month):

@@ -203,10 +203,23 @@ class Reader:
             return
         self._beliefs[name] = found
         async with self._listing:
-            leads, people = waiting(state, name)
+            leads, people = await self._waiting(name)
             plan = await insist("learning", ledger.replan_day, campaign, leads, people, now_us, floor, learnt, found)
             if plan is not None:
                 await self._load(name, plan)
+
+    async def _waiting(self, name: str) -> tuple[list[Lead], list[Dossier]]:
+        """Return who waits on a campaign's list, some at a time: callers do not wait for this."""
+        state = self._engine.state
+        leads: list[Lead] = []
+        people: list[Dossier] = []
+        entries = list(state.campaigns[name].leads.values())
+        for start in range(0, len(entries), _CHUNK):
+            some, theirs = waiting(state, entries[start : start + _CHUNK])
+            leads += some
+            people += theirs
+            await asyncio.sleep(0)
+        return leads, people
 
     # ---- news
 

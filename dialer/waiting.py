@@ -1,20 +1,21 @@
 """Who waits on a campaign's list and has not been called today: those whose hour may still be planned anew."""
 
+from collections.abc import Iterable
 from datetime import date
 
 from dialer.engine.evolve import waits
-from dialer.engine.state import PARKED, State
+from dialer.engine.state import PARKED, LeadState, State
 from domain.calls import AgentState
 from domain.instants import midnight_us
 from domain.people import Dossier, Lead
 from domain.settings import CampaignSettings
 
 
-def waiting(state: State, campaign: str) -> tuple[list[Lead], list[Dossier]]:
-    """Return their leads as the list has them, and their dossiers."""
+def waiting(state: State, among: Iterable[LeadState]) -> tuple[list[Lead], list[Dossier]]:
+    """Return those of some leads as the list has them, and their dossiers."""
     since_us = midnight_us(date.fromisoformat(state.day), state.settings.zone)
     leads, people = [], []
-    for one in state.campaigns[campaign].leads.values():
+    for one in among:
         if one.choice is None or not waits(one):
             continue
         dossier = state.people[one.person]

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from strategy.fields import Scores
     from strategy.planning import Floor
 
-#: Leads of one chunk, and so of one event.
-CHUNK = 5_000
+#: Leads of one chunk, and so of one event; and of one that moves who waits, while calls are answered.
+CHUNK, _MOVED = 5_000, 1_000
 _NO_RANK = 2**31 - 1
 
 
@@ -107,12 +107,12 @@ def store_moves(
     database: Database, campaign: str, at_us: int, zone: str, leads: Sequence[Lead], scores: str | None, by: DayLearned
 ) -> str:
     """Store a list that moves some of those who wait on the one before; return its id."""
-    n_chunks = -(-len(leads) // CHUNK)
+    n_chunks = -(-len(leads) // _MOVED)
     with database.writing() as connection:
         made = {"campaign": campaign, "at_us": at_us, "zone": zone, "leads": len(leads), "chunks": n_chunks}
         number = connection.execute(insert(plan).values(made | {"sealed": True}).returning(plan.c.number)).scalar_one()
         for chunk in range(n_chunks):
-            some = tuple(leads[chunk * CHUNK : (chunk + 1) * CHUNK])
+            some = tuple(leads[chunk * _MOVED : (chunk + 1) * _MOVED])
             store(connection, number, chunk, Body(some, (), False, scores, by))
     return f"{campaign}-{number}"
 

@@ -138,7 +138,7 @@ class DayLists:
         if not learnt.habit.learns or found.stands(self._beliefs.get(campaign.name)):
             return None
         self._beliefs[campaign.name] = found
-        leads, people = waiting(state, campaign.name)
+        leads, people = waiting(state, state.campaigns[campaign.name].leads.values())
         scores = None if self._scores is None else self._scores(people, at_us)
         pace = self.pace(campaign.name, at_us)
         return replan(self._place(campaign), campaign, leads, people, at_us, scores, pace, learnt, found)

@@ -136,7 +136,8 @@ def test_a_live_floor_plans_anew_what_its_ledger_has_taught(swung: tuple[Month, 
     heard: list[AnyEvent] = []
 
     async def learn() -> None:
-        clock, lookups = RehearsedClock(last.at_us, 1.0), Lookups()
+        # Just before the quarter of an hour at which it looks.
+        clock, lookups = RehearsedClock(last.at_us - 300_000, 1.0), Lookups()
         commits = Commits(ledger, lambda _: None, Measure())
 
         def accept(event: AnyEvent) -> None:
@@ -146,7 +147,11 @@ def test_a_live_floor_plans_anew_what_its_ledger_has_taught(swung: tuple[Month, 
 
         reader = Reader(ledger, lookups, engine, commits, accept, clock)
         assert present(engine.state, CAMPAIGN) > 0
-        await reader.learn_once(FLOOR, CAMPAIGN)
+        learning = asyncio.create_task(reader.learn(FLOOR))
+        while not heard and not learning.done():
+            await asyncio.sleep(0.05)
+        learning.cancel()
+        await asyncio.gather(learning, return_exceptions=True)
         await lookups.close()
 
     asyncio.run(learn())
