@@ -1,6 +1,6 @@
 """What planning the rest of a day anew is worth, by the truth of every call: same debtors and luck with and without.
 
-    python -m benchmarks.day_learning --out FILE [--debtors 1000] [--agents 3] [--days 3] [--replications 20]
+    python -m benchmarks.day_learning --out FILE [--debtors 400] [--agents 1] [--days 2] [--replications 20]
         [--deviation 0.3] [--persistence 0.7] [--first 1]
 
 Lists are planned by the hour by the world's own chances and values; hours swing by chance as a whole (`[swings]` of a
@@ -12,7 +12,6 @@ FILE; lines of the same settings that stand there already are taken as they are.
 
 import argparse
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +30,8 @@ from strategy.learning import Habit
 
 _SETTINGS = ("debtors", "agents", "days", "deviation", "persistence")
 _COUNTED = ("value", "right_party", "attempts")
-#: Seed and days of the month from which hours are learned.
-_EARLIER, _EARLIER_DAYS = 1_000_003, 9
+#: Seed, debtors, agents and days of the floor from which hours are learned: larger, as four weeks of a small one.
+_EARLIER, _EARLIER_DEBTORS, _EARLIER_AGENTS, _EARLIER_DAYS = 1_000_003, 2_000, 5, 5
 
 
 class Told(Month):
@@ -55,7 +54,7 @@ class Told(Month):
 
 def arm_of(replans: bool) -> Arm:
     """Return the planned arm of `benchmarks.strategies` that knows the truth, planning anew within the day or not."""
-    made = arm("oracle", 2.0)
+    made = arm("oracle", 4.0)
     (campaign,) = made.floor.campaigns
     strategy = strategy_of(campaign)
     assert strategy is not None
@@ -74,31 +73,36 @@ def month(plan: Plan, seed: int, replans: bool, habit: Habit | None) -> Told:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--debtors", type=int, default=1_000)
-    parser.add_argument("--agents", type=int, default=3)
-    parser.add_argument("--days", type=int, default=3)
+    parser.add_argument("--debtors", type=int, default=400)
+    parser.add_argument("--agents", type=int, default=1)
+    parser.add_argument("--days", type=int, default=2)
     parser.add_argument("--deviation", type=float, default=0.3)
     parser.add_argument("--persistence", type=float, default=0.7)
     parser.add_argument("--replications", type=int, default=20)
     parser.add_argument("--first", type=int, default=1, help="Seed of the first replication.")
     asked = parser.parse_args()
     settings = {name: getattr(asked, name) for name in _SETTINGS}
-    plan_of = partial(
-        Plan,
-        world="bank_early",
-        debtors=asked.debtors,
-        start="2027-02-01",
-        roster=roster(asked.agents, begin="11:00", end="20:00"),
-        swings=Swings(deviation=asked.deviation, persistence=asked.persistence),
-    )
+
+    def plan_of(debtors: int, agents: int, days: int) -> Plan:
+        return Plan(
+            world="bank_early",
+            debtors=debtors,
+            start="2027-02-01",
+            days=days,
+            roster=roster(agents, begin="11:00", end="20:00"),
+            swings=Swings(deviation=asked.deviation, persistence=asked.persistence),
+        )
+
     rows = _kept(asked.out, settings)
     seeds = [seed for seed in range(asked.first, asked.first + asked.replications) if seed not in rows]
     if seeds:
-        habit = month(plan_of(days=_EARLIER_DAYS), _EARLIER, True, None).habit("c")
+        earlier = plan_of(_EARLIER_DEBTORS, _EARLIER_AGENTS, _EARLIER_DAYS)
+        habit = month(earlier, _EARLIER, True, None).habit("c")
+        print(f"learned: {habit}", flush=True)
     for seed in seeds:
         row: dict[str, Any] = {**settings, "seed": seed, "habit": [habit.strength, habit.kept, habit.hours]}
         for name, replans in (("stands", False), ("anew", True)):
-            made = month(plan_of(days=asked.days), seed, replans, habit)
+            made = month(plan_of(asked.debtors, asked.agents, asked.days), seed, replans, habit)
             row[name] = {key: getattr(made, key) for key in _COUNTED}
             row["lists"] = made.replans
         with asked.out.open("a") as out:

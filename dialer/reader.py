@@ -201,9 +201,11 @@ class Reader:
         found = beliefs(learnt, now_us, settings.zone)
         if not learnt.habit.learns or found.stands(self._beliefs.get(name)):
             return
-        self._beliefs[name] = found
         async with self._listing:
             leads, people = await self._waiting(name)
+            if not leads:
+                return
+            self._beliefs[name] = found
             plan = await insist("learning", ledger.replan_day, campaign, leads, people, now_us, floor, learnt, found)
             if plan is not None:
                 await self._load(name, plan)

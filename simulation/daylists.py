@@ -137,8 +137,10 @@ class DayLists:
         found = beliefs(learnt, at_us, zone)
         if not learnt.habit.learns or found.stands(self._beliefs.get(campaign.name)):
             return None
-        self._beliefs[campaign.name] = found
         leads, people = waiting(state, state.campaigns[campaign.name].leads.values())
+        if not leads:
+            return None
+        self._beliefs[campaign.name] = found
         scores = None if self._scores is None else self._scores(people, at_us)
         pace = self.pace(campaign.name, at_us)
         return replan(self._place(campaign), campaign, leads, people, at_us, scores, pace, learnt, found)
