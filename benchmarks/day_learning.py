@@ -4,7 +4,7 @@
         [--deviation 0.3] [--persistence 0.7] [--first 1]
 
 Lists are planned by the hour by the world's own chances and values; hours swing by chance as a whole (`[swings]` of a
-month). What earlier days teach of the hours is learned once, from a month of its own. A call counts with the true
+month), and how far and for how long is taken as known from earlier days. A call counts with the true
 chance, at the instant at which it is dialled, that the debtor himself answers, and with that times what a conversation
 with him is truly worth: luck of answers and payments is left out, that of swings is in. Each replication is a line of
 FILE; lines of the same settings that stand there already are taken as they are. Prints one JSON object.
@@ -12,6 +12,7 @@ FILE; lines of the same settings that stand there already are taken as they are.
 
 import argparse
 import json
+from math import expm1
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,6 @@ from strategy.learning import Habit
 
 _SETTINGS = ("debtors", "agents", "days", "deviation", "persistence")
 _COUNTED = ("value", "right_party", "attempts")
-#: Seed, debtors, agents and days of the floor from which hours are learned: larger, as four weeks of a small one.
-_EARLIER, _EARLIER_DEBTORS, _EARLIER_AGENTS, _EARLIER_DAYS = 1_000_003, 2_000, 5, 5
 
 
 class Told(Month):
@@ -63,7 +62,7 @@ def arm_of(replans: bool) -> Arm:
     return replace(made, floor=replace(made.floor, campaigns=(changed,)))
 
 
-def month(plan: Plan, seed: int, replans: bool, habit: Habit | None) -> Told:
+def month(plan: Plan, seed: int, replans: bool, habit: Habit) -> Told:
     """Return a month that has been run."""
     made = Told(arm_of(replans), plan, seed, Tape(), habit=habit)
     made.month()
@@ -82,27 +81,22 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=1, help="Seed of the first replication.")
     asked = parser.parse_args()
     settings = {name: getattr(asked, name) for name in _SETTINGS}
-
-    def plan_of(debtors: int, agents: int, days: int) -> Plan:
-        return Plan(
-            world="bank_early",
-            debtors=debtors,
-            start="2027-02-01",
-            days=days,
-            roster=roster(agents, begin="11:00", end="20:00"),
-            swings=Swings(deviation=asked.deviation, persistence=asked.persistence),
-        )
-
+    plan = Plan(
+        world="bank_early",
+        debtors=asked.debtors,
+        start="2027-02-01",
+        days=asked.days,
+        roster=roster(asked.agents, begin="11:00", end="20:00"),
+        swings=Swings(deviation=asked.deviation, persistence=asked.persistence),
+    )
+    # A factor whose logarithm has this deviation has the variance exp(d²) - 1.
+    habit = Habit(strength=1.0 / expm1(asked.deviation**2), kept=asked.persistence, hours=1)
     rows = _kept(asked.out, settings)
     seeds = [seed for seed in range(asked.first, asked.first + asked.replications) if seed not in rows]
-    if seeds:
-        earlier = plan_of(_EARLIER_DEBTORS, _EARLIER_AGENTS, _EARLIER_DAYS)
-        habit = month(earlier, _EARLIER, True, None).habit("c")
-        print(f"learned: {habit}", flush=True)
     for seed in seeds:
-        row: dict[str, Any] = {**settings, "seed": seed, "habit": [habit.strength, habit.kept, habit.hours]}
+        row: dict[str, Any] = {**settings, "seed": seed}
         for name, replans in (("stands", False), ("anew", True)):
-            made = month(plan_of(asked.debtors, asked.agents, asked.days), seed, replans, habit)
+            made = month(plan, seed, replans, habit)
             row[name] = {key: getattr(made, key) for key in _COUNTED}
             row["lists"] = made.replans
         with asked.out.open("a") as out:
@@ -123,7 +117,6 @@ def _kept(path: Path, settings: dict[str, Any]) -> dict[int, dict[str, Any]]:
 def _summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "replications": len(rows),
-        "habit_strength_kept_hours": rows[0]["habit"],
         "lists_planned_anew_a_day": round(sum(row["lists"] for row in rows) / len(rows) / rows[0]["days"], 2),
     }
     for name in _COUNTED:

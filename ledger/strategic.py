@@ -125,22 +125,17 @@ def learn_day(
 
 
 def counts_of(connection: Connection, campaign: str, since_us: int, until_us: int) -> list[Count]:
-    """Return a campaign's calls whose answer is known, by stretches of time."""
+    """Return a campaign's calls that had a forecast and whose answer is known, by stretches of time."""
     stretch = attempt.c.reserved_us - attempt.c.reserved_us % STRETCH_US
     # A machine that an agent heard is told when he has said so.
     heard = func.coalesce(outcome.c.disposition, "") == str(Disposition.machine)
     live = case((attempt.c.answer_class.in_([str(one) for one in LIVE]) & ~heard, 1), else_=0)
     query = (
-        select(
-            stretch,
-            func.count(),
-            func.count(attempt.c.p_answer),
-            func.coalesce(func.sum(attempt.c.p_answer), 0.0),
-            func.sum(live),
-        )
+        select(stretch, func.sum(attempt.c.p_answer), func.sum(live))
         .select_from(attempt.outerjoin(outcome, outcome.c.call_id == attempt.c.call_id))
         .where(
             attempt.c.campaign == campaign,
+            attempt.c.p_answer.is_not(None),
             attempt.c.reserved_us >= since_us,
             attempt.c.reserved_us <= until_us,
             or_(

@@ -66,8 +66,8 @@ class DayLists:
         self._recent: dict[str, deque[tuple[int, bool, bool, int]]] = {one.name: deque() for one in floor.campaigns}
         #: Calls under way.
         self._open: dict[str, _Try] = {}
-        #: By campaign, calls by the stretch in which they were reserved: all, those with a forecast, its sum, answered.
-        self.counts: dict[str, dict[int, list[float]]] = {one.name: {} for one in floor.campaigns}
+        #: By campaign, of calls with a forecast, by the stretch in which they were reserved: its sum, and the answered.
+        self.counts: dict[str, dict[int, tuple[float, int]]] = {one.name: {} for one in floor.campaigns}
         #: By campaign, what was learned last, and what its plan of the day goes by.
         self.learnt: dict[str, Learnt] = {}
         self._beliefs: dict[str, Beliefs] = {}
@@ -82,7 +82,7 @@ class DayLists:
         """Take down that a call was answered, by whatever."""
         one = self._open[fact.call_id]
         one.live = fact.answer_class in LIVE
-        self._count(one, answered=one.live)
+        self._count(one, one.forecast, int(one.live))
 
     def closed(self, fact: AttemptClosed, at_us: int) -> None:
         """Take down how an attempt ended."""
@@ -90,20 +90,19 @@ class DayLists:
         if fact.event is None:
             return
         if one.live is None and fact.disposition is not Disposition.network_fail:
-            self._count(one, answered=False)
+            self._count(one, one.forecast, 0)
         elif one.live and fact.disposition is Disposition.machine:
             # As the agent heard.
-            self.counts[one.campaign][one.stretch_us][3] -= 1
+            self._count(one, 0.0, -1)
         took_us = (fact.talk_us or 0) + (fact.wrap_us or 0)
         right = fact.event == ContactEvent.right_party_contact
         self._recent[fact.campaign].append((at_us, fact.talk_us is not None, right, took_us))
 
-    def _count(self, one: "_Try", *, answered: bool) -> None:
-        count = self.counts[one.campaign].setdefault(one.stretch_us, [0, 0, 0.0, 0])
-        count[0] += 1
-        count[1] += one.forecast is not None
-        count[2] += one.forecast or 0.0
-        count[3] += answered
+    def _count(self, one: _Try, forecast: float | None, answered: int) -> None:
+        if one.forecast is not None:
+            counts = self.counts[one.campaign]
+            before = counts.get(one.stretch_us, (0.0, 0))
+            counts[one.stretch_us] = before[0] + (forecast or 0.0), before[1] + answered
 
     def make(self, campaign: CampaignSettings, dossiers: list[Dossier], at_us: int) -> Made:
         """Return a campaign's list of the day."""
@@ -124,10 +123,7 @@ class DayLists:
         if not learns(campaign):
             return None
         at_us, zone = state.at_us, self._floor.zone
-        told = [
-            Count(since_us, int(calls), int(forecasts), forecast, int(answered))
-            for since_us, (calls, forecasts, forecast, answered) in self.counts[campaign.name].items()
-        ]
+        told = [Count(since_us, *of) for since_us, of in self.counts[campaign.name].items()]
         here, planned = present(state, campaign), self._staff(campaign, at_us - at_us % HOUR)
         before = self.learnt.get(campaign.name)
         if self._habit is not None:

@@ -3,7 +3,8 @@
 An hour's factor is Gamma distributed about 1, its answers Poisson about factor × what was forecast. From hour to hour
 a share of its distance from 1 is kept, so that a bad hour says less and less of later ones. Spread and share are those
 under which the recent days are likeliest; where these days are explained as well by forecasts and luck alone, nothing
-is learned. Method: a dynamic generalised linear model by moments (West, Harrison and Migon, JASA 1985).
+is learned. Calls without a forecast tell nothing: who is called at an hour would look like the hour. Method: a dynamic
+generalised linear model by moments (West, Harrison and Migon, JASA 1985).
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,10 +26,10 @@ LIVE: Final = frozenset({AnswerClass.connected, AnswerClass.abandoned})
 #: Tried: as how many forecast answers the mean weighs, and which share of what was learned an hour keeps.
 _STRENGTHS: Final = (3.0, 6.0, 12.0, 24.0, 48.0, 96.0, 192.0)
 _KEPT: Final = (0.0, 0.3, 0.5, 0.7, 0.85, 0.95)
-#: How much likelier, in logarithms, days have to be than by forecasts and luck alone: 5 % by chi-square, two numbers.
-_BORNE_OUT: Final = 3.0
+#: How much likelier, in logarithms, days have to be than by forecasts and luck alone: 1 % by chi-square, two numbers.
+_BORNE_OUT: Final = 4.6
 #: Hours on record without which nothing is learned.
-_LEAST_HOURS: Final = 20
+_LEAST_HOURS: Final = 40
 #: Forecast answers that an hour of the day has had when its own bias is believed by half.
 _BIAS: Final = 60.0
 
@@ -50,9 +51,8 @@ class Habit(msgspec.Struct, frozen=True, kw_only=True):
     kept: float = 0.0
     #: (24,) how many times as often as forecast each hour of the day is answered on most days.
     usual: tuple[float, ...] = (1.0,) * 24
-    #: Hours on record that it rests on, and the share of their calls that a person answered.
+    #: Hours on record that it rests on.
     hours: int = 0
-    share: float = 0.0
 
     @property
     def learns(self) -> bool:
@@ -82,43 +82,35 @@ class Gamma(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Calls of a stretch of time that lies in one hour of the floor's day, as they are on record."""
+    """Calls of a stretch of time that had a forecast, as they are on record."""
 
     at_us: int
-    #: Calls that the network put through; those of them that had a forecast, whose sum `forecast` is.
-    calls: int
-    told: int
+    #: How many a person was to answer, and how many a person did, as far as agents and detection could tell.
     forecast: float
-    #: Answered by a person, as far as agents and detection could tell.
     answered: int
 
 
-def days_of(counts: Iterable[Count], zone: str, share: float) -> dict[str, list[Hour]]:
-    """Return the hours of each day (ISO) of a floor, in order; calls without a forecast are forecast `share`."""
+def days_of(counts: Iterable[Count], zone: str) -> dict[str, list[Hour]]:
+    """Return the hours of each day (ISO) of a floor, in order."""
     found: dict[str, dict[int, Hour]] = {}
     for one in sorted(counts):
         local = to_datetime(one.at_us, zone)
         day = found.setdefault(local.date().isoformat(), {})
         before = day.get(local.hour, Hour(local.hour, 0.0, 0))
-        forecast = before.forecast + one.forecast + share * (one.calls - one.told)
-        day[local.hour] = Hour(local.hour, forecast, before.answered + one.answered)
+        day[local.hour] = Hour(local.hour, before.forecast + one.forecast, before.answered + one.answered)
     return {day: list(hours.values()) for day, hours in found.items()}
-
-
-def share_of(counts: Sequence[Count]) -> float:
-    """Return which share of calls a person answered."""
-    return sum(one.answered for one in counts) / max(1, sum(one.calls for one in counts))
 
 
 def habit(days: Sequence[Sequence[Hour]]) -> Habit:
     """Return how far hours go their own way, by the hours of recent days, each in order."""
     told = sum(map(len, days))
-    usual = _usual(days)
+    usual = _usual(_sums(days))
     if told < _LEAST_HOURS:
         return Habit(usual=usual, hours=told)
-    plain = sum(one.answered * log(e) - e for day in days for one in day if (e := one.forecast * usual[one.hour]) > 0.0)
+    unbiased = _unbiased(days)
+    plain = sum(one.answered * log(one.forecast) - one.forecast for day in unbiased for one in day)
     likeliest, strength, kept = max(
-        (_likelihood(days, usual, strength, kept), strength, kept) for strength, kept in product(_STRENGTHS, _KEPT)
+        (_likelihood(unbiased, strength, kept), strength, kept) for strength, kept in product(_STRENGTHS, _KEPT)
     )
     if likeliest - plain < _BORNE_OUT:
         return Habit(usual=usual, hours=told)
@@ -150,29 +142,43 @@ def learned(found: Habit, today: Sequence[Hour], hours: Sequence[int], now: int)
     ]
 
 
-def _usual(days: Sequence[Sequence[Hour]]) -> tuple[float, ...]:
-    """Return by hour of the day how many times as often as forecast people answer, as far as the days bear it out."""
-    forecast, answered = [0.0] * 24, [0] * 24
+def _sums(days: Sequence[Sequence[Hour]]) -> list[Hour]:
+    """Return by hour of the day, (24,), how many were forecast and answered."""
+    found = [Hour(hour, 0.0, 0) for hour in range(24)]
     for day in days:
         for one in day:
-            forecast[one.hour] += one.forecast
-            answered[one.hour] += one.answered
-    whole = (sum(answered) + _BIAS) / (sum(forecast) + _BIAS)
-    return tuple((a + _BIAS * whole) / (f + _BIAS) for f, a in zip(forecast, answered, strict=True))
+            before = found[one.hour]
+            found[one.hour] = Hour(one.hour, before.forecast + one.forecast, before.answered + one.answered)
+    return found
 
 
-def _likelihood(days: Sequence[Sequence[Hour]], usual: Sequence[float], strength: float, kept: float) -> float:
+def _usual(sums: Sequence[Hour]) -> tuple[float, ...]:
+    """Return by hour of the day how many times as often as forecast people answer."""
+    whole = (sum(one.answered for one in sums) + _BIAS) / (sum(one.forecast for one in sums) + _BIAS)
+    return tuple((one.answered + _BIAS * whole) / (one.forecast + _BIAS) for one in sums)
+
+
+def _unbiased(days: Sequence[Sequence[Hour]]) -> list[list[Hour]]:
+    """Return the days with forecasts as often answered as on the other days: what a day is judged by is not its own."""
+    sums, found = _sums(days), []
+    for day in days:
+        others = list(sums)
+        for one in day:
+            whole = others[one.hour]
+            others[one.hour] = Hour(one.hour, whole.forecast - one.forecast, whole.answered - one.answered)
+        usual = _usual(others)
+        found.append([one._replace(forecast=one.forecast * usual[one.hour]) for one in day if one.forecast > 0.0])
+    return found
+
+
+def _likelihood(days: Sequence[Sequence[Hour]], strength: float, kept: float) -> float:
     """Return the logarithm of how likely the answers are, but for what no number changes."""
     total = 0.0
     for day in days:
         belief, at = Gamma(strength, strength), -1
         for one in day:
-            belief = belief.after(one.hour - at, strength, kept)
-            forecast = one.forecast * usual[one.hour]
-            at = one.hour
-            if forecast <= 0.0:
-                continue
-            a, b, n = belief.shape, belief.rate, one.answered
+            a, b = belief = belief.after(one.hour - at, strength, kept)
+            n, forecast, at = one.answered, one.forecast, one.hour
             total += lgamma(a + n) - lgamma(a) + a * log(b / (b + forecast)) + n * log(forecast / (b + forecast))
             belief = Gamma(a + n, b + forecast)
     return total

@@ -21,7 +21,7 @@ from domain.settings import CampaignSettings
 from strategy.documents import Document, strategy_of
 from strategy.fields import Scores
 from strategy.forecasts import tell
-from strategy.learning import HABIT_US, Count, Gamma, Habit, Hour, days_of, habit, learned, share_of
+from strategy.learning import HABIT_US, Count, Gamma, Habit, Hour, days_of, habit, learned
 from strategy.listing import PRIORITY
 from strategy.planning import Called, Pace, Planner, Workplace
 
@@ -73,10 +73,9 @@ def learn(
     if before is not None and before.day == day.isoformat():
         known = before.habit
     else:
-        past = [one for one in counts if today_us - HABIT_US <= one.at_us < today_us]
-        share = share_of(past)
-        known = replace(habit(list(days_of(past, zone, share).values())), share=share)
-    today = days_of(of_today, zone, known.share).get(day.isoformat(), [])
+        past = (one for one in counts if today_us - HABIT_US <= one.at_us < today_us)
+        known = habit(list(days_of(past, zone).values()))
+    today = days_of(of_today, zone).get(day.isoformat(), [])
     return Learnt(day.isoformat(), known, today, present / planned if planned > 0.0 else 1.0)
 
 

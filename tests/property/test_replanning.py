@@ -65,8 +65,10 @@ def test_who_is_planned_for_an_hour_that_answers_badly_leaves_it(people: list[Do
         sum(one.person in now and one.from_us > NOW_US for one in found.leads) for found in (bad, good)
     )
     assert len(bad.leads) > 0.1 * len(leads)
-    assert left >= 0.25 * len(now)
-    assert left_a_good_one == 0
+    if agents > 1.0:
+        # For few agents a good hour, whose calls take more of their time, holds fewer too.
+        assert left >= 0.25 * len(now)
+        assert left_a_good_one == 0
     assert bad.by.answers[0] < 0.5 < bad.by.answers[1] < 1.0 < good.by.answers[0]
     assert (bad.by.hour, bad.by.waiting, bad.by.moved) == (11, len(leads), len(bad.leads))
     assert bad.scores == told.version
@@ -109,6 +111,12 @@ def test_fewer_agents_than_planned_have_fewer_debtors_today(people: list[Dossier
     leads = [replace(one, from_us=one.from_us if one.from_us > NOW_US else 0) for one in leads]
     whole, half = (again(leads, people, told, learnt(40.0, 40, staff), 4.0) for staff in (1.0, 0.3))
     assert len(half.leads) > len(whole.leads)
+
+
+@pytest.mark.parametrize("scored", [False, True])
+def test_where_nobody_waits_nobody_moves(people: list[Dossier], scored: bool) -> None:
+    found = again([], people, scores(people, 1) if scored else None, learnt(40.0, 8), 4.0)
+    assert (found.leads, found.scores, found.by.waiting, found.by.moved) == ([], None, 0, 0)
 
 
 def test_a_document_may_say_that_its_plan_stands() -> None:
