@@ -90,7 +90,7 @@ def main() -> None:
         swings=Swings(deviation=asked.deviation, persistence=asked.persistence),
     )
     # A factor whose logarithm has this deviation has the variance exp(d²) - 1.
-    habit = Habit(strength=1.0 / expm1(asked.deviation**2), kept=asked.persistence, hours=1)
+    habit = Habit(strength=1.0 / expm1(asked.deviation**2), kept=asked.persistence) if asked.deviation else Habit()
     rows = _kept(asked.out, settings)
     seeds = [seed for seed in range(asked.first, asked.first + asked.replications) if seed not in rows]
     for seed in seeds:

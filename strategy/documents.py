@@ -150,7 +150,7 @@ class Document(_Part, frozen=True, kw_only=True):
     #: conversation is worth; empty: the list is dialled from its head.
     plan: Literal["", "slots"] = ""
     #: With `plan`: within the day those who wait are planned anew where answers differ from forecasts.
-    replan: bool = True
+    replan: bool = False
     #: Share of decisions drawn by lot among calling and not calling, so that the record can tell what calls bring.
     explore: Share = 0.05
     limits: Limits = Limits()

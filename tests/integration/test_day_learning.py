@@ -39,7 +39,8 @@ START = "2027-02-01"
 GATE = Gate.load(SHIPPED, strict=True)
 CALL = Treatment(steps=(Step(channel="call"),))
 DOCUMENT = Document(
-    name="hours", rank_by=("balance",), plan="slots", explore=0.0, limits=Limits(calls_per_day=1, calls_per_week=3),
+    name="hours", rank_by=("balance",), plan="slots", replan=True, explore=0.0,
+    limits=Limits(calls_per_day=1, calls_per_week=3),
     segments=(Segment(name="all", when="true", treatment="call"),), treatments={"call": CALL},
 )  # fmt: skip
 CAMPAIGN = attached(CampaignSettings(name="c", mode=Mode.predictive), Strategy(document=DOCUMENT))

@@ -15,7 +15,7 @@ from domain.instants import HOUR
 from domain.people import Dossier, Lead
 from domain.settings import CampaignSettings
 from simulation.population import load, portfolio
-from strategy.documents import Capacity, Limits, attached, strategy_of
+from strategy.documents import Capacity, Limits, Strategy, attached, strategy_of
 from strategy.fields import Scores
 from strategy.learning import Habit, Hour
 from strategy.planning import NO_PACE
@@ -25,7 +25,18 @@ from tests.property.test_planning import GATE, MONDAY_US, ZONE, campaign, place,
 #: Eleven o'clock.
 NOW_US = MONDAY_US + 11 * HOUR
 HABIT = Habit(strength=10.0, kept=0.6)
-PLAIN = campaign(Limits(calls_per_day=1, calls_per_week=3), Capacity())
+FIXED = campaign(Limits(calls_per_day=1, calls_per_week=3), Capacity())
+
+
+def learning(settings: CampaignSettings) -> CampaignSettings:
+    """Return a campaign whose strategy plans the rest of a day anew."""
+    strategy = strategy_of(settings)
+    assert strategy is not None
+    of = replace(strategy, document=replace(strategy.document, replan=True))
+    return attached(replace(settings, document="", treatments={}), of)
+
+
+PLAIN = learning(FIXED)
 
 
 def learnt(forecast: float, answered: int, staff: float = 1.0) -> Learnt:
@@ -119,14 +130,17 @@ def test_where_nobody_waits_nobody_moves(people: list[Dossier], scored: bool) ->
     assert (found.leads, found.scores, found.by.waiting, found.by.moved) == ([], None, 0, 0)
 
 
-def test_a_document_may_say_that_its_plan_stands() -> None:
-    strategy = strategy_of(PLAIN)
-    assert strategy is not None
-    stays = replace(strategy, document=replace(strategy.document, replan=False))
-    fixed = attached(replace(PLAIN, document="", treatments={}), stays)
+def test_a_plan_stands_unless_its_document_says_otherwise() -> None:
     assert learns(PLAIN)
-    assert not learns(fixed)
+    assert not learns(FIXED)
+    assert not learns(learning(attached(replace(FIXED, document="", treatments={}), unplanned())))
     assert not learns(CampaignSettings(name="c"))
+
+
+def unplanned() -> Strategy:
+    strategy = strategy_of(FIXED)
+    assert strategy is not None
+    return replace(strategy, document=replace(strategy.document, plan=""))
 
 
 def test_a_plan_stands_until_its_hour_is_answered_otherwise_than_it_goes_by() -> None:
