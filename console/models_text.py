@@ -56,6 +56,11 @@ def heads(made: "Sequence[tuple[Manifest, Judgement]]", left_out: "Mapping[str, 
             )  # fmt: skip
         parts.append(table)
         parts += [
+            f"[yellow]{manifest.name}, fairness:[/] {words}."
+            for manifest, judged in made
+            for words in judged.fairness.concerns
+        ]
+        parts += [
             f"[red]{manifest.name}[/] {'; '.join(judged.verdict.refusals)}."
             for manifest, judged in made
             if not judged.verdict.passed

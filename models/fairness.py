@@ -25,6 +25,8 @@ OTHERS = "(others)"
 UNKNOWN = "(not known)"
 #: The share of rows that the floor has time for.
 _SHARE = 0.2
+#: Debtors by whom the proxy test is made, each by the latest row: others of the same debtor tell nothing new.
+_ASKED = 20_000
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +35,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     field: str
     group: str
     rows: int
+    #: Whose rows they are: rows ÷ debtors is how often each was contacted, where a row is a contact.
+    debtors: int = 0
     rate: float
     mean: float
     #: What came over what was said: 1 is fair.
@@ -94,7 +98,7 @@ def audit(table: Table, rows: NDArray[np.int64], p: F8, *, workers: int = 0) -> 
     for field, words in table.protected.items():
         named = _large(words)
         groups += _groups(field, named[rows], table, rows, p)
-        proxies += _proxies(field, named, table, workers)
+        proxies += _proxies(field, words, table, workers)
     return Fairness(groups=tuple(groups), proxies=tuple(proxies))
 
 
@@ -127,6 +131,7 @@ def _groups(field: str, words: NDArray[np.str_], table: Table, rows: NDArray[np.
                 field=field,
                 group=str(name),
                 rows=len(ours),
+                debtors=len(np.unique(debtor[mine])),
                 rate=float((mine_w * y[mine]).sum() / mine_w.sum()),
                 mean=float((mine_w * p[mine]).sum() / mine_w.sum()),
                 came_over_said=metrics.bootstrap(ratio, debtor[mine], mine_w, draws=200),
@@ -139,9 +144,19 @@ def _groups(field: str, words: NDArray[np.str_], table: Table, rows: NDArray[np.
     return found
 
 
+def _latest(table: Table, words: NDArray[np.str_]) -> tuple[Table, NDArray[np.str_]]:
+    """Return the latest row of each debtor, of so many debtors at most, with their groups."""
+    _, last = np.unique(table.group[::-1], return_index=True)
+    at = np.sort(len(table) - 1 - last)
+    at = at[np.unique(np.linspace(0, len(at) - 1, min(_ASKED, len(at))).astype(np.int64))]
+    cut = {name: getattr(table, name)[at] for name in ("x", "y", "time", "group", "weight", "source_row")}
+    return msgspec.structs.replace(table, **cut), _large(words[at])
+
+
 def _proxies(field: str, words: NDArray[np.str_], table: Table, workers: int) -> list[Proxy]:
     from models.learner import loads
 
+    table, words = _latest(table, words)
     names, count = np.unique(words, return_counts=True)
     # Of two groups one tells the other; of many the five largest are enough.
     asked = names[np.argsort(-count, kind="stable")][: {1: 0, 2: 1}.get(len(names), 5)]

@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import BadInput
 from domain.instants import DAY, parse
-from models import heads
+from models import decisions, heads
 from models.features import features, tallies, usual_of
 from models.history import History, history_of
 from models.reach import Attempts
@@ -24,10 +24,10 @@ def told(*lines: Line | list[Line]) -> History:
     return history_of(**tables(flat))
 
 
-def decided(*at: str, action: int = 1) -> heads.Decisions:
+def decided(*at: str, action: int = 1) -> decisions.Decisions:
     n = len(at)
     us = np.array([parse(one + "Z") for one in at], np.int64)
-    return heads.Decisions(np.ones(n, np.int64), us, np.full(n, action), np.full(n, 0.5), ("none", "talk"))
+    return decisions.Decisions(np.ones(n, np.int64), us, np.full(n, action), np.full(n, 0.5), ("none", "talk"))
 
 
 def paid(at: str, minor: int, **more: Any) -> Line:
