@@ -43,7 +43,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     came_over_said: Figure
     ece: float
     ece_by_chance: float
-    auc: float
+    #: None: all came, or none did, and there is nothing to rank.
+    auc: float | None
     #: Share of its rows among the best fifth by score, over a fifth: whom contact would fall upon.
     intensity: Figure
 
@@ -137,7 +138,7 @@ def _groups(field: str, words: NDArray[np.str_], table: Table, rows: NDArray[np.
                 came_over_said=metrics.bootstrap(ratio, debtor[mine], mine_w, draws=200),
                 ece=figures["ece"],
                 ece_by_chance=metrics.ece_by_chance(p[mine], mine_w, draws=50),
-                auc=figures["auc"],
+                auc=None if np.isnan(figures["auc"]) else figures["auc"],
                 intensity=metrics.bootstrap(intensity, debtor[mine], mine_w, draws=200),
             )
         )
