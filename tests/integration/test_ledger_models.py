@@ -105,7 +105,8 @@ def test_each_head_is_a_version_with_all_that_belongs_to_one(desk: Path) -> None
 
 def test_what_is_protected_is_audited_and_never_learned_from(desk: Path, export: Path, tmp_path: Path) -> None:
     people = pq.read_table(export / "debtors.parquet").column("person").to_pylist()
-    random = np.random.default_rng(1)
+    # Not the seed of the lot, whose days would tell it.
+    random = np.random.default_rng(77)
     sex, born = random.choice(["f", "m"], len(people)), random.integers(1940, 2005, len(people))
     pq.write_table(pa.table({"person": people, "sex": sex, "birth_year": born}), tmp_path / "people.parquet")
     folder = tmp_path / "folder"
