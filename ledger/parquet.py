@@ -103,6 +103,8 @@ DEBTORS = _of_table(
     _Column("person", "id", "", person.c.id),
     _Column("country", "word", "ISO 3166", person.c.country),
     _Column("zones", "words", "IANA zones of the address; empty: none on record", person.c.address_zones),
+    _Column("language", "word", "for the audit of fairness: no feature of a model", person.c.language),
+    _Column("region", "word", "the same", person.c.region),
     _Column("created_at", "instant", "", person.c.created_us),
 )
 NUMBERS = _of_table(
