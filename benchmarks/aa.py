@@ -1,6 +1,7 @@
 """Trials of nothing: how often a difference is called where there is none, and as often as planned where there is one.
 
-    python -m benchmarks.aa [--debtors N] [--agents N] [--days N] [--lots N] [--runs N] [--run-debtors N] [--world W]
+    python -m benchmarks.aa [--debtors N] [--agents N] [--days N] [--lots N] [--shares S …] [--runs N]
+        [--run-debtors N] [--world W]
 
 One simulated month under one document is recorded in a ledger and read as `cadencia experiment status` reads it. Its
 debtors are then given arms by lot again and again, and each time all looks are taken: whatever is called is false.
@@ -137,6 +138,7 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=3)
     parser.add_argument("--days", type=int, default=28)
     parser.add_argument("--lots", type=int, default=1000)
+    parser.add_argument("--shares", type=float, nargs="+", default=[], help="of nothing, by debtor, these alone")
     parser.add_argument("--runs", type=int, default=0)
     parser.add_argument("--run-debtors", type=int, default=300)
     parser.add_argument("--world", default="default")
@@ -145,7 +147,7 @@ def main() -> None:
     found = {}
     if asked.lots:
         units = recorded(asked, asked.debtors, asked.days, seed=1)
-        for unit, share, effect in TRIED:
+        for unit, share, effect in [("debtor", one, False) for one in asked.shares] or TRIED:
             words = f"{unit}, {100 * share:g} %, {'with the planned difference' if effect else 'of nothing'}"
             found[words] = by_lot(units, asked.days, asked.lots, share, unit, effect)
             print(words, json.dumps(found[words]), file=sys.stderr, flush=True)

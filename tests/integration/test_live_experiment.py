@@ -163,7 +163,7 @@ def test_what_ran_is_worth_about_what_it_had(folder: Path) -> None:
     found = run(folder, "ope", "--strategy", "mine", "--days", "3")
     told = found["worth"]
     assert found["left_out"]["held_out"] > 0
-    assert found["left_out"]["not_made_again"] < 0.05 * told["n"]
+    assert found["left_out"]["not_made_again"] == 0
     assert not told["refused"]
     # It differs from the arms in a few debtors' few days alone.
     for name in ("ips", "snips", "dr"):
