@@ -53,6 +53,15 @@ def _busy(stand: dict[str, Any]) -> bool:
     return stand.get("state") in ("reserved", "talking", "wrapup")
 
 
+def _goes(stand: dict[str, Any], will: str, done: str) -> str:
+    """Say when somebody who asked to pause or leave does."""
+    if _busy(stand):
+        return f"{will} after the call at hand and its wrap-up"
+    if stand.get("state") == "ready":
+        return f"{will} once no call rings for them, within a minute"
+    return done
+
+
 @app.command()
 def login(
     agents: Agents,
@@ -83,14 +92,8 @@ def login(
 
 @app.command()
 def logout(agents: Agents, folder: Folder = HERE, as_json: AsJson = False) -> None:
-    """Sign agents out, after the call at hand."""
-    _each(
-        folder,
-        agents,
-        "sign_out",
-        as_json,
-        lambda stand: "leaves after the call at hand and its wrap-up" if _busy(stand) else "signed out",
-    )
+    """Sign agents out, after the call at hand or what rings for them."""
+    _each(folder, agents, "sign_out", as_json, lambda stand: _goes(stand, "leaves", "signed out"))
 
 
 @app.command()
@@ -112,14 +115,9 @@ def pause(
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Agents pause; a call at hand and its wrap-up come first."""
-
-    def said(stand: dict[str, Any]) -> str:
-        if _busy(stand):
-            return f"will pause ({reason}) after the call at hand and its wrap-up"
-        return f"on pause ({reason})"
-
-    _each(folder, agents, "pause", as_json, said, reason=reason)
+    """Agents pause; a call at hand and its wrap-up come first, and what rings for them."""
+    will, done = f"will pause ({reason})", f"on pause ({reason})"
+    _each(folder, agents, "pause", as_json, lambda stand: _goes(stand, will, done), reason=reason)
 
 
 @app.command()

@@ -314,6 +314,8 @@ def _agent(row: AgentRow, board: Board) -> Text:
     since_s = max(board.at_us - row.since_us, 0) // SECOND
     word = row.reason if row.state == "paused" and row.reason else WORDS.get(row.state, row.state)
     word = "ending" if row.finishing else word
+    if row.state == "ready" and row.then != "ready":
+        word = f"→{'out' if row.then == 'leave' else row.then}"
     return Text.assemble(
         " ", ("■ ", COLOURS.get(row.state, "bright_black")), (f"{row.agent:<9.9} ", "bold"),
         f"{word:<8.8} {since_s // 60:>3}:{since_s % 60:02} ", (f"{row.campaign or '':<5.5}{row.calls_today:>4}", "dim"),

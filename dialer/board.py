@@ -14,6 +14,8 @@ class AgentRow(msgspec.Struct, frozen=True, kw_only=True):
     calls_today: int
     #: Has said that the conversation is about to end.
     finishing: bool = False
+    #: What follows once nothing holds the agent: `ready`, `leave`, or a pause reason.
+    then: str = "ready"
 
 
 class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):

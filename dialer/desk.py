@@ -263,7 +263,7 @@ class Desk:
 
     def _ready(self, command: Ready, at_us: int) -> tuple[AnyEvent, ...]:
         agent = self._agent(command.agent, "ready")
-        if agent.state is AgentState.ready:
+        if agent.state is AgentState.ready and agent.then == "ready":
             return ()
         if agent.state is AgentState.wrapup:
             raise self._no("outcome first", call=agent.call_id)
@@ -274,7 +274,7 @@ class Desk:
         reasons = self._state.settings.pause_reasons
         if command.reason not in reasons:
             raise self._no("no reason", reason=command.reason, known=_listed(reasons))
-        if agent.state is AgentState.paused and agent.reason == command.reason:
+        if command.reason == (agent.reason if agent.state is AgentState.paused else agent.then):
             return ()
         return (PauseAsked(at_us=at_us, agent=command.agent, reason=command.reason),)
 

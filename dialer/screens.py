@@ -25,6 +25,8 @@ class AgentPush(msgspec.Struct, frozen=True, kw_only=True, tag_field="push", tag
     reason: str
     since_us: int
     call_id: str | None
+    #: What follows once nothing holds the agent: `ready`, `leave`, or a pause reason.
+    then: str = "ready"
 
 
 class LeadPush(msgspec.Struct, frozen=True, kw_only=True, tag_field="push", tag="lead"):
@@ -63,7 +65,12 @@ class Screens:
         if agent is None:
             return None
         return AgentPush(
-            agent=name, state=agent.state, reason=agent.reason, since_us=agent.since_us, call_id=agent.call_id
+            agent=name,
+            state=agent.state,
+            reason=agent.reason,
+            since_us=agent.since_us,
+            call_id=agent.call_id,
+            then=agent.then,
         )
 
     def tell(self, record: AgentShifted | ShowLead) -> None:
@@ -79,6 +86,7 @@ class Screens:
             reason=record.reason,
             since_us=self._state.at_us,
             call_id=record.call_id,
+            then=self._state.agents[record.agent].then,
         )
         self._server.push(record.agent, push)
         call = self._state.calls.get(record.call_id or "")

@@ -250,8 +250,6 @@ class Staff(Listener):
             return
         robot.wants_break = True
         self._desk(PauseAsked(at_us=self._now, agent=robot.chair.agent, reason=_reason(robot)))
-        if robot.call_id is None:
-            self._rest(robot)
 
     def _rest(self, robot: Robot) -> None:
         robot.wants_break = False
@@ -365,8 +363,6 @@ class Staff(Listener):
 
     def _finish(self, robot: Robot) -> None:
         robot.call_id, robot.meeting = None, None
-        if robot.wants_break:
-            self._rest(robot)
 
     def _lose_phone(self, robot: Robot) -> None:
         self._world.drop(robot.chair.agent, self._us(self.temper.drop_s))
@@ -392,7 +388,7 @@ class Staff(Listener):
         robot.turn += 1
         if fact.state is _OFFLINE:
             # Signed out, by the robot itself or by a supervisor.
-            robot.at_work = False
+            robot.at_work = robot.wants_break = False
         if fact.state in (_OFFLINE, _READY):
             robot.held = False
         if fact.state is _READY and robot.chair.previews:
@@ -405,6 +401,8 @@ class Staff(Listener):
         elif not on_break:
             # The engine paused the agent, e.g. after an unaccepted call.
             self._settle(robot)
+        if robot.wants_break:
+            self._rest(robot)
 
     def _ask(self, intention: tuple[Robot, int]) -> None:
         robot, turn = intention

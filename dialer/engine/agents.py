@@ -11,6 +11,8 @@ from domain.orders import Connect, DropAgent, HangUp, Keep, QueueAgent, RingAgen
 
 #: A switch calls an agent usable a moment before it is; a busy answer rests him for this long.
 BUSY_REST_US = 2 * SECOND
+#: A free agent who asked to pause waits no longer than this for calls that ring for him.
+MOST_ASKED_US = 60 * SECOND
 #: A connect ordered later than this before the end of the patience could reach a caller who hears the message.
 CONNECT_MARGIN_US = 100_000
 
@@ -34,17 +36,20 @@ def queue(step: Step, agent: Agent) -> None:
 
 
 def pick(step: Step, call: Call) -> Agent | None:
-    """Return the agent for an answered caller: his own, else the longest idle allotted here, else any who serves."""
+    """Return the agent for an answered caller: the longest idle allotted here, of those who stay if any; else any."""
     state = step.state
-    other = None
+    leaving = other = None
     for name in state.ready:
         agent = state.agents[name]
         if agent.node != call.node or name in call.refused or not state.serves(agent, call.campaign):
             continue
-        if agent.allotted == call.campaign:
+        if agent.allotted != call.campaign:
+            other = other or agent
+        elif agent.then == "ready":
             return agent
-        other = other or agent
-    return other
+        else:
+            leaving = leaving or agent
+    return leaving or other
 
 
 def seek_agent(step: Step, call: Call) -> None:
@@ -222,7 +227,7 @@ def pause_asked(step: Step, name: str) -> None:
     if agent.state is AgentState.previewing:
         leads.drop_preview(step, agent, "paused")
         release(step, agent)
-    elif agent.state in (AgentState.ready, AgentState.paused):
+    elif agent.state in (AgentState.ready, AgentState.paused) and not _is_needed(step, agent):
         release(step, agent)
 
 
@@ -232,8 +237,32 @@ def signed_out(step: Step, name: str) -> None:
         return
     if agent.state is AgentState.previewing:
         leads.drop_preview(step, agent, "signed_out")
-    if agent.state in (AgentState.ready, AgentState.paused, AgentState.away, AgentState.previewing):
+    gone = agent.state in (AgentState.ready, AgentState.paused, AgentState.away, AgentState.previewing)
+    if gone and not _is_needed(step, agent):
         release(step, agent)
+
+
+def _is_needed(step: Step, agent: Agent) -> bool:
+    """Return whether calls that were under way when a free agent asked to pause or leave may find nobody without him.
+
+    No new call is placed on his account meanwhile.
+    """
+    state, name = step.state, agent.allotted
+    if agent.state is not _READY or name is None or step.at_us - agent.asked_us >= MOST_ASKED_US:
+        return False
+    others = [one for one in map(state.agents.__getitem__, state.ready) if one.allotted == name and one is not agent]
+    stay = [one for one in others if one.then == "ready" or one.asked_us > agent.asked_us]
+    lines = state.lines[name]
+    flying = (*lines.unanswered.values(), *lines.detecting.values(), *lines.answered.values())
+    return sum(not call.pinned and call.reserved_us <= agent.asked_us for call in flying) > len(stay)
+
+
+def let_go(step: Step) -> None:
+    """Let free agents who asked to pause or leave do so as soon as nobody rings for them."""
+    agents = step.state.agents
+    for agent in [agents[name] for name in step.state.ready if agents[name].then != "ready"]:
+        if not _is_needed(step, agent):
+            release(step, agent)
 
 
 def hang_up_asked(step: Step, name: str) -> None:

@@ -33,6 +33,7 @@ def board(state: State) -> Board:
                 call_id=agent.call_id,
                 calls_today=agent.calls_today,
                 finishing=bool(agent.finishing_us),
+                then=agent.then,
             )
             for agent in state.agents.values()
         ),

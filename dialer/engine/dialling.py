@@ -45,6 +45,7 @@ def tick(step: Step) -> None:
     state = step.state
     clocked = [agent for agent in state.agents.values() if agent.state in _CLOCKED]
     agents.rested(step, clocked)
+    agents.let_go(step)
     _time_limits(step, clocked)
     if state.sweeping:
         calls.silent(step)
@@ -195,7 +196,7 @@ def _free_agent(step: Step, campaign: Campaign, lead: LeadState) -> Agent | None
         return owner if owner is not None and owner.state is _READY else None
     for name in state.ready:
         agent = state.agents[name]
-        if agent.allotted == campaign.name:
+        if agent.allotted == campaign.name and agent.then == "ready":
             return agent
     return None
 

@@ -766,19 +766,25 @@ def _phone_down(state: State, event: events.PhoneDown) -> None:
 def _made_ready(state: State, event: events.MadeReady) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
-        agent.then = "ready"
+        agent.then, agent.asked_us = "ready", 0
 
 
 def _pause_asked(state: State, event: events.PauseAsked) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
-        agent.then = event.reason
+        _ask_to_go(agent, event.reason, state.at_us)
 
 
 def _signed_out(state: State, event: events.SignedOut) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
-        agent.then = "leave"
+        _ask_to_go(agent, "leave", state.at_us)
+
+
+def _ask_to_go(agent: Agent, then: str, at_us: int) -> None:
+    # Who asks again, or for something else, has waited since the first time.
+    agent.asked_us = agent.asked_us or at_us
+    agent.then = then
 
 
 def _finishing(state: State, event: events.Finishing) -> None:

@@ -15,7 +15,7 @@ LOOK_AHEAD = 24
 def free_agents(state: State, campaign: Campaign) -> int:
     """Return how many agents are free for a campaign."""
     agents, name = state.agents, campaign.name
-    return len([agent for agent in state.ready if agents[agent].allotted == name])
+    return len([one for one in state.ready if agents[one].allotted == name and agents[one].then == "ready"])
 
 
 def paced(state: State, campaign: Campaign, flight: Flight, n_free: int, room: int) -> Decision:

@@ -7,7 +7,7 @@ import msgspec
 from dialer.engine.state import Agent, Call, Campaign, Lines, State
 from dialer.engine.transitions import STAGES
 from dialer.pacing import Pacer
-from domain.errors import Broken
+from domain.errors import BadInput, Broken
 from domain.people import Dossier
 from domain.settings import FloorSettings
 
@@ -39,7 +39,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 #: Changes with every change of what stands in `_Head` or below it, the pacers' memory included.
-_FORM = 13
+_FORM = 14
 #: Dossiers encoded at once.
 _SLICE = 500
 
@@ -141,6 +141,6 @@ def thaw(blob: bytes) -> State:
     for name, pacer in image.pacers.items():
         try:
             state.pacers[name] = Pacer.restore(state.pacing_settings(name), pacer)
-        except msgspec.DecodeError as error:
+        except BadInput as error:
             raise Broken(f"snapshot: pacer of {name} cannot be read: {error}; fold the journal instead") from error
     return state

@@ -81,8 +81,10 @@ class Agent(msgspec.Struct, kw_only=True, omit_defaults=True):
     reason: str = ""
     phone_up: bool = False
     call_id: str | None = None
-    #: What follows the call or wrap-up at hand: `ready`, `leave`, or a pause reason.
+    #: What follows the call or wrap-up at hand, or the calls that ring for him: `ready`, `leave`, or a pause reason.
     then: str = "ready"
+    #: When he asked to pause or leave; 0: he did not, or is ready again.
+    asked_us: int = 0
     allotted: str | None = None
     #: Campaign and person on a preview screen.
     preview: tuple[str, int] | None = None

@@ -16,6 +16,9 @@ def still_until(state: State) -> int:
     To be asked after a tick that changed nothing. Predictive dialling with somebody to call is never still: its answer
     moves with the seconds that calls have rung and talks have lasted.
     """
+    for campaign in state.campaigns.values():
+        if campaign.mode is Mode.predictive and campaign.state is CampaignState.running and not dry(state, campaign):
+            return 0
     if lagging(state) or not any(map(state.nodes.get, state.settings.nodes)):
         return 0
     due_us = min(state.swept_us + SWEEP_US, state.midnight_us, state.shift_end_us)
@@ -31,11 +34,11 @@ def still_until(state: State) -> int:
         if state.pacers[campaign.name].trunk_failing:
             return 0
         if not dry(state, campaign):
-            if campaign.mode is Mode.predictive:
-                return 0
             in_flight = in_flight or flights(state)
             if by_rule(campaign, free_agents(state, campaign), in_flight[campaign.name].covered)[0] > 0:
                 return 0
+    if any(state.agents[name].then != "ready" for name in state.ready):
+        return 0
     return min((due_us, *(_due_us(state, agent) for agent in state.agents.values())))
 
 

@@ -6,7 +6,7 @@ come may be abandoned. Where a limit is hard, one call per free agent is dialled
 
 from functools import lru_cache
 from math import exp, inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -50,9 +50,20 @@ def _shift(share: float, hard: bool) -> Limit:
     return Limit(name="shift", share=share, hard=hard)
 
 
+#: Answers as many as which it is believed, before any, that all are by people.
+_PEOPLE_BEFORE: Final = 5.0
+
+
 class Budget(msgspec.Struct):
+    #: By people, as far as known: who met an agent counts until the agent says that it was a machine.
     answered: int = 0
     abandoned: int = 0
+    #: Answers that were machines', as agents said.
+    heard: int = 0
+
+    def people(self) -> float:
+        """Return the share of answers that are by people: limits count these, and cannot tell who was abandoned."""
+        return (self.answered + _PEOPLE_BEFORE) / (self.answered + self.heard + _PEOPLE_BEFORE)
 
     def risk(self, settings: PacingSettings, to_come: float, staff: int, waiting: int) -> Risk:
         """Return the risk allowed now.
@@ -67,6 +78,8 @@ class Budget(msgspec.Struct):
             Answered people without an agent.
         """
         day = _shift(settings.abandon_limit, settings.hard)
+        people = self.people()
+        to_come *= people
         risk = _RISK + _RISK_SMALL / max(1, staff)
         reserve = min(_RESERVE_MOST, _RESERVE_HARD + _RESERVE_BY_AGENT * staff)
         theta, budget_left, headroom = inf, inf, inf
@@ -82,7 +95,7 @@ class Budget(msgspec.Struct):
                 share = max(aim + _PAYBACK * more, min(share, _PAYBACK_LEAST * aim))
             share = max(0.0, min((_MOST_HARD if limit.hard else _MOST) * aim, share))
             swing = max(-_GAIN_MOST, min(_GAIN_MOST, _GAIN * balance))
-            theta = min(theta, risk * share * exp(swing))
+            theta = min(theta, risk * people * share * exp(swing))
             if limit.hard:
                 counted_on = min(_COUNTED_ON * to_come, _COUNTED_ON_MOST + _COUNTED_ON_BY_AGENT * staff)
                 headroom = min(headroom, limit.share * (answered + counted_on) - abandoned - 1.0 - waiting)

@@ -1,11 +1,12 @@
 """The arithmetic of one decision, on arrays (decision 0015; the mathematics is in docs/pacing.md).
 
+All kernels are in this one file, somewhat over 500 lines: a cache on disk follows the file, not what it imports.
 Every function is at module level and compiled once into a cache on disk. Time runs over a fixed grid: rings in bins
 of half a second, spells of agents in bins of equal ratio around their scale, so that one table serves short and long
 talks.
 """
 
-from math import erf, exp, log, sqrt
+from math import erf, exp, inf, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -453,6 +454,15 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
         risk /= MOMENTS
         size += 1
     return dials, stopped, expected_free, in_flight, risk
+
+
+@njit(cache=True)
+def outside(values: Floats, most: float, or_nan: bool) -> int:
+    """Return the place of the first value that is not in [0, most] and finite, nor NaN where that may be; -1: none."""
+    for i in range(values.size):
+        if not (0.0 <= values[i] <= most and values[i] < inf) and not (or_nan and np.isnan(values[i])):
+            return i
+    return -1
 
 
 @njit(cache=True)

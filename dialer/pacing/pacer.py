@@ -1,17 +1,19 @@
 """The face of pacing: what happened goes in, a number of calls comes out."""
 
 from collections.abc import Sequence
-from math import log
+from math import isnan
 
 import msgspec
 import numpy as np
 
-from dialer.pacing import kernel
+from dialer.pacing import given, kernel
 from dialer.pacing.budget import Budget
 from dialer.pacing.kernel import Floats
 from dialer.pacing.laws import Rings, Spells
 from dialer.pacing.rates import AnswerRate, Forecasts, Progress
 from dialer.pacing.settings import PacingSettings
+from dialer.pacing.trunk import Trunk
+from domain.errors import BadInput
 
 #: Every reason that a decision can give.
 REASONS = (
@@ -40,10 +42,6 @@ _EXACT_STAFF = 45
 _MOST = 1000
 #: How much earlier a weak lead is dialled, and how much longer a strong one kept (`kernel.decide`), by experiment.
 _TASTE = 0.5
-#: A trunk is taken for dead at these odds, log, the higher the larger the team (a wave of calls begins with its invalid
-#: numbers), and probed at growing intervals.
-_DEAD_ODDS, _DEAD_BY_AGENT = log(1e5), 0.15
-_PROBE_FIRST_S, _PROBE_MOST_S = 2.0, 60.0
 #: Share of their time that agents will spend on answers, and talks that tell how long each takes.
 _OCCUPANCY, _SERVICE_MEMORY = 0.8, 300
 #: Decisions hear of finished spells one by one in teams smaller than this, every second or two in larger ones.
@@ -71,21 +69,6 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     p_answer: float = 0.0
 
 
-class _Trunk(msgspec.Struct):
-    """Whether calls fail as only a dead trunk lets them fail."""
-
-    #: Evidence for a dead trunk, log odds, never below 0.
-    score: float = 0.0
-    #: Failures since the last call that did not fail, not yet taken for outcomes.
-    held: list[tuple[float, int | None]] = []
-    dead: bool = False
-    probes: int = 0
-    died_at: float = 0.0
-    failed_at: float = 0.0
-    failed: float = 1.0
-    seen: float = 20.0
-
-
 class _Memory(msgspec.Struct):
     """All that was learned."""
 
@@ -97,7 +80,7 @@ class _Memory(msgspec.Struct):
     wrap: Spells
     finish: Spells
     budget: Budget
-    trunk: _Trunk
+    trunk: Trunk
     #: Finished spells that decisions have not been told of, and how often they were told.
     untold: int = 0
     tellings: int = 0
@@ -144,7 +127,7 @@ class Pacer:
             wrap=Spells(prior_s=12.0),
             finish=Spells(prior_s=10.0),
             budget=Budget(),
-            trunk=_Trunk(held=[]),
+            trunk=Trunk(held=[]),
             staff=settings.agents,
         )
         shape = (kernel.AGES, kernel.HORIZONS)
@@ -188,34 +171,31 @@ class Pacer:
         ring_s : float, s
             From the dial to the outcome.
         p_answer : float in [0, 1], optional
-            The forecast that the call had.
+            The forecast that the call had; NaN, as None, where there was none.
         at : float, s, optional
             When, since the start of the shift; without it the last decision's time.
         progress : int, optional
             The last that the network had told before: 0 nothing, 1 ringing, 2 early media.
+
+        Raises
+        ------
+        BadInput
+            Of what cannot be, before anything is learned of it; likewise from all that is observed or asked here.
         """
+        given.one_of("kind", kind, given.KINDS)
+        given.seconds("ring_s", ring_s)
+        if p_answer is not None and not 0.0 <= p_answer <= 1.0:
+            if not isnan(p_answer):
+                given.number("p_answer", p_answer, most=1.0)
+            p_answer = None
+        if progress is not None:
+            given.one_of("progress", progress, given.STAGES)
         memory = self._memory
-        trunk = memory.trunk
         if kind == "failed":
-            trunk.failed_at = self._at if at is None else at
-            trunk.score = max(0.0, trunk.score + log(0.9 * trunk.seen / trunk.failed))
-            if trunk.dead:
-                # What was in flight when the trunk died is no probe.
-                trunk.probes += trunk.failed_at - ring_s > trunk.died_at
-                return
-            trunk.held.append((ring_s, progress))
-            if trunk.score >= _DEAD_ODDS + _DEAD_BY_AGENT * memory.staff:
-                # These failures tell about the trunk and not about the people.
-                trunk.dead, trunk.died_at, trunk.probes = True, trunk.failed_at, 0
-                trunk.held.clear()
+            memory.trunk.take_failure(self._at if at is None else at, ring_s, progress, memory.staff)
             return
-        trunk.score = 0.0
-        trunk.dead = False
-        for held_s, held_progress in trunk.held:
+        for held_s, held_progress in memory.trunk.take_other():
             self._learn("failed", held_s, None, held_progress)
-        trunk.failed += len(trunk.held)
-        trunk.seen += len(trunk.held) + 1
-        trunk.held.clear()
         self._learn(kind, ring_s, p_answer, progress)
 
     def _learn(self, kind: str, ring_s: float, p_answer: float | None, progress: int | None) -> None:
@@ -234,20 +214,24 @@ class Pacer:
 
     def observe_connected(self, wait_s: float) -> None:
         """Take that a person met an agent after a wait."""
+        given.seconds("wait_s", wait_s)
         self._memory.budget.answered += 1
 
     def observe_heard_machine(self) -> None:
         """Take that an answer was a machine's, as the agent who met it says: the limit is on answers by people."""
         self._memory.budget.answered -= 1
+        self._memory.budget.heard += 1
 
     def observe_abandoned(self, kind: str = "no_agent") -> None:
         """Take that a person met nobody: `no_agent`, `lost` in the switch, or cut by `detection`."""
+        given.one_of("kind", kind, given.ABANDONED)
         if kind in self.settings.counted:
             self._memory.budget.answered += 1
             self._memory.budget.abandoned += 1
 
     def observe_talk(self, duration_s: float) -> None:
         """Take the length of a conversation."""
+        given.seconds("duration_s", duration_s)
         memory = self._memory
         memory.talk.add(duration_s)
         memory.talk_s += (duration_s - memory.talk_s) / min(memory.talk.n, _SERVICE_MEMORY)
@@ -255,6 +239,7 @@ class Pacer:
 
     def observe_wrap(self, duration_s: float) -> None:
         """Take the length of a wrap-up."""
+        given.seconds("duration_s", duration_s)
         memory = self._memory
         memory.wrap.add(duration_s)
         memory.wrap_s += (duration_s - memory.wrap_s) / min(memory.wrap.n, _SERVICE_MEMORY)
@@ -262,6 +247,7 @@ class Pacer:
 
     def observe_finish(self, duration_s: float) -> None:
         """Take how long an agent still talked after the signal that the talk was about to end."""
+        given.seconds("duration_s", duration_s)
         self._memory.finish.add(duration_s)
         self._tell()
 
@@ -280,6 +266,7 @@ class Pacer:
 
     def observe_staff(self, agents: int) -> None:
         """Take how many agents work for this campaign now."""
+        given.count("agents", agents)
         self._memory.staff = agents
 
     # ---- deciding
@@ -327,9 +314,17 @@ class Pacer:
             `dials` is 0 or more and never above the lines.
         """
         memory, settings = self._memory, self.settings
+        talking, wrapping = given.spells("talking_s", talking_s), given.spells("wrapping_s", wrapping_s)
+        ringing = given.spells("ringing_s", ringing_s)
+        finishing = _EMPTY if finishing_s is None else given.spells("finishing_s", finishing_s)
+        given.seconds("at", at)
+        given.count("free", free)
+        given.count("waiting", waiting)
+        if p_answer is not None:
+            given.alike("p_answer", len(p_answer), ringing.size)
+        if progress is not None:
+            given.alike("progress", len(progress), ringing.size)
         self._at = at
-        talking, wrapping, ringing = _array(talking_s), _array(wrapping_s), _array(ringing_s)
-        finishing = _EMPTY if finishing_s is None else _array(finishing_s)
         n_detecting = 0 if detecting_s is None else len(detecting_s)
         in_flight = ringing.size + waiting + n_detecting
         one_each = max(0, free - in_flight)
@@ -353,8 +348,7 @@ class Pacer:
             return Decision(dials, reason, free_soon, answers, allowed.budget_left, risk, allowed.theta, rate)
 
         if memory.trunk.dead:
-            wait_s = min(_PROBE_MOST_S, _PROBE_FIRST_S * 2.0 ** min(memory.trunk.probes, 10))
-            probe = free > 0 and not ringing.size and at - memory.trunk.failed_at >= wait_s
+            probe = free > 0 and not ringing.size and memory.trunk.may_probe(at)
             return answer(int(probe), "trunk_failing", float(free), float(in_flight))
         if not n_staff:
             return answer(0, "no_agents", 0.0, float(in_flight))
@@ -378,8 +372,8 @@ class Pacer:
             finishing_s=finishing,
             ringing_s=ringing,
             detecting=n_detecting,
-            q_ringing=self._q_ringing(p, ringing.size, p_answer, progress),
-            q_next=_EMPTY if p_next is None else self._believed(p_next, p),
+            q_ringing=self._q_ringing(p, p_answer, progress),
+            q_next=_EMPTY if p_next is None else self._believed("p_next", p_next, p),
             leaving=leaving,
         )
         bounds = kernel.Bounds(
@@ -446,18 +440,16 @@ class Pacer:
             )
         kernel.tables(memory.talk.told, memory.talk.told_s, self._talk_hazard, *wrap, self._talking, self._wrapping)
 
-    def _believed(self, forecasts: Sequence[float] | Floats, p: float) -> Floats:
+    def _believed(self, name: str, forecasts: Sequence[float] | Floats, p: float) -> Floats:
         """Return forecasts set right by what came of earlier ones."""
         held = self._memory.forecasts
-        return kernel.believed(_array(forecasts), p, held.offset, held.slope, held.mean, held.belief)
+        return kernel.believed(given.chances(name, forecasts), p, held.offset, held.slope, held.mean, held.belief)
 
     def _q_ringing(
-        self, p: float, n: int, forecasts: Sequence[float] | Floats | None, progress: Sequence[int] | None
+        self, p: float, forecasts: Sequence[float] | Floats | None, progress: Sequence[int] | None
     ) -> Floats:
         """Return the chance that each ringing call is answered by a person; empty where nothing tells them apart."""
-        if forecasts is None and progress is None:
-            return _EMPTY
-        q = _EMPTY if forecasts is None else self._believed(forecasts, p)
+        q: Floats = _EMPTY if forecasts is None else self._believed("p_answer", forecasts, p)
         if progress is None:
             return q
         stages = np.frombuffer(bytes(progress), dtype=np.uint8)
@@ -491,10 +483,10 @@ class Pacer:
     def restore(cls, settings: PacingSettings, blob: bytes) -> "Pacer":
         """Return a pacer that decides as the one whose `state` this is."""
         pacer = cls(settings)
-        pacer._memory = _DECODER.decode(blob)
+        try:
+            pacer._memory = _DECODER.decode(blob)
+        except msgspec.DecodeError as error:
+            raise BadInput(
+                f"state: this is no state of a pacer of this version ({error}); begin with a new one"
+            ) from None
         return pacer
-
-
-def _array(values: Sequence[float] | Floats) -> Floats:
-    """Return a copy of one layout, whatever is given: another would be compiled for anew."""
-    return np.array(values, dtype=np.float64)

@@ -1,6 +1,10 @@
 """What pacing is told beforehand."""
 
+from math import inf
+
 import msgspec
+
+from dialer.pacing import given
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,6 +18,12 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     hard: bool = False
     answered_before: int = 0
     abandoned_before: int = 0
+
+    def __post_init__(self) -> None:
+        what = f"limit {self.name!r}: "
+        given.number(what + "share", self.share, most=1.0)
+        given.count(what + "answered_before", self.answered_before)
+        given.count(what + "abandoned_before", self.abandoned_before)
 
 
 class PacingSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,3 +48,18 @@ class PacingSettings(msgspec.Struct, frozen=True, kw_only=True):
     counted: tuple[str, ...] = ("no_agent",)
     #: Calls that may be placed in one second; None: no limit here.
     calls_per_second: float | None = None
+
+    def __post_init__(self) -> None:
+        given.number("abandon_limit", self.abandon_limit, most=1.0)
+        given.number("patience_s", self.patience_s)
+        given.number("tick_s", self.tick_s, above=0.0)
+        given.count("agents", self.agents)
+        if self.max_lines is not None:
+            given.count("max_lines", self.max_lines)
+        given.number("day_s", self.day_s, above=0.0)
+        for when, _ in self.staff_plan:
+            given.number("staff_plan: at", when, least=-inf)
+        for kind in self.counted:
+            given.one_of("counted", kind, given.ABANDONED)
+        if self.calls_per_second is not None:
+            given.number("calls_per_second", self.calls_per_second, above=0.0)

@@ -136,6 +136,15 @@ def test_what_an_operator_must_see_is_there(width: int, height: int) -> None:
         assert word in shown, word
 
 
+def test_where_agents_who_wait_to_go_are_going_is_seen() -> None:
+    asked = {"agent1016": "lunch", "agent1017": "leave"}
+    agents = tuple(msgspec.structs.replace(row, then=asked.get(row.agent, "ready")) for row in board().agents)
+    shown = "\n".join(lines(board(campaign("es"), agents=agents), 140, 40))
+    assert "→lunch" in shown
+    assert "→out" in shown
+    assert shown.count("→") == 2
+
+
 def test_alarms_take_the_place_of_less_urgent_lines() -> None:
     alarms = tuple((f"stock_ends_{number}", "es", AT_US) for number in range(5))
     shown = lines(board(campaign("es"), campaign("co"), campaign("us"), alarms=alarms), 80, 24)

@@ -95,6 +95,13 @@ def floor(state: AgentState = AgentState.talking, phase: Phase = Phase.talking, 
     return Desk(engine, OfficeHours())
 
 
+def leaving(then: str) -> Desk:
+    """A floor whose free agent has asked to go, while calls ring for him."""
+    desk = floor(AgentState.ready)
+    desk._state.agents["a1"].then = then
+    return desk
+
+
 def order(do: str, *, on: Desk | None = None, **fields: Any) -> tuple[Any, ...]:
     command = msgspec.convert({"do": do, **fields}, desk.DeskCommand)
     return (on or floor()).events(command, NOW_US)
@@ -144,6 +151,14 @@ def test_agents_orders_become_events(state: str, do: str, fields: dict[str, Any]
 )
 def test_what_would_change_nothing_is_no_event(state: str, do: str, fields: dict[str, Any]) -> None:
     assert order(do, on=floor(AgentState(state)), agent="a1", **fields) == ()
+
+
+def test_who_waits_to_go_may_think_better_of_it_or_of_why() -> None:
+    ready, paused = MadeReady(at_us=NOW_US, agent="a1"), PauseAsked(at_us=NOW_US, agent="a1", reason="lunch")
+    assert order("ready", on=leaving("break"), agent="a1") == (ready,)
+    assert order("pause", on=leaving("break"), agent="a1", reason="lunch") == (paused,)
+    assert order("pause", on=leaving("lunch"), agent="a1", reason="lunch") == ()
+    assert order("pause", on=leaving("leave"), agent="a1", reason="lunch") == (paused,)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from domain import events
 from domain.calls import AgentState, AnswerClass, Cause, Disposition, Mode, Phase
 from domain.errors import Broken
 from domain.facts import AttemptClosed, CallClassed, CallMoved, LeadClosed
-from domain.orders import Connect, DropAgent, HangUp, Keep, QueueAgent, RingAgent
+from domain.orders import Connect, DropAgent, HangUp, Keep, QueueAgent, Reserve, RingAgent
 from domain.settings import CampaignSettings
 from tests.unit.engine.floor import SECOND, Floor, of, one_call
 
@@ -191,6 +191,78 @@ def test_pause_while_talking_takes_effect_after_the_wrap_up():
     floor.hear(events.Disposed, agent="1001", call_id=call_id, disposition=Disposition.no_promise)
     agent = floor.engine.state.agents["1001"]
     assert (agent.state, agent.reason) == (AgentState.paused, "break")
+
+
+def state_of(floor: Floor, agent: str) -> AgentState:
+    return floor.engine.state.agents[agent].state
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_who_asks_to_go_while_a_call_rings_for_him_goes_when_it_has_rung(leaves):
+    floor = Floor(people=3)
+    floor.agent("1001")
+    (call,) = floor.dial()
+    if leaves:
+        floor.hear(events.SignedOut, agent="1001")
+    else:
+        floor.hear(events.PauseAsked, agent="1001", reason="lunch")
+    assert state_of(floor, "1001") is AgentState.ready
+    floor.hear(events.Ended, call_id=call.call_id, cause=Cause.no_answer)
+    # Nobody is dialled on his account meanwhile.
+    assert of(floor.tick(), Reserve) == []
+    assert state_of(floor, "1001") is (AgentState.offline if leaves else AgentState.paused)
+
+
+def test_who_asks_to_go_still_takes_the_call_that_rang_for_him():
+    floor = Floor(people=3)
+    floor.agent("1001")
+    (call,) = floor.dial()
+    floor.hear(events.PauseAsked, agent="1001", reason="lunch")
+    (connect,) = of(floor.hear(events.Answered, call_id=call.call_id), Connect)
+    assert connect.agent == "1001"
+    floor.hear(events.Connected, call_id=call.call_id, agent="1001")
+    floor.hear(events.Ended, call_id=call.call_id, cause=Cause.normal)
+    floor.hear(events.Disposed, agent="1001", call_id=call.call_id, disposition=Disposition.no_promise)
+    agent = floor.engine.state.agents["1001"]
+    assert (agent.state, agent.reason) == (AgentState.paused, "lunch")
+
+
+def test_who_asks_to_go_waits_no_longer_than_a_minute_and_not_at_all_if_he_thinks_better_of_it():
+    floor = Floor(people=3)
+    floor.agent("1001")
+    floor.dial()
+    floor.hear(events.PauseAsked, agent="1001", reason="lunch")
+    floor.hear(events.MadeReady, agent="1001")
+    floor.tick(1)
+    assert (state_of(floor, "1001"), floor.engine.state.agents["1001"].then) == (AgentState.ready, "ready")
+    floor.hear(events.PauseAsked, agent="1001", reason="lunch")
+    floor.tick(30)
+    # Asking again, or for something else, does not make it longer.
+    floor.hear(events.PauseAsked, agent="1001", reason="break")
+    floor.tick(29)
+    assert state_of(floor, "1001") is AgentState.ready
+    floor.tick(1)
+    assert (state_of(floor, "1001"), floor.engine.state.agents["1001"].reason) == (AgentState.paused, "break")
+
+
+def test_who_asks_to_go_goes_at_once_where_others_can_take_what_rings():
+    floor = Floor(people=1)
+    floor.agent("1001", "1002")
+    floor.dial()
+    floor.hear(events.PauseAsked, agent="1001", reason="lunch")
+    assert state_of(floor, "1001") is AgentState.paused
+    # The other is needed now.
+    floor.hear(events.PauseAsked, agent="1002", reason="lunch")
+    assert state_of(floor, "1002") is AgentState.ready
+
+
+def test_callers_go_to_those_who_stay_first():
+    floor = Floor(people=2)
+    floor.agent("1001", "1002")
+    first, second = floor.dial()
+    floor.hear(events.PauseAsked, agent="1001", reason="lunch")
+    assert [c.agent for c in of(floor.hear(events.Answered, call_id=first.call_id), Connect)] == ["1002"]
+    assert [c.agent for c in of(floor.hear(events.Answered, call_id=second.call_id), Connect)] == ["1001"]
 
 
 def test_agents_come_and_go():

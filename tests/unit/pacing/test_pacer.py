@@ -1,11 +1,14 @@
 """What pacing does when something changes, and what it says about it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from math import inf, nan
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dialer.pacing import Limit, Pacer, PacingSettings
+from domain.errors import BadInput
 
 REST = (("machine", 17.0), ("no_answer", 25.0), ("busy", 2.0), ("machine", 15.0), ("no_answer", 25.0), ("failed", 1.0))
 
@@ -152,6 +155,20 @@ def test_machines_that_agents_heard_are_in_no_denominator() -> None:
     assert heard.decide(*seen).budget_left == pytest.approx(plain.decide(*seen).budget_left - 0.03 * 200)
 
 
+@pytest.mark.parametrize("hard", [False, True])
+def test_answers_to_come_are_people_only_as_often_as_agents_found(hard: bool) -> None:
+    plain, heard = (taught(Pacer(PacingSettings(agents=20, hard=hard)), 300) for _ in range(2))
+    n_met = heard._memory.budget.answered
+    for _ in range(4 * n_met // 5):
+        heard.observe_heard_machine()
+    budget = heard._memory.budget
+    assert budget.people() == pytest.approx(0.2, abs=0.03)
+    seen = (3000.0, 2, 0, busy(14), busy(3, 20.0), [])
+    # A caller without an agent may be a person: each counts whole, and those to come count for a fifth.
+    assert heard.decide(*seen).tolerated < 0.3 * plain.decide(*seen).tolerated
+    assert 2 <= heard.decide(*seen).dials < plain.decide(*seen).dials
+
+
 def test_forecasts_move_the_decision_and_useless_ones_are_shut_out() -> None:
     rng = np.random.default_rng(3)
 
@@ -247,3 +264,75 @@ def test_a_young_shift_does_not_take_short_talks_for_all_talks() -> None:
     decision = pacer.decide(40.0, 0, 0, [20.0 + 0.05 * i for i in range(280)], [], [])
     # The quick ones alone would promise most of the 280 within the next quarter of a minute.
     assert decision.expected_free < 90.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("abandon_limit", 1.5, "abandon_limit: expected a number, 0 or more and at most 1, found 1.5"),
+        ("patience_s", -1.0, "patience_s: .* found -1"),
+        ("tick_s", 0.0, "tick_s: expected a number above 0"),
+        ("agents", -3, "agents: expected a whole number"),
+        ("max_lines", 2.5, "max_lines: expected a whole number"),
+        ("day_s", inf, "day_s: .* found inf"),
+        ("staff_plan", ((nan, -1),), "staff_plan: at"),
+        ("counted", ("nobody",), "counted: expected one of no_agent, lost, detection, found 'nobody'"),
+        ("calls_per_second", 0.0, "calls_per_second"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(name: str, value: Any, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        PacingSettings(**{name: value})
+
+
+def test_limits_that_cannot_be_are_told() -> None:
+    with pytest.raises(BadInput, match=r"limit '30 days': share: .* found 3"):
+        Limit(name="30 days", share=3.0)
+    with pytest.raises(BadInput, match="answered_before"):
+        Limit(name="30 days", share=0.03, answered_before=-1)
+
+
+@pytest.mark.parametrize(
+    ("tell", "says"),
+    [
+        (lambda one: one.observe_outcome("maybe", 1.0), "kind: expected one of live, .* found 'maybe'"),
+        (lambda one: one.observe_outcome("live", nan), "ring_s: .* found nan"),
+        (lambda one: one.observe_outcome("live", -1.0), "ring_s"),
+        (lambda one: one.observe_outcome("live", 1.0, 1.5), "p_answer: .* at most 1, found 1.5"),
+        (lambda one: one.observe_outcome("live", 1.0, progress=3), "progress: expected one of 0, 1, 2, found 3"),
+        (lambda one: one.observe_connected(-0.1), "wait_s"),
+        (lambda one: one.observe_abandoned("bored"), "kind: .* found 'bored'"),
+        (lambda one: one.observe_talk("long"), "duration_s: .* found 'long'"),
+        (lambda one: one.observe_wrap(inf), "duration_s"),
+        (lambda one: one.observe_finish(nan), "duration_s"),
+        (lambda one: one.observe_staff(-1), "agents"),
+        (lambda one: one.decide(nan, 1, 0, [], [], []), "at: "),
+        (lambda one: one.decide(1.0, -1, 0, [], [], []), "free: expected a whole number, 0 or more, found -1"),
+        (lambda one: one.decide(1.0, 1, 0.5, [], [], []), "waiting"),
+        (lambda one: one.decide(1.0, 1, 0, [9.0, nan], [], []), "talking_s: .* found nan at place 1"),
+        (lambda one: one.decide(1.0, 1, 0, [], [-1.0], []), "wrapping_s: .* at place 0"),
+        (lambda one: one.decide(1.0, 1, 0, [], [], [inf]), "ringing_s"),
+        (lambda one: one.decide(1.0, 1, 0, [], [], [], finishing_s=[-2.0]), "finishing_s"),
+        (lambda one: one.decide(1.0, 1, 0, [], [], [1.0, 2.0], p_answer=[0.5]), "p_answer: .* each of the 2 calls"),
+        (lambda one: one.decide(1.0, 1, 0, [], [], [1.0, 2.0], progress=[1]), "progress: .* each of the 2 calls"),
+        (lambda one: one.decide(1.0, 1, 0, [], [], [1.0], p_answer=[1.5]), "p_answer: expected chances .* found 1.5"),
+        (lambda one: one.decide(1.0, 1, 0, [], [], [1.0], p_next=[-0.5]), "p_next: expected chances"),
+        (lambda one: Pacer.restore(one.settings, b"junk"), "no state of a pacer"),
+    ],
+)
+def test_what_cannot_be_is_told_and_nothing_is_learned_of_it(tell: Callable[[Pacer], object], says: str) -> None:
+    pacer = taught(Pacer(PacingSettings(agents=20)))
+    before = pacer.state()
+    with pytest.raises(BadInput, match=says):
+        tell(pacer)
+    assert pacer.state() == before
+
+
+def test_numbers_of_any_make_and_missing_forecasts_are_taken() -> None:
+    plain, other = (taught(Pacer(PacingSettings(agents=20))) for _ in range(2))
+    plain.observe_outcome("live", 9.0)
+    other.observe_outcome("live", np.float32(9.0), nan)
+    assert other.state() == plain.state()
+    seen = (3000.0, 1, 0, busy(15), busy(4, 20.0), [2.0])
+    arrays = (3000, np.int64(1), np.int32(0), *(np.array(some) for some in seen[3:]))
+    assert other.decide(*arrays, p_answer=[nan]).dials == plain.decide(*seen).dials
