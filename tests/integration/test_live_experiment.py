@@ -65,6 +65,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def units(folder: Path) -> Units:
+    return units_of(folder)
+
+
+def units_of(folder: Path) -> Units:
     loaded = settings.load(folder)
     ledger = open_ledger(loaded.ledger_url)
     try:
@@ -144,6 +148,10 @@ def test_complaints_count_against_their_guardrail_and_cost(folder: Path, units: 
     assert more("complaints") == pytest.approx(20)
     assert more("cost") == pytest.approx(20 * 60.0)
     assert more("net") == pytest.approx(-20 * 60.0)
+    (by_day, _), by_person = (now := units_of(folder)).by_day(2**61), now.figures(2**61)
+    worked = now.arm >= 0
+    assert by_day["complaints"].sum() == (now.arm[now.complaint_row] >= 0).sum() >= 20
+    assert by_day["cost"].sum() == pytest.approx(by_person["cost"][worked].sum())
     guard = next(one for one in found["guards"] if one["metric"] == "complaints" and one["arm"] == "champion")
     assert guard["value"] == pytest.approx(1000.0 * after["by_unit"]["complaints"]["value"])
 
