@@ -4,7 +4,7 @@
 
 Debtors of a mixed portfolio (`benchmarks.debtors`), two thirds of them with a history, stand in an SQLite ledger of
 their own. The list is made by a document with `plan = "slots"` and planned as the ledger plans it, without scores, and
-with chances by hour for every number as a model gives them. Processor seconds for 100,000 people; one JSON object.
+with chances by hour for every number as a model gives them. Processor seconds; prints one JSON object.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def scores(people: Sequence[Dossier]) -> Scores:
 
 
 def planned(ledger: SqlLedger, people: list[Dossier], told: Scores | None) -> dict[str, float]:
-    """Return what each step took, in processor seconds for 100,000 people."""
+    """Return what each step took, in processor seconds."""
     asked, steps = campaign(), dict[str, float]()
     began_s = time.process_time()
 
@@ -109,13 +110,27 @@ def planned(ledger: SqlLedger, people: list[Dossier], told: Scores | None) -> di
         step("hours_weighed")
     found = planner.solve()
     step("solved")
-    scale = 100_000 / len(people)
-    figures = {name: round(scale * seconds, 1) for name, seconds in steps.items()}
+    figures = {name: round(seconds, 1) for name, seconds in steps.items()}
     return figures | {
-        "together": round(scale * sum(steps.values()), 1),
+        "together": round(sum(steps.values()), 1),
         "planned_share": round(found.plan.planned / len(people), 3),
         "gap_percent": round(100 * found.plan.gap, 5),
     }
+
+
+def measured(n: int, profile: cProfile.Profile | None) -> dict[str, dict[str, float]]:
+    people = [debtor(one, AT_US) for one in range(1, n + 1)]
+    with tempfile.TemporaryDirectory() as folder, open_ledger(f"sqlite:///{folder}/ledger.db") as ledger:
+        for first in range(0, n, 5000):
+            with ledger.writing() as connection:
+                enroll(connection, people[first : first + 5000], {}, AT_US - HOUR)
+        told = {"without_scores": planned(ledger, people, None)}
+        if profile is not None:
+            profile.enable()
+        told["with_scores"] = planned(ledger, people, scores(people))
+        if profile is not None:
+            profile.disable()
+    return told
 
 
 def main() -> None:
@@ -123,20 +138,11 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=50_000)
     parser.add_argument("--profile", action="store_true", help="tell where the time goes, on the standard error")
     asked = parser.parse_args()
-    people = [debtor(one, AT_US) for one in range(1, asked.people + 1)]
-    with tempfile.TemporaryDirectory() as folder, open_ledger(f"sqlite:///{folder}/ledger.db") as ledger:
-        for first in range(0, asked.people, 5000):
-            with ledger.writing() as connection:
-                enroll(connection, people[first : first + 5000], {}, AT_US - HOUR)
-        # What is compiled is compiled before.
-        told = {"people": asked.people, "without_scores": planned(ledger, people, None)}
-        profile = cProfile.Profile()
-        if asked.profile:
-            profile.enable()
-        told["with_scores"] = planned(ledger, people, scores(people))
-        if asked.profile:
-            profile.disable()
-            pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(25)
+    measured(300, None)  # What is compiled is compiled before.
+    profile = cProfile.Profile() if asked.profile else None
+    told: dict[str, Any] = {"people": asked.people} | measured(asked.people, profile)
+    if profile is not None:
+        pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(25)
     told["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(json.dumps(told, indent=1))
 
