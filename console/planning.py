@@ -27,12 +27,13 @@ def show(campaign: Campaign = "", folder: Folder = HERE, as_json: AsJson = False
 
 
 def _tell(what: str, campaign: str, folder: Path, as_json: bool) -> None:
-    name, found = _planned(campaign, folder)
+    name, found, currency = _planned(campaign, folder)
     answer = {
         "campaign": name,
+        "currency": currency,
         "arms": {arm: _answer(what, plan) for arm, plan in found.items()},
     }
-    tell(answer, as_json, lambda: _shown(what, name, found))
+    tell(answer, as_json, lambda: _shown(what, name, found, currency))
 
 
 def _answer(what: str, plan: "Plan") -> dict[str, Any]:
@@ -45,8 +46,8 @@ def _answer(what: str, plan: "Plan") -> dict[str, Any]:
     return told
 
 
-def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan]]":
-    """Return the plans of a campaign's arms as the ledger stands now; nothing is kept."""
+def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan], str | None]":
+    """Return the plans of a campaign's arms as the ledger stands now, and the currency of all; nothing is kept."""
     import time
 
     from console import settings
@@ -82,17 +83,27 @@ def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan]]":
             f"campaign {chosen.name!r}: no agent is planned in any hour; add agents (cadencia agents add), or say "
             "[capacity] agents = { 9 = 4, 10 = 4 } in its strategy"
         )
-    return chosen.name, plans
+    currencies = set(listing.columns["currency"][listing.order].tolist())
+    return chosen.name, plans, currencies.pop() if len(currencies) == 1 else None
 
 
-def _shown(what: str, campaign: str, plans: "dict[str, Plan]") -> Any:
+def _shown(what: str, campaign: str, plans: "dict[str, Plan]", currency: str | None) -> Any:
     from rich.console import Group
     from rich.table import Table
 
+    from domain.money import EXPONENTS
+
     parts: list[Any] = []
     for arm, plan in plans.items():
-        unit = "" if plan.money else " (in units of what ranks, which is no money)"
-        major = 100.0 if plan.money else 1.0
+        unit = (
+            " (in units of what ranks, which is no money)"
+            if not plan.money
+            else f", {currency}"
+            if currency
+            else " (in minor units of several currencies)"
+        )
+        decimals = EXPONENTS[currency] if plan.money and currency else 2
+        major = 10.0**decimals if plan.money and currency else 1.0
         table = Table(box=None, pad_edge=False, header_style="dim")
         days = list(dict.fromkeys(one.local[:10] for one in plan.slots if one.agents))
         hours = sorted({one.local[11:16] for one in plan.slots if one.agents})
@@ -107,7 +118,7 @@ def _shown(what: str, campaign: str, plans: "dict[str, Plan]") -> Any:
                 if one is None or not one.agents:
                     cells.append("")
                 elif what == "prices":
-                    cells.append(f"{one.agent_hour / major:,.2f}")
+                    cells.append(f"{one.agent_hour / major:,.{decimals}f}")
                 else:
                     cells.append(f"{one.debtors:,} · {one.value / major:,.0f} · {100 * one.used:.0f} %")
             table.add_row(hour, *cells)

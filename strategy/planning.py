@@ -346,7 +346,7 @@ def _in_seconds(value: F4, work: F4, seconds: F8, per_week: int, per_day: int) -
     At a price per second, an attempt that takes less than its hour's usual one is worth so much more, and the hour has
     as many places as usual attempts fit into it. The price is that at which the places are.
     """
-    step = max(1, len(value) // _SAMPLE)
+    step = max(1, -(-len(value) // _SAMPLE))
     price, usual = 0.0, _usual(value, work, None)
     for round_ in range(_ROUNDS):
         last = round_ == _ROUNDS - 1
