@@ -28,9 +28,10 @@ def show(campaign: Campaign = "", folder: Folder = HERE, as_json: AsJson = False
 
 
 def _tell(what: str, campaign: str, folder: Path, as_json: bool) -> None:
-    name, found, moved, zone = _planned(campaign, folder)
+    name, found, currency, moved, zone = _planned(campaign, folder)
     answer: dict[str, Any] = {
         "campaign": name,
+        "currency": currency,
         "arms": {arm: _answer(what, plan) for arm, plan in found.items()},
     }
     if what == "show":
@@ -42,7 +43,7 @@ def _tell(what: str, campaign: str, folder: Path, as_json: bool) -> None:
         from console.why import moved_words
 
         said = [f"Today's list was {moved_words(moved, zone)}."] if what == "show" and moved is not None else []
-        return Group(_shown(what, name, found), *said)
+        return Group(_shown(what, name, found, currency), *said)
 
     tell(answer, as_json, shown)
 
@@ -57,8 +58,8 @@ def _answer(what: str, plan: "Plan") -> dict[str, Any]:
     return told
 
 
-def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan], Moved | None, str]":
-    """Return a campaign and the plans of its arms as the ledger stands now, of which nothing is kept.
+def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan], str | None, Moved | None, str]":
+    """Return a campaign, the plans of its arms as the ledger stands now, and the currency of all; nothing is kept.
 
     And by what the rest of today was planned anew last, and the floor's zone.
     """
@@ -103,18 +104,28 @@ def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan], Moved 
             f"campaign {chosen.name!r}: no agent is planned in any hour; add agents (cadencia agents add), or say "
             "[capacity] agents = { 9 = 4, 10 = 4 } in its strategy"
         )
+    currencies = set(listing.columns["currency"][listing.order].tolist())
     moved = None if last is None else Moved(at_us=last[0], by=last[1])
-    return chosen.name, plans, moved, loaded.floor.zone
+    return chosen.name, plans, currencies.pop() if len(currencies) == 1 else None, moved, loaded.floor.zone
 
 
-def _shown(what: str, campaign: str, plans: "dict[str, Plan]") -> Any:
+def _shown(what: str, campaign: str, plans: "dict[str, Plan]", currency: str | None) -> Any:
     from rich.console import Group
     from rich.table import Table
 
+    from domain.money import EXPONENTS
+
     parts: list[Any] = []
     for arm, plan in plans.items():
-        unit = "" if plan.money else " (in units of what ranks, which is no money)"
-        major = 100.0 if plan.money else 1.0
+        unit = (
+            " (in units of what ranks, which is no money)"
+            if not plan.money
+            else f", {currency}"
+            if currency
+            else " (in minor units of several currencies)"
+        )
+        decimals = EXPONENTS[currency] if plan.money and currency else 2
+        major = 10.0**decimals if plan.money and currency else 1.0
         table = Table(box=None, pad_edge=False, header_style="dim")
         days = list(dict.fromkeys(one.local[:10] for one in plan.slots if one.agents))
         hours = sorted({one.local[11:16] for one in plan.slots if one.agents})
@@ -129,7 +140,7 @@ def _shown(what: str, campaign: str, plans: "dict[str, Plan]") -> Any:
                 if one is None or not one.agents:
                     cells.append("")
                 elif what == "prices":
-                    cells.append(f"{one.agent_hour / major:,.2f}")
+                    cells.append(f"{one.agent_hour / major:,.{decimals}f}")
                 else:
                     cells.append(f"{one.debtors:,} · {one.value / major:,.0f} · {100 * one.used:.0f} %")
             table.add_row(hour, *cells)

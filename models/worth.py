@@ -1,5 +1,8 @@
 """What a contact is worth, channel by channel: (P(pays | contact) − P(pays | none)) × expected amount − cost.
 
+A list orders calls, and few of them find the debtor: what a lot among calling and not calling shows is the worth of the
+order, and divided by how much likelier a conversation becomes, that of a conversation.
+
 One record, learned from rows whose action was chosen by lot, kept as text, and asked at serving: for each channel the
 effect as far as unseen debtors bear it out, and the share of the balance that a payment settles. A channel whose effect
 the data do not show is worth its cost, negative: nothing is recommended through it.
@@ -14,9 +17,9 @@ from numpy.typing import NDArray
 
 from domain.errors import BadInput
 from models import uplift
+from models.decisions import CALL, NONE
 from models.features import CATEGORIES
-from models.heads import NONE
-from models.uplift import Effect, Judged, Learner, Rows, Shown
+from models.uplift import Effect, Judged, Learner, Reached, Rows, Shown
 
 if TYPE_CHECKING:
     from models.lessons import Trial
@@ -37,6 +40,13 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     shown: Shown
     #: How learners ranked debtors whom they had not seen, the best first; empty: the learner was named.
     judged: tuple[Judged, ...]
+    #: How often an order led to a contact, where that is not the same.
+    reached: Reached | None = None
+
+    def effects(self, x: NDArray[Any]) -> F8:
+        """Return what a contact that comes about adds to the probability of paying, (n,)."""
+        told = self.effect.predict(x)
+        return self.shown(told if self.reached is None else told / self.reached(x))
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +60,7 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
 
     def effects(self, x: NDArray[Any]) -> F8:
         """Return what each channel adds to the probability of paying, (n, channels)."""
-        return np.column_stack([one.shown(one.effect.predict(x)) for one in self.channels])
+        return np.column_stack([one.effects(x) for one in self.channels])
 
     def values(self, x: NDArray[Any], owed_minor: F8, cost_minor: Mapping[str, float]) -> F8:
         """Return the marginal value of a contact by channel, (n, channels), in minor units.
@@ -92,6 +102,7 @@ def fit(
     group: I8,
     categories: Sequence[str] = (),
     learner: Learner | None = None,
+    met: F8 | None = None,
     report: Callable[[str, int, int], None] = lambda _what, _done, _of: None,
 ) -> Worth:
     """Return what contacts are worth, learned from rows whose action was chosen by lot.
@@ -111,6 +122,9 @@ def fit(
         Debtors.
     learner
         One of `uplift.LEARNERS`; without it, the simplest that is not clearly behind the best on unseen debtors.
+    met : (n,)
+        1: the debtor was spoken to within the window. Then `call` is an order to call, and its worth is told of a
+        conversation. Without it every action is the contact itself.
 
     Raises
     ------
@@ -139,7 +153,8 @@ def fit(
             p_treated=p[both, place] / (p[both, place] + p[both, none]), y=y[both], group=group[both],
             categories=places,
         )  # fmt: skip
-        channels.append(_channel(actions[place], rows, learner))
+        of_calls = met is not None and actions[place] == CALL
+        channels.append(_channel(actions[place], rows, learner, met[both] if of_calls and met is not None else None))
     paying = y > 0.0
     return Worth(
         features=tuple(features),
@@ -152,12 +167,17 @@ def of_trial(trial: "Trial") -> Worth:
     """Return what contacts are worth by the trial that the ledger has on record; see `fit`."""
     return fit(
         trial.x, trial.names, actions=trial.actions, action=trial.action, p=trial.p, y=trial.y, share=trial.share,
-        group=trial.group, categories=[name for name in CATEGORIES if name in trial.names],
+        group=trial.group, met=trial.met, categories=[name for name in CATEGORIES if name in trial.names],
     )  # fmt: skip
 
 
-def _channel(channel: str, rows: Rows, learner: Learner | None) -> Channel:
+def _channel(channel: str, rows: Rows, learner: Learner | None, met: F8 | None) -> Channel:
     uplift.check_enough(rows)
+    reached, by = None, None
+    if met is not None:
+        found, unseen_by = uplift.reached(rows, met)
+        if found.mean < _REACHES:
+            reached, by = found, unseen_by
     m1, m0 = uplift.nuisance(rows, uplift.two_arms)
     judged: list[Judged] = []
     if learner is None:
@@ -173,6 +193,11 @@ def _channel(channel: str, rows: Rows, learner: Learner | None) -> Channel:
         rows=len(rows),
         contacted=int(rows.treated.sum()),
         effect=uplift.learn(rows, learner),
-        shown=uplift.shown(unseen, uplift.robust(rows, m1, m0), rows.group),
+        shown=uplift.shown(unseen if by is None else unseen / by, uplift.robust(rows, m1, m0), rows.group, reached=by),
         judged=tuple(judged),
+        reached=reached,
     )
+
+
+#: From here on an order is as good as the contact.
+_REACHES = 0.95

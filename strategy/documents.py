@@ -25,7 +25,7 @@ CHAMPION: Final = "champion"
 #: The arm of those who are left alone by lot.
 HOLDOUT: Final = "holdout"
 #: What guardrails may limit; their units stand in `docs/strategy.md`.
-GUARDED: Final = ("stops", "disputes", "abandonment", "calls_per_week")
+GUARDED: Final = ("complaints", "stops", "disputes", "abandonment", "calls_per_week")
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -359,7 +359,7 @@ def _in_seconds(value: F4, work: F4, seconds: F8, per_week: int, per_day: int) -
     At a price per second, an attempt that takes less than its hour's usual one is worth so much more, and the hour has
     as many places as usual attempts fit into it. The price is that at which the places are.
     """
-    step = max(1, len(value) // _SAMPLE)
+    step = max(1, -(-len(value) // _SAMPLE))
     price, usual = 0.0, _usual(value, work, None)
     for round_ in range(_ROUNDS):
         last = round_ == _ROUNDS - 1
@@ -452,6 +452,12 @@ def _within(treatment: CallTreatment, minutes: I8) -> Flags:
 # ---- a whole list
 
 
+def called_of(campaign: CampaignSettings, listing: Listing, rows: I8) -> Called:
+    """Return some rows of a list as a plan knows them."""
+    treatments = [campaign.treatment(key) for key in listing.keys(rows)]
+    return Called(listing.tier[rows], listing.value[rows], listing.by_lot[rows], treatments)
+
+
 def plan_list(
     place: Workplace,
     campaign: CampaignSettings,
@@ -477,8 +483,7 @@ def plan_list(
         rows = np.flatnonzero(listing.called & (listing.arm == number))
         if document.plan != "slots" or not len(rows):
             continue
-        treatments = [campaign.treatment(key) for key in listing.keys(rows)]
-        called = Called(listing.tier[rows], listing.value[rows], listing.by_lot[rows], treatments)
+        called = called_of(campaign, listing, rows)
         planner = Planner(place, campaign, document, called, listing.at_us, scores, pace, len(rows) / on_list)
         for first in range(0, len(rows), part):
             planner.add(first, people(rows[first : first + part]))

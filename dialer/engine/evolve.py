@@ -143,8 +143,8 @@ def _roll_day(state: State, at_us: int) -> bool:
             past = [*campaign.past, campaign.tally.day(past_day)]
             campaign.past = past[max(0, len(past) - longest + 1) :]
         campaign.tally = Tally()
-        if campaign.name in state.pacers:
-            state.pacers[campaign.name] = Pacer(state.pacing_settings(campaign.name))
+        if pacer := state.pacers.get(campaign.name):
+            state.pacers[campaign.name] = pacer.next_shift(state.pacing_settings(campaign.name))
     for agent in state.agents.values():
         agent.calls_today = 0
     return True

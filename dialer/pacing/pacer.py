@@ -475,6 +475,18 @@ class Pacer:
 
     # ---- memory
 
+    def next_shift(self, settings: PacingSettings) -> "Pacer":
+        """Return the pacer of the shift after this one, which is over.
+
+        How long people ring, talk and wrap up, what the network tells and what forecasts are worth it still knows;
+        counts, the trunk and the rate of answers, which the hour and the list make, begin anew.
+        """
+        pacer, known = Pacer(settings), self._memory
+        pacer._memory = msgspec.structs.replace(
+            known, rate=AnswerRate(), budget=known.budget.next_shift(), trunk=Trunk(held=[]), staff=settings.agents
+        )
+        return pacer
+
     def state(self) -> bytes:
         """Return all that was learned."""
         return _ENCODER.encode(self._memory)

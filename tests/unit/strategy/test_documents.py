@@ -198,7 +198,7 @@ objective = "promises_kept"
     text = text.replace("explore = 0.1\n", "explore = 0.1\nreplan = true" + more).replace(
         "[trial]\n", "[capacity.agents]\n9 = 10\n[budgets]\nsms = 100\n[trial]\nends_after_days = 30\n"
     )
-    text += "[trial.guardrails]\ncomplaints = 1.0\n"
+    text += "[trial.guardrails]\nsmiles = 1.0\n"
     assert problems(text, tmp_path) == []
     told = "\n".join(planned(read(tmp_path / "all.toml")))
     for word in (
