@@ -1,16 +1,19 @@
 """Trials of nothing: how often a difference is called where there is none, and as often as planned where there is one.
 
-    python -m benchmarks.aa [--debtors N] [--agents N] [--days N] [--lots N] [--runs N] [--run-debtors N] [--world W]
+    python -m benchmarks.aa [--debtors N] [--agents N] [--days N] [--lots N] [--shares S …] [--runs N]
+        [--run-debtors N] [--world W]
 
 One simulated month under one document is recorded in a ledger and read as `cadencia experiment status` reads it. Its
 debtors are then given arms by lot again and again, and each time all looks are taken: whatever is called is false.
 With a difference added, as large as the plan says is seen with 80 % chance, and growing with the days as money does,
-it should be called in 80 %. The same for whole days. Full runs simulate a month each, with two arms of one document.
+it should be called in 80 %. The same for whole days. Full runs simulate a month each, with two arms of one document;
+`--lots 0` leaves the lots out.
 Prints one JSON object.
 """
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from importlib.resources import files
@@ -37,6 +40,11 @@ from strategy.checking import examine_text
 from strategy.lots import draw
 
 START, ZONE = "2027-02-01", "UTC"
+#: Unit, share of the second arm, whether a difference is added.
+TRIED = (
+    ("debtor", 0.5, False), ("debtor", 0.2, False), ("debtor", 0.1, False), ("pool_day", 0.5, False),
+    ("debtor", 0.5, True), ("debtor", 0.2, True),
+)  # fmt: skip
 TWINS = (documents.Arm(name="champion", share=0.5), documents.Arm(name="twin", share=0.5))
 
 
@@ -98,14 +106,9 @@ def by_lot(units: Units, days: int, lots: int, share: float, unit: str, effect: 
             if min((treated & here).sum(), (~treated & here).sum()) < evidence.LEAST_UNITS:
                 continue
             moved = outcome + treated * shift * (fraction if unit == "debtor" else 1.0)
-            one = evidence.contrast(moved[here], treated[here], covariates[here])
-            whole = np.zeros(len(entity))
-            whole[here] = one.influence
-            base = np.zeros(len(entity))
-            base[here] = one.base_influence
-            seen.append(msgspec.structs.replace(one, influence=whole, base_influence=base))
+            seen.append(evidence.contrast(moved[here], treated[here], covariates[here]).among(here))
             kept.append(fraction)
-        taken = evidence.looks(seen, np.array(kept), ALPHA)
+        taken = evidence.looks(seen, np.array(kept), ALPHA, by_lots=unit == "debtor")
         called += any(look.difference.is_clear for look in taken)
         wide += [taken[-1].difference.high - taken[-1].difference.value] if taken else []
     return {
@@ -135,21 +138,23 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=3)
     parser.add_argument("--days", type=int, default=28)
     parser.add_argument("--lots", type=int, default=1000)
+    parser.add_argument("--shares", type=float, nargs="+", default=[], help="of nothing, by debtor, these alone")
     parser.add_argument("--runs", type=int, default=0)
     parser.add_argument("--run-debtors", type=int, default=300)
     parser.add_argument("--world", default="default")
     asked = parser.parse_args()
     began_s = time.monotonic()
-    units = recorded(asked, asked.debtors, asked.days, seed=1)
-    found = {
-        f"{unit}, {100 * share:g} %, {'with the planned difference' if effect else 'of nothing'}": by_lot(
-            units, asked.days, asked.lots, share, unit, effect
-        )
-        for unit, share, effect in (
-            ("debtor", 0.5, False), ("debtor", 0.2, False), ("pool_day", 0.5, False), ("debtor", 0.5, True),
-        )
-    }  # fmt: skip
-    runs = [full_run(asked, asked.days, seed) for seed in range(101, 101 + asked.runs)]
+    found = {}
+    if asked.lots:
+        units = recorded(asked, asked.debtors, asked.days, seed=1)
+        for unit, share, effect in [("debtor", one, False) for one in asked.shares] or TRIED:
+            words = f"{unit}, {100 * share:g} %, {'with the planned difference' if effect else 'of nothing'}"
+            found[words] = by_lot(units, asked.days, asked.lots, share, unit, effect)
+            print(words, json.dumps(found[words]), file=sys.stderr, flush=True)
+    runs = []
+    for seed in range(101, 101 + asked.runs):
+        runs.append(full_run(asked, asked.days, seed))
+        print(f"run {seed}: {runs[-1]}", file=sys.stderr, flush=True)
     told = {"by_lot": found, "full_runs": {one: runs.count(one) for one in sorted(set(runs))}}
     print(json.dumps(told | {"seconds": round(time.monotonic() - began_s, 1)}, indent=1))
 

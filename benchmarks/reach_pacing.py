@@ -61,8 +61,8 @@ def learn(folder: Path, world: str, debtors: int, days: int) -> None:
     plan = Plan(world=world, debtors=debtors, start="2026-11-02", days=days, roster=Roster(shift=shifts, absence=0.0))
     export_month(arm(), plan, _OTHERS, folder / "export")
     registry = Registry(folder / "registry")
-    table = lessons.table_of(lessons.lesson(lessons.read_record(folder / "export"), "reach"))
-    made, _ = train(table, registry, made_at="", versions={})
+    lesson = lessons.lesson(lessons.read_record(folder / "export"), "reach")
+    made, _ = train(lessons.table_of(lesson), registry, made_at="", versions={}, moments=lesson.moments)
     registry.promote("reach", made.version, at="", by="benchmark", why="of a benchmark")
 
 

@@ -113,7 +113,10 @@ def measure(folder: Path, parts: int, learn: int) -> dict[str, Any]:
             with suppress(BadInput):
                 lesson = lessons.lesson(record, head)
                 found_worth = None if lesson.trial is None else worth.of_trial(lesson.trial)
-                made, _ = train(lessons.table_of(lesson), registry, made_at="", versions={}, worth=found_worth)
+                made, _ = train(
+                    lessons.table_of(lesson), registry, made_at="", versions={}, worth=found_worth,
+                    moments=lesson.moments,
+                )  # fmt: skip
                 registry.promote(head, made.version, at="", by="", why="a benchmark")
     served = scoring.champions(registry)
     at_us = START_US + (PLAN.past_days + PLAN.spread_days + PLAN.horizon_days) * DAY

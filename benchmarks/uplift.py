@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from domain.instants import parse
 from models import heads, uplift
+from models.decisions import Decisions
 from models.feature_list import FEATURES, NAMES
 from models.features import CATEGORIES, features, tallies, usual_of
 from models.history import read_history
@@ -57,7 +58,7 @@ def made(world: str, part: int, folder: Path, plan: Plan) -> Path:
     if not (home / "rows.npz").exists():
         lot = np.load(home / "lot.npz")
         history = read_history(home)
-        decisions = heads.Decisions(lot["person"], lot["at_us"], lot["action"], lot["p_action"], tuple(plan.actions))
+        decisions = Decisions(lot["person"], lot["at_us"], lot["action"], lot["p_action"], tuple(plan.actions))
         rows, paid_minor = heads.payment(history, decisions, plan.horizon_days)
         usual = usual_of([tallies(history)])
         found = features(history, rows.asked, usual)

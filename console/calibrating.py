@@ -30,7 +30,7 @@ def fit(
         Path | None, typer.Option("--agents", help="Also write your agents here: hours, paces, wrap-up; a roster.")
     ] = None,
     complaints: Annotated[
-        int | None, typer.Option("--complaints", help="Complaints that came in in this time: the ledger has none.")
+        int | None, typer.Option("--complaints", help="Complaints that came in; without it, those on record.")
     ] = None,
     folder: Folder = HERE,
     as_json: AsJson = False,
@@ -44,6 +44,7 @@ def fit(
     from domain.instants import iso
     from ledger import experience
     from ledger.attendance import agent_spans
+    from ledger.complaints import complaints as recorded
     from ledger.store import open_ledger
     from simulation.aftermath import After
     from simulation.circumstances import day_of
@@ -83,7 +84,7 @@ def fit(
                 promised=experience.promises(connection, from_us, to_us),
                 asked=experience.stops_asked(connection, from_us, to_us),
                 messages=experience.messages(connection, from_us, to_us),
-                complaints=complaints,
+                complaints=recorded(connection, from_us, to_us) or None if complaints is None else complaints,
             )
             spans = [] if agents is None else list(agent_spans(connection, stream, from_us, to_us, zone))
     finally:

@@ -7,12 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from domain.instants import iso
+from domain.money import EXPONENTS
 
 if TYPE_CHECKING:
     from console.trial_plan import Planned
     from domain.intervals import Interval
     from ledger.trial_status import Status
-    from strategy.offpolicy import Worth
+    from strategy.offpolicy import Estimate, Worth
 
 _WORDS = {
     "net": "net recovery",
@@ -22,6 +23,7 @@ _WORDS = {
     "calls": "calls",
     "right_parties": "right-party contacts",
     "promises": "promises and plans",
+    "complaints": "complained",
     "stops": "asked for a stop",
     "disputes": "disputed",
 }
@@ -36,11 +38,12 @@ _SAYS = {
 
 def plan(found: "Planned") -> RenderableType:
     """Return what a trial can see."""
-    unit = "debtor" if found.unit == "debtor" else "day"
+    unit, currency = "debtor" if found.unit == "debtor" else "day", found.currency
+    mean, deviation, effect = (_money(one, currency) for one in (found.mean, found.deviation, found.effect))
     lines = [
-        f"[bold]{found.strategy}[/]: a {unit} nets {found.mean:,.2f} {found.currency}; {unit}s differ by "
-        f"{found.deviation:,.2f} ({100 * found.explained:.0f} % of the variance is known before and taken out).",
-        f"To see {100 * found.mde:g} % ({found.effect:,.2f} {found.currency} a {unit}) with {100 * found.power:g} % "
+        f"[bold]{found.strategy}[/]: a {unit} nets {mean} {currency}; {unit}s differ by {deviation} "
+        f"({100 * found.explained:.0f} % of the variance is known before and taken out).",
+        f"To see {100 * found.mde:g} % ({effect} {currency} a {unit}) with {100 * found.power:g} % "
         f"chance: [bold]{found.units:,} {unit}s[/] in {found.days} days of the calendar, "
         f"{' and '.join(f'{100 * share:.3g} %' for share in found.shares)} of them in the arms.",
     ]
@@ -55,6 +58,7 @@ def plan(found: "Planned") -> RenderableType:
 
 def status(found: "Status") -> RenderableType:
     """Return how a trial stands."""
+    currency = found.currency
     ended = f"; stopped: {found.stopped_why}" if found.stopped_why else ""
     parts: list[RenderableType] = [
         Text.from_markup(
@@ -62,13 +66,13 @@ def status(found: "Status") -> RenderableType:
             f"{found.days}, as known {iso(found.as_of_us)[:16]}Z{ended}\nDecided by {found.rule}."
         )
     ]
-    table = Table(title=f"By {'debtor' if found.unit == 'debtor' else 'day'}; money in {found.currency}")
+    table = Table(title=f"By {'debtor' if found.unit == 'debtor' else 'day'}; money in {currency}")
     table.add_column("")
     for arm in found.arms:
         table.add_column(f"{arm.arm}\n{arm.units:,} ({100 * arm.share:.3g} %)", justify="right")
     for metric, words in _WORDS.items():
         if any(metric in arm.by_unit for arm in found.arms):
-            table.add_row(words, *(_figure(metric, arm.by_unit[metric].value) for arm in found.arms))
+            table.add_row(words, *(_figure(metric, arm.by_unit[metric].value, currency) for arm in found.arms))
     costs = [arm.cost_per_collected for arm in found.arms]
     table.add_row("cost per unit collected", *("–" if one is None else f"{one:.3f}" for one in costs))
     parts.append(table)
@@ -77,18 +81,18 @@ def status(found: "Status") -> RenderableType:
         for look in each.looks:
             uplift = f", {_share(look.relative)}" if look.relative is not None else ""
             lines.append(
-                f"  day {look.fraction * found.days:.0f}: {_interval(look.difference)} {found.currency}{uplift} "
+                f"  day {look.fraction * found.days:.0f}: {_interval(look.difference, currency)} {currency}{uplift} "
                 f"(valid at all looks; {100 * look.explained:.0f} % of the variance taken out)"
             )
         lines += [
-            f"  {_WORDS[metric]}: {_interval(one, metric)} (to read, not to decide by)"
+            f"  {_WORDS[metric]}: {_interval(one, currency, metric)} (to read, not to decide by)"
             for metric, one in each.now.items()
         ]
         parts.append(Text.from_markup("\n".join(lines)))
     lines = []
     if found.holdout is not None:
         lines.append(
-            f"{found.arms[0].arm} against left alone: {_interval(found.holdout)} {found.currency} a debtor "
+            f"{found.arms[0].arm} against left alone: {_interval(found.holdout, currency)} {currency} a debtor "
             "(to read: what the work is worth)"
         )
     for guard in found.guards:
@@ -115,13 +119,13 @@ def valued(answer: dict[str, Any], found: "Worth") -> RenderableType:
     lines = [
         f"[bold]{answer['strategy']}[/] on {found.n:,} decisions about {found.debtors:,} debtors of campaign "
         f"{answer['campaign']}: net of cost within {answer['days']} days of each decision, {money}",
-        f"  had: {found.had.value:,.2f} ({found.had.low:,.2f} to {found.had.high:,.2f})",
+        f"  had: {_estimate(found.had, money)}",
     ]
     if found.refused:
         lines.append(f"[yellow]no estimate:[/] {found.refused}")
     for name in ("ips", "snips", "dr"):
         if (one := getattr(found, name)) is not None:
-            lines.append(f"  {name.upper()}: {one.value:,.2f} ({one.low:,.2f} to {one.high:,.2f})")
+            lines.append(f"  {name.upper()}: {_estimate(one, money)}")
     lines += [
         f"Worth {found.ess:,.0f} decisions; {100 * found.support:.1f} % of what it would do was tried; weights up to "
         f"{found.most_weight:,.1f}, {100 * found.cut:.2f} % of them cut.",
@@ -132,12 +136,22 @@ def valued(answer: dict[str, Any], found: "Worth") -> RenderableType:
     return Text.from_markup("\n".join(lines))
 
 
-def _figure(metric: str, value: float) -> str:
-    return f"{value:,.2f}" if metric in _MONEY else f"{value:,.3f}"
+def _money(value: float, currency: str) -> str:
+    """Return an amount of major units with as many decimals as the currency has."""
+    return f"{value:,.{EXPONENTS[currency]}f}"
 
 
-def _interval(one: "Interval", metric: str = "net") -> str:
-    form = "+,.2f" if metric in _MONEY else "+,.3f"
+def _estimate(one: "Estimate", currency: str) -> str:
+    value, low, high = (_money(each, currency) for each in (one.value, one.low, one.high))
+    return f"{value} ({low} to {high})"
+
+
+def _figure(metric: str, value: float, currency: str) -> str:
+    return _money(value, currency) if metric in _MONEY else f"{value:,.3f}"
+
+
+def _interval(one: "Interval", currency: str, metric: str = "net") -> str:
+    form = f"+,.{EXPONENTS[currency]}f" if metric in _MONEY else "+,.3f"
     return f"{one.value:{form}} ({one.low:{form}} to {one.high:{form}})"
 
 

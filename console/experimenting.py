@@ -310,6 +310,7 @@ def prices_of(connection: "Connection", path: Path | None) -> "Prices":
         agent_hour=priced.agent_hour * minor,
         call_minute=priced.call_minute * minor,
         attempt=priced.attempt * minor,
+        complaint=priced.complaint * minor,
         worth={code: costs.worth(code, currency) for code in owed},
     )
 

@@ -60,14 +60,54 @@ def export(folder: Path, history: str, report: Report) -> Iterator[str]:
 
 
 @contextmanager
-def record_of(folder: Path, history: str, until: str, report: Report) -> Iterator["Record"]:
-    """Give the ledger's history as it was known by the end of a day."""
+def record_of(
+    folder: Path, history: str, until: str, report: Report, protected: Path | None = None
+) -> Iterator["Record"]:
+    """Give the ledger's history as it was known by the end of a day, with what is audited besides."""
     from models.lessons import read_record
 
     until_us = end_of(until, folder, history) if until else None
+    given = None if protected is None else _of_people(folder, history, protected)
     with export(folder, history, report) as source:
         report("reading the history", 0, 1)
-        yield read_record(source, until_us)
+        yield read_record(source, until_us, given, str(protected))
+
+
+def _of_people(folder: Path, history: str, path: Path) -> Any:
+    """Return the rows of a file about people, each with the id of the person that its account belongs to.
+
+    Raises
+    ------
+    BadInput
+        When it cannot be read, or names no account on record.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from sqlalchemy import select
+
+    from console import settings
+    from ledger.schema import debt
+    from ledger.store import open_ledger
+    from models.table import read_source, words_of
+
+    found = read_source(path)
+    if "person" in found.column_names or "account" not in found.column_names:
+        return found
+    if history:
+        raise BadInput(f"{path}: an export knows no accounts; give the column person, with its ids")
+    with open_ledger(settings.load(folder).ledger_url) as ledger, ledger.reading() as connection:
+        rows = connection.execute(select(debt.c.account, debt.c.person)).all()
+    # Of a debtor of several accounts the last row counts.
+    place = pc.index_in(words_of(found.column("account"), "account", str(path)), pa.array([row[0] for row in rows]))
+    person = pa.array([row[1] for row in rows]).take(place.combine_chunks())
+    known = found.drop_columns(["account"]).append_column("person", person).filter(pc.is_valid(person))
+    if not known.num_rows:
+        raise BadInput(f"{path}: none of its accounts is on record; write them as the creditors do")
+    return (
+        known.group_by("person", use_threads=False)
+        .aggregate([(name, "last") for name in known.column_names if name != "person"])
+        .rename_columns({f"{name}_last": name for name in known.column_names if name != "person"})
+    )
 
 
 def end_of(day: str, folder: Path, history: str) -> int:
@@ -131,6 +171,7 @@ def fit(
                     workers=workers,
                     cluster=cluster,
                     worth=found,
+                    moments=lesson.moments,
                     report=told,
                 )
             )
@@ -169,14 +210,16 @@ def given(record: "Record", model: "Model") -> "Given":
     data, head = model.manifest.data, model.manifest.name
     # A payment was made within as many days as the version says.
     days = max(1, round(model.manifest.schema.horizon))
-    source: Any = lessons.lesson(record, head, payment_days=days).source
-    source = source.filter(pa.array(np.asarray(source.column("at").cast(pa.int64())) > data.cut_off_at))
+    lesson = lessons.lesson(record, head, payment_days=days)
+    later = np.asarray(lesson.source.column("at").cast(pa.int64())) > data.cut_off_at
+    source = lesson.source.filter(pa.array(later))
     if not source.num_rows:
         raise BadInput(
             f"ledger, head {head}: nothing that happened since {data.cut_off}, the last that {model.version} learned "
             "from, has an outcome yet; come back when the floor has worked, or fit a version --until an earlier day"
         )
-    return Given(table=source, where=f"ledger, head {head}")
+    moments = lesson.moments.take(later) if lesson.moments is not None else None
+    return Given(table=source, where=f"ledger, head {head}", moments=moments)
 
 
 def given_now(model: "Model", folder: Path, history: str, who: Sequence[str], at: str, report: Report) -> "Given":

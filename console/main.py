@@ -17,6 +17,7 @@ from console import (
     __version__,
     agents,
     calibrating,
+    complaints,
     experimenting,
     folder,
     forecasting,
@@ -50,6 +51,7 @@ for noun in (folder.app, portfolio.app, running.app, record.app, rules.app, repo
     app.add_typer(noun)
 app.add_typer(agents.app, name="agents", rich_help_panel="Run")
 app.add_typer(stops.app, name="stops", rich_help_panel="Data")
+app.add_typer(complaints.app, name="complaints", rich_help_panel="Data")
 app.add_typer(rules.rules_app, name="rules", rich_help_panel="Rules")
 app.add_typer(forecasting.app)
 app.add_typer(valuing.app)

@@ -49,6 +49,14 @@ def fit(
     until: Until = "",
     days: Annotated[int, typer.Option(help="After a contact, within which a payment counts.")] = 10,
     history: History = "",
+    protected: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of the ledger's debtors, what is audited and never learned from: CSV or Parquet with account (or "
+            "person) and a column for each field.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Workers = 0,
     cluster: Cluster = "",
     folder: Folder = HERE,
@@ -62,10 +70,12 @@ def fit(
         if schema is not None:
             raise BadInput(f"models fit: {schema} says what the columns of a table are: name the TABLE too")
         check_number("models fit: --days", days, least=1, most=366)
-        _fit_heads(head or [], until, days, history, count, cluster, folder, as_json)
+        _fit_heads(head or [], until, days, history, protected, count, cluster, folder, as_json)
         return
-    if head or until or history:
-        raise BadInput("models fit: --head, --until and --history are of the ledger; leave them out, or the TABLE")
+    if head or until or history or protected:
+        raise BadInput(
+            "models fit: --head, --until, --history and --protected are of the ledger; leave them out, or the TABLE"
+        )
     if schema is None:
         raise BadInput(f"models fit: say what the columns of {table} are with --schema FILE (docs/models.md shows one)")
     from console import models_text
@@ -92,8 +102,9 @@ def fit(
 
 
 def _fit_heads(
-    wanted: list[str], until: str, days: int, history: str, workers: int, cluster: str, folder: Path, as_json: bool
-) -> None:
+    wanted: list[str], until: str, days: int, history: str, protected: Path | None, workers: int, cluster: str,
+    folder: Path, as_json: bool,
+) -> None:  # fmt: skip
     """Make a version of each head of the ledger that has enough to learn from; status 1 if there is none."""
     from console import ledger_models, models_text
     from console.simulating import progress
@@ -102,7 +113,10 @@ def _fit_heads(
 
     for one in wanted:
         check_head(one)
-    with progress(quiet=as_json) as report, ledger_models.record_of(folder, history, until, report) as record:
+    with (
+        progress(quiet=as_json) as report,
+        ledger_models.record_of(folder, history, until, report, protected) as record,
+    ):
         made, left_out = ledger_models.fit(
             record,
             _registry(folder),

@@ -55,6 +55,10 @@ def heads(made: "Sequence[tuple[Manifest, Judgement]]", left_out: "Mapping[str, 
                 "[green]passed[/]" if judged.verdict.passed else "[red]refused[/]",
             )  # fmt: skip
         parts.append(table)
+        for manifest, judged in made:
+            if found := judged.fairness.concerns:
+                more = f", and {len(found) - 1} more on its card" if len(found) > 1 else ""
+                parts.append(f"[yellow]{manifest.name}, fairness:[/] {escape(found[0])}{more}.")
         parts += [
             f"[red]{manifest.name}[/] {'; '.join(judged.verdict.refusals)}."
             for manifest, judged in made

@@ -9,6 +9,7 @@ from console.command_line import HERE, AsJson, Folder, tell
 from console.strategising import Campaign
 
 if TYPE_CHECKING:
+    from console.why import Moved
     from strategy.planning import Plan
 
 app = typer.Typer(no_args_is_help=True, help="The week by the hour: what an agent's hour is worth, who is for when.")
@@ -27,12 +28,24 @@ def show(campaign: Campaign = "", folder: Folder = HERE, as_json: AsJson = False
 
 
 def _tell(what: str, campaign: str, folder: Path, as_json: bool) -> None:
-    name, found = _planned(campaign, folder)
-    answer = {
+    name, found, currency, moved, zone = _planned(campaign, folder)
+    answer: dict[str, Any] = {
         "campaign": name,
+        "currency": currency,
         "arms": {arm: _answer(what, plan) for arm, plan in found.items()},
     }
-    tell(answer, as_json, lambda: _shown(what, name, found))
+    if what == "show":
+        answer["planned_anew"] = moved
+
+    def shown() -> Any:
+        from rich.console import Group
+
+        from console.why import moved_words
+
+        said = [f"Today's list was {moved_words(moved, zone)}."] if what == "show" and moved is not None else []
+        return Group(_shown(what, name, found, currency), *said)
+
+    tell(answer, as_json, shown)
 
 
 def _answer(what: str, plan: "Plan") -> dict[str, Any]:
@@ -45,15 +58,21 @@ def _answer(what: str, plan: "Plan") -> dict[str, Any]:
     return told
 
 
-def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan]]":
-    """Return the plans of a campaign's arms as the ledger stands now; nothing is kept."""
+def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan], str | None, Moved | None, str]":
+    """Return a campaign, the plans of its arms as the ledger stands now, and the currency of all; nothing is kept.
+
+    And by what the rest of today was planned anew last, and the floor's zone.
+    """
     import time
 
     from console import settings
     from console.accepted import gate_in_force
     from console.portfolio import opened
+    from console.why import Moved
     from domain.errors import BadInput
+    from domain.instants import midnight_us, to_datetime
     from ledger import score_fields
+    from ledger.plans import last_learned
     from ledger.strategic import list_of, plan_of, wanted
     from strategy.planning import Floor, planned
 
@@ -75,6 +94,9 @@ def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan]]":
             )
         floor = Floor(gate_in_force(loaded.rules), loaded.floor)
         _, _, plans = plan_of(ledger.reading, chosen, listing, scores, floor)
+        today = to_datetime(at_us, loaded.floor.zone).date()
+        with ledger.reading() as connection:
+            last = last_learned(connection, chosen.name, midnight_us(today, loaded.floor.zone))
     if not plans:
         raise BadInput(f"campaign {chosen.name!r}: nobody is on its list now, so there is nothing to plan")
     if not any(one.agents for plan in plans.values() for one in plan.slots):
@@ -82,17 +104,28 @@ def _planned(campaign: str, folder: Path) -> "tuple[str, dict[str, Plan]]":
             f"campaign {chosen.name!r}: no agent is planned in any hour; add agents (cadencia agents add), or say "
             "[capacity] agents = { 9 = 4, 10 = 4 } in its strategy"
         )
-    return chosen.name, plans
+    currencies = set(listing.columns["currency"][listing.order].tolist())
+    moved = None if last is None else Moved(at_us=last[0], by=last[1])
+    return chosen.name, plans, currencies.pop() if len(currencies) == 1 else None, moved, loaded.floor.zone
 
 
-def _shown(what: str, campaign: str, plans: "dict[str, Plan]") -> Any:
+def _shown(what: str, campaign: str, plans: "dict[str, Plan]", currency: str | None) -> Any:
     from rich.console import Group
     from rich.table import Table
 
+    from domain.money import EXPONENTS
+
     parts: list[Any] = []
     for arm, plan in plans.items():
-        unit = "" if plan.money else " (in units of what ranks, which is no money)"
-        major = 100.0 if plan.money else 1.0
+        unit = (
+            " (in units of what ranks, which is no money)"
+            if not plan.money
+            else f", {currency}"
+            if currency
+            else " (in minor units of several currencies)"
+        )
+        decimals = EXPONENTS[currency] if plan.money and currency else 2
+        major = 10.0**decimals if plan.money and currency else 1.0
         table = Table(box=None, pad_edge=False, header_style="dim")
         days = list(dict.fromkeys(one.local[:10] for one in plan.slots if one.agents))
         hours = sorted({one.local[11:16] for one in plan.slots if one.agents})
@@ -107,7 +140,7 @@ def _shown(what: str, campaign: str, plans: "dict[str, Plan]") -> Any:
                 if one is None or not one.agents:
                     cells.append("")
                 elif what == "prices":
-                    cells.append(f"{one.agent_hour / major:,.2f}")
+                    cells.append(f"{one.agent_hour / major:,.{decimals}f}")
                 else:
                     cells.append(f"{one.debtors:,} · {one.value / major:,.0f} · {100 * one.used:.0f} %")
             table.add_row(hour, *cells)

@@ -274,6 +274,7 @@ def with_month(plan: "Plan", path: Path | None) -> "Plan":
             roster=roster,
             incidents=told.incident,
             changes=told.change,
+            swings=told.swings,
             temper=temper,
             exchange=told.network.over(plan.exchange),
         )

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import date
 
 import msgspec
+from sqlalchemy import Connection
 
 from compliance.explaining import Answer
 from compliance.gate import Gate
@@ -18,10 +19,11 @@ from dialer.engine.evolve import OFF_LIST
 from dialer.engine.state import READY, Campaign, LeadState, State
 from domain.calls import Phase
 from domain.errors import BadInput, Broken
+from domain.events import DayLearned
 from domain.instants import to_datetime
 from domain.people import Choice, Debt, Dossier, Stop, Verdict
 from domain.settings import CampaignSettings
-from ledger import decisions, queries
+from ledger import decisions, plans, queries
 from ledger.people import dossiers
 from ledger.schema import attempt
 from ledger.store import SqlLedger
@@ -41,6 +43,13 @@ class OnPhone(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     #: Each rule that binds, with what it says.
     rules: list[Answer]
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """The rest of a day was planned anew, and this one moved."""
+
+    at_us: int
+    by: DayLearned
 
 
 class OnCampaign(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +74,8 @@ class OnCampaign(msgspec.Struct, frozen=True, kw_only=True):
     #: Of the campaign's strategy: why it has the person on its list, and what its last list decided.
     choice: Choice | None = None
     decision: Decision | None = None
+    #: By what its strategy's plan has moved the person within the day.
+    moved: Moved | None = None
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,6 +159,7 @@ def _answer(
             for one in settings.floor.campaigns
             if one.document
         }
+        moved = {name: _moved(connection, one, found.person) for name, one in state.campaigns.items()}
     return Why(
         account=found.account,
         creditor=found.creditor,
@@ -156,7 +168,17 @@ def _answer(
         debts=dossier.debts,
         stops=dossier.stops,
         campaigns=[
-            _on_campaign(settings, campaign, gate, state, dossier, found, at_us, decided.get(campaign.name))
+            _on_campaign(
+                settings,
+                campaign,
+                gate,
+                state,
+                dossier,
+                found,
+                at_us,
+                decided.get(campaign.name),
+                moved.get(campaign.name),
+            )
             for campaign in settings.floor.campaigns
         ],
         attempts=[_as_of(one, at_us) for one in attempts[-LAST:]],
@@ -207,6 +229,7 @@ def _on_campaign(
     found: queries.Account,
     at_us: int,
     decided: Decision | None,
+    moved: Moved | None,
 ) -> OnCampaign:
     running = state.campaigns.get(campaign.name)
     lead = running.leads.get(dossier.person) if running is not None else None
@@ -259,6 +282,24 @@ def _on_campaign(
         phones=phones,
         choice=lead.choice,
         decision=decided,
+        moved=moved,
+    )
+
+
+def _moved(connection: Connection, campaign: Campaign, person: int) -> Moved | None:
+    """Return by what a person stands where he does, where a plan made within the day has moved him."""
+    lead = campaign.leads.get(person)
+    found = plans.learned_of(connection, lead.plan) if lead is not None and lead.choice is not None else None
+    return None if found is None else Moved(at_us=found[0], by=found[1])
+
+
+def moved_words(moved: Moved, zone: str) -> str:
+    """Return why the rest of a day was planned anew."""
+    by, local = moved.by, to_datetime(moved.at_us, zone)
+    away = f", with {100 * by.staff:.0f} % of the agents who were to be" if abs(by.staff - 1.0) >= 0.05 else ""
+    return (
+        f"planned anew at {local:%H:%M}: this hour was answered {by.answers[0]:.2f} times as often as forecast{away}; "
+        f"{by.moved:,} of {by.waiting:,} who waited moved"
     )
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from console.board_view import REASONS
-from console.why import OnCampaign, OnPhone, Why, segment_words
+from console.why import OnCampaign, OnPhone, Why, moved_words, segment_words
 from console.why_pacing import WhyPacing
 from domain.instants import to_datetime
 from domain.money import amount_text
@@ -69,6 +69,8 @@ def _campaign(one: OnCampaign, zone: str) -> RenderableType:
     parts: list[RenderableType] = [said]
     if one.choice is not None:
         parts.append(Text(choice_words(one.choice), style="dim"))
+    if one.moved is not None:
+        parts.append(Text(moved_words(one.moved, zone), style="dim"))
     if one.decision is not None and one.decision.action == "none":
         parts.append(Text(f"left alone by the last list: {segment_words(one.decision)}", style="dim"))
     if one.pacing and one.place == "ready":

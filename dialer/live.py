@@ -314,7 +314,8 @@ class Floor:
             leaving.push_async_callback(self._switch.stop)
             await self._switch.start(self.accept, self._now_us)
             snapshots = Snapshots(engine, self._commits, self._ledger.save_snapshot, lookups, self.measures.snapshot)
-            for job in (self._tick(), self._load(reader), reader.hear(self._settings.tick_s), snapshots.keep()):
+            news, learning = reader.hear(self._settings.tick_s), reader.learn(self._settings)
+            for job in (self._tick(), self._load(reader), news, learning, snapshots.keep()):
                 self._start(leaving, job)
             try:
                 await self._over

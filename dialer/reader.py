@@ -18,14 +18,18 @@ from dialer.engine import Engine, Gate
 from dialer.engine.evolve import KEPT_DAYS
 from dialer.lookups import Lookups
 from dialer.recovery import settle
+from dialer.waiting import present, waiting
 from dialer.warming import warm_gate
+from domain.calls import CampaignState
 from domain.errors import LedgerStalled
 from domain.events import AnyEvent, DayCount, LeadsLoaded, PastCounted, PersonChanged
 from domain.instants import SECOND, to_datetime
-from domain.people import Dossier
+from domain.people import Dossier, Lead
 from domain.settings import CampaignSettings, FloorSettings
 from strategy.eligible import eligible
+from strategy.learning import STRETCH_US
 from strategy.planning import Floor
+from strategy.replanning import Beliefs, Learnt, beliefs, learns
 
 #: How often the ledger is asked what others wrote, at most.
 NEWS_EVERY_S = 0.25
@@ -50,6 +54,19 @@ class Lists(Protocol):
         floor: Floor | None = None,
     ) -> str: ...
     def plan_events(self, plan: str, campaign: str, at_us: int) -> Iterator[LeadsLoaded]: ...
+    def learn_day(
+        self, campaign: CampaignSettings, at_us: int, floor: Floor, present: float, before: Learnt | None
+    ) -> Learnt: ...
+    def replan_day(
+        self,
+        campaign: CampaignSettings,
+        leads: Sequence[Lead],
+        people: Sequence[Dossier],
+        at_us: int,
+        floor: Floor,
+        learnt: Learnt,
+        found: Beliefs,
+    ) -> str | None: ...
     def changes(self, after: int, stream: str | None = None) -> tuple[int, list[int]]: ...
     def change_cursor(self) -> int: ...
     def dossiers(self, persons: Sequence[int]) -> list[Dossier]: ...
@@ -76,6 +93,11 @@ class Reader:
         self._clock = clock
         #: What others wrote has been heard up to here; 0 after a restart: all of it is compared with the record.
         self._cursor = 0
+        #: One list after the other: one that takes the place of another and one that moves who waits do not mix.
+        self._listing = asyncio.Lock()
+        #: By campaign, what its day has taught, and what its plan of the day goes by.
+        self._learnt: dict[str, Learnt] = {}
+        self._beliefs: dict[str, Beliefs] = {}
         #: By campaign, the day and the number of days that its past was counted for.
         self._counted: dict[str, tuple[date, int]] = {}
 
@@ -83,6 +105,10 @@ class Reader:
 
     async def load_day(self, settings: FloorSettings) -> None:
         """Load every campaign's list of this calendar day of the floor, as far as the record does not hold it."""
+        async with self._listing:
+            await self._load_day(settings)
+
+    async def _load_day(self, settings: FloorSettings) -> None:
         for campaign in settings.campaigns:
             await self._count_past(settings, campaign.name)
             now_us, held = self._clock.now_us(), self._engine.state.campaigns[campaign.name]
@@ -91,7 +117,7 @@ class Reader:
                 await self._load(campaign.name, held.plan)
                 await self._count_past(settings, campaign.name)
             else:
-                await self.load_new(settings, campaign)
+                await self._load_new(settings, campaign)
 
     async def count_past(self, settings: FloorSettings) -> None:
         """Tell the engine of every campaign how the days before this one went, as far as its limits look back."""
@@ -114,6 +140,10 @@ class Reader:
 
     async def load_new(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
         """Make a campaign's list anew and load it; who is on the list already stays where he stands."""
+        async with self._listing:
+            await self._load_new(settings, campaign)
+
+    async def _load_new(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
         now_us = self._clock.now_us()
         make = self._ledger.make_plan
         if campaign.document and isinstance(self._engine.gate, LawGate):
@@ -145,6 +175,53 @@ class Reader:
                 await self._commits.until(self._engine.seq)
         self._lookups.troubles.pop("plan", None)
         log.info("list_loaded", campaign=name, plan=plan, people=len(campaign.leads))
+
+    # ---- the day's learning
+
+    async def learn(self, settings: FloorSettings) -> None:
+        """Plan the rest of the day anew wherever it has taught to, for ever."""
+        learning = [one for one in settings.campaigns if learns(one)]
+        while learning:
+            await asyncio.sleep(max(0.05, self._clock.real_s(STRETCH_US - self._clock.now_us() % STRETCH_US)))
+            for campaign in learning:
+                await self.learn_once(settings, campaign)
+
+    async def learn_once(self, settings: FloorSettings, campaign: CampaignSettings) -> None:
+        """Plan the rest of a campaign's day anew if it has taught to."""
+        state, name, gate = self._engine.state, campaign.name, self._engine.gate
+        held = state.campaigns[name]
+        now_us = self._clock.now_us()
+        of_today = _day(held.plan_us, settings.zone) == _day(now_us, settings.zone)
+        if held.state is not CampaignState.running or not of_today or not isinstance(gate, LawGate):
+            return
+        floor, here, before = Floor(gate, settings), present(state, campaign), self._learnt.get(name)
+        ledger, insist = self._ledger, self._lookups.insist
+        learnt = await insist("learning", ledger.learn_day, campaign, now_us, floor, here, before)
+        self._learnt[name] = learnt
+        found = beliefs(learnt, now_us, settings.zone)
+        if not learnt.habit.learns or found.stands(self._beliefs.get(name)):
+            return
+        async with self._listing:
+            leads, people = await self._waiting(name)
+            if not leads:
+                return
+            self._beliefs[name] = found
+            plan = await insist("learning", ledger.replan_day, campaign, leads, people, now_us, floor, learnt, found)
+            if plan is not None:
+                await self._load(name, plan)
+
+    async def _waiting(self, name: str) -> tuple[list[Lead], list[Dossier]]:
+        """Return who waits on a campaign's list, some at a time: callers do not wait for this."""
+        state = self._engine.state
+        leads: list[Lead] = []
+        people: list[Dossier] = []
+        entries = list(state.campaigns[name].leads.values())
+        for start in range(0, len(entries), _CHUNK):
+            some, theirs = waiting(state, entries[start : start + _CHUNK])
+            leads += some
+            people += theirs
+            await asyncio.sleep(0)
+        return leads, people
 
     # ---- news
 

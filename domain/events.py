@@ -37,6 +37,23 @@ class RulesChanged(Event, frozen=True, kw_only=True):
     rules: str
 
 
+class DayLearned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why the rest of a day was planned anew."""
+
+    #: Hour of the floor's day in which it was.
+    hour: int
+    #: From that hour to the last of the day: how many times as often as forecast calls are taken to be answered.
+    answers: tuple[float, ...]
+    #: As how many forecast answers the forecast weighs, and which share of what was learned an hour keeps.
+    strength: float
+    kept: float
+    #: Agents at work for each who was to be.
+    staff: float = 1.0
+    #: Debtors who waited, and those of them who moved.
+    waiting: int
+    moved: int
+
+
 class LeadsLoaded(Event, frozen=True, kw_only=True):
     """A chunk of a stored plan enters a campaign's list. The row keeps plan, chunk and hash, not leads and people."""
 
@@ -48,6 +65,8 @@ class LeadsLoaded(Event, frozen=True, kw_only=True):
     scores: str | None = None
     #: The last chunk of a list that takes the place of those before: whoever it does not name is off the list.
     replaces: bool = False
+    #: The list moves some of those who wait on the one before, by what the day has told.
+    learned: DayLearned | None = None
     leads: tuple[Lead, ...] = ()
     people: tuple[Dossier, ...] = ()
 

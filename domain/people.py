@@ -114,6 +114,10 @@ OF_A_NUMBER = frozenset({StopKind.wrong_number, StopKind.not_in_service})
 #: Who says not to be called means every one of these.
 VOICE = frozenset({"call", "prerecorded", "voicemail", "ringless_vm"})
 
+#: What the history calls a complaint, and what complaints are about.
+COMPLAINT = "complaint"
+COMPLAINTS = ("too_many_calls", "tone", "third_party", "wrong_amount", "already_paid", "other")
+
 
 class Stop(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """One stop on record; a scope that is None covers all."""

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, or_, select
 
-from domain.people import ContactEvent
+from domain.people import OF_A_NUMBER, ContactEvent
 from ledger.database import streamed
 from ledger.people import NOT_DIALLED
-from ledger.schema import debt, history, payment, person, person_phone, promise
+from ledger.schema import debt, history, payment, person, person_phone, promise, stop
 from strategy.fields import ANY_DEBT, LOOK_BACK_US, Book, Contacts, Debts, Payments, Promises, day_number
 
 I8 = NDArray[np.int64]
@@ -36,6 +36,8 @@ def read_book(connection: Connection, chosen: Select[Any], at_us: int) -> Book:
     row.put(country, connection.execute(select(person.c.id, person.c.country)).all())
     usable = select(person_phone.c.person, func.count()).where(person_phone.c.status == "usable")
     row.put(phones, connection.execute(usable.group_by(person_phone.c.person)).all())
+    rows_, more = row.table(_numbers_then(connection, at_us), (_numbers,))
+    np.add.at(phones, rows_, more)
     return Book(
         person=people,
         country=country,
@@ -81,6 +83,21 @@ class _Rows:
         order = np.argsort(rows, kind="stable")
         columns = [kind(one[n] for one in values)[there][order] for n, kind in enumerate(kinds, 1)]
         return [rows[order], *columns]
+
+
+def _numbers_then(connection: Connection, at_us: int) -> list[tuple[int, int]]:
+    """Return (person, 1 or -1) for each number that was found wrong, or right again, after an instant only."""
+    query = (
+        select(stop.c.person, stop.c.phone, stop.c.known_us, stop.c.lifted_us, person_phone.c.status)
+        .join(person_phone, (person_phone.c.person == stop.c.person) & (person_phone.c.phone == stop.c.phone))
+        .where(stop.c.kind.in_(OF_A_NUMBER), or_(stop.c.known_us > at_us, stop.c.lifted_us > at_us))
+    )
+    wrong_then: dict[tuple[int, int, bool], bool] = {}
+    for who, number, known_us, lifted_us, status in connection.execute(query):
+        key = who, number, status == "usable"
+        stood = known_us <= at_us and (lifted_us is None or lifted_us > at_us)
+        wrong_then[key] = wrong_then.get(key, False) or stood
+    return [(who, -1 if usable else 1) for (who, _, usable), wrong in wrong_then.items() if wrong == usable]
 
 
 def _contacts(connection: Connection, row: _Rows, at_us: int) -> Contacts:

@@ -89,7 +89,7 @@ HISTORY = _of_table(
     _Column("channel", "word", "null: no contact", history.c.channel),
     _Column("inbound", "flag", "", history.c.inbound),
     _Column("event", "word", "a rung of the contact ladder, or assigned, balance, reopened, withdrawn, payment, "
-            "stop, stop_lifted, consent, not_dialled", history.c.event),
+            "stop, stop_lifted, consent, not_dialled, complaint", history.c.event),
     _Column("attempt", "word", "call id; null: not by a call of ours", history.c.attempt),
     _Column("detail", "word", "disposition, stop, state…", history.c.detail),
     _Column("amount_minor", "minor", "", history.c.amount_minor),
@@ -103,6 +103,8 @@ DEBTORS = _of_table(
     _Column("person", "id", "", person.c.id),
     _Column("country", "word", "ISO 3166", person.c.country),
     _Column("zones", "words", "IANA zones of the address; empty: none on record", person.c.address_zones),
+    _Column("language", "word", "for the audit of fairness: no feature of a model", person.c.language),
+    _Column("region", "word", "the same", person.c.region),
     _Column("created_at", "instant", "", person.c.created_us),
 )
 NUMBERS = _of_table(

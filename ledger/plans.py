@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 
 from domain.errors import BadInput, Broken
-from domain.events import LeadsLoaded
+from domain.events import DayLearned, LeadsLoaded
 from domain.instants import to_datetime
 from domain.people import Dossier, Lead
 from domain.settings import CampaignSettings, Selection
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from strategy.fields import Scores
     from strategy.planning import Floor
 
-#: Leads of one chunk, and so of one event.
-CHUNK = 5_000
+#: Leads of one chunk, and so of one event; and of one that moves who waits, while calls are answered.
+CHUNK, _MOVED = 5_000, 1_000
 _NO_RANK = 2**31 - 1
 
 
@@ -44,6 +44,8 @@ class Body(msgspec.Struct, frozen=True, array_like=True):
     replaces: bool = False
     #: Which scores the forecasts of its leads come from.
     scores: str | None = None
+    #: By what the day taught, where the list moves who waits on the one before.
+    learned: DayLearned | None = None
 
 
 #: Returns whom law lets a campaign call at all on the day of a list, shape (n,).
@@ -99,6 +101,46 @@ def make_plan(
             update(plan).where(plan.c.number == number).values(leads=n_leads, chunks=chunks, sealed=True)
         )
     return f"{campaign.name}-{number}"
+
+
+def store_moves(
+    database: Database, campaign: str, at_us: int, zone: str, leads: Sequence[Lead], scores: str | None, by: DayLearned
+) -> str:
+    """Store a list that moves some of those who wait on the one before; return its id."""
+    n_chunks = -(-len(leads) // _MOVED)
+    with database.writing() as connection:
+        made = {"campaign": campaign, "at_us": at_us, "zone": zone, "leads": len(leads), "chunks": n_chunks}
+        number = connection.execute(insert(plan).values(made | {"sealed": True}).returning(plan.c.number)).scalar_one()
+        for chunk in range(n_chunks):
+            some = tuple(leads[chunk * _MOVED : (chunk + 1) * _MOVED])
+            store(connection, number, chunk, Body(some, (), False, scores, by))
+    return f"{campaign}-{number}"
+
+
+def learned_of(connection: Connection, plan_id: str) -> tuple[int, DayLearned] | None:
+    """Return when and by what a list moved who waited; None: it is none of those."""
+    number = _number(plan_id)
+    stored = connection.execute(
+        select(plan.c.at_us, plan_chunk.c.body)
+        .join(plan_chunk, plan_chunk.c.plan == plan.c.number)
+        .where(plan.c.number == number, plan_chunk.c.chunk == 0)
+    ).one_or_none()
+    if stored is None:
+        return None
+    learned = _decoder.decode(zlib.decompress(stored.body)).learned
+    return None if learned is None else (stored.at_us, learned)
+
+
+def last_learned(connection: Connection, campaign: str, since_us: int) -> tuple[int, DayLearned] | None:
+    """Return when and by what a campaign's day was planned anew last, since an instant; None: it was not."""
+    query = (
+        select(plan.c.number)
+        .where(plan.c.campaign == campaign, plan.c.at_us >= since_us, plan.c.sealed)
+        .order_by(plan.c.number.desc())
+        .limit(1)
+    )
+    number = connection.execute(query).scalar_one_or_none()
+    return None if number is None else learned_of(connection, f"{campaign}-{number}")
 
 
 def _by_order(database: Database, campaign: CampaignSettings, number: int, at_us: int, zone: str) -> tuple[int, int]:
@@ -250,6 +292,7 @@ def plan_events(database: Database, plan_id: str, campaign: str, at_us: int) -> 
             sha256=sha256,
             scores=body.scores,
             replaces=body.replaces,
+            learned=body.learned,
             leads=body.leads,
             people=body.people,
         )

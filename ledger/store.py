@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 from domain.events import DayCount, LeadsLoaded, Reserved, Stale
 from domain.instants import DAY
 from domain.orders import Reserve
-from domain.people import Dossier
+from domain.people import Dossier, Lead
 from domain.records import Row
 from domain.settings import CampaignSettings
 from ledger import chain, journal, leases, people, plans, queries
@@ -31,6 +31,7 @@ from ledger.schema import stream as streams
 if TYPE_CHECKING:
     from strategy.fields import Scores
     from strategy.planning import Floor
+    from strategy.replanning import Beliefs, Learnt
 
 #: Snapshots kept of a stream; the last one might be the one that cannot be read.
 _KEPT_SNAPSHOTS = 3
@@ -227,6 +228,29 @@ class SqlLedger:
     ) -> str:
         """Choose, rank and store a campaign's people; return the plan's id. See `ledger.plans.make_plan`."""
         return plans.make_plan(self._database, campaign, at_us, zone, eligible=eligible, scores=scores, floor=floor)
+
+    def learn_day(
+        self, campaign: CampaignSettings, at_us: int, floor: "Floor", present: float, before: "Learnt | None"
+    ) -> "Learnt":
+        """Return what a campaign's calls tell of its day. See `ledger.strategic.learn_day`."""
+        from ledger.strategic import learn_day  # late: few commands need numerical libraries
+
+        return learn_day(self._database.reading, campaign, at_us, floor, present, before)
+
+    def replan_day(
+        self,
+        campaign: CampaignSettings,
+        leads: Sequence[Lead],
+        people: Sequence[Dossier],
+        at_us: int,
+        floor: "Floor",
+        learnt: "Learnt",
+        found: "Beliefs",
+    ) -> str | None:
+        """Plan those anew who wait; return the id of the list that moves them. See `ledger.strategic.replan_day`."""
+        from ledger.strategic import replan_day
+
+        return replan_day(self._database, campaign, leads, people, at_us, floor, learnt, found)
 
     def plan_events(self, plan: str, campaign: str, at_us: int) -> Iterator[LeadsLoaded]:
         """Yield a stored plan as inputs of the engine, in chunks."""

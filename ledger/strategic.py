@@ -1,29 +1,32 @@
 """A campaign's list made by its strategy: read from the tables, decided by `strategy.listing`, and stored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 
-from domain.instants import SECOND, to_datetime
+from domain.calls import Disposition
+from domain.instants import SECOND, midnight_us, to_datetime
 from domain.people import Choice, ContactEvent, Dossier, Lead
-from domain.settings import CampaignSettings
+from domain.settings import CampaignSettings, FloorSettings
 from ledger import decisions, score_fields
 from ledger.book import read_book
 from ledger.database import Database, Reading
 from ledger.people import dossiers
-from ledger.plans import CHUNK, Body, Eligible, chosen, store
+from ledger.plans import CHUNK, Body, Eligible, chosen, store, store_moves
 from ledger.queries import agents
 from ledger.reservations import batches
 from ledger.schema import attempt, outcome, person
 from strategy.documents import Capacity, rules_of, strategy_of
 from strategy.fields import Book, Scores, day_number
 from strategy.forecasts import tell
+from strategy.learning import HABIT_US, LIVE, STRETCH_US, Count
 from strategy.listing import Listing, decide, numbers_of
 from strategy.planning import RECENT_US, WEEKDAYS, Floor, Pace, Plan, Workplace, plan_list, planned
+from strategy.replanning import Beliefs, Learnt, learn, replan
 
 
 def store_list(
@@ -81,19 +84,90 @@ def plan_of(
     reading: Reading, campaign: CampaignSettings, listing: Listing, scores: Scores | None, floor: Floor
 ) -> tuple[Listing, NDArray[np.int64], dict[str, Plan]]:
     """Return a list in the order of its plan, the hour of today that each row is for, and the plans by arm."""
-    settings, at_us = floor.settings, listing.at_us
+    at_us = listing.at_us
     with reading() as connection:
-        staff = sum(one.active and (not one.campaigns or campaign.name in one.campaigns) for one in agents(connection))
+        place = _workplace(connection, campaign, floor)
         pace = pace_of(connection, campaign.name, at_us)
+    return plan_list(
+        place, campaign, listing, scores, pace, lambda rows: _people(reading, listing, rows.tolist(), at_us), CHUNK
+    )
+
+
+def _workplace(connection: Connection, campaign: CampaignSettings, floor: Floor) -> Workplace:
+    settings = floor.settings
+    return Workplace(
+        floor.gate, settings.zone, settings.first_hour, settings.slots, _staffed(connection, campaign, settings)
+    )
+
+
+def _staffed(connection: Connection, campaign: CampaignSettings, settings: FloorSettings) -> Callable[[int], float]:
+    """Return how many agents on record are to work for a campaign in the hour that holds an instant."""
+    staff = sum(one.active and (not one.campaigns or campaign.name in one.campaigns) for one in agents(connection))
     shared = staff * campaign.weight / sum(one.weight for one in settings.campaigns)
 
     def planned_agents(hour_us: int) -> float:
         return shared if WEEKDAYS[to_datetime(hour_us, settings.zone).weekday()] in Capacity().days else 0.0
 
-    place = Workplace(floor.gate, settings.zone, settings.first_hour, settings.slots, planned_agents)
-    return plan_list(
-        place, campaign, listing, scores, pace, lambda rows: _people(reading, listing, rows.tolist(), at_us), CHUNK
+    return planned_agents
+
+
+def learn_day(
+    reading: Reading, campaign: CampaignSettings, at_us: int, floor: Floor, present: float, before: Learnt | None
+) -> Learnt:
+    """Return what a campaign's calls of recent days and of today tell of its day; see `strategy.replanning`."""
+    zone = floor.settings.zone
+    today_us = midnight_us(to_datetime(at_us, zone).date(), zone)
+    known = before is not None and before.day == to_datetime(at_us, zone).date().isoformat()
+    with reading() as connection:
+        counts = counts_of(connection, campaign.name, today_us if known else today_us - HABIT_US, at_us)
+        planned = _staffed(connection, campaign, floor.settings)(at_us)
+    return learn(counts, at_us, zone, present, planned, before)
+
+
+def counts_of(connection: Connection, campaign: str, since_us: int, until_us: int) -> list[Count]:
+    """Return a campaign's calls that had a forecast and whose answer is known, by stretches of time."""
+    stretch = attempt.c.reserved_us - attempt.c.reserved_us % STRETCH_US
+    # A machine that an agent heard is told when he has said so.
+    heard = func.coalesce(outcome.c.disposition, "") == str(Disposition.machine)
+    live = case((attempt.c.answer_class.in_([str(one) for one in LIVE]) & ~heard, 1), else_=0)
+    query = (
+        select(stretch, func.sum(attempt.c.p_answer), func.sum(live))
+        .select_from(attempt.outerjoin(outcome, outcome.c.call_id == attempt.c.call_id))
+        .where(
+            attempt.c.campaign == campaign,
+            attempt.c.p_answer.is_not(None),
+            attempt.c.reserved_us >= since_us,
+            attempt.c.reserved_us <= until_us,
+            or_(
+                attempt.c.answer_class.is_not(None),
+                and_(outcome.c.event.is_not(None), outcome.c.disposition != str(Disposition.network_fail)),
+            ),
+        )
+        .group_by(stretch)
+        .order_by(stretch)
     )
+    return [Count(*row) for row in connection.execute(query)]
+
+
+def replan_day(
+    database: Database,
+    campaign: CampaignSettings,
+    leads: Sequence[Lead],
+    people: Sequence[Dossier],
+    at_us: int,
+    floor: Floor,
+    learnt: Learnt,
+    found: Beliefs,
+) -> str | None:
+    """Plan those anew who wait, store the list of whom that moves, and return its id; None: nobody moves."""
+    with database.reading() as connection:
+        scores = score_fields.serving(database.reading, connection, at_us, wanted(campaign))
+        place = _workplace(connection, campaign, floor)
+        pace = pace_of(connection, campaign.name, at_us)
+    made = replan(place, campaign, leads, people, at_us, scores, pace, learnt, found)
+    if not made.leads:
+        return None
+    return store_moves(database, campaign.name, at_us, floor.settings.zone, made.leads, made.scores, made.by)
 
 
 def pace_of(connection: Connection, campaign: str, at_us: int) -> Pace:

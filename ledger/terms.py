@@ -136,7 +136,8 @@ def lists(connection: Connection, stream: str, from_us: int, to_us: int) -> dict
     before: dict[str, list[LeadsLoaded]] = {}
     found: dict[str, list[LeadsLoaded]] = {}
     for _, at_us, record in term_rows(connection, stream, to_us):
-        if not isinstance(record, LeadsLoaded):
+        # One that moves who waits within the day names nobody who is not on the list.
+        if not isinstance(record, LeadsLoaded) or record.learned is not None:
             continue
         if at_us >= from_us:
             found.setdefault(record.campaign, []).append(record)

@@ -22,11 +22,18 @@ F8 = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 #: Metrics of which arms are told, by unit.
-TOLD = ("net", "collected", "cost", "agent_hours", "calls", "right_parties", "promises", "stops", "disputes")
-
-
-#: Below so many debtors the mean of skewed money is not normal yet, where arms are uneven.
-_SMALL = 1_000
+TOLD = (
+    "net",
+    "collected",
+    "cost",
+    "agent_hours",
+    "calls",
+    "right_parties",
+    "promises",
+    "complaints",
+    "stops",
+    "disputes",
+)
 
 
 class ArmTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,10 +94,11 @@ def rule_words(unit: str, alpha: float, look_days: tuple[int, ...], arms: int) -
     """Return how a trial is decided, in words."""
     each = "" if arms < 3 else f", shared among {arms - 1} comparisons"
     of = "by debtor" if unit == "debtor" else "by whole days of the floor within their weekday"
+    by_lots = ", bounds by lots drawn anew" if unit == "debtor" else ""
     return (
         f"net recovery {of}, intention to treat; looked at after {', '.join(map(str, look_days))} days; "
         f"{100 * alpha:g} % chance over all looks to call a difference that is none{each} (group-sequential, error "
-        "spent as O'Brien-Fleming, intervals valid at all looks together)"
+        f"spent as O'Brien-Fleming, intervals valid at all looks together{by_lots})"
     )
 
 
@@ -170,20 +178,18 @@ def contrast_at(
     if min(int(treated.sum()), int((~treated).sum())) < evidence.LEAST_UNITS or metric not in figures:
         return None
     found = evidence.contrast(figures[metric][mask], treated, covariates[mask])
-    whole = [np.zeros(len(arms)), np.zeros(len(arms))]
-    whole[0][mask], whole[1][mask] = found.influence, found.base_influence
-    return msgspec.structs.replace(found, influence=whole[0], base_influence=whole[1])
+    return found.among(mask)
 
 
 def _compared(
     units: Units, one: Registered, number: int, name: str, due: list[int], at_us: int, zone: str, comparisons: int
 ) -> Compared:
-    days = one.look_days[-1]
+    days, alpha = one.look_days[-1], one.alpha / comparisons
     seen = [(day, contrast_at(units, number, one.started_us + day * DAY, one.unit, zone)) for day in due]
     kept = [(day, found) for day, found in seen if found is not None]
     # A look that had nothing to look at spends nothing.
     fractions = np.array([day / days for day, _ in kept])
-    looks = evidence.looks([found for _, found in kept], fractions, one.alpha / comparisons)
+    looks = evidence.looks([found for _, found in kept], fractions, alpha, by_lots=one.unit == "debtor")
     says = "open"
     for look in looks:
         if look.difference.is_clear:
@@ -246,7 +252,7 @@ def _guards(units: Units, trial: Trial, names: list[str], at_us: int, unit: str,
     for metric, most in trial.guardrails.items():
         for place, name in enumerate(names):
             here = arms == place
-            if metric in ("stops", "disputes") and unit == "debtor":
+            if metric in ("complaints", "stops", "disputes") and unit == "debtor":
                 found.append(_guard(metric, name, most, by_person[metric][here].sum(), here.sum(), 1000.0, False))
             elif metric == "abandonment":
                 of, mine = (by_person, here) if unit == "debtor" else (days, units.list_arm == place)
@@ -276,12 +282,6 @@ def _warnings(one: Registered, units: Units, even: float) -> list[str]:
         found.append(
             f"lists were made by {', '.join(others)} too, and not only by {one.strategy}: what is compared is what "
             "ran, and not the document that was started"
-        )
-    sizes = np.bincount(units.arm[units.arm >= 0]) if one.unit == "debtor" else np.ones(1)
-    if len(sizes) > 1 and sizes.min() < _SMALL and sizes.max() > 2 * sizes.min():
-        found.append(
-            f"the smallest arm has {sizes.min()} debtors, less than half of another: money is skewed, and so few call "
-            "a difference that is none more often than stated (docs/results.md); wait for more, or make arms equal"
         )
     if units.moved and one.unit == "debtor":
         found.append(

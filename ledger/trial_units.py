@@ -16,10 +16,10 @@ from sqlalchemy import Connection, func, select
 
 from domain.calls import NEVER_DIALLED, RIGHT_PARTY, AgentState, AnswerClass, Disposition
 from domain.instants import DAY, SECOND, to_datetime
-from domain.people import StopKind
+from domain.people import COMPLAINT, StopKind
 from ledger.attendance import agent_spans
 from ledger.database import streamed
-from ledger.schema import attempt, balance_history, debt, decision, outcome, payment, stop
+from ledger.schema import attempt, balance_history, debt, decision, history, outcome, payment, stop
 from strategy.documents import HOLDOUT
 
 F8 = NDArray[np.float64]
@@ -34,7 +34,9 @@ TOUCH_DAYS: Final = 7
 _NOT_ASKED: Final = (StopKind.paid, StopKind.withdrawn, StopKind.deceased, StopKind.bankrupt, StopKind.identity_error)
 _PROMISES: Final = (Disposition.promise, Disposition.plan)
 #: What is counted of units, besides money.
-COUNTS: Final = ("calls", "right_parties", "promises", "stops", "disputes", "abandoned", "answered_people")
+COUNTS: Final = (
+    "calls", "right_parties", "promises", "complaints", "stops", "disputes", "abandoned", "answered_people",
+)  # fmt: skip
 
 
 class Prices(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,7 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     agent_hour: float
     call_minute: float
     attempt: float
+    complaint: float
     #: What one minor unit of each currency is worth.
     worth: Mapping[str, float]
 
@@ -82,6 +85,10 @@ class Units:
     stop_row: I8
     stop_us: I8
     stop_dispute: Flags
+    #: Complaints: row, when they came, when known.
+    complaint_row: I8
+    complaint_us: I8
+    complaint_known_us: I8
     #: Signed-in time of agents, and the time in which they handled calls of any campaign: (instant, hours).
     signed_in: F8
     handled: F8
@@ -102,9 +109,11 @@ class Units:
         agent_h = self.load(at_us) * calls.handled_h
         found["agent_hours"] = _sums(calls.row[known], agent_h[known], n)
         found["cost"] = _sums(calls.row[known], self._cost(agent_h)[known], n)
+        found["cost"] += self.prices.complaint * _sums(self.complaint_row[heard := self._heard(at_us)], None, n)
         counts = self._counts(at_us)
         found["collected"] = _sums(self.paid_row[counts], self.paid[counts], n)
         found["net"] = found["collected"] - found["cost"]
+        found["complaints"] = np.minimum(1.0, _sums(self.complaint_row[heard], None, n))
         asked = self.stop_us < at_us
         found["stops"] = np.minimum(1.0, _sums(self.stop_row[asked], None, n))
         found["disputes"] = np.minimum(1.0, _sums(self.stop_row[asked & self.stop_dispute], None, n))
@@ -114,8 +123,8 @@ class Units:
     def by_day(self, at_us: int) -> tuple[dict[str, F8], Flags]:
         """Return what each list's day came to until an instant, and which days are ripe: their payments had time.
 
-        A payment belongs to the last list's day within `TOUCH_DAYS` on which its debtor was dialled, and otherwise to
-        the day on which it was paid; whoever is held out counts in no day.
+        A payment or complaint belongs to the last list's day within `TOUCH_DAYS` on which its debtor was dialled, and
+        otherwise to the day on which it came; whoever is held out counts in no day.
         """
         n, calls = len(self.list_us), self.calls
         day_of = np.searchsorted(self.list_us, calls.at_us, side="right") - 1
@@ -126,23 +135,30 @@ class Units:
         found["agent_hours"] = _sums(day_of[known], agent_h[known], n)
         found["cost"] = _sums(day_of[known], self._cost(agent_h)[known], n)
         counts = self._counts(at_us) & (self.arm[self.paid_row] >= 0)
-        row, when = self.paid_row[counts], self.paid_us[counts]
-        # The last call of the payer before he paid: keys that sort by person, then by time.
+        paid_day = self._day_of_call(self.paid_row[counts], self.paid_us[counts], day_of)
+        found["collected"] = _sums(paid_day, self.paid[counts], n)
+        heard = self._heard(at_us) & (self.arm[self.complaint_row] >= 0)
+        said_day = self._day_of_call(self.complaint_row[heard], self.complaint_us[heard], day_of)
+        found["complaints"] = _sums(said_day, None, n)
+        found["cost"] += self.prices.complaint * found["complaints"]
+        found["net"] = found["collected"] - found["cost"]
+        return found, self.list_us + (TOUCH_DAYS + 1) * DAY <= at_us
+
+    def _day_of_call(self, row: I8, when: I8, day_of: I8) -> I8:
+        """Return the list's day to which what people did belongs; `day_of` is each call's."""
+        calls = self.calls
+        day = np.maximum(np.searchsorted(self.list_us, when, side="right") - 1, 0)
+        if not len(calls.row):
+            return day
+        # The last call before it: keys that sort by person, then by time.
         keys, sought = (
             of * (1 << 32) + (at - self.list_us[0]) // SECOND for of, at in ((calls.row, calls.at_us), (row, when))
         )
         order = np.argsort(keys, kind="stable")
         place = np.searchsorted(keys[order], sought) - 1
-        last = order[np.maximum(place, 0)] if len(order) else np.zeros(len(row), np.int64)
-        touched = np.zeros(len(row), bool)
-        if len(order):
-            touched = (place >= 0) & (calls.row[last] == row) & (when - calls.at_us[last] <= TOUCH_DAYS * DAY)
-        day = np.searchsorted(self.list_us, when, side="right") - 1
-        if len(order):
-            day = np.where(touched, day_of[last], day)
-        found["collected"] = _sums(np.maximum(day, 0), self.paid[counts], n)
-        found["net"] = found["collected"] - found["cost"]
-        return found, self.list_us + (TOUCH_DAYS + 1) * DAY <= at_us
+        last = order[np.maximum(place, 0)]
+        touched = (place >= 0) & (calls.row[last] == row) & (when - calls.at_us[last] <= TOUCH_DAYS * DAY)
+        return np.where(touched, np.maximum(day_of[last], 0), day)
 
     def load(self, at_us: int) -> float:
         """Return for how many hours agents are paid per hour of handling calls: waiting and breaks are paid too."""
@@ -157,6 +173,11 @@ class Units:
     def _cost(self, agent_h: F8) -> F8:
         prices = self.prices
         return prices.attempt + prices.call_minute * self.calls.minutes + prices.agent_hour * agent_h
+
+    def _heard(self, at_us: int) -> Flags:
+        """Return which complaints count at an instant."""
+        since = self.complaint_us >= self.entered_us[self.complaint_row]
+        return since & (self.complaint_us < at_us) & (self.complaint_known_us <= at_us)
 
     def _counts(self, at_us: int) -> Flags:
         """Return which payments count at an instant: of after the payer came in, and known by then."""
@@ -197,6 +218,7 @@ def read_units(
     signed_in, handled = _agents(connection, from_us, to_us, zone)
     paid = _paid(connection, row, from_us, to_us, prices)
     stops = _stops(connection, row, from_us, to_us)
+    said = _complaints(connection, row, from_us, to_us)
     return Units(
         person=people,
         arm=np.array([arm for arm, _ in told], np.int64),
@@ -212,6 +234,9 @@ def read_units(
         stop_row=stops[0],
         stop_us=stops[1],
         stop_dispute=stops[2].astype(bool),
+        complaint_row=said[0],
+        complaint_us=said[1],
+        complaint_known_us=said[2],
         signed_in=signed_in,
         handled=handled,
         prices=prices,
@@ -316,6 +341,21 @@ def _stops(connection: Connection, row: Rows, from_us: int, to_us: int) -> list[
         if (here := row(person)) is not None
     ]
     return _table(rows, np.int64, np.int64, bool)
+
+
+def _complaints(connection: Connection, row: Rows, from_us: int, to_us: int) -> list[Any]:
+    past = history.c
+    query = (
+        select(past.person, past.event_us, past.known_us)
+        .where(past.event == COMPLAINT, past.event_us >= from_us, past.event_us < to_us, past.known_us <= to_us)
+        .order_by(past.id)
+    )
+    rows = [
+        (here, event_us, known_us)
+        for person, event_us, known_us in connection.execute(query)
+        if (here := row(person)) is not None
+    ]
+    return _table(rows, np.int64, np.int64, np.int64)
 
 
 def _before(connection: Connection, row: Rows, people: I8, from_us: int, prices: Prices) -> F8:

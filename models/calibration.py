@@ -58,10 +58,17 @@ class Calibrator(msgspec.Struct, frozen=True, kw_only=True):
         """
         return self._mended(self._by_method(raw), segments or {})
 
-    def shifted(self, raw: F8, offset: F8 | float) -> F8:
-        """Return probabilities of scores whose segments' `offsets` are added up already; shapes are broadcast."""
-        p = self._by_method(raw)
-        return _odds(_logit(p) + offset) if self.segments else p
+    def log_odds(self, raw: F8) -> F8:
+        """Return the log odds that scores mean, before segments are mended; of any shape."""
+        return _logit(self._by_method(raw))
+
+    def chances(self, log_odds: F8, segments: Mapping[str, Words] | None = None, offset: F8 | float = 0.0) -> F8:
+        """Return probabilities of log odds, mended by segment, or by `offsets` that are added up already."""
+        z = log_odds + offset
+        for name, words in (segments or {}).items():
+            if name in self.segments:
+                z = z + self.offsets(name, words)
+        return _odds(z)
 
     def offsets(self, name: str, words: Words) -> F8:
         """Return (n,) what a segment's words add to the log odds."""
@@ -126,15 +133,19 @@ def calibrate(
     elif method == "isotonic":
         scores, means = _isotonic(raw, y, w)
         found = msgspec.structs.replace(found, scores=scores, means=means)
-    offsets: dict[str, dict[str, float]] = {}
-    z = _logit(found(raw))
-    for name, words in (segments or {}).items():
-        offsets[name], z = _offsets(z, y, w, words)
-    found = msgspec.structs.replace(found, segments=offsets)
+    found = mended(found, found.log_odds(raw), y, w, segments or {})
     if intervals:
         at, least, greatest = _venn_abers(raw, y, w)
         found = msgspec.structs.replace(found, at=at, least=least, greatest=greatest)
     return found
+
+
+def mended(found: Calibrator, log_odds: F8, y: F8, w: F8, segments: Mapping[str, Words]) -> Calibrator:
+    """Return a calibrator that mends segments by as much as the log odds of rows, (n,), are off there."""
+    offsets: dict[str, dict[str, float]] = {}
+    for name, words in segments.items():
+        offsets[name], log_odds = _offsets(log_odds, y, w, words)
+    return msgspec.structs.replace(found, segments=offsets)
 
 
 def forward(

@@ -10,6 +10,7 @@ from models.uplift import ABOUT
 
 if TYPE_CHECKING:
     from models.registry import Manifest
+    from models.timing import BestTimes
     from models.training import Judgement
     from models.worth import Worth
 
@@ -29,6 +30,8 @@ def card(manifest: "Manifest", judged: "Judgement", worth: "Worth | None" = None
     parts = _parts(manifest, judged)
     if worth is not None:
         parts.insert(1, _worth(worth))
+    if judged.best_times is not None:
+        parts.insert(1, _best_times(judged.best_times))
     return _markdown(manifest, judged, parts, list(drawn)), _page(manifest, judged, parts, drawn), drawn
 
 
@@ -45,14 +48,36 @@ def _worth(worth: "Worth") -> _Part:
         "Whom a contact moves",
         "What a contact adds to the chance of paying, as far as debtors whom the learner had not seen bear it out: "
         "differences among them (effect), a mean for everybody (mean), or nothing (none), in which case it is never "
-        "recommended.",
-        ["channel", "rows", "contacted", "learner", "borne out", "mean effect"],
+        "recommended. Where lists order calls, and not every order finds the debtor, it is of a conversation.",
+        ["channel", "rows", "contacted", "found by it", "learner", "borne out", "mean effect"],
         [
-            [one.channel, f"{one.rows:,}", f"{one.contacted:,}", ABOUT[one.learner], one.shown.kind,
-             _figure(one.shown.mean, digits=4)]
+            [one.channel, f"{one.rows:,}", f"{one.contacted:,}", "100 %" if one.reached is None else
+             f"{one.reached.mean:.1%}", ABOUT[one.learner], one.shown.kind, _figure(one.shown.mean, digits=4)]
             for one in worth.channels
         ],
     )  # fmt: skip
+
+
+def _best_times(found: "BestTimes") -> _Part:
+    """Return what is claimed of hours, and why no more."""
+    of = found.timing
+    by = (
+        f"{found.calls:,} calls of {found.debtors:,} debtors that the model had not seen give what it says of hours a "
+        f"slope of {of.measured:.2f} (standard error {of.error:.2f})"
+    )
+    if of.slope == 0.0:
+        said = f"{by}: they do not clearly show that hours matter. Nothing is claimed: all hours of a number are alike."
+    else:
+        said = f"{by}; 1 is what the trees say, and never exceeded. Scores of the week count an hour by {of.slope:.2f}."
+    return _Part(
+        "Best times",
+        said,
+        ["", "best hour of the week over the mean hour", "log-loss of those calls"],
+        [
+            ["as the trees have it", f"{found.said:+.1%}", f"{found.log_loss_said:.5f}"],
+            ["as it is served", f"{found.claimed:+.1%}", f"{found.log_loss_served:.5f}"],
+        ],
+    )
 
 
 def _parts(manifest: "Manifest", judged: "Judgement") -> list[_Part]:
@@ -129,14 +154,15 @@ def _parts(manifest: "Manifest", judged: "Judgement") -> list[_Part]:
         held.append(
             _Part(
                 "Fairness",
-                "Protected fields are no features. "
+                "Protected fields are no features. In the best fifth: how likely a row is to be among the best fifth "
+                "by score, whom contact falls upon, against all. "
                 + ("; ".join(fair.concerns) + "." if fair.concerns else "Nothing stands out."),
-                ["field", "group", "rows", "rate", "mean score", "came ÷ said", "ECE", "by chance",
+                ["field", "group", "rows", "of a debtor", "rate", "mean score", "came ÷ said", "ECE", "by chance",
                  "in the best fifth"],
                 [
-                    [one.field, one.group, f"{one.rows:,}", f"{one.rate:.4f}", f"{one.mean:.4f}",
-                     _figure(one.came_over_said, digits=2), f"{one.ece:.4f}", f"{one.ece_by_chance:.4f}",
-                     _figure(one.intensity, digits=2)]
+                    [one.field, one.group, f"{one.rows:,}", f"{one.rows / one.debtors:.1f}" if one.debtors else "",
+                     f"{one.rate:.4f}", f"{one.mean:.4f}", _figure(one.came_over_said, digits=2), f"{one.ece:.4f}",
+                     f"{one.ece_by_chance:.4f}", _figure(one.intensity, digits=2)]
                     for one in fair.groups
                 ],
                 2,

@@ -39,9 +39,11 @@ class Job(NamedTuple):
     learn: Rows
     #: Nothing to score: what was learned is given back.
     score: Rows | None = None
+    #: What was learned is given back besides the scores.
+    keep: bool = False
 
 
-#: (scores, None) of a job that scores, (None, text of the learner) of one that does not.
+#: Scores, and the text of the learner, of a job that has the one, the other, or both.
 Answer = tuple[F8 | None, str | None]
 
 
@@ -166,7 +168,7 @@ def _carry_out(job: Job, x: F8, y: F8, w: F8, encoding: Encoding) -> Answer:
     fitted = fit(x[job.learn], y[job.learn], w[job.learn], encoding, job.recipe)
     if job.score is None:
         return None, fitted.dumps()
-    return fitted.predict(x[job.score]), None
+    return fitted.predict(x[job.score]), fitted.dumps() if job.keep else None
 
 
 # ---- in a process of the crew

@@ -101,6 +101,10 @@ class Judged(NamedTuple):
     #: Calibrated on earlier blocks.
     p: F8
     others: dict[str, F8]
+    #: (n,) place of the learner that scored each row in `learners`.
+    window: I8
+    #: Of the windows, as text, where they were to be kept.
+    learners: tuple[str, ...] = ()
 
 
 def splits(table: Table, windows: Windows, recipe: Recipe) -> list[Split]:
@@ -155,9 +159,16 @@ def folds(table: Table, count: int, seed: int) -> list[Split]:
 
 def scores(crew: Crew, recipe: Recipe, planned: Sequence[Split], what: str, report: Report) -> F8:
     """Return the scores of all windows, one after the other."""
-    jobs = [Job(recipe, one.learn, one.score) for one in planned]
+    return _scored(crew, recipe, planned, what, report)[0]
+
+
+def _scored(
+    crew: Crew, recipe: Recipe, planned: Sequence[Split], what: str, report: Report, *, keep: bool = False
+) -> tuple[F8, tuple[str, ...]]:
+    """Return the scores of all windows, and their learners where they are to be kept."""
+    jobs = [Job(recipe, one.learn, one.score, keep) for one in planned]
     answers = crew.carry_out(jobs, lambda done: report(what, done, len(jobs)))
-    return np.concatenate([p for p, _ in answers if p is not None])
+    return np.concatenate([p for p, _ in answers if p is not None]), tuple(text for _, text in answers if text)
 
 
 def judge(
@@ -168,6 +179,7 @@ def judge(
     random_folds: int = 0,
     incumbent: Recipe | None = None,
     others: Mapping[str, Callable[[Table, I8], F8]] | None = None,
+    keep: bool = False,
     report: Report = lambda _what, _done, _of: None,
 ) -> Judged:
     """Return how good a recipe is on a table.
@@ -180,6 +192,8 @@ def judge(
         The champion's recipe, refitted on the same windows.
     others
         Further contestants: functions of (table, rows) to (n,) probabilities.
+    keep
+        Keep the learners of the windows.
     """
     table = crew.table
     planned = folds(table, random_folds, recipe.seed) if random_folds else splits(table, windows, recipe)
@@ -195,7 +209,7 @@ def judge(
         known, begins = _answers_known(table, rows, window)
         return calibration.forward(raw, y, w, window, known, begins, one.calibration, segments)
 
-    raw = scores(crew, recipe, planned, "learning and scoring windows", report)
+    raw, learners = _scored(crew, recipe, planned, "learning and scoring windows", report, keep=keep)
     p, method = calibrated(recipe, raw)
     contestants: dict[str, F8] = {"model": p}
     if (raw != p).any():
@@ -211,14 +225,15 @@ def judge(
         contestants[INCUMBENT], _ = calibrated(incumbent, scores(crew, incumbent, same, "incumbent", report))
     # The run-up has served.
     told = block >= 0
-    rows, block, raw = rows[told], block[told], raw[told]
+    rows, block, window, raw = rows[told], block[told], window[told], raw[told]
     contestants = {name: one[told] for name, one in contestants.items()}
     segments = {name: words[told] for name, words in segments.items()}
     p = contestants["model"]
     for name, score in (others or {}).items():
         contestants[name] = score(table, rows)
     evaluation = evaluate(table, rows, block, contestants, segments, method=method, refits=len(planned), report=report)
-    return Judged(evaluation, rows, block, raw, p, {name: one for name, one in contestants.items() if name != "model"})
+    beside = {name: one for name, one in contestants.items() if name != "model"}
+    return Judged(evaluation, rows, block, raw, p, beside, window, learners)
 
 
 def evaluate(

@@ -25,6 +25,8 @@ OTHERS = "(others)"
 UNKNOWN = "(not known)"
 #: The share of rows that the floor has time for.
 _SHARE = 0.2
+#: Debtors by whom the proxy test is made, each by the latest row: others of the same debtor tell nothing new.
+_ASKED = 20_000
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,13 +35,16 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     field: str
     group: str
     rows: int
+    #: Whose rows they are: rows ÷ debtors is how often each was contacted, where a row is a contact.
+    debtors: int = 0
     rate: float
     mean: float
     #: What came over what was said: 1 is fair.
     came_over_said: Figure
     ece: float
     ece_by_chance: float
-    auc: float
+    #: None: all came, or none did, and there is nothing to rank.
+    auc: float | None
     #: Share of its rows among the best fifth by score, over a fifth: whom contact would fall upon.
     intensity: Figure
 
@@ -94,7 +99,7 @@ def audit(table: Table, rows: NDArray[np.int64], p: F8, *, workers: int = 0) -> 
     for field, words in table.protected.items():
         named = _large(words)
         groups += _groups(field, named[rows], table, rows, p)
-        proxies += _proxies(field, named, table, workers)
+        proxies += _proxies(field, words, table, workers)
     return Fairness(groups=tuple(groups), proxies=tuple(proxies))
 
 
@@ -127,21 +132,32 @@ def _groups(field: str, words: NDArray[np.str_], table: Table, rows: NDArray[np.
                 field=field,
                 group=str(name),
                 rows=len(ours),
+                debtors=len(np.unique(debtor[mine])),
                 rate=float((mine_w * y[mine]).sum() / mine_w.sum()),
                 mean=float((mine_w * p[mine]).sum() / mine_w.sum()),
                 came_over_said=metrics.bootstrap(ratio, debtor[mine], mine_w, draws=200),
                 ece=figures["ece"],
                 ece_by_chance=metrics.ece_by_chance(p[mine], mine_w, draws=50),
-                auc=figures["auc"],
+                auc=None if np.isnan(figures["auc"]) else figures["auc"],
                 intensity=metrics.bootstrap(intensity, debtor[mine], mine_w, draws=200),
             )
         )
     return found
 
 
+def _latest(table: Table, words: NDArray[np.str_]) -> tuple[Table, NDArray[np.str_]]:
+    """Return the latest row of each debtor, of so many debtors at most, with their groups."""
+    _, last = np.unique(table.group[::-1], return_index=True)
+    at = np.sort(len(table) - 1 - last)
+    at = at[np.unique(np.linspace(0, len(at) - 1, min(_ASKED, len(at))).astype(np.int64))]
+    cut = {name: getattr(table, name)[at] for name in ("x", "y", "time", "group", "weight", "source_row")}
+    return msgspec.structs.replace(table, **cut), _large(words[at])
+
+
 def _proxies(field: str, words: NDArray[np.str_], table: Table, workers: int) -> list[Proxy]:
     from models.learner import loads
 
+    table, words = _latest(table, words)
     names, count = np.unique(words, return_counts=True)
     # Of two groups one tells the other; of many the five largest are enough.
     asked = names[np.argsort(-count, kind="stable")][: {1: 0, 2: 1}.get(len(names), 5)]

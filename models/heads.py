@@ -17,8 +17,7 @@ Who learns as of an instant leaves out rows whose window had not closed by then 
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +27,7 @@ from domain.instants import DAY, HOUR
 from domain.people import GRACE_DAYS, KEPT_SHARE
 from models import export
 from models import history_kernel as kinds
+from models.decisions import Decisions
 from models.feature_kernel import Asked, Usual
 from models.feature_list import FEATURES, NAMES, check_features
 from models.features import CATEGORIES, Features, ask
@@ -43,9 +43,6 @@ from models.uplift import OUTCOME
 I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 
-#: The action that contacts nobody, and the arm of those who are left alone for good.
-NONE: Final = "none"
-HELD_OUT: Final = "holdout"
 #: Those that become models of their own; what is paid is part of `payment`.
 HEADS: Final = ("reach", "right_party", "promise", "payment", "kept", "valid")
 #: A call and what is recorded of it are over by then.
@@ -70,22 +67,6 @@ BARRED: Final = {
 }
 
 
-class Decisions(NamedTuple):
-    """Who was to be contacted when, and what was done; columns of one length."""
-
-    person: I8
-    at_us: I8
-    #: Place in `actions`.
-    action: NDArray[np.int64]
-    #: Chance with which it was chosen; NaN: not by lot.
-    p_action: F8
-    actions: tuple[str, ...]
-    #: (n, actions): the chance of each, where all are on record.
-    chances: F8 | None = None
-    #: Left alone for good, whatever the list; None: not on record.
-    held_out: NDArray[np.bool_] | None = None
-
-
 @dataclass(slots=True, frozen=True)
 class Rows:
     """The rows of a head; arrays of one length."""
@@ -107,57 +88,10 @@ class Rows:
         return len(self.y)
 
 
-def read_decisions(source: Path | str, until_us: int | None = None) -> Decisions | None:
-    """Read whom strategies decided on (`decisions` of an export), as known before an instant; None: none on record.
-
-    Raises
-    ------
-    BadInput
-        When a column is missing, or a chance is none.
-    """
-    pa = export.arrow()
-    try:
-        dataset = export.dataset(str(source), "decisions")
-    except export.NotThereError:
-        return None
-    where = f"{source}/decisions"
-    if missing := [name for name in _DECISIONS if name not in dataset.schema.names]:
-        raise BadInput(f"{where}: column {missing[0]} is missing; found {', '.join(dataset.schema.names)}")
-    known = None if until_us is None else export.before(dataset.schema, until_us)
-    arm = [_ARM] if _ARM in dataset.schema.names else []
-    table = dataset.to_table(columns=[*_DECISIONS, *arm], filter=known).combine_chunks()
-    if not table.num_rows:
-        return None
-    held_out = np.array(table.column(_ARM).to_pylist(), object) == HELD_OUT if arm else None
-    words, action = export.coded(table, "action")
-    # One piece, so that offsets count from its beginning.
-    told = pa.concat_arrays(table.column("p_action").chunks)
-    offsets = np.asarray(told.offsets).astype(np.int64)
-    keys = told.keys.slice(offsets[0], offsets[-1] - offsets[0]).cast(pa.string()).dictionary_encode()
-    chance = np.asarray(told.items.slice(offsets[0], offsets[-1] - offsets[0]).cast(pa.float64()), np.float64)
-    actions = tuple(sorted({*words, *keys.dictionary.to_pylist()} - {None}, key=lambda one: (one != NONE, one)))
-    place = np.array([*(actions.index(word) for word in words), -1], np.int64)
-    of_key = np.array([actions.index(word) for word in keys.dictionary.to_pylist()], np.int64)
-    row = np.repeat(np.arange(table.num_rows), np.diff(offsets))
-    chances = np.zeros((table.num_rows, len(actions)))
-    chances[row, of_key[np.asarray(keys.indices)]] = chance
-    chances[np.diff(offsets) == 0] = np.nan
-    action = place[action]
-    own = chances[np.arange(len(action)), action]
-    if (wrong := (action < 0) | ~(np.isnan(own) | ((own > 0.0) & (chances.sum(axis=1) < 1.0 + 1e-6)))).any():
-        bad = table.slice(int(wrong.argmax()), 1).to_pylist()[0]
-        raise BadInput(
-            f"{where}: person {bad['person']}: action {bad['action']!r} with chances {bad['p_action']} cannot be; "
-            "each action needs the chance with which it was chosen, all of them 1 together"
-        )
-    return Decisions(
-        person=export.ints(table, "person"), at_us=export.instants(table, "decided_at"), action=action, p_action=own,
-        actions=actions, chances=chances, held_out=held_out,
-    )  # fmt: skip
-
-
-_DECISIONS: Final = ("person", "decided_at", "known_at", "action", "p_action")
-_ARM: Final = "arm"
+def spoken_to(history: History, rows: Rows) -> F8:
+    """Return 1 for each row within whose window the debtor was spoken to, (n,)."""
+    spoken = _sums(history, rows.asked.row, rows.at_us, rows.known_us, kinds=(kinds.RIGHT,), count=True)
+    return (spoken > 0.0).astype(np.float64)
 
 
 def last_known_us(history: History) -> int:
@@ -210,11 +144,6 @@ def payment(history: History, decisions: Decisions, days: int, *, until_us: int 
         known_us=end_us[whole], y=(sums > 0.0).astype(np.float64), place=whole,
     )  # fmt: skip
     return rows, sums
-
-
-def talks(history: History, rows: Rows) -> F8:
-    """Return how often the debtor was spoken to in person within each row's window, (n,)."""
-    return _sums(history, rows.asked.row, rows.at_us, rows.known_us, (kinds.RIGHT,), count=True)
 
 
 def amount(rows: Rows, paid_minor: F8, owed_minor: F8) -> Rows:
@@ -347,7 +276,9 @@ def columns(rows: Rows, found: Features, *, actions: Sequence[str] = (), action:
     return pa.table(told)
 
 
-def schema(head: str, source: Any, *, days: float, windows: Windows | None = None) -> Schema:
+def schema(
+    head: str, source: Any, *, days: float, windows: Windows | None = None, protected: Sequence[str] = ()
+) -> Schema:  # fmt: skip
     """Return what a head's columns are and how it learns from them; features that are empty everywhere are barred."""
     names = [*NAMES, *(["action"] if "action" in source.column_names else [])]
     barred = [
@@ -359,7 +290,7 @@ def schema(head: str, source: Any, *, days: float, windows: Windows | None = Non
         name=head, target="y", time="at", group="person", horizon=days,
         weight="weight" if head == "right_party" else "",
         categories=tuple(name for name in (*CATEGORIES, "action") if name in kept),
-        barred=tuple(barred), monotone=_signs(head, kept),
+        barred=tuple(barred), protected=tuple(protected), monotone=_signs(head, kept),
         segments=tuple(name for name in _SEGMENTS.get(head, ()) if name in kept),
         windows=windows or Windows(), recipe=_recipe(head, kept, source.num_rows),
     )  # fmt: skip

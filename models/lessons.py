@@ -3,8 +3,10 @@
 An export is read once for all heads. A head whose rows cannot teach says so in words (`BadInput`); the others go on.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -12,12 +14,15 @@ from numpy.typing import NDArray
 
 from domain.errors import BadInput
 from models import heads
+from models.best_times import Moments
+from models.decisions import NONE, Decisions, alone_by_lot, read_decisions
 from models.evaluation import LEAST_OF_EACH, LEAST_ROWS, splits
 from models.feature_kernel import Asked, Usual
 from models.feature_list import NAMES
 from models.features import everybody, features, tallies, usual_of
-from models.heads import Decisions, Rows
+from models.heads import Rows
 from models.history import History, read_history
+from models.protected import read_protected
 from models.reach import Attempts, read_attempts
 from models.schema import Windows
 from models.table import Given, Table, make_table
@@ -43,10 +48,12 @@ class Record(NamedTuple):
     attempts: Attempts
     #: None: no strategy has decided on anybody.
     decisions: Decisions | None
+    #: What no model may know, by field, in the order of `history.person`: for the audit of fairness alone.
+    protected: Mapping[str, NDArray[np.str_]] = MappingProxyType({})
 
 
 class Trial(NamedTuple):
-    """What the rows of `payment` tell of contacts; arrays of one length, in the order of the rows."""
+    """What decisions by lot tell of contacts; arrays of one length."""
 
     #: (n, d) float32, NaN where not known; a category is its place in the fixed list of its words.
     x: NDArray[np.float32]
@@ -58,9 +65,9 @@ class Trial(NamedTuple):
     y: F8
     #: What was paid of what was owed, at most 1.
     share: F8
-    #: Conversations with the debtor within the window.
-    talks: F8
     group: NDArray[np.int64]
+    #: 1: spoken to within the window.
+    met: F8
 
 
 class Lesson(NamedTuple):
@@ -71,10 +78,23 @@ class Lesson(NamedTuple):
     #: Days after a row within which its outcome is known.
     days: float
     trial: Trial | None = None
+    #: Of a head of calls at an hour.
+    moments: Moments | None = None
+    #: Columns that are no features.
+    protected: tuple[str, ...] = ()
 
 
-def read_record(source: Path | str, until_us: int | None = None) -> Record:
+def read_record(
+    source: Path | str, until_us: int | None = None, protected: Any = None, where: str = "protected"
+) -> Record:
     """Read an export as it was known before an instant.
+
+    Parameters
+    ----------
+    protected : arrow table, optional
+        Of people, what the export does not tell and must be audited: `person` and further fields.
+    where
+        What that table is called in complaints.
 
     Raises
     ------
@@ -84,18 +104,26 @@ def read_record(source: Path | str, until_us: int | None = None) -> Record:
     history = read_history(source, until_us=until_us)
     return Record(
         str(source), history, usual_of([tallies(history)]), read_attempts(source, until_us),
-        heads.read_decisions(source, until_us),
+        read_decisions(source, until_us), read_protected(str(source), history, protected, where),
     )  # fmt: skip
 
 
 def lesson(record: Record, head: str, *, payment_days: int = PAYMENT_DAYS, threads: int = 1) -> Lesson:
-    """Return what a head learns from.
+    """Return what a head learns from, and by whom it is audited.
 
     Raises
     ------
     BadInput
         When there is no such head, or nothing on record that it could learn from.
     """
+    found = _lesson(record, head, payment_days, threads)
+    row, source = record.history.rows_of(np.asarray(found.source.column("person"))), found.source
+    for name, words in record.protected.items():
+        source = source.append_column(name, [words[row]])
+    return found._replace(source=source, protected=tuple(record.protected))
+
+
+def _lesson(record: Record, head: str, payment_days: int, threads: int) -> Lesson:
     check_head(head)
     history = record.history
     if head == "payment":
@@ -117,7 +145,8 @@ def lesson(record: Record, head: str, *, payment_days: int = PAYMENT_DAYS, threa
         raise BadInput(f"{head}: {_NOTHING[head]}")
     found = features(history, rows.asked, record.usual, threads=threads)
     days = float((rows.known_us - rows.at_us).max()) / _DAY_US
-    return Lesson(head, heads.columns(rows, found), days)
+    moments = Moments(history, rows.asked, record.usual) if head in heads.SLOTTED else None
+    return Lesson(head, heads.columns(rows, found), days, moments=moments)
 
 
 _DAY_US: Final = 86_400_000_000.0
@@ -148,7 +177,7 @@ def table_of(lesson: Lesson) -> Table:
     n = lesson.source.num_rows
     windows = [Windows(blocks=blocks) for blocks in _BLOCKS] + [Windows(blocks=1, last_rows=n // 3)]
     for one in windows:
-        schema = heads.schema(lesson.head, lesson.source, days=lesson.days, windows=one)
+        schema = heads.schema(lesson.head, lesson.source, days=lesson.days, windows=one, protected=lesson.protected)
         table = make_table(lesson.source, schema, where=where)
         with suppress(BadInput):
             splits(table, one, schema.recipe)
@@ -173,16 +202,15 @@ def _payment(record: Record, days: int, threads: int) -> Lesson:
             "payment: nobody was left alone by lot; whom a contact moves is learned from debtors of whom a strategy "
             "left some alone, with the chance of it on record"
         )
-    if heads.NONE not in decisions.actions:
+    if NONE not in decisions.actions:
         raise BadInput(
-            f"payment: no decision on record was to leave somebody alone ({heads.NONE!r}); give the strategy a share "
+            f"payment: no decision on record was to leave somebody alone ({NONE!r}); give the strategy a share "
             "of debtors who are not contacted"
         )
     assert decisions.chances is not None
-    none = decisions.actions.index(heads.NONE)
+    none = decisions.chances[:, decisions.actions.index(NONE)]
     # Only whom chance might have left alone, and might have contacted, tells what a contact does.
-    by_lot = (decisions.chances[:, none] > 0.0) & (decisions.chances[:, none] < 1.0)
-    known = by_lot & np.isin(decisions.person, history.person)
+    known = (none > 0.0) & (none < 1.0) & np.isin(decisions.person, history.person)
     if not known.any():
         raise BadInput(
             "payment: nobody was left alone by lot: every decision on record was certain; give the strategy a share of "
@@ -195,30 +223,17 @@ def _payment(record: Record, days: int, threads: int) -> Lesson:
     )  # fmt: skip
     rows, paid_minor = heads.payment(history, chosen, days)
     found = features(history, rows.asked, record.usual, threads=threads)
-    owed = heads.owed_minor(history, found, rows.asked, record.usual)
     action = chosen.action[rows.place]
+    by_lot = np.flatnonzero(np.isin(place[rows.place], alone_by_lot(history, decisions)))
+    owed = heads.owed_minor(history, found, rows.asked, record.usual)[by_lot]
     names = tuple(name for name in NAMES if name not in heads.BARRED["payment"])
-    share = np.where(owed > 0.0, np.minimum(paid_minor / np.maximum(owed, 1e-9), 1.0), 1.0)
-    of = np.arange(len(rows))
-    if decisions.held_out is not None and decisions.held_out[place].any():
-        of = _first_of_each(rows)
     trial = Trial(
-        x=np.column_stack([found.column(name)[of] for name in names]), names=names, actions=chosen.actions,
-        action=action[of], p=decisions.chances[place][rows.place[of]], y=rows.y[of], share=share[of],
-        talks=heads.talks(history, rows)[of], group=rows.person[of],
+        x=np.column_stack([found.column(name)[by_lot] for name in names]), names=names, actions=chosen.actions,
+        action=action[by_lot], p=decisions.chances[place][rows.place][by_lot], y=rows.y[by_lot],
+        share=np.where(owed > 0.0, np.minimum(paid_minor[by_lot] / np.maximum(owed, 1e-9), 1.0), 1.0),
+        group=rows.person[by_lot], met=heads.spoken_to(history, rows)[by_lot],
     )  # fmt: skip
     return Lesson("payment", heads.columns(rows, found, actions=chosen.actions, action=action), float(days), trial)
-
-
-def _first_of_each(rows: Rows) -> NDArray[np.int64]:
-    """Return the first row of each debtor.
-
-    Who is held out stays so: of a debtor who was called before, the chance on record, over all lots, is not true any
-    more. Of the first decision it is, and its window holds all that being on the lists brings.
-    """
-    order = np.lexsort((rows.at_us, rows.person))
-    _, first = np.unique(rows.person[order], return_index=True)
-    return np.sort(order[first])
 
 
 # ---- as of now
@@ -258,10 +273,11 @@ def given_now(record: Record, head: str, as_of_us: int, persons: NDArray[np.int6
         raise BadInput(f"{head}: nobody of those has anything to be asked about: {_NOBODY.get(head, 'no number')}")
     found = features(record.history, rows.asked, record.usual)
     action = np.zeros(len(rows), np.int64) if head == "payment" else None
-    source = heads.columns(rows, found, actions=(heads.NONE,), action=action)
+    source = heads.columns(rows, found, actions=(NONE,), action=action)
     if head in _OF_NUMBERS:
         source = source.append_column("phone", [found.phone])
-    return Given(table=source, where=f"ledger, head {head}")
+    moments = Moments(record.history, rows.asked, record.usual) if head in heads.SLOTTED else None
+    return Given(table=source, where=f"ledger, head {head}", moments=moments)
 
 
 _NOBODY: Final = {"kept": "no promise is open", "payment": "no debtor"}

@@ -289,7 +289,7 @@ def explain(
     places = places[:limit]
     rows = source.take(pa.array(places))
     x = encoding.matrix(rows, where)
-    p = model.predict(x)
+    p = model.predict(x, _means(model, x, given, places))
     told = reasons(
         model.fitted.boosters, x, encoding.features, language=language, most=most, categories=encoding.categories
     )
@@ -307,3 +307,12 @@ def explain(
         )
         for n, row in enumerate(places.tolist())
     ]
+
+
+def _means(model: Model, x: Any, given: Given, places: Any) -> Any:
+    """Return what `Model.predict` takes, of rows about calls of the ledger."""
+    if given.moments is None:
+        return None
+    from models.best_times import means
+
+    return means(model, x, given.moments.take(places))

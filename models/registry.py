@@ -32,6 +32,7 @@ from models.calibration import Calibrator
 from models.learner import Fitted, loads
 from models.schema import Recipe, Schema
 from models.table import Encoding, Words
+from models.timing import Timing
 
 F8 = NDArray[np.float64]
 Stage = Literal["candidate", "champion"]
@@ -82,6 +83,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
 
     encoding: Encoding
     calibrator: Calibrator
+    #: Of a head of calls at an hour: what is borne out of hours. Its segments are mended after it.
+    timing: Timing | None = None
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +112,7 @@ class Model:
         self.manifest = manifest
         self.encoding = serving.encoding
         self.calibrator = serving.calibrator
+        self.timing = serving.timing
         self.fitted = fitted
 
     @property
@@ -116,9 +120,19 @@ class Model:
         """Name and version, as every score carries it."""
         return f"{self.manifest.name}/{self.manifest.version}"
 
-    def predict(self, x: F8) -> F8:
-        """Return (n,) probabilities of (n, d) features in the order of `encoding`."""
-        return self.calibrator(self.fitted.predict(x), self._segments(x))
+    def predict(self, x: F8, mean: F8 | None = None) -> F8:
+        """Return (n,) probabilities of (n, d) features in the order of `encoding`.
+
+        Parameters
+        ----------
+        mean : (n,)
+            Of a head of calls at an hour, as `models.best_times.means` gives it: then hours count as far as they are
+            borne out, as they do in scores of the week. Without it they count as the trees have it.
+        """
+        raw = self.fitted.predict(x)
+        if self.timing is None or mean is None:
+            return self.calibrator(raw, self._segments(x))
+        return self.calibrator.chances(self.timing.held(self.calibrator.log_odds(raw), mean), self._segments(x))
 
     def interval(self, x: F8) -> tuple[F8, F8]:
         """Return (n,) least and (n,) greatest probability, by Venn-Abers."""

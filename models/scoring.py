@@ -20,13 +20,14 @@ from domain.forecasts import UNIT, WEEK
 from domain.instants import HOUR, from_datetime, midnight_us, to_datetime
 from models import export, heads
 from models.cluster import learning_code, opened
+from models.decisions import NONE
 from models.feature_kernel import Asked, Usual
 from models.feature_list import INDEX
 from models.features import CATEGORIES, Features, Tallies, everybody, features, own_hours, tallies, usual_of
 from models.history import History, read_history
 from models.learner import Trees
 from models.registry import WORTH, Model, Registry
-from models.slots import Slots, SlotScorer, slots_of
+from models.slots import BagScorer, Slots, slots_of
 from models.table import Encoding
 from models.worth import Worth
 
@@ -200,7 +201,7 @@ def week_of(as_of_us: int, zone: str) -> I8:
     return found
 
 
-def encoded(found: Features, encoding: Encoding, action: str = heads.NONE) -> F8:
+def encoded(found: Features, encoding: Encoding, action: str = NONE) -> F8:
     """Return features as a model takes them, (rows, its features); words that it never saw are not known."""
     x = np.empty((len(found.values), len(encoding.features)))
     for place, name in enumerate(encoding.features):
@@ -229,8 +230,8 @@ class Hourly:
     def __init__(self, model: Model) -> None:
         if not isinstance(model.fitted, Trees):
             raise BadInput(f'model {model.version}: hours of the week need trees; fit it with learner = "lightgbm"')
-        self._encoding, self._calibrator = model.encoding, model.calibrator
-        self._bags = [SlotScorer(text, model.encoding.features) for text in model.fitted.texts]
+        self._encoding, self._calibrator, self._timing = model.encoding, model.calibrator, model.timing
+        self._bags = BagScorer(model.fitted.texts, model.encoding.features)
 
     def chances(self, x: F8, hours: F4, clock: Any, slots: Slots, threads: int = 1) -> U2:
         """Return the calibrated chance of each row in each slot, as whole numbers of 1/UNIT: (rows, slots).
@@ -242,24 +243,30 @@ class Hourly:
         hours, clock, slots
             As `models.slots.SlotScorer.chances` takes them.
         """
-        values = x.astype(np.float32)
-        raw = self._bags[0].chances(values, hours, clock, slots)
-        for one in self._bags[1:]:
-            raw += one.chances(values, hours, clock, slots)
-        if len(self._bags) > 1:
-            raw /= len(self._bags)
+        raw = self._bags.chances(x.astype(np.float32), hours, clock, slots)
         moment, own = self._offsets(x, slots)
+        called = self._called(slots)
         out = np.empty(raw.shape, "<u2")
 
         def some(first: int) -> None:
             rows = slice(first, first + _ROWS)
-            offset = moment[clock[rows]] + own[rows, None] if self._calibrator.segments else 0.0
-            p = self._calibrator.shifted(raw[rows].astype(np.float64), offset)
+            z = self._calibrator.log_odds(raw[rows].astype(np.float64))
+            if self._timing is not None:
+                of = called[clock[rows]]
+                z = self._timing.held(z, (z * of).sum(axis=1, keepdims=True) / of.sum(axis=1, keepdims=True))
+            p = self._calibrator.chances(z, offset=moment[clock[rows]] + own[rows, None])
             out[rows] = np.rint(p * UNIT)
 
         with ThreadPoolExecutor(max(threads, 1)) as pool:
             list(pool.map(some, range(0, len(raw), _ROWS)))
         return out
+
+    def _called(self, slots: Slots) -> F8:
+        """Return 1.0 for each slot, by clock, at whose hours people are called, and 0.0 for the others."""
+        hours = self._timing.hours if self._timing is not None else ()
+        found = np.isin(24 * slots.weekday + slots.hour, hours).astype(np.float64)
+        found[~found.any(axis=1)] = 1.0
+        return found
 
     def _offsets(self, x: F8, slots: Slots) -> tuple[F8, F8]:
         """Return what segments add to the log odds: by clock and slot, and by row."""

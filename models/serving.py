@@ -127,7 +127,8 @@ def judge_version(model: Model, given: Given) -> Evaluation:
     table = _later(model, given)
     rows = np.arange(len(table))
     block = rows * min(5, max(1, len(rows) // evaluation.LEAST_ROWS)) // len(rows)
-    contestants = {"model": model.predict(table.x), BASE: np.full(len(rows), model.manifest.data.rate)}
+    p = model.predict(table.x, _means(model, table, given))
+    contestants = {"model": p, BASE: np.full(len(rows), model.manifest.data.rate)}
     segments = {name: table.words(name) for name in table.schema.segments}
     method = model.calibrator.method
     return evaluation.evaluate(table, rows, block, contestants, segments, method=method, refits=0)
@@ -140,7 +141,7 @@ def drift_of(registry: Registry, name: str, version: str, given: Given, blocks: 
     source, where = opened(given, schema)
     table = make_table(source, schema, where=where, encoding=model.encoding, labelled=False)
     then = registry.read(name, version, PROFILE, Profile)
-    return drift.drift(then, table, model.predict(table.x), model.version, blocks)
+    return drift.drift(then, table, model.predict(table.x, _means(model, table, given)), model.version, blocks)
 
 
 def may_be_champion(registry: Registry, name: str, version: str) -> Verdict:
@@ -232,6 +233,15 @@ def _later(model: Model, given: Given) -> Table:
         raise BadInput(f"{where}: is the table that {model.version} learned from; name later rows, or use --schema")
     evaluation.check_enough(table, slice(0, len(table)), "later than it learned from")
     return table
+
+
+def _means(model: Model, table: Table, given: Given) -> F8 | None:
+    """Return what `Model.predict` takes, of rows about calls of the ledger."""
+    if given.moments is None:
+        return None
+    from models.best_times import means
+
+    return means(model, table.x, given.moments.take(table.source_row))
 
 
 def _from(table: Table, first: int) -> Table:

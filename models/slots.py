@@ -213,6 +213,28 @@ class SlotScorer:
         return _Own(coded, sizes, table)
 
 
+class BagScorer:
+    """Models of which the mean of chances is the score, ready to score slots.
+
+    Parameters
+    ----------
+    models, names
+        As `SlotScorer` takes one.
+    """
+
+    def __init__(self, models: Sequence[str], names: Sequence[str]) -> None:
+        self._bags = [SlotScorer(one, names) for one in models]
+
+    def chances(self, values: F4, hours: F4, clock: I4, slots: Slots) -> F4:
+        """Return the score of every row in every slot, as `SlotScorer.chances` does."""
+        found = self._bags[0].chances(values, hours, clock, slots)
+        for one in self._bags[1:]:
+            found += one.chances(values, hours, clock, slots)
+        if len(self._bags) > 1:
+            found /= len(self._bags)
+        return found
+
+
 def _refuse_days(names: Sequence[str]) -> None:
     for name in names:
         if name in OF_THE_DAY:

@@ -253,6 +253,8 @@ class Given(NamedTuple):
     table: Any = None
     #: What the table is called in complaints.
     where: str = ""
+    #: Of rows of the ledger: the calls that they are about (`models.best_times.Moments`), where they are about calls.
+    moments: Any = None
 
 
 def opened(given: Given, schema: Schema) -> tuple[pa.Table, str]:

@@ -6,6 +6,7 @@ Heads on the ledger's history go the same way with tables of their own.
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -34,7 +35,11 @@ from models.registry import (
 )
 from models.schema import Recipe
 from models.table import Table
+from models.timing import BestTimes
 from models.worth import Worth
+
+if TYPE_CHECKING:
+    from models.best_times import Moments
 
 F8 = NDArray[np.float64]
 
@@ -48,6 +53,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     fairness: Fairness
     #: Share of what each feature tells, the greatest first.
     importance: tuple[tuple[str, float], ...]
+    #: Of a head of calls at an hour.
+    best_times: BestTimes | None = None
 
 
 def train(
@@ -59,6 +66,7 @@ def train(
     workers: int = 1,
     cluster: str = "",
     worth: Worth | None = None,
+    moments: "Moments | None" = None,
     report: Report = lambda _what, _done, _of: None,
 ) -> tuple[Manifest, Judgement]:
     """Judge, learn and publish a version as the candidate.
@@ -73,6 +81,8 @@ def train(
         Address of a Dask scheduler whose workers learn instead.
     worth
         Of a model of payments: what contacts add, kept with it.
+    moments
+        Of a head of calls at an hour, by the rows of the table's source: no more is claimed of hours than is borne out.
 
     Raises
     ------
@@ -85,19 +95,23 @@ def train(
     champion = registry.stages(schema.name).champion
     incumbent = _incumbent(registry, table, champion) if champion else None
     with Crew(table, workers, cluster) as crew:
-        judged = judge(crew, recipe, schema.windows, incumbent=incumbent, report=report)
+        judged = judge(crew, recipe, schema.windows, incumbent=incumbent, keep=moments is not None, report=report)
         report("learning from every row", 0, 1)
         last = slice(max(0, len(table) - recipe.window_rows) if recipe.window_rows else 0, len(table))
         ((_, text),) = crew.carry_out([Job(recipe, last)])
     assert text is not None
     report("learning from every row", 1, 1)
     evaluation = judged.evaluation
+    if moments is not None:
+        report("how far hours are borne out", 0, 1)
+    served = _served(table, judged, moments)
     judgement = Judgement(
         evaluation=evaluation,
         verdict=promotion.judge(evaluation, schema.gate),
         suspects=tuple(suspects),
         fairness=fairness.audit(table, judged.rows, judged.p, workers=workers),
         importance=_importance(table, text, recipe),
+        best_times=served.best_times,
     )
     manifest = Manifest(
         name=schema.name,
@@ -122,9 +136,9 @@ def train(
     )
     files = {
         MODEL: text.encode(),
-        SERVING: _json(Serving(encoding=table.encoding, calibrator=_calibrator(table, judged))),
+        SERVING: _json(served.serving),
         JUDGED: _json(judgement),
-        PROFILE: _json(drift.profile(table, judged.p, evaluation.line().figures["log_loss"])),
+        PROFILE: _json(drift.profile(table, served.p, evaluation.line().figures["log_loss"])),
         UNSEEN: _unseen(table, judged),
     } | ({} if worth is None else {WORTH: _json(worth)})
 
@@ -145,14 +159,36 @@ def _incumbent(registry: Registry, table: Table, champion: str) -> Recipe:
     return manifest.recipe if same else within(manifest.recipe, table.encoding.features)
 
 
-def _calibrator(table: Table, judged: Judged) -> calibration.Calibrator:
-    """Return the calibrator for what comes next: learned on every row that was scored unseen."""
+class _Served(NamedTuple):
+    """How scores are made of what comes next."""
+
+    serving: Serving
+    #: (n,) what later scores are compared with: of the rows scored unseen.
+    p: F8
+    best_times: BestTimes | None = None
+
+
+def _served(table: Table, judged: Judged, moments: "Moments | None") -> _Served:
+    """Return how scores are made of what comes next: learned on every row that was scored unseen."""
     rows = judged.rows
-    plain = table.schema.recipe.calibration == "none"
+    y, w, plain = table.y[rows], table.weight[rows], table.schema.recipe.calibration == "none"
     segments = {} if plain else {name: table.words(name)[rows] for name in table.schema.segments}
-    return calibration.calibrate(
-        judged.raw, table.y[rows], table.weight[rows], judged.evaluation.calibration, segments, intervals=True
-    )
+    found = calibration.calibrate(judged.raw, y, w, judged.evaluation.calibration, segments, intervals=True)
+    if moments is None:
+        return _Served(Serving(encoding=table.encoding, calibrator=found), judged.p)
+    from models import best_times
+
+    timing, mean = best_times.measure(table, judged, moments, msgspec.structs.replace(found, segments={}))
+    odds = timing.held(found.log_odds(judged.raw), mean)
+    # Where no hour is borne out none may come back as a segment.
+    kept = {name: words for name, words in segments.items() if timing.slope > 0.0 or name not in _OF_HOURS}
+    held = calibration.mended(found, odds, y, w, kept)
+    serving = Serving(encoding=table.encoding, calibrator=held, timing=timing)
+    said, p = found(judged.raw, segments), held.chances(odds, kept)
+    return _Served(serving, p, best_times.told(table, judged, moments, serving, mean, said, p))
+
+
+_OF_HOURS = ("hour", "weekday")
 
 
 def _importance(table: Table, text: str, recipe: Recipe) -> tuple[tuple[str, float], ...]:

@@ -196,7 +196,7 @@ def unseen_effects(rows: Rows, learner: Learner, params: Mapping[str, Any] | Non
     return found
 
 
-def shown(told: F8, effects: F8, group: I8, alpha: float = ALPHA) -> Shown:
+def shown(told: F8, effects: F8, group: I8, alpha: float = ALPHA, reached: F8 | None = None) -> Shown:
     """Return what unseen rows bear out of a learner's effects.
 
     Parameters
@@ -205,26 +205,32 @@ def shown(told: F8, effects: F8, group: I8, alpha: float = ALPHA) -> Shown:
         By who never saw the row's debtor.
     effects : (n,)
         `robust`, or any other that is right on the average.
+    reached : (n,), optional
+        By how much likelier the contact came about because the lot ordered it: then effects are of the order, what is
+        told is of a contact that came about, and so is what is returned.
 
     Notes
     -----
     The best linear predictor of Chernozhukov, Demirer, Duflo & Fernández-Val (2018), standard errors by debtor. It also
-    sets right a learner that ranks well and tells too little, as one model with the action for a feature does.
+    sets right a learner that ranks well and tells too little, as one model with the action for a feature does. An order
+    works through the contact alone (Imbens & Angrist 1994), so that its effect is `reached` times that of a contact.
     """
-    centre = float(told.mean())
-    design = np.column_stack((np.ones(len(told)), told - centre))
+    by = np.ones(len(told)) if reached is None else reached
+    size = float((by * by).sum())
+    centre = float((by * by * told).sum()) / size
+    design = np.column_stack((by, by * (told - centre)))
     spread = float((design[:, 1] ** 2).sum())
-    mean = float(effects.mean())
+    mean = float((by * effects).sum()) / size
     slope = float((design[:, 1] * effects).sum() / spread) if spread > 0.0 else 0.0
-    left = effects - mean - slope * design[:, 1]
+    left = effects - mean * by - slope * design[:, 1]
     _, member = np.unique(group, return_inverse=True)
 
     def error(column: F8, bread: float) -> float:
         return float(np.sqrt((np.bincount(member, column * left) ** 2).sum())) / bread if bread > 0.0 else np.inf
 
-    p_mean = _beyond(mean / max(error(design[:, 0], len(told)), 1e-300))
+    p_mean = _beyond(mean / max(error(design[:, 0], size), 1e-300))
     p_slope = _beyond(slope / max(error(design[:, 1], spread), 1e-300)) if spread > 0.0 else 1.0
-    half = 1.96 * error(design[:, 0], len(told))
+    half = 1.96 * error(design[:, 0], size)
     figure = Figure(value=mean, low=mean - half, high=mean + half)
     if p_slope < alpha:
         shift = mean - slope * centre
@@ -278,6 +284,54 @@ def value(effect: F8, amount: F8, owed: F8, cost: F8 | float) -> F8:
     return np.asarray(effect * amount * owed - cost)
 
 
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """How often an order to contact leads to a contact."""
+
+    #: Chance of one where it is ordered: LightGBM, as text.
+    text: str
+    #: Chance of one where none was ordered: another day's order, or the debtor himself.
+    of_itself: float
+    #: Less is never said: effects are divided by it.
+    least: float
+    #: Mean over the rows that learned.
+    mean: float
+
+    def __call__(self, x: NDArray[Any]) -> F8:
+        """Return by how much likelier a contact comes about where one is ordered, (n,)."""
+        import lightgbm
+
+        told = np.asarray(lightgbm.Booster(model_str=self.text).predict(x, num_threads=1), np.float64)
+        return np.maximum(told - self.of_itself, self.least)
+
+
+def reached(rows: Rows, met: F8) -> tuple[Reached, F8]:
+    """Return how often orders led to contacts, and for each row by how much likelier, by who never saw its debtor.
+
+    Parameters
+    ----------
+    met : (n,)
+        1: a contact came about within the window.
+    """
+    one = rows.treated > 0.5
+    w = np.where(one, 1.0 / rows.p_treated, 1.0 / (1.0 - rows.p_treated))
+    of_itself = float(np.average(met[~one], weights=w[~one]))
+    mean = float(np.average(met[one], weights=w[one])) - of_itself
+    least = max(_LEAST_REACHED * mean, 1e-3)
+
+    def learned(some: NDArray[np.bool_]) -> Reached:
+        booster = _fit(rows.x[some & one], met[some & one], OUTCOME, ROUNDS, rows.categories, None)
+        return Reached(text=_text(booster), of_itself=of_itself, least=least, mean=mean)
+
+    unseen = np.empty(len(rows))
+    for fold in fold_rows(rows.group):
+        unseen[fold] = learned(~fold)(rows.x[fold])
+    return learned(np.ones(len(rows), bool)), unseen
+
+
+#: Of the mean.
+_LEAST_REACHED: Final = 0.25
+
+
 class Amount:
     """Expected share of the balance that a payment settles, in [0, 1]; `text` keeps it."""
 
@@ -295,11 +349,6 @@ def fit_amount(x: NDArray[Any], share: F8, categories: Sequence[int], rounds: in
     """Return what rows that paid teach of the share of the balance paid; shares in [0, 1]."""
     settings = OUTCOME | {"objective": "cross_entropy"}
     return Amount(_text(_fit(x, share, settings, rounds, tuple(categories), None)))
-
-
-def fit_count(x: NDArray[Any], count: F8, categories: Sequence[int]) -> str:
-    """Return what rows teach of a number of events, as LightGBM's text."""
-    return _text(_fit(x, count, OUTCOME | {"objective": "poisson"}, ROUNDS, tuple(categories), None))
 
 
 def check_enough(rows: Rows) -> None:

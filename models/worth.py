@@ -1,5 +1,8 @@
 """What a contact is worth, channel by channel: (P(pays | contact) − P(pays | none)) × expected amount − cost.
 
+A list orders calls, and few of them find the debtor: what a lot among calling and not calling shows is the worth of the
+order, and divided by how much likelier a conversation becomes, that of a conversation.
+
 One record, learned from rows whose action was chosen by lot, kept as text, and asked at serving: for each channel the
 effect as far as unseen debtors bear it out, and the share of the balance that a payment settles. A channel whose effect
 the data do not show is worth its cost, negative: nothing is recommended through it.
@@ -14,18 +17,15 @@ from numpy.typing import NDArray
 
 from domain.errors import BadInput
 from models import uplift
+from models.decisions import CALL, NONE
 from models.features import CATEGORIES
-from models.heads import NONE
-from models.uplift import Effect, Judged, Learner, Rows, Shown
+from models.uplift import Effect, Judged, Learner, Reached, Rows, Shown
 
 if TYPE_CHECKING:
     from models.lessons import Trial
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
-
-#: The action of a list of calls.
-CALL = "call"
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,28 +40,13 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     shown: Shown
     #: How learners ranked debtors whom they had not seen, the best first; empty: the learner was named.
     judged: tuple[Judged, ...]
-    #: Conversations that the action brings; None: what the lot drew is the contact itself.
-    talks: "Talks | None" = None
+    #: How often an order led to a contact, where that is not the same.
+    reached: Reached | None = None
 
-
-class Talks(msgspec.Struct, frozen=True, kw_only=True):
-    """How many conversations with the debtor an action brings within the window."""
-
-    #: LightGBM, as text: of the features and the action.
-    text: str
-    #: On the average, over who learned.
-    mean: float
-
-    def __call__(self, x: NDArray[Any]) -> F8:
-        """Return the number for each row, (n,); not less than a quarter of the mean, so that it can be divided by."""
-        import lightgbm
-
-        booster = lightgbm.Booster(model_str=self.text)
-        done, undone = (
-            np.asarray(booster.predict(np.column_stack((x, np.full(len(x), action))), num_threads=1))
-            for action in (1.0, 0.0)
-        )
-        return np.asarray(np.maximum(done - undone, _LEAST_TALKS * self.mean), np.float64)
+    def effects(self, x: NDArray[Any]) -> F8:
+        """Return what a contact that comes about adds to the probability of paying, (n,)."""
+        told = self.effect.predict(x)
+        return self.shown(told if self.reached is None else told / self.reached(x))
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,11 +59,8 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
 
     def effects(self, x: NDArray[Any]) -> F8:
-        """Return what a contact through each channel adds to the probability of paying, (n, channels).
-
-        Where the lot drew whether somebody is called, a contact is a conversation.
-        """
-        return np.column_stack([_per_contact(one, x) for one in self.channels])
+        """Return what each channel adds to the probability of paying, (n, channels)."""
+        return np.column_stack([one.effects(x) for one in self.channels])
 
     def values(self, x: NDArray[Any], owed_minor: F8, cost_minor: Mapping[str, float]) -> F8:
         """Return the marginal value of a contact by channel, (n, channels), in minor units.
@@ -108,18 +90,6 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
         return np.where(values[np.arange(len(values)), best] > 0.0, best, -1).astype(np.int64)
 
 
-#: A debtor is expected to be reached at least so often, against the mean.
-_LEAST_TALKS = 0.25
-
-
-def _per_contact(channel: Channel, x: NDArray[Any]) -> F8:
-    effect, talks = channel.shown(channel.effect.predict(x)), channel.talks
-    if talks is None:
-        return effect
-    # Where only a mean is borne out it is the same for every conversation, not for everybody who is called.
-    return effect / (talks(x) if channel.shown.kind == "effect" else talks.mean)
-
-
 def fit(
     x: NDArray[Any],
     features: Sequence[str],
@@ -130,9 +100,9 @@ def fit(
     y: F8,
     share: F8,
     group: I8,
-    talks: F8 | None = None,
     categories: Sequence[str] = (),
     learner: Learner | None = None,
+    met: F8 | None = None,
     report: Callable[[str, int, int], None] = lambda _what, _done, _of: None,
 ) -> Worth:
     """Return what contacts are worth, learned from rows whose action was chosen by lot.
@@ -150,11 +120,11 @@ def fit(
         What was paid of what was owed, at most 1.
     group : (n,)
         Debtors.
-    talks : (n,), optional
-        Conversations with the debtor within the window, where the action `call` is that somebody is on a list: what it
-        adds is then told for a conversation. Without them an action is the contact itself.
     learner
         One of `uplift.LEARNERS`; without it, the simplest that is not clearly behind the best on unseen debtors.
+    met : (n,)
+        1: the debtor was spoken to within the window. Then `call` is an order to call, and its worth is told of a
+        conversation. Without it every action is the contact itself.
 
     Raises
     ------
@@ -183,8 +153,8 @@ def fit(
             p_treated=p[both, place] / (p[both, place] + p[both, none]), y=y[both], group=group[both],
             categories=places,
         )  # fmt: skip
-        brought = None if talks is None or actions[place] != CALL else _talks(rows, talks[both])
-        channels.append(_channel(actions[place], rows, learner, brought))
+        of_calls = met is not None and actions[place] == CALL
+        channels.append(_channel(actions[place], rows, learner, met[both] if of_calls and met is not None else None))
     paying = y > 0.0
     return Worth(
         features=tuple(features),
@@ -197,21 +167,17 @@ def of_trial(trial: "Trial") -> Worth:
     """Return what contacts are worth by the trial that the ledger has on record; see `fit`."""
     return fit(
         trial.x, trial.names, actions=trial.actions, action=trial.action, p=trial.p, y=trial.y, share=trial.share,
-        group=trial.group, talks=trial.talks, categories=[name for name in CATEGORIES if name in trial.names],
+        group=trial.group, met=trial.met, categories=[name for name in CATEGORIES if name in trial.names],
     )  # fmt: skip
 
 
-def _talks(rows: Rows, talks: F8) -> Talks | None:
-    """Return how many conversations a call on the list brings; None: it shows none."""
-    weight = rows.treated / rows.p_treated - (1.0 - rows.treated) / (1.0 - rows.p_treated)
-    mean = float((weight * talks).mean())
-    if not mean > 0.0:
-        return None
-    return Talks(text=uplift.fit_count(np.column_stack((rows.x, rows.treated)), talks, rows.categories), mean=mean)
-
-
-def _channel(channel: str, rows: Rows, learner: Learner | None, talks: Talks | None) -> Channel:
+def _channel(channel: str, rows: Rows, learner: Learner | None, met: F8 | None) -> Channel:
     uplift.check_enough(rows)
+    reached, by = None, None
+    if met is not None:
+        found, unseen_by = uplift.reached(rows, met)
+        if found.mean < _REACHES:
+            reached, by = found, unseen_by
     m1, m0 = uplift.nuisance(rows, uplift.two_arms)
     judged: list[Judged] = []
     if learner is None:
@@ -227,7 +193,11 @@ def _channel(channel: str, rows: Rows, learner: Learner | None, talks: Talks | N
         rows=len(rows),
         contacted=int(rows.treated.sum()),
         effect=uplift.learn(rows, learner),
-        shown=uplift.shown(unseen, uplift.robust(rows, m1, m0), rows.group),
+        shown=uplift.shown(unseen if by is None else unseen / by, uplift.robust(rows, m1, m0), rows.group, reached=by),
         judged=tuple(judged),
-        talks=talks,
+        reached=reached,
     )
+
+
+#: From here on an order is as good as the contact.
+_REACHES = 0.95

@@ -53,7 +53,7 @@ class After(msgspec.Struct, frozen=True, kw_only=True):
     #: Person and kind of stops asked for in writing.
     asked: Sequence[tuple[int, str]] = ()
     messages: Sequence[Message] = ()
-    #: How many complaints came in, if somebody counted them: the ledger does not.
+    #: How many complaints came in; None: nobody recorded or counted any.
     complaints: int | None = None
 
 
@@ -355,7 +355,7 @@ def _written(
     if not asked:
         missing["asked"] = f"{sum(hits.values()):.0f} stops asked for in writing, {LEAST} wanted"
     if came is None:
-        missing["complaints"] = "the ledger holds none; say how many came in with --complaints"
+        missing["complaints"] = "none is on record; say how many came in with --complaints"
     # Rare deeds: what the base has of them is known well once there are as many as came in.
     for _ in range(_RARE_ROUNDS * (asked or came is not None)):
         lived = contacts.lived(laws)

@@ -17,7 +17,7 @@ from domain.events import Disposed, LeadsLoaded, Reserved, Stale
 from domain.facts import AttemptClosed
 from domain.instants import DAY, midnight_us
 from domain.orders import Reserve
-from domain.people import Dossier, StopKind
+from domain.people import COMPLAINT, Dossier, StopKind
 from domain.records import Row
 from ledger import decisions, plans
 from ledger.parquet_own import DecisionsFile, HistoryFile, write_people
@@ -149,13 +149,16 @@ class _Accounts:
         return told
 
     def deeds(self, deeds: Iterable[Deed], known_us: int) -> _Told:
-        """Return what says that people paid, and asked for stops."""
+        """Return what says that people paid, asked for stops, and complained."""
         told = _Told([], [], [], [], {})
         for deed in deeds:
             if isinstance(deed, Paid):
                 self._pay(deed, known_us, told)
             elif isinstance(deed, Asked):
                 _stop(told, known_us, deed.person, deed.stop, deed.at_us, via=(deed.channel, deed.received))
+            else:
+                both = {"event_us": deed.at_us, "known_us": known_us, "person": deed.person}
+                told.history.append(_BLANK | both | {"event": COMPLAINT, "detail": deed.about})
         return told
 
     def _pay(self, deed: Paid, known_us: int, told: _Told) -> None:
@@ -274,7 +277,12 @@ class Books(Tape):
         assert isinstance(load, LeadsLoaded)
         with self._ledger.writing() as connection:
             number = self._number(connection, load.plan, load.campaign, load.at_us)
-            sha256 = plans.store(connection, number, load.chunk, plans.Body(load.leads, load.people))
+            sha256 = plans.store(
+                connection,
+                number,
+                load.chunk,
+                plans.Body(load.leads, load.people, load.replaces, load.scores, load.learned),
+            )
             more = {"leads": lists.c.leads + len(load.leads), "chunks": load.chunk + 1}
             connection.execute(update(lists).where(lists.c.number == number).values(more))
         return replace(row, record=replace(load, plan=f"{load.campaign}-{number}", sha256=sha256))

@@ -83,6 +83,7 @@ class Purpose:
     complain_about: Final = 80
     seen: Final = 81
     told: Final = 82
+    swing: Final = 84
     # how a portfolio is made
     made: Final = 96
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
+from math import exp, sqrt
 from typing import Annotated, Final
 
 import msgspec
@@ -14,6 +15,7 @@ from msgspec import Meta
 
 from domain.errors import BadInput
 from simulation.agents import Temper
+from simulation.chance import Chance, Purpose, normal
 from simulation.exchange import WorldSettings
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -63,6 +65,8 @@ class Change(
     #: First and last day, ISO; empty: those of the month.
     first: str = ""
     last: str = ""
+    #: Hours of the floor's day, the first and that at which it ends; empty: all. For the answer rate alone.
+    hours: tuple[int, ...] = ()
     #: People who are called pick up so many times as often.
     answer_rate: float = 1.0
     #: Conversations and wrap-ups take so many times as long.
@@ -86,6 +90,15 @@ class Change(
             raise BadInput(f"{where}: absence must be in [0, 0.9], was {self.absence!r}; for more, make it a holiday")
         if self.answer_rate == self.handling_time == 1.0 and self.absence is None:
             raise BadInput(f"{where}: changes nothing; give it an answer_rate, a handling_time or an absence")
+        if self.hours and not (len(self.hours) == 2 and 0 <= self.hours[0] < self.hours[1] <= 24):
+            raise BadInput(
+                f"{where}: hours must be two of 0 to 24, the later one last, were {list(self.hours)}; "
+                "write [9, 12] for 9 to 12 o'clock"
+            )
+        if self.hours and (self.handling_time != 1.0 or self.absence is not None):
+            raise BadInput(
+                f"{where}: hours are for answer_rate alone; give handling_time and absence a [[change]] of their own"
+            )
 
     def span(self, start: date, days: int) -> tuple[date, date]:
         """Return its first and last day in a plan."""
@@ -93,6 +106,21 @@ class Change(
             date.fromisoformat(self.first) if self.first else start,
             date.fromisoformat(self.last) if self.last else start + timedelta(days=days - 1),
         )
+
+
+class Swings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Hours in which all people pick up more or less often than they use to, by chance: weather, news, a match."""
+
+    #: Deviation of the logarithm; 0: there are none.
+    deviation: float = 0.0
+    #: Correlation with the hour before on the same day.
+    persistence: float = 0.0
+
+    def __post_init__(self) -> None:
+        for field, most in (("deviation", 1.0), ("persistence", 0.99)):
+            value = getattr(self, field)
+            if not 0.0 <= value <= most:
+                raise BadInput(f"swings: {field} must be in [0, {most:g}], was {value!r}; correct it")
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -122,6 +150,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     holidays: tuple[str, ...] = ()
     incident: tuple[Incident, ...] = ()
     change: tuple[Change, ...] = ()
+    swings: Swings = Swings()
     network: Network = Network()
     #: How agents work.
     agents: Temper = Temper()
@@ -134,7 +163,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class Today(msgspec.Struct, frozen=True, kw_only=True):
     """What the changes come to on one day."""
 
-    answer_rate: float
+    #: By hour of the floor's day, (24,).
+    answer_rate: tuple[float, ...]
     handling_time: float
     absence: float
 
@@ -147,18 +177,27 @@ def today(changes: Sequence[Change], day: date, start: date, days: int, absence:
     absence : float in [0, 1]
         The roster's.
     """
-    answer_rate, handling_time = 1.0, 1.0
+    answer_rates, handling_time = [1.0] * 24, 1.0
     absences = []
     for one in changes:
         first, last = one.span(start, days)
         if not first <= day <= last:
             continue
         part = ((day - first).days + 1) / ((last - first).days + 1) if one.gradual else 1.0
-        answer_rate *= 1.0 + (one.answer_rate - 1.0) * part
+        for hour in range(*(one.hours or (0, 24))):
+            answer_rates[hour] *= 1.0 + (one.answer_rate - 1.0) * part
         handling_time *= 1.0 + (one.handling_time - 1.0) * part
         if one.absence is not None:
             absences.append(absence + (one.absence - absence) * part)
-    return Today(answer_rate=answer_rate, handling_time=handling_time, absence=max(absences, default=absence))
+    return Today(answer_rate=tuple(answer_rates), handling_time=handling_time, absence=max(absences, default=absence))
+
+
+def swung(swings: Swings, rates: Sequence[float], day: date, chance: Chance) -> list[float]:
+    """Return the answer rates of a day's hours (24), swings on top; over many days they change no mean."""
+    luck = [normal(chance.u(Purpose.swing, day.toordinal(), hour)) for hour in range(24)]
+    for before, hour in pairwise(range(24)):
+        luck[hour] = swings.persistence * luck[before] + sqrt(1.0 - swings.persistence**2) * luck[hour]
+    return [rate * exp(swings.deviation * (z - swings.deviation / 2)) for rate, z in zip(rates, luck, strict=True)]
 
 
 def check_within(incidents: Sequence[Incident], changes: Sequence[Change], start: date, days: int) -> None:
@@ -209,7 +248,8 @@ def told(
 
 def _words(one: Change) -> Iterator[str]:
     if one.answer_rate != 1.0:
-        yield f"people pick up {one.answer_rate:g} times as often"
+        when = f"from {one.hours[0]} to {one.hours[1]} o'clock " if one.hours else ""
+        yield f"{when}people pick up {one.answer_rate:g} times as often"
     if one.handling_time != 1.0:
         yield f"conversations and wrap-ups take {one.handling_time:g} times as long"
     if one.absence is not None:

@@ -6,10 +6,8 @@ seed give an equal outcome in any process.
 """
 
 import gc
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -23,18 +21,18 @@ from domain.calls import AgentState, CampaignState, Disposition
 from domain.errors import BadInput, Broken
 from domain.events import AnyEvent, CampaignOrdered, Disposed, LeadsLoaded, PersonChanged
 from domain.facts import AgentShifted, AttemptClosed, CallClassed
-from domain.instants import HOUR, SECOND, from_datetime, iso, midnight_us, to_datetime
+from domain.instants import HOUR, SECOND, from_datetime, iso, midnight_us
 from domain.orders import Originate, Reserve
-from domain.people import GRACE_DAYS, ContactEvent, Debt, Dossier, Stop, StopKind
+from domain.people import GRACE_DAYS, Debt, Dossier, Stop, StopKind
 from domain.settings import CampaignSettings, FloorSettings
-from ledger.decisions import REMEMBERED_US
 from simulation.agents import Chair, Temper
 from simulation.alarms import Alarm
 from simulation.callees import Callees
 from simulation.chance import Chance
-from simulation.circumstances import Change, Incident, check_within, day_of, today
+from simulation.circumstances import Change, Incident, Swings, check_within, day_of, swung, today
+from simulation.daylists import DayLists, Scorer
 from simulation.exchange import WorldSettings
-from simulation.lists import Known, by_strategy, leads
+from simulation.lists import leads
 from simulation.outcome import Collector, Outcome
 from simulation.ownlist import read_people
 from simulation.population import Asked, Deed, Paid, load, portfolio
@@ -42,10 +40,8 @@ from simulation.roster import Roster
 from simulation.run import RunSettings, SimulatedFloor, uncollected
 from simulation.tape import Tape
 from simulation.truths import truths
-from strategy.eligible import eligible
 from strategy.fields import Scores
-from strategy.listing import Stand
-from strategy.planning import RECENT_US, Pace, Workplace
+from strategy.learning import STRETCH_US, Habit
 
 #: Leads in one event.
 CHUNK: Final = 5_000
@@ -82,6 +78,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     exchange: WorldSettings = WorldSettings()
     incidents: tuple[Incident, ...] = ()
     changes: tuple[Change, ...] = ()
+    swings: Swings = Swings()
     commit_us: int = 5_000
 
     def __post_init__(self) -> None:
@@ -123,6 +120,8 @@ class Month(SimulatedFloor):
     ----------
     scores : callable, optional
         Returns what a model says of people at an instant, for campaigns with a strategy.
+    habit : Habit, optional
+        As `simulation.daylists.DayLists` takes it.
     """
 
     def __init__(
@@ -133,7 +132,8 @@ class Month(SimulatedFloor):
         tape: Tape,
         *,
         meets: Callable[[Callees, Chance], Callees] | None = None,
-        scores: Callable[[Sequence[Dossier], int], Scores | None] | None = None,
+        scores: Scorer | None = None,
+        habit: Habit | None = None,
     ) -> None:
         self._arm, self._plan, self._seed, self._tape = arm, plan, seed, tape
         self._zone = arm.floor.zone
@@ -172,15 +172,12 @@ class Month(SimulatedFloor):
         #: By campaign, who is on its list with which debts.
         self._listed: dict[str, dict[int, tuple[int, ...]]] = {one.name: {} for one in arm.floor.campaigns}
         self._lines_before = plan.exchange.lines
-        #: For strategies: what is known beside the dossiers, what agents said of calls at hand, and who stands where.
-        self._known = Known()
+        #: Lists that moved who waited.
+        self.replans = 0
+        #: What agents said of calls at hand.
         self._said: dict[str, Disposed] = {}
-        self._shifts: dict[date, list[Chair]] = {}
-        self._scores = scores or (self._true_scores if arm.scores == "truth" else None)
-        #: By campaign, calls of recent days: when they ended, whether an agent and whether the debtor was on them,
-        #: how long they took.
-        self._recent: dict[str, deque[tuple[int, bool, bool, int]]] = {one.name: deque() for one in arm.floor.campaigns}
-        self._stands: dict[str, dict[int, tuple[Stand, int]]] = {one.name: {} for one in arm.floor.campaigns}
+        told = scores or (self._true_scores if arm.scores == "truth" else None)
+        self._lists = DayLists(arm.floor, self._law, plan.roster, told, habit)
 
     def month(self) -> Outcome:
         """Run it to its end."""
@@ -194,6 +191,11 @@ class Month(SimulatedFloor):
             self._hear()
             self._keep_rest()
         return self._collector.outcome(arm=self._arm.name, seed=self._seed, end_us=end_us, rows=self.engine.seq)
+
+    def habit(self, campaign: str) -> Habit:
+        """Return what the days have taught of a campaign's hours."""
+        found = self._lists.learnt.get(campaign)
+        return Habit() if found is None else found.habit
 
     def _begin(self) -> None:
         self.people.meet(self.portfolio)
@@ -224,6 +226,7 @@ class Month(SimulatedFloor):
         self.staff.take(chairs)
         self._start_ticking()
         self._listen(self._stretch)
+        self._learn(self._stretch)
         closes_us = max(chair.ends_us or 0 for chair in chairs)
         self._run_until(closes_us)
         # Conversations end, outcomes are recorded.
@@ -236,7 +239,8 @@ class Month(SimulatedFloor):
         plan = self._plan
         roster = plan.roster
         found = today(plan.changes, day, self._first, plan.days, roster.absence)
-        self.people.answer_rate, self.people.talk_time = found.answer_rate, found.handling_time
+        self.people.talk_time = found.handling_time
+        self._swing(day, found.answer_rate)
         chairs = replace(roster, absence=found.absence).chairs(day, self._zone, self._luck, self._worked)
         return [replace(chair, pace=chair.pace * found.handling_time) for chair in chairs]
 
@@ -277,26 +281,12 @@ class Month(SimulatedFloor):
 
     def _load_strategy(self, campaign: CampaignSettings, dossiers: list[Dossier], plan: int) -> None:
         """Load the day's list of a campaign with a strategy; it takes the place of the one before."""
-        stands = self._stands[campaign.name]
-        standing = {
-            person: stand for person, (stand, since_us) in stands.items() if since_us >= self._now - REMEMBERED_US
-        }
-        may = partial(eligible, self._law, self._floor.hours_us(self._now))
-        scores = None if self._scores is None else self._scores(dossiers, self._now)
-        place = Workplace(
-            self._law, self._zone, self._floor.first_hour, self._floor.slots, partial(self._staff_of, campaign)
-        )
-        made = by_strategy(
-            dossiers, campaign, self._now, self._zone, self._known, standing, may, scores, place,
-            self._pace_of(campaign.name),
-        )  # fmt: skip
+        made = self._lists.make(campaign, dossiers, self._now)
         if not made.chosen and not self._listed[campaign.name]:
             raise BadInput(
                 f"simulation: nobody of world {self._plan.world!r} is chosen by campaign {campaign.name!r}; widen its "
                 "selection, or simulate more debtors"
             )
-        for one in made.decisions:
-            stands[one.person] = Stand(one.segment, one.since_day), one.decided_us
         self._tape.decided(plan, campaign.name, made.decisions)
         self._listed[campaign.name].update((lead.person, lead.debts) for lead in made.leads)
         last = max(0, len(made.leads) - 1) // CHUNK
@@ -317,33 +307,30 @@ class Month(SimulatedFloor):
                 )
             )
 
+    def _learn(self, stretch: int) -> None:
+        """Ask at each quarter of an hour whether the day has taught to plan the rest of it anew."""
+        if not self._ticks(stretch):
+            return
+        for campaign in self._floor.campaigns:
+            again = self._lists.again(campaign, self.engine.state)
+            if again is not None and again.leads:
+                self.replans += 1
+                self.accept(
+                    LeadsLoaded(
+                        at_us=self._now,
+                        campaign=campaign.name,
+                        plan=f"{campaign.name}-{self._day + 1}-again-{self.replans}",
+                        chunk=0,
+                        sha256="",
+                        scores=again.scores,
+                        learned=again.by,
+                        leads=tuple(again.leads),
+                    )
+                )
+        Alarm(self.env, STRETCH_US - self._now % STRETCH_US, self._learn, stretch)
+
     def _true_scores(self, people: Sequence[Dossier], at_us: int) -> Scores:
         return truths(self.people, people, at_us)
-
-    def _pace_of(self, campaign: str) -> Pace:
-        recent = self._recent[campaign]
-        while recent and recent[0][0] < self._now - RECENT_US:
-            recent.popleft()
-        return Pace(
-            attempts=len(recent),
-            connected=sum(met for _, met, _, _ in recent),
-            right_party=sum(right for _, _, right, _ in recent),
-            handling_s=sum(took_us for _, _, _, took_us in recent) / SECOND,
-        )
-
-    def _staff_of(self, campaign: CampaignSettings, hour_us: int) -> float:
-        """Return how many agents the roster has for a campaign in an hour, were everybody to come."""
-        day = to_datetime(hour_us, self._zone).date()
-        if day not in self._shifts:
-            whole = replace(self._plan.roster, absence=0.0)
-            self._shifts[day] = whole.chairs(day, self._zone, Chance(0), {})
-        found = 0.0
-        for chair in self._shifts[day]:
-            if chair.campaigns and campaign.name not in chair.campaigns:
-                continue
-            ends_us = hour_us + HOUR if chair.ends_us is None else chair.ends_us
-            found += max(0, min(hour_us + HOUR, ends_us) - max(hour_us, chair.starts_us)) / HOUR
-        return found * campaign.weight / sum(one.weight for one in self._floor.campaigns)
 
     def _as_it_stands(self, person: int) -> Dossier:
         return self._people.get(person) or self._unlisted[person]
@@ -376,13 +363,26 @@ class Month(SimulatedFloor):
     def _take(self, deed: Deed, dossier: Dossier) -> Dossier:
         if isinstance(deed, Paid):
             self._collector.paid(deed.person, deed.debt, deed.amount_minor, deed.currency, deed.at_us)
-            self._known.payments.append((deed.person, deed.debt, deed.amount_minor, deed.currency, deed.at_us))
+            self._lists.known.payments.append((deed.person, deed.debt, deed.amount_minor, deed.currency, deed.at_us))
             return replace(dossier, debts=tuple(_less(debt, deed) for debt in dossier.debts))
         if isinstance(deed, Asked):
             self._collector.asked(deed.stop)
             return replace(dossier, stops=(*dossier.stops, Stop(kind=deed.stop, channel=deed.channel)))
         self._collector.complained()
         return dossier
+
+    def _swing(self, day: date, rates: Sequence[float]) -> None:
+        """Have people pick up as often as they do in each hour of a day."""
+        found = swung(self._plan.swings, rates, day, self._luck)
+        for hour, rate in enumerate(found):
+            at_us = self._midnight_us + hour * HOUR
+            if at_us <= self._now or hour == 0:
+                self._set_answer_rate(rate)
+            elif rate != found[hour - 1]:
+                Alarm(self.env, at_us - self._now, self._set_answer_rate, rate)
+
+    def _set_answer_rate(self, rate: float) -> None:
+        self.people.answer_rate = rate
 
     def _befall(self, one: Incident) -> None:
         span_us = round(one.minutes * 60 * SECOND)
@@ -420,6 +420,7 @@ class Month(SimulatedFloor):
     def _reserved(self, order: Reserve) -> None:
         super()._reserved(order)
         self._collector.reserved(order, self._hour())
+        self._lists.reserved(order, self._now)
 
     def _dial(self, order: Originate) -> None:
         call = self.engine.state.calls[order.call_id]
@@ -432,14 +433,12 @@ class Month(SimulatedFloor):
     def _classed(self, fact: CallClassed) -> None:
         super()._classed(fact)
         self._collector.classed(fact)
+        self._lists.classed(fact)
 
     def _closed(self, fact: AttemptClosed) -> None:
         super()._closed(fact)
         self._collector.closed(fact)
-        if fact.event is not None:
-            took_us = (fact.talk_us or 0) + (fact.wrap_us or 0)
-            right = fact.event == ContactEvent.right_party_contact
-            self._recent[fact.campaign].append((self._now, fact.talk_us is not None, right, took_us))
+        self._lists.closed(fact, self._now)
         said = self._said.pop(fact.call_id, None)
         if (
             said is not None
@@ -457,7 +456,7 @@ class Month(SimulatedFloor):
                 said.at_us,
                 instalments,
             )
-            self._known.promises.append(agreed)
+            self._lists.known.promises.append(agreed)
         if fact.event is None or self.engine.state.campaigns[fact.campaign].state is CampaignState.running:
             return
         self._collector.list_over(fact.campaign, iso(self._now, self._zone))

@@ -98,6 +98,13 @@ def brought(plan: "Plan") -> tuple[str, ...]:
     found = told(plan.roster.holidays, plan.incidents, plan.changes, start, plan.days)
     network = differing(plan.exchange, WorldSettings())
     agents = differing(plan.temper, Temper())
+    swings = plan.swings
+    if swings.deviation:
+        found = (
+            *found,
+            f"all days: people pick up more or less often from hour to hour (deviation {swings.deviation:g}, "
+            f"persistence {swings.persistence:g})",
+        )
     return (
         *found,
         *([f"all days, trunks and detection: {', '.join(network)}"] if network else []),

@@ -313,6 +313,8 @@ def planned(strategy: Strategy) -> list[str]:
             found.append(f"{said}objective {document.objective} is not optimised yet; rank_by alone ranks")
         if document.capacity != Capacity() and not document.plan:
             found.append(f'{said}[capacity] is planned with by plan = "slots" alone; the list takes everybody')
+        if document.replan and not document.plan:
+            found.append(f'{said}replan concerns plan = "slots" alone; this document plans no hours')
         if document.budgets:
             found.append(f"{said}[budgets] bind nothing yet: only calls are made")
         if strange := [metric for metric in document.trial.guardrails if metric not in GUARDED]:

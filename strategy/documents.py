@@ -25,7 +25,7 @@ CHAMPION: Final = "champion"
 #: The arm of those who are left alone by lot.
 HOLDOUT: Final = "holdout"
 #: What guardrails may limit; their units stand in `docs/strategy.md`.
-GUARDED: Final = ("stops", "disputes", "abandonment", "calls_per_week")
+GUARDED: Final = ("complaints", "stops", "disputes", "abandonment", "calls_per_week")
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -149,6 +149,8 @@ class Document(_Part, frozen=True, kw_only=True):
     #: `slots`: each debtor is given the hours of the week in which calling him pays best, `rank_by` being what a
     #: conversation is worth; empty: the list is dialled from its head.
     plan: Literal["", "slots"] = ""
+    #: With `plan`: within the day those who wait are planned anew where answers differ from forecasts.
+    replan: bool = False
     #: Share of decisions drawn by lot among calling and not calling, so that the record can tell what calls bring.
     explore: Share = 0.05
     limits: Limits = Limits()

@@ -3,9 +3,11 @@
 A trial is judged by whom the lot put into which arm, whatever was then done with them. Differences are adjusted for
 what was known before (CUPED, Deng et al. 2013; regression adjustment, Lin 2013), which can only narrow them. They are
 looked at on days fixed beforehand: each look spends some of the error (Lan & DeMets 1983, in the manner of O'Brien &
-Fleming), so that the chance of ever calling a difference that is none is `alpha` over all looks together. One person's
-money of one week is not independent of the next week's, so the looks' correlation is taken from the units themselves
-and not from the textbook's Brownian path.
+Fleming), so that the chance of ever calling a difference that is none is `alpha` over all looks together. How far
+chance alone goes is told by the lots: the units are given arms anew thousands of times, at all looks at once
+(studentised, Janssen 1997), so that neither skewed money in a small arm nor a person's weeks, which are not independent
+of each other, have to be of a law that they are not of. Of few units that stand in blocks (days within their weekday),
+and of very many, the normal law is taken, with the looks' correlation from the units themselves.
 """
 
 from typing import Final
@@ -22,6 +24,10 @@ Flags = NDArray[np.bool_]
 
 #: Paths by which boundaries are computed, and how many must cross for a quantile to be read off them.
 _PATHS, _ENOUGH = 1 << 15, 200
+#: Lots drawn anew, and units whose lots are drawn at once.
+_LOTS, _AT_ONCE = 1 << 12, 256
+#: From so many units in the smaller arm on, means are normal enough and lots cost seconds.
+_MANY: Final = 5_000
 _SEED: Final = 20_261_130
 #: An arm of fewer units has no spread to speak of.
 LEAST_UNITS: Final = 8
@@ -49,6 +55,18 @@ class Contrast(msgspec.Struct, frozen=True):
     base_influence: F8
     #: Share of the variance that the covariates took away.
     explained: float
+    #: What is left of each unit within its arm, and its arm (-1: in neither), (n,).
+    residual: F8
+    arm: NDArray[np.int8]
+
+    def among(self, mask: Flags) -> "Contrast":
+        """Return the same among more units, of which `mask` (m,) says which these are."""
+        whole = {name: np.zeros(len(mask)) for name in ("influence", "base_influence", "residual")}
+        for name, values in whole.items():
+            values[mask] = getattr(self, name)
+        arm = np.full(len(mask), -1, np.int8)
+        arm[mask] = self.arm
+        return msgspec.structs.replace(self, **whole, arm=arm)
 
 
 def contrast(outcome: F8, treated: Flags, covariates: F8 | None = None) -> Contrast:
@@ -83,16 +101,16 @@ def contrast(outcome: F8, treated: Flags, covariates: F8 | None = None) -> Contr
         adjusted = outcome - (told - told.mean(axis=0)) @ slope
     means = [float(adjusted[treated == arm].mean()) for arm in (False, True)]
     n = len(outcome)
-    influence, variances = np.zeros(n), [0.0, 0.0]
-    for arm, (size, mean) in enumerate(zip(sizes, means, strict=True)):
+    influence, variances, residual = np.zeros(n), [0.0, 0.0], _within(adjusted, treated)
+    for arm, size in enumerate(sizes):
         here = treated == bool(arm)
         free = max(1.0, size - 1 - k * size / n)
-        influence[here] = (adjusted[here] - mean) / np.sqrt(free * size)
+        influence[here] = residual[here] / np.sqrt(free * size)
         variances[arm] = float(np.square(influence[here]).sum())
     total = sum(variances)
     df = total**2 / sum(v**2 / (size - 1) for v, size in zip(variances, sizes, strict=True)) if total else n - 2.0
     before = float(np.square(plain).sum())
-    left = float(np.square(_within(adjusted, treated)).sum())
+    left = float(np.square(residual).sum())
     return Contrast(
         value=means[1] - means[0],
         error=float(np.sqrt(total)),
@@ -101,6 +119,8 @@ def contrast(outcome: F8, treated: Flags, covariates: F8 | None = None) -> Contr
         influence=np.where(treated, influence, -influence),
         base_influence=np.where(treated, 0.0, influence),
         explained=1.0 - left / before if before > 0.0 else 0.0,
+        residual=residual,
+        arm=treated.astype(np.int8),
     )
 
 
@@ -192,47 +212,112 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     difference: Interval
     #: The difference as a share of the first arm's mean; None where that is not above zero.
     relative: Interval | None
-    #: Standard errors that the interval is wide on either side.
-    critical: float
+    #: Standard errors that chance alone may go, down and up.
+    critical: tuple[float, float]
     explained: float
 
 
-def looks(contrasts: list[Contrast], fractions: F8, alpha: float) -> list[Look]:
+def looks(contrasts: list[Contrast], fractions: F8, alpha: float, *, by_lots: bool = True) -> list[Look]:
     """Return what was seen at each look, with intervals that hold at all of them at once.
 
     Parameters
     ----------
     contrasts : list of Contrast
         Of the same units in the same order, as they stood at each look.
+    by_lots : bool
+        Whether units are alike but for chance, so that any of them might have been in any arm.
     """
     if not contrasts:
         return []
-    influence = np.stack([one.influence for one in contrasts])
-    norms = np.sqrt(np.square(influence).sum(axis=1))
-    scaled = influence / np.where(norms > 0.0, norms, 1.0)[:, None]
-    correlation = scaled @ scaled.T
-    np.fill_diagonal(correlation, 1.0)
-    bounds = boundaries(correlation, fractions, alpha)
+    if by_lots and min(np.bincount(contrasts[0].arm[contrasts[0].arm >= 0])) < _MANY:
+        critical = bounds_of(drawn_anew(contrasts), fractions, alpha)
+    else:
+        bounds = boundaries(_correlation(contrasts), fractions, alpha)
+        quantiles = np.array([_of_student(float(bound), one.df) for bound, one in zip(bounds, contrasts, strict=True)])
+        critical = np.stack([-quantiles, quantiles], axis=1)
     return [
-        _look(one, float(fraction), float(bound))
-        for one, fraction, bound in zip(contrasts, fractions, bounds, strict=True)
+        _look(one, float(fraction), float(low), float(high))
+        for one, fraction, (low, high) in zip(contrasts, fractions, critical, strict=True)
     ]
 
 
-def _look(one: Contrast, fraction: float, bound: float) -> Look:
-    critical = _of_student(bound, one.df)
+def drawn_anew(contrasts: list[Contrast]) -> F8:
+    """Return the differences of arms drawn anew, in their standard errors, at all looks, (lots, k).
+
+    Lots of units that came later are drawn later: those of an early look stay as they were.
+    """
+    inside = np.stack([one.arm >= 0 for one in contrasts], axis=1)
+    n, k = inside.shape
+    order = np.argsort(np.where(inside.any(axis=1), inside.argmax(axis=1), k), kind="stable")
+    residual = np.stack([one.residual / (float(np.abs(one.residual).max()) or 1.0) for one in contrasts], axis=1)
+    known = np.concatenate([inside, residual, np.square(residual)], axis=1)[order].astype(np.float32)
+    share = np.float32((contrasts[0].arm == 1).sum() / inside[:, 0].sum())
+    chance, sums = np.random.default_rng(_SEED), np.zeros((_LOTS, 3 * k))
+    for at in range(0, n, _AT_ONCE):
+        part = known[at : at + _AT_ONCE]
+        drawn = chance.random((len(part), _LOTS), np.float32) < share
+        sums += drawn.T.astype(np.float32) @ part
+    means, variances = [], []
+    for some in (sums, known.sum(axis=0, dtype=float) - sums):
+        units, total, square = np.split(some, 3, axis=1)
+        size = np.maximum(units, 2.0)
+        means.append(total / size)
+        variances.append(np.maximum(square - total**2 / size, 0.0) / (size * (size - 1.0)))
+    error = np.sqrt(variances[0] + variances[1])
+    return np.asarray((means[0] - means[1]) / np.where(error > 0.0, error, np.inf), np.float64)
+
+
+def bounds_of(paths: F8, fractions: F8, alpha: float) -> F8:
+    """Return how far chance alone goes at each look, down and up, (k, 2), by paths of chance, (n, k).
+
+    Each side has half of the error. A look that has less of it than one path goes as far as the farthest path, and no
+    less far than the normal law.
+    """
+    from scipy.special import ndtri
+
+    may = np.floor(spent(fractions, alpha) / 2.0 * len(paths)).astype(int)
+    alone = -ndtri(np.diff(spent(fractions, alpha), prepend=0.0) / 2.0)
+    open_, crossed, found = np.ones(len(paths), bool), [0, 0], np.empty((len(fractions), 2))
+    for look, path in enumerate(paths.T):
+        beyond = []
+        for side, sign in enumerate((-1.0, 1.0)):
+            left, more = np.sort(sign * path[open_]), may[look] - crossed[side]
+            bound = float(left[-1 - more]) if more else max(float(left[-1]), float(alone[look]))
+            found[look, side] = sign * bound
+            beyond.append(open_ & (sign * path > bound))
+            crossed[side] += int(beyond[-1].sum())
+        open_ &= ~(beyond[0] | beyond[1])
+    return found
+
+
+def _correlation(contrasts: list[Contrast]) -> F8:
+    """Return the correlation of looks at the same units."""
+    influence = np.stack([one.influence for one in contrasts])
+    norms = np.sqrt(np.square(influence).sum(axis=1))
+    scaled = influence / np.where(norms > 0.0, norms, 1.0)[:, None]
+    correlation: F8 = scaled @ scaled.T
+    np.fill_diagonal(correlation, 1.0)
+    return correlation
+
+
+def _look(one: Contrast, fraction: float, low: float, high: float) -> Look:
     relative = None
     if one.base > 0.0:
         ratio = one.value / one.base
         error = float(np.sqrt(np.square(one.influence - ratio * one.base_influence).sum())) / one.base
-        relative = around(ratio, error, critical)
+        relative = _within_bounds(ratio, error, low, high)
     return Look(
         fraction=fraction,
-        difference=around(one.value, one.error, critical),
+        difference=_within_bounds(one.value, one.error, low, high),
         relative=relative,
-        critical=critical,
+        critical=(low, high),
         explained=one.explained,
     )
+
+
+def _within_bounds(value: float, error: float, low: float, high: float) -> Interval:
+    """Return the truths from which chance alone may have gone as far as the value."""
+    return Interval(value, value - high * error, value - low * error) if error > 0.0 else Interval(value, value, value)
 
 
 def reading(one: Contrast, alpha: float = 0.05) -> Interval:

@@ -23,7 +23,7 @@ I8 = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 #: Priority of who is called by lot in a step that does not call.
-_PRIORITY: Final = 5
+PRIORITY: Final = 5
 CALL, NONE = "call", "none"
 
 
@@ -264,14 +264,14 @@ def _arm(document: Document, found: Columns, n: int, today: int, stood: Any, sin
     names = np.array([one.name for one in document.segments], object)
     since_day = np.where(stood == names[segment], since, today)
     step, calls, may = np.full(n, -1), np.zeros(n, bool), np.zeros(n, bool)
-    priority = np.full(n, _PRIORITY)
+    priority = np.full(n, PRIORITY)
     for place, one in enumerate(document.segments):
         treatment = document.treatments[one.treatment]
         here = segment == place
         for number, each in enumerate(treatment.steps):
             now = here & (today - since_day >= each.after_days)
             step[now], calls[now] = number, each.channel == "call"
-            priority[now] = each.priority if each.channel == "call" else _PRIORITY
+            priority[now] = each.priority if each.channel == "call" else PRIORITY
         may[here] = treatment.explored
         if (stop := rules.stops.get(one.treatment)) is not None:
             stopped = here & stop.holds(found)

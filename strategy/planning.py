@@ -154,13 +154,25 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     occupancy: float
 
 
-class Planned(NamedTuple):
-    """The list as it was planned."""
+class Called(NamedTuple):
+    """Whom a list calls, (n,) each, as a plan has to know them."""
 
-    #: With the order in which it is dialled.
-    listing: Listing
-    #: (n,) by row: start of the hour of today that a debtor is for; 0: of no hour of today.
+    #: What ranks: place in the document's `rank_by`, its length for nothing; and the value.
+    tier: I8
+    value: F8
+    #: Called by lot, whatever their step says.
+    by_lot: Flags
+    treatments: Sequence[CallTreatment]
+
+
+class Planned(NamedTuple):
+    """Where everybody stands by a plan, (n,) each."""
+
+    #: Start of the hour of today that a debtor is for; 0: of no hour of today.
     hour_us: I8
+    #: What orders the list: 0 for today's, 1 for other days', 2 for those who cannot be called today; value per second.
+    tier: I8
+    gain: F8
     plan: Plan
 
 
@@ -171,6 +183,8 @@ class Planner:
     ----------
     share : float
         Of the agents' time that is this arm's.
+    learned : (slots,) float, optional
+        How many times as often as forecast calls are answered in each hour of today; without it, as forecast.
     """
 
     def __init__(
@@ -178,28 +192,30 @@ class Planner:
         place: Workplace,
         campaign: CampaignSettings,
         document: Document,
-        listing: Listing,
-        rows: I8,
+        called: Called,
+        at_us: int,
         scores: Scores | None,
         pace: Pace,
         share: float = 1.0,
+        learned: Sequence[float] = (),
     ) -> None:
         self._place, self._campaign, self._document = place, campaign, document
-        self._listing, self._rows, self._scores, self._pace = listing, rows, scores, pace
-        self._hours = place.hours_us(listing.at_us)
-        n, s = len(rows), len(self._hours)
+        self._treatments, self._scores, self._pace, self._at_us = called.treatments, scores, pace, at_us
+        self._hours = place.hours_us(at_us)
+        n, s = len(called.tier), len(self._hours)
         self.value, self.work = np.zeros((n, s), np.float32), np.zeros((n, s), np.float32)
         self._known = np.zeros(n, bool)
-        self._worth, self._valued_by = worths(listing, document, rows)
+        self._worth, self._valued_by = worths(called, document.rank_by)
+        self._answers = np.ones(s, np.float32)
+        self._answers[: len(learned)] = learned
         local = [to_datetime(int(at_us), place.zone) for at_us in self._hours]
         self._of_week = np.array([24 * one.weekday() + one.hour for one in local])
         self._of_day = np.array([one.hour for one in local])
         self._local = [one.isoformat(timespec="minutes") for one in local]
         agents = np.array([self._agents(int(at_us), one) for at_us, one in zip(self._hours, local, strict=True)])
         # Of the hour at hand the rest alone is left.
-        left = np.clip((self._hours + HOUR - listing.at_us) / HOUR, 0.0, 1.0)
+        left = np.clip((self._hours + HOUR - at_us) / HOUR, 0.0, 1.0)
         self.agents, self._share = share * agents * left, share
-        self._treatments = [campaign.treatment(key) for key in listing.keys(rows)]
 
     def _agents(self, at_us: int, local: datetime) -> float:
         stated = self._document.capacity
@@ -242,6 +258,7 @@ class Planner:
                 # Models tell of people; agents hear machines out too.
                 met = of[0] + _machines(pace, of[0][told[:, None] & mask])
                 answered, right = np.where(told[:, None], met, answered), np.where(told[:, None], of[1], right)
+            answered, right = answered * self._answers, right * self._answers
             gain = np.where(mask, worth * right - cost, 0.0)
             better = gain > best
             best = np.where(better, gain, best)
@@ -250,7 +267,7 @@ class Planner:
 
     def _rested(self, first: int, people: Sequence[Dossier]) -> Flags:
         """Return in which hours somebody rests by his treatment: its limits, and the hours of his day."""
-        hours, now_us = self._hours, self._listing.at_us
+        hours, now_us = self._hours, self._at_us
         found = np.broadcast_to(hours + HOUR <= now_us, (len(people), len(hours))).copy()
         zones: dict[str, I8] = {}
         for row, one in enumerate(people):
@@ -273,7 +290,7 @@ class Planner:
 
     def _same_hour(self, people: Sequence[Dossier]) -> F4:
         """Return how often somebody was called at each hour of the floor's day, in recent days, (n, s)."""
-        since_us, zone = self._listing.at_us - RECENT_US, self._place.zone
+        since_us, zone = self._at_us - RECENT_US, self._place.zone
         counts = np.zeros((len(people), 24), np.float32)
         for row, one in enumerate(people):
             for line in one.history:
@@ -282,7 +299,7 @@ class Planner:
         return counts[:, self._of_day]
 
     def solve(self) -> Planned:
-        """Return the list with everybody's hour, the best use of an agent's time first."""
+        """Return everybody's hour, and what orders the list: the best use of an agent's time first."""
         per_day, s = self._place.slots, len(self._hours)
         value = self.value
         # A debtor who is called now and then is less and less likely to be still unreached.
@@ -298,20 +315,16 @@ class Planner:
         row, place = np.nonzero(chosen >= 0)
         slot = chosen[row, place].astype(np.int64)
         today = slot < per_day
-        hour = np.zeros(len(self._rows), np.int64)
+        hour = np.zeros(len(value), np.int64)
         hour[row[today]] = self._hours[slot[today]]
         is_today = hour > 0
         self._wait(chosen, hour)
-        listing, rows = self._listing, self._rows
-        hour_us = np.zeros(len(listing.person), np.int64)
-        hour_us[rows] = hour
         best = np.divide(value, self.work, out=np.zeros_like(value), where=self.work > 0)
         of_today = best[:, :per_day].max(axis=1, initial=0.0)
         gain = of_today.astype(np.float64)
         gain[row[today]] = best[row[today], slot[today]]
-        tier, by = listing.stands[0].copy(), listing.stands[1].copy()
         # Who is for another day stands behind, and before those who cannot be called today as far as is known.
-        tier[rows], by[rows] = np.where(is_today, 0, np.where(of_today > 0, 1, 2)), gain
+        tier = np.where(is_today, 0, np.where(of_today > 0, 1, 2))
         taken = np.bincount(slot, self.work[row, slot], s)
         brought = np.bincount(slot, (value * left)[row, slot], s)
         n = np.bincount(slot, minlength=s)
@@ -326,22 +339,22 @@ class Planner:
                 agent_hour=float(prices[j] * 3600.0 * busy[j]),
             )
             for j in range(s)
-            if self._hours[j] + HOUR > listing.at_us
+            if self._hours[j] + HOUR > self._at_us
         )
         plan = Plan(
             slots=slots,
-            debtors=len(rows),
+            debtors=len(value),
             planned=int((chosen >= 0).any(axis=1).sum()),
             today=int(is_today.sum()),
             value=float(brought.sum()),
             gap=gap,
             valued_by=self._valued_by,
             money=_money(self._document, self._valued_by),
-            forecast=float(self._known.mean()) if len(rows) else 0.0,
+            forecast=float(self._known.mean()) if len(value) else 0.0,
             pace=self._pace,
             occupancy=float(seconds.sum() / max(1e-9, 3600.0 * self.agents.sum())),
         )
-        return Planned(listing.ordered(tier, by), hour_us, plan)
+        return Planned(hour, tier, gain, plan)
 
     def _wait(self, chosen: NDArray[np.int16], hour: I8) -> None:
         """Let those wait for their day whose calls of the week are all planned: one today would take a better one's
@@ -364,7 +377,7 @@ def _in_seconds(value: F4, work: F4, seconds: F8, per_week: int, per_day: int) -
     At a price per second, an attempt that takes less than its hour's usual one is worth so much more, and the hour has
     as many places as usual attempts fit into it. The price is that at which the places are.
     """
-    step = max(1, len(value) // _SAMPLE)
+    step = max(1, -(-len(value) // _SAMPLE))
     price, usual = 0.0, _usual(value, work, None)
     for round_ in range(_ROUNDS):
         last = round_ == _ROUNDS - 1
@@ -397,16 +410,16 @@ def _usual(value: F4, work: F4, chosen: NDArray[np.int16] | None) -> F8:
     return np.maximum(found, 1.0)
 
 
-def worths(listing: Listing, document: Document, rows: I8) -> tuple[F8, dict[str, float]]:
-    """Return what a conversation with each is worth by `rank_by`, (m,), and by what for which share of them.
+def worths(called: Called, rank_by: Sequence[str]) -> tuple[F8, dict[str, float]]:
+    """Return what a conversation with each is worth by `rank_by`, (n,), and by what for which share of them.
 
     What ranks those of whom the first quantity is not known is brought to its mean, so that hours can be weighed; who
     is called by lot and is worth nothing counts as the middle one, so that lots are dialled.
     """
-    tier, value = listing.tier[rows], np.nan_to_num(listing.value[rows])
-    found = np.zeros(len(rows))
+    tier, value = called.tier, np.nan_to_num(called.value)
+    found = np.zeros(len(tier))
     mean, told = 0.0, {}
-    for place, name in enumerate(document.rank_by):
+    for place, name in enumerate(rank_by):
         of = tier == place
         if not of.any():
             continue
@@ -417,7 +430,7 @@ def worths(listing: Listing, document: Document, rows: I8) -> tuple[F8, dict[str
         found[of] = own * (mean / average) if average > 0 else 0.0
     nothing = found <= 0.0
     if nothing.any() and not nothing.all():
-        found[nothing & listing.by_lot[rows]] = float(np.median(found[~nothing]))
+        found[nothing & called.by_lot] = float(np.median(found[~nothing]))
     return found, told
 
 
@@ -457,6 +470,12 @@ def _within(treatment: CallTreatment, minutes: I8) -> Flags:
 # ---- a whole list
 
 
+def called_of(campaign: CampaignSettings, listing: Listing, rows: I8) -> Called:
+    """Return some rows of a list as a plan knows them."""
+    treatments = [campaign.treatment(key) for key in listing.keys(rows)]
+    return Called(listing.tier[rows], listing.value[rows], listing.by_lot[rows], treatments)
+
+
 def plan_list(
     place: Workplace,
     campaign: CampaignSettings,
@@ -482,12 +501,14 @@ def plan_list(
         rows = np.flatnonzero(listing.called & (listing.arm == number))
         if document.plan != "slots" or not len(rows):
             continue
-        planner = Planner(place, campaign, document, listing, rows, scores, pace, len(rows) / on_list)
+        called = called_of(campaign, listing, rows)
+        planner = Planner(place, campaign, document, called, listing.at_us, scores, pace, len(rows) / on_list)
         for first in range(0, len(rows), part):
             planner.add(first, people(rows[first : first + part]))
         found = planner.solve()
-        listing = found.listing
-        hour_us[rows] = found.hour_us[rows]
+        tier, by = listing.stands[0].copy(), listing.stands[1].copy()
+        hour_us[rows], tier[rows], by[rows] = found.hour_us, found.tier, found.gain
+        listing = listing.ordered(tier, by)
         plans[arm.name] = found.plan
     return listing, hour_us, plans
 

@@ -52,6 +52,9 @@ def _of(document: Document) -> dict[str, str]:
     }
     if document.plan:
         told["plan"] = "everybody at the hours of the week in which an agent's time brings most"
+        told["within the day"] = (
+            "who waits is planned anew where answers differ from forecasts" if document.replan else "the plan stands"
+        )
         if document.capacity.agents:
             told["agents' days"] = ", ".join(document.capacity.days)
         if document.capacity.cost_per_attempt:

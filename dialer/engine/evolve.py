@@ -143,8 +143,8 @@ def _roll_day(state: State, at_us: int) -> bool:
             past = [*campaign.past, campaign.tally.day(past_day)]
             campaign.past = past[max(0, len(past) - longest + 1) :]
         campaign.tally = Tally()
-        if campaign.name in state.pacers:
-            state.pacers[campaign.name] = Pacer(state.pacing_settings(campaign.name))
+        if pacer := state.pacers.get(campaign.name):
+            state.pacers[campaign.name] = pacer.next_shift(state.pacing_settings(campaign.name))
     for agent in state.agents.values():
         agent.calls_today = 0
     return True
@@ -202,6 +202,8 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
         _learn(state, dossier)
     for lead in event.leads:
         known = campaign.leads.get(lead.person)
+        if event.learned is not None and (known is None or not waits(known)):
+            continue  # called, closed or asked for meanwhile
         if known is not None:
             # A later list: what is owed may be new, and who had paid may owe again.
             known.debts, known.owner, known.reach = lead.debts, lead.owner, lead.reach
@@ -233,6 +235,11 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
         # Entries left behind would be walked over at every look ahead.
         campaign.ready = [one for one in campaign.ready if campaign.leads[one[2]].token == one[1]]
         heapify(campaign.ready)
+
+
+def waits(lead: LeadState) -> bool:
+    """Return whether a lead waits for its turn or its hour, and for nothing else: a plan of the day may move it."""
+    return not lead.asked and (lead.place == READY or (lead.place == PARKED and lead.why == PLANNED_HOUR))
 
 
 def _listed_again(state: State, campaign: Campaign, known: LeadState, lead: Lead, plan: str) -> None:

@@ -20,6 +20,8 @@ _AIM, _AIM_HARD = 0.98, 0.995
 #: What is left at the end of a shift. More under a hard limit, by the size of the team: people are abandoned in clumps.
 _RESERVE = 0.3
 _RESERVE_HARD, _RESERVE_BY_AGENT, _RESERVE_MOST = 1.5, 0.09, 9.0
+#: More where agents meet machines, by the variance of who answers: how many people there were is known late.
+_RESERVE_MIXED = 3.0
 #: What is left late is spent at most so many times as fast.
 _MOST, _MOST_HARD = 2.0, 1.5
 #: How strongly an abandoned call too many lowers the risk.
@@ -50,8 +52,8 @@ def _shift(share: float, hard: bool) -> Limit:
     return Limit(name="shift", share=share, hard=hard)
 
 
-#: Answers as many as which it is believed, before any, that all are by people.
-_PEOPLE_BEFORE: Final = 5.0
+#: Answers that an earlier shift's share of people counts as.
+_KEPT: Final = 50.0
 
 
 class Budget(msgspec.Struct):
@@ -60,10 +62,20 @@ class Budget(msgspec.Struct):
     abandoned: int = 0
     #: Answers that were machines', as agents said.
     heard: int = 0
+    #: Answers of earlier shifts, by people and machines; at first it is believed that people answer.
+    people_before: float = 5.0
+    machines_before: float = 0.0
 
     def people(self) -> float:
         """Return the share of answers that are by people: limits count these, and cannot tell who was abandoned."""
-        return (self.answered + _PEOPLE_BEFORE) / (self.answered + self.heard + _PEOPLE_BEFORE)
+        people = self.answered + self.people_before
+        return people / (people + self.heard + self.machines_before)
+
+    def next_shift(self) -> "Budget":
+        """Return counts that begin anew, with what is known of machines."""
+        people, machines = self.answered + self.people_before, self.heard + self.machines_before
+        kept = min(1.0, _KEPT / (people + machines))
+        return Budget(people_before=people * kept, machines_before=machines * kept)
 
     def risk(self, settings: PacingSettings, to_come: float, staff: int, waiting: int) -> Risk:
         """Return the risk allowed now.
@@ -81,13 +93,14 @@ class Budget(msgspec.Struct):
         people = self.people()
         to_come *= people
         risk = _RISK + _RISK_SMALL / max(1, staff)
+        mixed = _RESERVE_MIXED * people * (1.0 - people)
         reserve = min(_RESERVE_MOST, _RESERVE_HARD + _RESERVE_BY_AGENT * staff)
         theta, budget_left, headroom = inf, inf, inf
         for limit in (day, *settings.limits):
             answered, abandoned = limit.answered_before + self.answered, limit.abandoned_before + self.abandoned
             budget_left = min(budget_left, limit.share * (answered + 1) - abandoned)
             aim = (_AIM_HARD if limit.hard else _AIM) * limit.share
-            balance = aim * answered - abandoned - (reserve if limit.hard else _RESERVE)
+            balance = aim * answered - abandoned - (reserve if limit.hard else _RESERVE) - mixed
             # An overdrawn window is paid back by the answers to come, and what is left is spent on them.
             more = balance / (to_come + _REST)
             share = aim + more

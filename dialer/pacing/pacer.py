@@ -8,6 +8,7 @@ import numpy as np
 
 from dialer.pacing import given, kernel
 from dialer.pacing.budget import Budget
+from dialer.pacing.decision import Decision
 from dialer.pacing.kernel import Floats
 from dialer.pacing.laws import Rings, Spells
 from dialer.pacing.rates import AnswerRate, Forecasts, Progress
@@ -15,18 +16,6 @@ from dialer.pacing.settings import PacingSettings
 from dialer.pacing.trunk import Trunk
 from domain.errors import BadInput
 
-#: Every reason that a decision can give.
-REASONS = (
-    "predicted",
-    "enough_ringing",
-    "budget",
-    "cold_start",
-    "lines",
-    "calls_per_second",
-    "trunk_failing",
-    "shift_end",
-    "no_agents",
-)
 #: Outcomes (the more, the larger the team) and talks seen before prediction starts.
 _COLD_OUTCOMES, _COLD_SHARE, _COLD_TALKS = 20, 0.6, 3
 #: Until then one call is dialled per free agent; teams from this size dial so many, as no list is known of which more
@@ -49,24 +38,6 @@ _TELL_STAFF = 25
 #: Leavers so far ahead matter to the calls of now.
 _AHEAD_S = 60.0
 _EMPTY, _NOBODY = np.empty(0), np.empty((0, 2))
-
-
-class Decision(msgspec.Struct, frozen=True, gc=False):
-    """A number of calls, the binding reason, and the figures behind it."""
-
-    dials: int
-    #: One of `REASONS`.
-    reason: str
-    #: Agents free now and freed, and calls answered, until half of the new calls' answers have come.
-    expected_free: float
-    expected_answers: float
-    #: Abandoned calls left under the tightest limit.
-    budget_left: float
-    #: Chance that one more call, if answered, would meet nobody; and the chance that is tolerated.
-    risk: float = 0.0
-    tolerated: float = 0.0
-    #: Chance that a call is answered by a person.
-    p_answer: float = 0.0
 
 
 class _Memory(msgspec.Struct):
@@ -474,6 +445,18 @@ class Pacer:
         return np.array(rows) if rows else _NOBODY
 
     # ---- memory
+
+    def next_shift(self, settings: PacingSettings) -> "Pacer":
+        """Return the pacer of the shift after this one, which is over.
+
+        How long people ring, talk and wrap up, what the network tells and what forecasts are worth it still knows;
+        counts, the trunk and the rate of answers, which the hour and the list make, begin anew.
+        """
+        pacer, known = Pacer(settings), self._memory
+        pacer._memory = msgspec.structs.replace(
+            known, rate=AnswerRate(), budget=known.budget.next_shift(), trunk=Trunk(held=[]), staff=settings.agents
+        )
+        return pacer
 
     def state(self) -> bytes:
         """Return all that was learned."""

@@ -81,6 +81,14 @@ STOP_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "note": ("nota", "notas", "observaciones"),
 }
 
+#: Column of a file of complaints → other names.
+COMPLAINT_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "creditor": ACCOUNT_COLUMNS["creditor"],
+    "account": ACCOUNT_COLUMNS["account"],
+    "at": ("fecha", "fecha_hora", "since", "date", "received_on"),
+    "about": ("motivo", "asunto", "reason", "subject"),
+}
+
 #: `phone1`, `telefono 2`, `movil`, `home_phone`…: a column that holds one number; several may stand side by side.
 _ONE_PHONE = re.compile(
     r"(?:(?:home|work|mobile|cell)_)?(?:phone|telephone|tel|telefono|movil|celular|mobile|cell|fijo|landline)"

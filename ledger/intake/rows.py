@@ -15,7 +15,7 @@ import msgspec
 
 from domain.errors import BadInput
 from domain.instants import DAY
-from domain.people import BOUNDED_CONSENTS, StopKind, as_message
+from domain.people import BOUNDED_CONSENTS, COMPLAINTS, StopKind, as_message
 from ledger.intake.cells import (
     DEFAULT_CURRENCY,
     EASTERNMOST,
@@ -171,6 +171,15 @@ class StopOrder(NamedTuple):
     note: str | None = None
 
 
+class ComplaintLine(NamedTuple):
+    row: int
+    creditor: str | None
+    account: str
+    #: When it came; None: now.
+    event_us: int | None
+    about: str
+
+
 class RejectLine(NamedTuple):
     row: int
     field: str
@@ -198,6 +207,7 @@ class Lines(msgspec.Struct):
     priors: list[PriorLine] = []
     payments: list[PaymentLine] = []
     orders: list[StopOrder] = []
+    complaints: list[ComplaintLine] = []
     rejects: list[RejectLine] = []
 
 
@@ -263,6 +273,7 @@ class RowReader:
             "attempts": self._prior,
             "payments": self._payment,
             "stops": self._stop_order,
+            "complaints": self._complaint,
         }[kind]
         self._table = table
         self._columns = columns
@@ -417,6 +428,13 @@ class RowReader:
         else:
             self._reject(lines, row, cells, cells.problems, *order, whole=True)
 
+    def _complaint(self, lines: Lines, row: int, cells: _Cells) -> None:
+        line = _complaint(row, cells, self._form, self._at_us)
+        if isinstance(line, ComplaintLine):
+            lines.complaints.append(line)
+        else:
+            self._reject(lines, row, cells, cells.problems, *line, whole=True)
+
     # ---- parts of rows
 
     def _country(self, cells: _Cells) -> str | None:
@@ -529,6 +547,36 @@ def _order(row: int, cells: _Cells, form: Form, at_us: int) -> StopOrder | tuple
         return creditor, account
     of_debt = None if not scope else scope == "debt"
     return StopOrder(row, creditor, account, kind, of_debt, number, channel, event_us, until_us, received, note)
+
+
+def read_complaint(cells: dict[str, str], at_us: int, form: Form) -> ComplaintLine:
+    """Return a complaint that is told cell by cell.
+
+    Raises
+    ------
+    BadInput
+        When a cell cannot be read: says which, what was found and what to do.
+    """
+    told = _Cells([*cells.values(), ""], {name: index for index, name in enumerate(cells)})
+    line = _complaint(1, told, form, at_us)
+    if not isinstance(line, ComplaintLine):
+        raise BadInput("complaint: " + "; ".join(f"{field} {found!r}: {do}" for field, found, do in told.problems))
+    return line
+
+
+def _complaint(row: int, cells: _Cells, form: Form, at_us: int) -> ComplaintLine | tuple[str | None, str | None]:
+    """Return the complaint that a row tells of, or its creditor and account where something in it is wrong."""
+    cells.need("account", "the creditor's number of the account")
+    creditor, account = cells.take("creditor", free_text, MAX_KEY), cells.take("account", free_text, MAX_KEY)
+    event_us = cells.take("at", day_start_of, form)
+    if event_us is not None and event_us > at_us:
+        cells.refuse("at", cells.get("at"), "it lies in the future: correct it")
+    about = plain(cells.get("about")) or COMPLAINTS[-1]
+    if about not in COMPLAINTS:
+        cells.refuse("about", cells.get("about"), f"write one of {', '.join(COMPLAINTS)}, or leave it blank")
+    if cells.problems or account is None:
+        return creditor, account
+    return ComplaintLine(row, creditor, account, event_us, about)
 
 
 def _told(problems: list[tuple[str, str, str]]) -> tuple[str, str, str]:

@@ -11,19 +11,20 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from console.ledger_models import rows_of
+from console.ledger_models import record_of, rows_of
 from console.main import app
 from domain.errors import BadInput
 from domain.forecasts import WEEK
 from domain.instants import DAY, iso
 from ledger import scores
-from ledger.schema import score_person, score_set
+from ledger.schema import debt, score_person, score_set
 from ledger.store import open_ledger
-from models import heads, lessons
+from models import best_times, heads, lessons
+from models.best_times import Moments
 from models.feature_kernel import Asked
 from models.features import features
 from models.lessons import Record, read_record
-from models.registry import WORTH, Model, Registry
+from models.registry import MODEL, WORTH, Model, Registry
 from models.scoring import champions, scored, week_of
 from models.slots import OF_THE_DAY
 from models.worth import Worth
@@ -93,11 +94,43 @@ def test_each_head_is_a_version_with_all_that_belongs_to_one(desk: Path) -> None
         assert manifest.schema.group == "person"
         assert cadencia(desk, "models", "card", head, "-v", "champion")["version"] == manifest.version
     assert set(OF_THE_DAY) <= set(registry.manifest("reach", registry.resolve("reach")).schema.barred)
+    for head in heads.SLOTTED:
+        assert "## Best times" in registry.content(head, registry.resolve(head), "card.md").decode()
     card = registry.content("payment", registry.resolve("payment"), "card.md").decode()
     assert "Whom a contact moves" in card
     learned = registry.read("payment", registry.resolve("payment"), WORTH, Worth)
     assert [one.channel for one in learned.channels] == ["call"]
     assert learned.channels[0].rows == registry.manifest("payment", registry.resolve("payment")).data.rows
+
+
+def test_what_is_protected_is_audited_and_never_learned_from(desk: Path, export: Path, tmp_path: Path) -> None:
+    people = pq.read_table(export / "debtors.parquet").column("person").to_pylist()
+    # Not the seed of the lot, whose days would tell it.
+    random = np.random.default_rng(77)
+    sex, born = random.choice(["f", "m"], len(people)), random.integers(1940, 2005, len(people))
+    pq.write_table(pa.table({"person": people, "sex": sex, "birth_year": born}), tmp_path / "people.parquet")
+    folder = tmp_path / "folder"
+    CliRunner().invoke(app, ["init", str(folder)], catch_exceptions=False)
+    words = ("--history", str(export), "--protected", str(tmp_path / "people.parquet"), "--workers", "1")
+    (made,) = cadencia(folder, "models", "fit", "--head", "valid", *words)["made"]
+    registry = Registry(folder / "trained")
+    manifest = registry.manifest("valid", made["version"])
+    assert manifest.schema.protected == ("sex", "birth_year")
+    assert not {"sex", "birth_year"} & set(registry.load("valid", made["version"]).encoding.features)
+    before = Registry(desk / "trained")
+    own = before.resolve("valid")
+    assert registry.content("valid", manifest.version, MODEL) == before.content("valid", own, MODEL)
+    groups = made["judged"]["fairness"]["groups"]
+    assert {one["group"] for one in groups if one["field"] == "sex"} == {"f", "m"}
+    assert len([one for one in groups if one["field"] == "birth_year"]) == 4
+    assert all(0 < one["debtors"] <= one["rows"] for one in groups)
+    # Drawn by lot: nothing tells it.
+    proxies = made["judged"]["fairness"]["proxies"]
+    assert {one["field"] for one in proxies} == {"sex", "birth_year"}
+    assert all(one["level"] == "still" for one in proxies)
+    card = registry.content("valid", manifest.version, "card.md").decode()
+    assert "## Fairness" in card
+    assert "| sex | f |" in card
 
 
 def test_the_same_record_gives_the_same_version(desk: Path, export: Path) -> None:
@@ -117,7 +150,8 @@ def told(record: Record, model: Model, asked: Asked, *, action: str = "") -> Any
     )  # fmt: skip
     found = features(record.history, asked, record.usual)
     none = np.zeros(n, np.int64) if action else None
-    return model.predict(model.encoding.matrix(heads.columns(rows, found, actions=(action,), action=none), "rows"))
+    x = model.encoding.matrix(heads.columns(rows, found, actions=(action,), action=none), "rows")
+    return model.predict(x, best_times.means(model, x, Moments(record.history, asked, record.usual)))
 
 
 def test_scores_are_what_the_models_say(desk: Path, export: Path, record: Record) -> None:
@@ -313,6 +347,19 @@ def young(tmp_path_factory: pytest.TempPathFactory, desk: Path) -> Path:
     return folder
 
 
+def test_accounts_name_the_people_of_a_file(young: Path, tmp_path: Path) -> None:
+    with open_ledger(f"sqlite:///{young / 'ledger.db'}") as ledger, ledger.reading() as connection:
+        owed = connection.execute(debt.select().order_by(debt.c.person)).all()
+    file = tmp_path / "people.csv"
+    file.write_text("account,sex\n" + "".join(f"{one.account},{'mf'[one.person % 2]}\n" for one in owed) + "none,f\n")
+    with record_of(young, "", "", lambda *_: None, file) as found:
+        sex = dict(zip(found.history.person.tolist(), found.protected["sex"].tolist(), strict=True))
+    assert sex == {one.person: "mf"[one.person % 2] for one in owed}
+    file.write_text("account,sex\nnone,f\n")
+    with pytest.raises(BadInput, match="none of its accounts is on record"), record_of(young, "", "", print, file):
+        pass
+
+
 def test_a_ledger_s_own_people_are_scored(young: Path) -> None:
     made = cadencia(young, "models", "score")
     assert 40 < made["set"]["people"] <= 60
@@ -339,6 +386,7 @@ def test_a_past_is_made_once_and_is_too_short_to_learn_from(young: Path) -> None
         (("fit", "--head", "luck"), "there is no head 'luck'"),
         (("fit", "--until", "soon"), "--until must be a day"),
         (("fit", "rows.csv", "--head", "reach"), "are of the ledger"),
+        (("fit", "rows.csv", "--protected", "people.csv"), "are of the ledger"),
         (("fit", "--schema", "rows.toml"), "name the TABLE too"),
         (("fit", "--days", "0"), "--days must be 1 or more"),
         (("fit",), "nobody owes anything in its ledger yet"),

@@ -193,6 +193,21 @@ def test_days_that_differ_differ_by_as_much_and_no_other_day_does() -> None:
     assert 0 < at_work[1] < at_work[0]
 
 
+def test_a_bad_hour_is_bad_and_the_others_are_not() -> None:
+    def rates(*changes: Change) -> dict[int, float]:
+        tried, people = Counter[int](), Counter[int]()
+        for flow in replicate(arm(mode=Mode.progressive), plan(days=1, debtors=2000, changes=changes), 5).flows:
+            of = dict(zip(FLOW, flow.counts, strict=True))
+            tried[flow.hour] += of["attempts"]
+            people[flow.hour] += of["people"]
+        return {hour: people[hour] / tried[hour] for hour in (15, 16, 17)}
+
+    usual, other = rates(), rates(Change(hours=(16, 17), answer_rate=0.3))
+    assert other[15] == usual[15]
+    assert other[16] < 0.5 * usual[16]
+    assert other[17] == pytest.approx(usual[17], rel=0.25)
+
+
 def test_shifts_that_meet_at_midnight_have_one_ticker() -> None:
     # A floor at the other end of the world: its midnight is noon where it calls, and conversations go on beyond it.
     far = replace(arm(), floor=replace(arm().floor, zone="Pacific/Auckland"))

@@ -12,8 +12,11 @@ from domain.errors import BadInput
 from domain.events import Stale
 from domain.instants import DAY, parse, to_datetime
 from domain.people import Dossier, Stop, StopKind
+from domain.settings import Selection
+from ledger.book import read_book
 from ledger.intake.cells import Form
 from ledger.intake.direct import FileReport
+from ledger.plans import chosen
 from ledger.schema import history, person, person_phone, stop
 from ledger.stops import (
     StopOnRecord,
@@ -182,6 +185,15 @@ def test_a_number_that_was_right_after_all_may_be_dialled_again(ledger: SqlLedge
     assert status() == ["wrong_party", "usable"]
     lift_stops(ledger, [standing(ledger)[0].stop], reason="mistaken", at_us=TOMORROW, by="eva")
     assert status() == ["usable", "usable"]
+    # A past day is looked at as it was: before the word, between word and lifting, after.
+    debts = chosen(Selection(), NOW, FORM.zone, reachable=False)
+    with ledger.reading() as connection:
+        then = [read_book(connection, debts, at_us) for at_us in (NOW - DAY, NOW, TOMORROW)]
+    assert [book.n_phones[book.person == first].tolist() for book in then] == [[2], [1], [2]]
+    tell(ledger, stop="wrong_number", phone="600123457", at_us=TOMORROW)
+    with ledger.reading() as connection:
+        then = [read_book(connection, debts, at_us) for at_us in (NOW - DAY, NOW, TOMORROW)]
+    assert [book.n_phones[book.person == first].tolist() for book in then] == [[2], [1], [1]]
 
 
 def test_what_a_payment_closed_is_not_opened_by_hand(ledger: SqlLedger) -> None:

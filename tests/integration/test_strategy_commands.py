@@ -174,12 +174,16 @@ def test_what_an_agent_hour_is_worth(folder: Path) -> None:
     text = document.read_text(encoding="utf-8").replace("\nrank_by", '\nplan = "slots"\nrank_by', 1)
     hours = ", ".join(f'"{hour}" = 0.5' for hour in range(10, 13))
     document.write_text(text + f"\n[capacity]\nagents = {{ {hours} }}\n", encoding="utf-8")
-    (found,) = answer(folder, "plan", "prices")["arms"].values()
+    told = answer(folder, "plan", "prices")
+    assert told["currency"] is None  # euros and pesos
+    (found,) = told["arms"].values()
     assert {one["local"][11:16] for one in found["slots"]} <= {"10:00", "11:00", "12:00"}
     assert len(found["slots"]) >= 12
     assert (found["debtors"], found["money"], found["forecast"]) == (299, False, 0.0)
     assert any(one["agent_hour"] > 0.0 for one in found["slots"])
-    (shown,) = answer(folder, "plan", "show")["arms"].values()
+    told = answer(folder, "plan", "show")
+    assert told["planned_anew"] is None
+    (shown,) = told["arms"].values()
     assert sum(one["debtors"] for one in shown["slots"]) >= shown["planned"] > 50
     assert sum(one["value"] for one in shown["slots"]) == pytest.approx(shown["value"])
     assert "one more agent hour adds" in cadencia(folder, "plan", "prices")

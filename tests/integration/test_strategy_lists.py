@@ -58,10 +58,10 @@ class Kept(Month):
 
     @property
     def known(self) -> Known:
-        return self._known
+        return self._lists.known
 
     def standing(self, name: str) -> dict[int, Any]:
-        return {person: stand for person, (stand, _) in self._stands[name].items()}
+        return {person: stand for person, (stand, _) in self._lists.stands[name].items()}
 
 
 @pytest.fixture(scope="module", params=["gentle", "digital-first"])
@@ -174,7 +174,7 @@ def test_the_same_plan(month: tuple[Kept, SqlLedger], scored: bool) -> None:
         told = score_fields.serving(ledger.reading, connection, AT_US, frozenset({"value_contact"}))
         pace = pace_of(connection, "c", AT_US)
     assert (None if told is None else told.version) == version
-    assert pace == made._pace_of("c")
+    assert pace == made._lists.pace("c", made._now)
     with ledger.writing() as connection:
         connection.execute(agent.delete())
         connection.execute(agent.insert(), [{"agent": name, "created_us": 1} for name in ("4", "5")])

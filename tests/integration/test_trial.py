@@ -6,6 +6,7 @@ import pytest
 from domain.errors import BadInput
 from domain.instants import DAY, parse
 from models import heads, worth
+from models.decisions import Decisions
 from models.feature_list import NAMES
 from models.features import CATEGORIES, features, tallies, usual_of
 from models.history import history_of
@@ -22,7 +23,7 @@ def default() -> Drawn:
 
 
 def outcome(drawn: Drawn, plan: Plan) -> tuple[heads.Rows, np.ndarray]:
-    decisions = heads.Decisions(drawn.person, drawn.at_us, drawn.action, drawn.p_action, drawn.actions)
+    decisions = Decisions(drawn.person, drawn.at_us, drawn.action, drawn.p_action, drawn.actions)
     rows, paid_minor = heads.payment(history_of(**drawn.tables), decisions, plan.horizon_days)
     assert len(rows) == len(drawn.person)
     return rows, paid_minor / drawn.price
@@ -53,7 +54,7 @@ def test_only_persuadables_are_moved_up_and_negatives_down(default: Drawn) -> No
 
 def test_the_past_is_there_and_the_lot_is_not_known(default: Drawn) -> None:
     history = history_of(**default.tables)
-    decisions = heads.Decisions(default.person, default.at_us, default.action, default.p_action, default.actions)
+    decisions = Decisions(default.person, default.at_us, default.action, default.p_action, default.actions)
     rows, _ = heads.payment(history, decisions, PLAN.horizon_days)
     found = features(history, rows.asked)
     assert found.column("tries").mean() > 3.0
@@ -103,7 +104,7 @@ def test_from_an_export_to_what_contacts_are_worth() -> None:
     plan = Plan(past_days=20, spread_days=5, horizon_days=20, actions=actions)
     drawn = draw(load("default"), plan, 1, START_US, part=1, n=4_000)
     history = history_of(**drawn.tables)
-    decisions = heads.Decisions(drawn.person, drawn.at_us, drawn.action, drawn.p_action, drawn.actions)
+    decisions = Decisions(drawn.person, drawn.at_us, drawn.action, drawn.p_action, drawn.actions)
     rows, paid_minor = heads.payment(history, decisions, plan.horizon_days)
     usual = usual_of([tallies(history)])
     found = features(history, rows.asked, usual)

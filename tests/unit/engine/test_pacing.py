@@ -107,6 +107,23 @@ def test_a_day_that_ends_enters_the_windows():
     assert (limit.answered_before, limit.abandoned_before) == (0, 0)
 
 
+def test_the_pacer_of_a_new_day_counts_anew_and_knows_how_long_people_talk():
+    floor = Floor(predictive(), people=20)
+    floor.agent("1001")
+    for _ in range(4):
+        (call,) = floor.dial()
+        floor.talk(call.call_id, "1001")
+        floor.after(40)
+        floor.hear(events.Ended, call_id=call.call_id, cause=Cause.normal)
+        floor.hear(events.Disposed, agent="1001", call_id=call.call_id, disposition=Disposition.no_promise)
+    before = floor.engine.state.pacers["c"]._memory
+    assert before.budget.answered == 4
+    floor.tick(86_400)
+    after = floor.engine.state.pacers["c"]._memory
+    assert (after.budget.answered, after.rate.n) == (0, 0)
+    assert (after.talk, after.wrap, after.rings) == (before.talk, before.wrap, before.rings)
+
+
 def test_each_window_that_is_over_its_limit_is_an_alarm():
     floor = Floor(predictive(limits=(Window(days=30, share=0.03), Window(days=7, share=0.03))))
     days = (

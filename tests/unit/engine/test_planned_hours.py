@@ -68,3 +68,27 @@ def test_a_call_back_is_made_at_its_time_whatever_the_hour():
     floor.hear(events.Disposed, agent="1001", call_id=call.call_id, **said)
     floor.load("p-2", 1, from_us=START_US + 5 * HOUR)
     assert len(floor.dial(1801)) == 1
+
+
+def test_what_the_day_has_taught_moves_who_waits_and_nobody_else():
+    floor = Listed(CallTreatment(retry={"no_answer": Retry(after_min=30)}))
+    floor.load("p-1", 1, 2, 3, from_us=START_US + 2 * HOUR)
+    floor.load("p-2", 1, 2, 3)
+    floor.agent("1001")
+    floor.dial()
+    floor.end()
+    (call,) = floor.dial(1)
+    assert call.phone == 20
+    floor.talk(call.call_id, "1001")
+    floor.hear(events.Ended, call_id=call.call_id, cause=Cause.normal)
+    floor.hear(events.Disposed, agent="1001", call_id=call.call_id, disposition=Disposition.do_not_call)
+    tried, closed = floor.lead(1), floor.lead(2)
+    assert (tried.place, closed.place) == ("parked", "closed")
+    rest_us = tried.at_us
+    by = events.DayLearned(hour=10, answers=(0.5,), strength=10.0, kept=0.5, waiting=3, moved=3)
+    floor.load("p-3", 1, 2, 3, 4, from_us=START_US + HOUR, learned=by)
+    # Who was called, or is done with, stays as he is; who was on no list comes on none.
+    assert (tried.at_us, tried.plan, closed.place) == (rest_us, "p-2", "closed")
+    assert 4 not in floor.engine.state.campaigns["c"].leads
+    moved = floor.lead(3)
+    assert (moved.place, moved.why, moved.at_us, moved.plan) == ("parked", PLANNED_HOUR, START_US + HOUR, "p-3")

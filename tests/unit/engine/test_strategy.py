@@ -38,7 +38,7 @@ class Listed(Floor):
                 allowed=True, valid_until_us=at_us + HOUR, local_time=iso(at_us)[:19] + "+00:00"
             )
 
-    def load(self, plan: str, *persons: int, **of_lead: Any) -> list[object]:
+    def load(self, plan: str, *persons: int, learned: events.DayLearned | None = None, **of_lead: Any) -> list[object]:
         leads = tuple(
             Lead(person=one, rank=n, debts=(one * 100,), choice=choice(n + 1), **of_lead)
             for n, one in enumerate(persons)
@@ -49,9 +49,10 @@ class Listed(Floor):
             plan=plan,
             chunk=0,
             sha256="",
-            replaces=True,
+            replaces=learned is None,
+            learned=learned,
             leads=leads,
-            people=tuple(self.people[one - 1] for one in persons),
+            people=tuple(self.people[one - 1] for one in persons if one <= len(self.people)),
         )
 
     def lead(self, one: int) -> Any:

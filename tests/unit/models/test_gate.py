@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import replace
@@ -182,3 +183,14 @@ def test_small_groups_are_put_together() -> None:
     words = ["f"] * 3000 + ["m"] * 2900 + ["x"] * 60 + [""] * 40
     found = audited(words)
     assert {one.group: one.rows for one in found.groups} == {"f": 3000, "m": 2900, fairness.OTHERS: 100}
+
+
+def test_a_group_of_whom_none_came_is_told_and_read_again() -> None:
+    """There is nothing to rank in it; what is kept of it is kept as such."""
+    no = np.asarray(columns(6000)["answered"]).astype(float) == 0.0
+    words = np.where(np.cumsum(no) % 10 == 0, np.where(no, "x", "f"), "m")
+    found = audited(words.tolist())
+    of = {one.group: one for one in found.groups}
+    assert (of["x"].rate, of["x"].auc) == (0.0, None)
+    assert of["m"].auc is not None
+    assert msgspec.json.decode(msgspec.json.encode(found), type=fairness.Fairness) == found

@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import BadInput
 from domain.instants import DAY, parse
-from models import heads
+from models import decisions, heads
 from models.features import features, tallies, usual_of
 from models.history import History, history_of
 from models.reach import Attempts
@@ -24,10 +24,10 @@ def told(*lines: Line | list[Line]) -> History:
     return history_of(**tables(flat))
 
 
-def decided(*at: str, action: int = 1) -> heads.Decisions:
+def decided(*at: str, action: int = 1) -> decisions.Decisions:
     n = len(at)
     us = np.array([parse(one + "Z") for one in at], np.int64)
-    return heads.Decisions(np.ones(n, np.int64), us, np.full(n, action), np.full(n, 0.5), ("none", "talk"))
+    return decisions.Decisions(np.ones(n, np.int64), us, np.full(n, action), np.full(n, 0.5), ("none", "talk"))
 
 
 def paid(at: str, minor: int, **more: Any) -> Line:
@@ -165,3 +165,31 @@ def test_a_table_has_words_for_categories_and_the_action() -> None:
     assert found.y.sum() > 0.0
     assert found.horizon == 2 * DAY
     assert found.encoding.monotone["promises_kept"] == 1
+
+
+@pytest.mark.parametrize(
+    ("held_out", "kept"),
+    [
+        # From the second day on the history tells who is held out.
+        ([True, True, False, False, False], [0, 2]),
+        ([False, False, False, False, False], [0, 1, 2, 3]),
+        # The first of whom was certain: nothing of his is by lot.
+        ([True, True, True, True, False], [0, 2]),
+    ],
+)
+def test_lots_for_good_teach_by_the_first_decision_alone(held_out: list[bool], kept: list[int]) -> None:
+    person = np.array([1, 1, 2, 2, 3])
+    known = history_of(**tables([], numbers=[], zones={one: ["UTC"] for one in (1, 2, 3)}, debts=[]))
+    chances = np.array([[0.3, 0.7]] * 4 + [[0.0, 1.0]])
+    told = decisions.Decisions(
+        person, np.array([1, 2, 1, 2, 1]) * DAY, np.array([0, 0, 1, 1, 1]), np.full(5, 0.5), ("none", "call"), chances,
+        np.array(held_out),
+    )  # fmt: skip
+    assert decisions.alone_by_lot(known, told).tolist() == kept
+
+
+def test_who_is_spoken_to_within_the_window_is_told() -> None:
+    lines = [*call("2026-11-02T10:00:00", "right_party_contact"), *call("2026-11-20T10:00:00", "right_party_contact")]
+    known = history_of(**tables(lines))
+    rows, _ = heads.payment(known, decided("2026-11-01T08:00:00", "2026-11-03T08:00:00"), 10)
+    assert heads.spoken_to(known, rows).tolist() == [1.0, 0.0]

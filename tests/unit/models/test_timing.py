@@ -17,11 +17,23 @@ def calls(n: int, true_slope: float, seed: int) -> tuple[F8, F8, F8, I8]:
     return mean, adds, (random.random(n) < 1.0 / (1.0 + np.exp(-z))).astype(float), group
 
 
-@pytest.mark.parametrize("slope", [0.5, 1.0, 1.6])
+@pytest.mark.parametrize("slope", [0.5, 0.8, 1.6])
 def test_hours_get_the_slope_that_they_deserve(slope: float) -> None:
+    """But for what they were not said to be."""
     found = timing.borne_out(*calls(60_000, slope, seed=3))
-    assert abs(found.slope - slope) < 3.0 * found.error
+    assert abs(found.measured - slope) < 3.0 * found.error
+    assert found.slope == pytest.approx(min(1.0, found.measured), abs=0.01)
     assert found.error < 0.06
+
+
+def test_calls_count_by_their_weight() -> None:
+    mean, adds, y, group = calls(8000, 1.0, seed=5)
+    weight = np.random.default_rng(1).integers(0, 3, len(y)).astype(float)
+    found = timing.borne_out(mean, adds, y, group, weight)
+    of = np.repeat(np.arange(len(y)), weight.astype(int))
+    again = timing.borne_out(mean[of], adds[of], y[of], group[of])
+    assert found.measured == pytest.approx(again.measured, rel=1e-6)
+    assert found.error == pytest.approx(again.error, rel=1e-6)
 
 
 def test_where_hours_tell_nothing_nothing_is_claimed() -> None:

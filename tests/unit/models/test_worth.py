@@ -91,24 +91,37 @@ def test_what_cannot_be_is_refused(found: worth.Worth) -> None:
         found.values(columns["x"], np.ones(100), {"call": 1.0})
 
 
-def test_being_called_is_told_as_a_conversation() -> None:
-    random = np.random.default_rng(5)
-    n = 12_000
+def test_of_orders_that_seldom_find_anybody_a_conversation_is_told() -> None:
+    """An order is worth .2 times by how much likelier it makes a conversation, which differs among debtors."""
+    random = np.random.default_rng(4)
+    n = 24_000
     x = random.normal(size=(n, 3))
-    action = random.integers(0, 2, n)
-    # Some are reached four times as often; a conversation moves everybody by .3.
-    reached = (action == 1) & (random.random(n) < np.where(x[:, 0] > 0.0, 0.8, 0.2))
-    y = (random.random(n) < 0.08 + 0.3 * reached).astype(np.float64)
-    told = {"action": action, "p": np.full((n, 2), 0.5), "y": y, "share": 0.5 * y, "group": np.arange(n)}
-    one = worth.fit(x, ("a", "b", "c"), actions=ACTIONS[:2], learner="t", talks=reached.astype(np.float64), **told)  # type: ignore[arg-type]
-    listed = worth.fit(x, ("a", "b", "c"), actions=ACTIONS[:2], learner="t", **told)  # type: ignore[arg-type]
-    often = x[:, 0] > 0.0
-    assert listed.effects(x)[often].mean() > 2.5 * listed.effects(x)[~often].mean()
-    assert one.effects(x)[often].mean() == pytest.approx(0.3, abs=0.06)
-    # Effects are drawn together where luck is large; most of what was the reach is gone.
-    assert 0.2 < one.effects(x)[~often].mean() < 0.55
-    assert one.channels[0].talks is not None
-    assert one.channels[0].talks.mean == pytest.approx(0.5, abs=0.02)
-    # Where nobody is spoken to nothing is divided by.
-    silent = worth.fit(x, ("a", "b", "c"), actions=ACTIONS[:2], learner="t", talks=np.zeros(n), **told)  # type: ignore[arg-type]
-    assert silent.channels[0].talks is None
+    p = np.tile([0.5, 0.5], (n, 1))
+    action = (random.random(n) < 0.5).astype(np.int64)
+    found = np.where(x[:, 0] > 0.0, 0.6, 0.2)
+    met = (random.random(n) < np.where(action == 1, found, 0.05)).astype(np.float64)
+    y = (random.random(n) < 0.08 + 0.2 * met).astype(np.float64)
+    told = worth.fit(
+        x, ("a", "b", "c"), actions=("none", "call"), action=action, p=p, y=y, share=0.5 * y, group=np.arange(n),
+        learner="t", met=met,
+    )  # fmt: skip
+    (call,) = told.channels
+    assert call.reached is not None
+    assert call.reached.mean == pytest.approx(0.35, abs=0.02)
+    assert call.reached(x)[x[:, 0] > 0.2].mean() == pytest.approx(0.55, abs=0.04)
+    assert call.reached(x)[x[:, 0] < -0.2].mean() == pytest.approx(0.15, abs=0.04)
+    assert call.shown.mean.low < 0.2 < call.shown.mean.high
+    assert call.shown.mean.value == pytest.approx(0.2, abs=0.05)
+    effects = told.effects(x)
+    # Whom an order finds more often a conversation moves no more than others.
+    assert effects[x[:, 0] > 0.2].mean() == pytest.approx(0.2, abs=0.08)
+    assert effects[x[:, 0] < -0.2].mean() == pytest.approx(0.2, abs=0.08)
+    # Without it the order's own worth is told.
+    order = worth.fit(
+        x, ("a", "b", "c"), actions=("none", "call"), action=action, p=p, y=y, share=0.5 * y, group=np.arange(n),
+        learner="t",
+    )  # fmt: skip
+    assert order.channels[0].reached is None
+    assert order.channels[0].shown.mean.value == pytest.approx(0.07, abs=0.015)
+    again = msgspec.json.decode(msgspec.json.encode(told), type=worth.Worth)
+    np.testing.assert_array_equal(again.effects(x[:50]), effects[:50])

@@ -155,6 +155,21 @@ def test_machines_that_agents_heard_are_in_no_denominator() -> None:
     assert heard.decide(*seen).budget_left == pytest.approx(plain.decide(*seen).budget_left - 0.03 * 200)
 
 
+def test_the_next_shift_begins_cautiously_with_what_is_known_of_machines() -> None:
+    first = taught(Pacer(PacingSettings(agents=20)), 300)
+    for _ in range(225):
+        first.observe_heard_machine()
+    share = first._memory.budget.people()
+    second = first.next_shift(PacingSettings(agents=10))
+    assert second._memory.budget.people() == pytest.approx(share)
+    decision = second.decide(10.0, 3, 0, busy(7), [], [])
+    assert (decision.dials, decision.reason) == (3, "cold_start")
+    again = Pacer.restore(second.settings, second.state())
+    assert taught(again, 40).decide(900.0, 2, 0, busy(8), [], []) == taught(second, 40).decide(
+        900.0, 2, 0, busy(8), [], []
+    )
+
+
 @pytest.mark.parametrize("hard", [False, True])
 def test_answers_to_come_are_people_only_as_often_as_agents_found(hard: bool) -> None:
     plain, heard = (taught(Pacer(PacingSettings(agents=20, hard=hard)), 300) for _ in range(2))

@@ -3,13 +3,15 @@
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
 from console.simulating import START, plan_of, with_month
 from domain.errors import BadInput
 from domain.settings import CampaignSettings, FloorSettings
-from simulation.circumstances import Change, Incident, today
+from simulation.chance import Chance
+from simulation.circumstances import Change, Incident, Swings, swung, today
 from simulation.month import Arm, Month, Plan
 from simulation.phrases import brought
 from simulation.roster import roster
@@ -31,7 +33,7 @@ def test_the_document_that_ships_fits_the_month_that_is_simulated_unless_told_ot
     shipped = ROOT / "config" / "month.toml"
     found = plan_of("default", 100, START, 30, "10", "", shipped, tmp_path)
     assert len(found.incidents) == 2
-    assert len(found.changes) == 3
+    assert len(found.changes) == 4
     assert found.roster.holidays == ("2027-02-15",)
     assert found.exchange.lines == 200
     told = brought(found)
@@ -39,7 +41,11 @@ def test_the_document_that_ships_fits_the_month_that_is_simulated_unless_told_ot
     assert told[0] == "2027-02-01 to 2027-03-02, gradually: people pick up 0.9 times as often"
     assert told[2] == "2027-02-09 11:30, 45 minutes: no trunk takes a call"
     assert told[3] == "2027-02-15: holiday"
-    assert told[-1] == "all days, trunks and detection: lines 200"
+    assert "2027-02-17 to 2027-02-17: from 9 to 12 o'clock people pick up 0.5 times as often" in told
+    assert told[-2:] == (
+        "all days: people pick up more or less often from hour to hour (deviation 0.1, persistence 0.6)",
+        "all days, trunks and detection: lines 200",
+    )
     # What it says of agents is what they do anyhow: it is an example of how to say it.
     assert found.temper == PLAN.temper
     assert brought(PLAN) == ()
@@ -81,7 +87,9 @@ def test_changes_that_meet_multiply_and_a_drift_grows_day_by_day() -> None:
     rates, times, absences = [], [], []
     for n in range(5):
         found = today(changes, MONDAY + timedelta(days=n), MONDAY, 5, 0.1)
-        rates.append(found.answer_rate)
+        assert len(found.answer_rate) == 24
+        assert len(set(found.answer_rate)) == 1
+        rates.append(found.answer_rate[0])
         times.append(found.handling_time)
         absences.append(found.absence)
     drift = [0.98, 0.96, 0.94, 0.92, 0.90]
@@ -91,6 +99,25 @@ def test_changes_that_meet_multiply_and_a_drift_grows_day_by_day() -> None:
     # One that grows begins at the roster's.
     growing = [today((Change(absence=0.6, gradual=True),), MONDAY + timedelta(days=n), MONDAY, 5, 0.1) for n in (0, 4)]
     assert [one.absence for one in growing] == pytest.approx([0.2, 0.6])
+
+
+def test_a_change_of_some_hours_leaves_the_others_as_they_are() -> None:
+    changes = (Change(first="2027-02-02", last="2027-02-02", hours=(9, 12), answer_rate=0.5), Change(answer_rate=0.8))
+    usual, bad = (today(changes, MONDAY + timedelta(days=n), MONDAY, 5, 0.0).answer_rate for n in (0, 1))
+    assert usual == (0.8,) * 24
+    assert bad == (0.8,) * 9 + (0.4,) * 3 + (0.8,) * 12
+
+
+def test_swings_keep_the_mean_and_last_from_hour_to_hour() -> None:
+    chance, rates = Chance(5), [0.8] * 24
+    days = [MONDAY + timedelta(days=n) for n in range(2000)]
+    found = np.array([swung(Swings(deviation=0.3, persistence=0.7), rates, day, chance) for day in days])
+    assert found.mean() == pytest.approx(0.8, rel=0.02)
+    logs = np.log(found)
+    assert logs.std() == pytest.approx(0.3, rel=0.03)
+    assert np.corrcoef(logs[:, :-1].ravel(), logs[:, 1:].ravel())[0, 1] == pytest.approx(0.7, abs=0.02)
+    assert abs(np.corrcoef(logs[:-1, -1], logs[1:, 0])[0, 1]) < 0.07
+    assert swung(Swings(), rates, MONDAY, chance) == rates
 
 
 @pytest.mark.parametrize(
@@ -127,6 +154,9 @@ def test_changes_that_meet_multiply_and_a_drift_grows_day_by_day() -> None:
             "[[incident]]\nday = '2027-02-02'\nat = '11:20'\nminutes = 15\nkind = 'link_down'",
             "incident on 2027-02-02 at 11:30: begins before the link_down of 2027-02-02 at 11:20 is over",
         ),
+        ("[[change]]\nhours = [12, 9]\nanswer_rate = 0.5", "hours must be two of 0 to 24, the later one last"),
+        ("[[change]]\nhours = [9, 12]\nabsence = 0.5", "hours are for answer_rate alone"),
+        ("[swings]\ndeviation = -0.1", "swings: deviation must be in [0, 1], was -0.1"),
         ("[[change]]\nanswer_rate = 'low'", "change.0.answer_rate must be a number"),
         ("[[change]]\nanswer_rate = -0.5", "answer_rate must be in [0.1, 10]"),
         ("[[change]]\nanswer_rate = nan", "answer_rate must be in [0.1, 10]"),

@@ -195,13 +195,23 @@ def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:
 objective = "promises_kept"
 """
     text = TEXT.replace('channel = "call"\n\n', 'channel = "call"\nagent_group = "x"\noffer = {discount = 0.1}\n\n')
-    text = text.replace("explore = 0.1\n", "explore = 0.1" + more).replace(
+    text = text.replace("explore = 0.1\n", "explore = 0.1\nreplan = true" + more).replace(
         "[trial]\n", "[capacity.agents]\n9 = 10\n[budgets]\nsms = 100\n[trial]\nends_after_days = 30\n"
     )
-    text += "[trial.guardrails]\ncomplaints = 1.0\n"
+    text += "[trial.guardrails]\nsmiles = 1.0\n"
     assert problems(text, tmp_path) == []
     told = "\n".join(planned(read(tmp_path / "all.toml")))
-    for word in ("agent_group", "offer", "objective", "capacity", "budgets", "guardrails", "ends_after_days", "sms"):
+    for word in (
+        "agent_group",
+        "offer",
+        "objective",
+        "capacity",
+        "budgets",
+        "guardrails",
+        "ends_after_days",
+        "sms",
+        "replan",
+    ):
         assert word in told
 
 
@@ -224,6 +234,9 @@ def test_a_plan_wants_the_worth_of_a_conversation_and_says_so() -> None:
     assert "hours of the week" in sentences(Strategy(document=document))["plan"]
     better = replace(document, rank_by=("value_contact",))
     assert "value_contact" not in "\n".join(advice(Strategy(document=better)))
+    within = [sentences(Strategy(document=replace(document, replan=on)))["within the day"] for on in (False, True)]
+    assert within[0] == "the plan stands"
+    assert "planned anew" in within[1]
     plain = Strategy(document=replace(document, plan=""))
     assert "value_contact" not in "\n".join(advice(plain))
     assert "plan" not in sentences(plain)
