@@ -5,7 +5,7 @@ a conversation with him is worth, and takes P(somebody answers) times the length
 `strategy.slots` knows places and not seconds; so seconds are priced, at what the plan itself says that they bring, and
 a place is as many of them as its hour's attempts take (decision 0029). Laws kept: nobody is planned for an hour that
 the mask or his treatment's limits forbid; nobody is taken off the list: who is for another day is dialled when nobody
-else is left.
+else is left, or waits for it if all calls that he may get in a week are planned (decision 0031).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ from strategy.documents import Document, rules_of
 from strategy.fields import FIELDS, Scores
 from strategy.forecasts import Forecasts
 from strategy.listing import Listing
-from strategy.slots import assign
+from strategy.seconds import in_seconds
 
 F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
@@ -53,9 +53,6 @@ _SAME_HOUR: Final = 0.85
 #: Agents wait while a call rings, unless calls are dialled ahead of them.
 _RING_S: Final = 25.0
 _AHEAD: Final = frozenset({Mode.predictive, Mode.power})
-#: Rounds in which the price of a second settles, and debtors on whom it does.
-_ROUNDS: Final = 5
-_SAMPLE: Final = 20_000
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -255,7 +252,9 @@ class Planner:
             if numbers is not None:
                 told, of = numbers.of(number, self._of_week)
                 self._known[part] |= told
-                answered, right = np.where(told[:, None], of[0], answered), np.where(told[:, None], of[1], right)
+                # Models tell of people; agents hear machines out too.
+                met = of[0] + _machines(pace, of[0][told[:, None] & mask])
+                answered, right = np.where(told[:, None], met, answered), np.where(told[:, None], of[1], right)
             answered, right = answered * self._answers, right * self._answers
             gain = np.where(mask, worth * right - cost, 0.0)
             better = gain > best
@@ -309,18 +308,20 @@ class Planner:
         left = np.power(np.clip(1.0 - usual, 0.0, 1.0)[:, None], ahead[None, :]).astype(np.float32)
         busy = occupancy(self.agents / max(self._share, 1e-9))
         seconds = self.agents * 3600.0 * busy
-        chosen, prices, gap = _in_seconds(value * left, self.work, seconds, per_week, per_day)
+        chosen, prices, gap = in_seconds(value * left, self.work, seconds, per_week, per_day)
         row, place = np.nonzero(chosen >= 0)
         slot = chosen[row, place].astype(np.int64)
         today = slot < per_day
         hour = np.zeros(len(value), np.int64)
         hour[row[today]] = self._hours[slot[today]]
+        is_today = hour > 0
+        self._wait(chosen, hour)
         best = np.divide(value, self.work, out=np.zeros_like(value), where=self.work > 0)
         of_today = best[:, :per_day].max(axis=1, initial=0.0)
         gain = of_today.astype(np.float64)
         gain[row[today]] = best[row[today], slot[today]]
         # Who is for another day stands behind, and before those who cannot be called today as far as is known.
-        tier = np.where(hour > 0, 0, np.where(of_today > 0, 1, 2))
+        tier = np.where(is_today, 0, np.where(of_today > 0, 1, 2))
         taken = np.bincount(slot, self.work[row, slot], s)
         brought = np.bincount(slot, (value * left)[row, slot], s)
         n = np.bincount(slot, minlength=s)
@@ -341,7 +342,7 @@ class Planner:
             slots=slots,
             debtors=len(value),
             planned=int((chosen >= 0).any(axis=1).sum()),
-            today=int((hour > 0).sum()),
+            today=int(is_today.sum()),
             value=float(brought.sum()),
             gap=gap,
             valued_by=self._valued_by,
@@ -352,44 +353,19 @@ class Planner:
         )
         return Planned(hour, tier, gain, plan)
 
-
-def _in_seconds(value: F4, work: F4, seconds: F8, per_week: int, per_day: int) -> tuple[NDArray[np.int16], F8, float]:
-    """Return slots of each debtor, (n, per_week), what a second of each hour would add, and the gap.
-
-    At a price per second, an attempt that takes less than its hour's usual one is worth so much more, and the hour has
-    as many places as usual attempts fit into it. The price is that at which the places are.
-    """
-    step = max(1, -(-len(value) // _SAMPLE))
-    price, usual = 0.0, _usual(value, work, None)
-    for round_ in range(_ROUNDS):
-        last = round_ == _ROUNDS - 1
-        some = slice(None) if last else slice(None, None, step)
-        of, takes = value[some], work[some]
-        places = seconds / usual / (1 if last else step)
-        told = np.where(of > 0, of - np.float32(price) * (takes - usual.astype(np.float32)), np.float32(0.0))
-        plan = assign(told, places, 1, per_week, per_day)
-        per_second = plan.prices / usual
-        if not last:
-            usual = _usual(of, takes, plan.chosen)
-            total = float(seconds.sum())
-            # Half way, so that it settles.
-            price += 0.5 * ((float(per_second @ seconds) / total if total else 0.0) - price)
-    return plan.chosen, per_second, plan.gap
+    def _wait(self, chosen: NDArray[np.int16], hour: I8) -> None:
+        """Let those wait for their day whose calls of the week are all planned: one today would take a better one's
+        place."""
+        may = np.array([one.calls_per_week or 0 for one in self._treatments], np.int64)
+        planned = (chosen >= 0).sum(axis=1)
+        waits = (hour == 0) & (planned > 0) & (may > 0) & (planned >= np.minimum(may, chosen.shape[1]))
+        later = np.where(chosen[waits] >= 0, chosen[waits], len(self._hours) - 1).min(axis=1)
+        hour[waits] = self._hours[later]
 
 
-def _usual(value: F4, work: F4, chosen: NDArray[np.int16] | None) -> F8:
-    """Return how many seconds an attempt of each hour takes: of those chosen, or else of all."""
-    may = value > 0
-    n = may.sum(axis=0)
-    whole = float(work[may].mean(dtype=np.float64)) if n.any() else 1.0
-    found = np.where(n > 0, (work * may).sum(axis=0, dtype=np.float64) / np.maximum(1, n), whole)
-    if chosen is not None:
-        row, place = np.nonzero(chosen >= 0)
-        slot = chosen[row, place].astype(np.int64)
-        many = np.bincount(slot, minlength=value.shape[1])
-        mean = np.bincount(slot, work[row, slot], value.shape[1]) / np.maximum(1, many)
-        found = np.where(many > 0, mean, found)
-    return np.maximum(found, 1.0)
+def _machines(pace: Pace, by_people: F4) -> np.float32:
+    """Return the chance that an agent meets a machine, given the chances that he meets a person."""
+    return np.float32(max(0.0, pace.p_answered - float(by_people.mean())) if by_people.size else 0.0)
 
 
 def worths(called: Called, rank_by: Sequence[str]) -> tuple[F8, dict[str, float]]:

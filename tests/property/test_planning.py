@@ -94,9 +94,9 @@ def test_law_limits_and_capacity(seed: int, hour: int, agents: float, told: bool
     of = campaign(Limits(calls_per_day=1, calls_per_week=3), Capacity())
     made = planned(people, of, at_us, agents, scores(people, seed) if told else None)
     plan = made.plans["champion"]
-    todays = [lead for lead in made.leads if lead.from_us]
-    assert len(todays) == plan.today
     columns, hours = columns_of(people), place().hours_us(at_us)[:12]
+    todays = [lead for lead in made.leads if 0 < lead.from_us <= hours[-1]]
+    assert len(todays) == plan.today
     count = np.array([len(one.phones) for one in people])
     may = np.zeros((len(people), len(hours)), bool)
     for number in range(int(count.max())):
@@ -120,9 +120,20 @@ def test_law_limits_and_capacity(seed: int, hour: int, agents: float, told: bool
     assert plan.value >= 0.0
     # Nobody is lost: who is for no hour of today stands behind all who are.
     assert len(made.leads) == sum(bool(one.phones) for one in people)
-    assert [bool(lead.from_us) for lead in made.leads] == sorted(
-        (bool(one.from_us) for one in made.leads), reverse=True
-    )
+    of_today = [lead in todays for lead in made.leads]
+    assert of_today == sorted(of_today, reverse=True)
+    # Who waits, waits for an hour that law lets him be called in.
+    for lead in made.leads:
+        if lead.from_us > hours[-1]:
+            one = people[row[lead.person]]
+            phones = [np.array([number], np.int32) for number in range(len(one.phones))]
+            assert any(
+                callable_mask(
+                    GATE, columns_of([one]), np.array([lead.from_us]), phones=phone, actor="third_party",
+                    purpose="collection", live_agent_guaranteed=True,
+                )[0, 0]
+                for phone in phones
+            )  # fmt: skip
 
 
 def test_the_hours_in_which_somebody_answers_are_used() -> None:
@@ -196,3 +207,21 @@ def test_the_floor_is_known_by_its_recent_days() -> None:
         for one in (slow, quick)
     ]
     assert 1.5 * took[0]["champion"].planned < took[1]["champion"].planned
+
+
+def test_who_has_his_calls_of_the_week_planned_waits_for_them() -> None:
+    people = list(portfolio(load("bank_early"), 300, 3, MONDAY_US))
+    at_us = MONDAY_US + 9 * HOUR
+    tonight_us = place().hours_us(at_us)[11]
+
+    def later(limits: Limits, agents: float) -> tuple[int, int]:
+        made = planned(people, campaign(limits, Capacity()), at_us, agents, scores(people, 3))
+        waits = sum(one.from_us > tonight_us for one in made.leads)
+        return waits, made.plans["champion"].planned - made.plans["champion"].today
+
+    waits, others = later(Limits(calls_per_week=1), 40.0)
+    assert waits == others > 30
+    # Where calls are not limited, or agents are too few for all that may be made, idle agents may call anybody.
+    assert later(Limits(), 40.0)[0] == 0
+    waits, others = later(Limits(calls_per_week=3), 0.05)
+    assert waits < others
