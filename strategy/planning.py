@@ -29,7 +29,7 @@ from strategy.documents import Document, rules_of
 from strategy.fields import FIELDS, Scores
 from strategy.forecasts import Forecasts
 from strategy.listing import Listing
-from strategy.slots import assign
+from strategy.seconds import in_seconds
 
 F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
@@ -53,9 +53,6 @@ _SAME_HOUR: Final = 0.85
 #: Agents wait while a call rings, unless calls are dialled ahead of them.
 _RING_S: Final = 25.0
 _AHEAD: Final = frozenset({Mode.predictive, Mode.power})
-#: Rounds in which the price of a second settles, and debtors on whom it does.
-_ROUNDS: Final = 5
-_SAMPLE: Final = 20_000
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -311,7 +308,7 @@ class Planner:
         left = np.power(np.clip(1.0 - usual, 0.0, 1.0)[:, None], ahead[None, :]).astype(np.float32)
         busy = occupancy(self.agents / max(self._share, 1e-9))
         seconds = self.agents * 3600.0 * busy
-        chosen, prices, gap = _in_seconds(value * left, self.work, seconds, per_week, per_day)
+        chosen, prices, gap = in_seconds(value * left, self.work, seconds, per_week, per_day)
         row, place = np.nonzero(chosen >= 0)
         slot = chosen[row, place].astype(np.int64)
         today = slot < per_day
@@ -369,45 +366,6 @@ class Planner:
 def _machines(pace: Pace, by_people: F4) -> np.float32:
     """Return the chance that an agent meets a machine, given the chances that he meets a person."""
     return np.float32(max(0.0, pace.p_answered - float(by_people.mean())) if by_people.size else 0.0)
-
-
-def _in_seconds(value: F4, work: F4, seconds: F8, per_week: int, per_day: int) -> tuple[NDArray[np.int16], F8, float]:
-    """Return slots of each debtor, (n, per_week), what a second of each hour would add, and the gap.
-
-    At a price per second, an attempt that takes less than its hour's usual one is worth so much more, and the hour has
-    as many places as usual attempts fit into it. The price is that at which the places are.
-    """
-    step = max(1, -(-len(value) // _SAMPLE))
-    price, usual = 0.0, _usual(value, work, None)
-    for round_ in range(_ROUNDS):
-        last = round_ == _ROUNDS - 1
-        some = slice(None) if last else slice(None, None, step)
-        of, takes = value[some], work[some]
-        places = seconds / usual / (1 if last else step)
-        told = np.where(of > 0, of - np.float32(price) * (takes - usual.astype(np.float32)), np.float32(0.0))
-        plan = assign(told, places, 1, per_week, per_day)
-        per_second = plan.prices / usual
-        if not last:
-            usual = _usual(of, takes, plan.chosen)
-            total = float(seconds.sum())
-            # Half way, so that it settles.
-            price += 0.5 * ((float(per_second @ seconds) / total if total else 0.0) - price)
-    return plan.chosen, per_second, plan.gap
-
-
-def _usual(value: F4, work: F4, chosen: NDArray[np.int16] | None) -> F8:
-    """Return how many seconds an attempt of each hour takes: of those chosen, or else of all."""
-    may = value > 0
-    n = may.sum(axis=0)
-    whole = float(work[may].mean(dtype=np.float64)) if n.any() else 1.0
-    found = np.where(n > 0, (work * may).sum(axis=0, dtype=np.float64) / np.maximum(1, n), whole)
-    if chosen is not None:
-        row, place = np.nonzero(chosen >= 0)
-        slot = chosen[row, place].astype(np.int64)
-        many = np.bincount(slot, minlength=value.shape[1])
-        mean = np.bincount(slot, work[row, slot], value.shape[1]) / np.maximum(1, many)
-        found = np.where(many > 0, mean, found)
-    return np.maximum(found, 1.0)
 
 
 def worths(called: Called, rank_by: Sequence[str]) -> tuple[F8, dict[str, float]]:

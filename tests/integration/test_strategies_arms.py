@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import strategies, strategies_model
+from models import lessons
 from models.registry import WORTH, Registry
 from models.worth import Worth
 from simulation.month import Month, Plan
@@ -25,6 +26,25 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_effects_are_of_first_decisions_where_some_are_held_out(learned: Path) -> None:
+    record = lessons.read_record(learned / "export")
+    assert record.decisions is not None
+    assert record.decisions.held_out is not None
+    lesson = lessons.lesson(record, "payment")
+    trial = lesson.trial
+    assert trial is not None
+    assert len(np.unique(trial.group)) == len(trial.group) < lesson.source.num_rows / 5
+    assert 0.4 < (trial.action > 0).mean() < 0.6
+    # Only who is on the lists is spoken to.
+    assert trial.met[trial.action > 0].sum() > 50
+    assert trial.met[trial.action == 0].sum() == 0
+    # Without anybody held out the lots are drawn anew each day, and every one teaches.
+    whole = record._replace(decisions=record.decisions._replace(held_out=None))
+    found = lessons.lesson(whole, "payment").trial
+    assert found is not None
+    assert len(found.group) == lesson.source.num_rows
+
+
 def test_a_month_is_made_by_the_champions(learned: Path) -> None:
     registry = Registry(learned / "registry")
     before = {head: registry.stages(head).champion for head in strategies_model.HEADS}
@@ -35,7 +55,6 @@ def test_a_month_is_made_by_the_champions(learned: Path) -> None:
     assert version is not None
     told = registry.read("payment", version, WORTH, Worth)
     assert [one.channel for one in told.channels] == ["call"]
-    # Of who is on the lists few are spoken to: what they bear out is told of a conversation.
     assert told.channels[0].reached is not None
 
     arm = strategies.arm("model", 5.0)

@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import linprog
 from scipy.sparse import coo_matrix, vstack
 
-from strategy.planning import _in_seconds
+from strategy.seconds import in_seconds
 
 N, DAYS, PER_DAY, PER_WEEK = 400, 3, 5, 2
 S = DAYS * PER_DAY
@@ -13,7 +13,7 @@ S = DAYS * PER_DAY
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("hours_of_work", [2.0, 8.0])
-def test_near_the_program_in_seconds(seed: int, hours_of_work: float) -> None:
+def test_near_the_programin_seconds(seed: int, hours_of_work: float) -> None:
     luck = np.random.default_rng(seed)
     evening = np.tile(np.linspace(0.5, 1.5, PER_DAY), DAYS)
     answered = np.clip(luck.beta(2, 6, (N, 1)) * evening * luck.uniform(0.7, 1.3, (N, S)), 0.01, 0.95)
@@ -21,7 +21,7 @@ def test_near_the_program_in_seconds(seed: int, hours_of_work: float) -> None:
     value = (worth * answered * luck.beta(6, 3, (N, 1))).astype(np.float32)
     work = (answered * 170.0).astype(np.float32)
     seconds = np.full(S, hours_of_work * 3600.0 / S * 3.0)
-    chosen, per_second, _ = _in_seconds(value, work, seconds, PER_WEEK, PER_DAY)
+    chosen, per_second, _ = in_seconds(value, work, seconds, PER_WEEK, PER_DAY)
     row, place = np.nonzero(chosen >= 0)
     slot = chosen[row, place].astype(int)
     taken = np.bincount(slot, work[row, slot], S)
