@@ -5,7 +5,6 @@ about as a word of a closed set, and is counted: against a trial's guardrail, an
 same one told again (account, day or instant, about) changes nothing.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,13 +12,14 @@ from sqlalchemy import Connection, func, insert, select
 
 from domain.errors import BadInput
 from domain.people import COMPLAINT
+from ledger.intake.accounts import named, unclear
 from ledger.intake.cells import Form
 from ledger.intake.columns import COMPLAINT_COLUMNS
 from ledger.intake.direct import DirectFile, FileReport, Refused
 from ledger.intake.files import Progress
 from ledger.intake.rows import ComplaintLine, read_complaint
 from ledger.intake.stage import only_import
-from ledger.schema import creditor, debt, history
+from ledger.schema import history
 from ledger.store import SqlLedger
 
 
@@ -80,29 +80,16 @@ def _land(
     connection: Connection, lines: Sequence[ComplaintLine], at_us: int, *, write: bool
 ) -> tuple[int, list[Refused]]:
     """Land some complaints in the open transaction; return how many are new, and those that cannot land."""
-    query = (
-        select(debt.c.id, creditor.c.name, debt.c.account, debt.c.person)
-        .join(creditor, creditor.c.id == debt.c.creditor)
-        # By creditor as well: that is how accounts are indexed.
-        .where(debt.c.creditor.in_(select(creditor.c.id)), debt.c.account.in_({one.account for one in lines}))
-    )
-    accounts: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
-    for number, name, account, person in connection.execute(query):
-        accounts[account].append((number, name, person))
+    accounts = named(connection, (one.account for one in lines))
     told: dict[tuple[int, str, int, str], None] = {}
     refused: list[Refused] = []
     for one in lines:
-        found = [known for known in accounts[one.account] if one.creditor in (None, known[1])]
+        found = [known for known in accounts[one.account] if one.creditor in (None, known.creditor)]
         if len(found) != 1:
-            do = (
-                "the ledger has no such account: import the accounts first, or correct it"
-                if not found
-                else "several creditors have this account: name the creditor"
-            )
-            refused.append(Refused(one.row, "account", one.account, do))
+            refused.append(unclear(one.row, one.account, len(found)))
             continue
-        (number, _, person) = found[0]
-        told.setdefault((person, str(number), at_us if one.event_us is None else one.event_us, one.about))
+        event_us = at_us if one.event_us is None else one.event_us
+        told.setdefault((found[0].person, str(found[0].debt), event_us, one.about))
     past = history.c
     before = select(past.person, past.debts, past.event_us, past.detail).where(
         past.person.in_({one[0] for one in told}), past.event == COMPLAINT

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from domain.people import StopKind
+from ledger.intake.accounts import unclear
 from ledger.intake.cells import BadCell, Form, amount
 from ledger.intake.columns import PAYMENT_COLUMNS
 from ledger.intake.direct import DirectFile, FileReport, Refused
@@ -132,12 +133,7 @@ def _sort_out(connection: Connection, lines: Sequence[PaymentLine], form: Form) 
     for line in lines:
         owed = [one for one in found[line.account] if line.creditor in (None, one.creditor_name)]
         if len(owed) != 1:
-            do = (
-                "the ledger has no such account: import the accounts first, or correct it"
-                if not owed
-                else "several creditors have this account: name the creditor in a column of its own"
-            )
-            refused.append(Refused(line.row, "account", line.account, do))
+            refused.append(unclear(line.row, line.account, len(owed)))
             continue
         (one,) = owed
         if (one.creditor, line.reference) in known:

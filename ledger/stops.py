@@ -5,7 +5,6 @@ Rule 2: what is on record stays: a stop told again changes nothing but a later e
 Rule 3: free text stays in `stop.note`; history and journal get the word and ids alone.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from domain.errors import BadInput
 from domain.people import OF_A_NUMBER, StopKind
+from ledger.intake.accounts import named, unclear
 from ledger.intake.cells import Form
 from ledger.intake.columns import STOP_COLUMNS
 from ledger.intake.direct import DirectFile, FileReport, Refused
@@ -23,7 +23,7 @@ from ledger.intake.lists import DEBT_STOPS
 from ledger.intake.rows import StopOrder, read_order
 from ledger.intake.stage import only_import
 from ledger.reservations import announce, bump
-from ledger.schema import creditor, debt, history, person_phone, phone, stop
+from ledger.schema import history, person_phone, phone, stop
 from ledger.standing import put_stops
 from ledger.store import SqlLedger
 
@@ -232,15 +232,7 @@ def _resolve(
     connection: Connection, orders: Sequence[StopOrder], at_us: int, by: str
 ) -> tuple[list[dict[str, Any]], list[Refused]]:
     """Return the stops as rows with the ledger's ids, and those that name what is not on record."""
-    query = (
-        select(debt.c.id, creditor.c.name, debt.c.account, debt.c.person)
-        .join(creditor, creditor.c.id == debt.c.creditor)
-        # By creditor as well: that is how accounts are indexed.
-        .where(debt.c.creditor.in_(select(creditor.c.id)), debt.c.account.in_({one.account for one in orders}))
-    )
-    accounts: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
-    for number, name, account, person in connection.execute(query):
-        accounts[account].append((number, name, person))
+    accounts = named(connection, (one.account for one in orders))
     numbers = (
         select(person_phone.c.person, phone.c.e164, phone.c.id)
         .join(phone, phone.c.id == person_phone.c.phone)
@@ -250,19 +242,13 @@ def _resolve(
     rows: list[dict[str, Any]] = []
     refused: list[Refused] = []
     for one in orders:
-        found = [known for known in accounts[one.account] if one.creditor in (None, known[1])]
-        if len({person for _, _, person in found}) != 1:
-            do = (
-                "the ledger has no such account: import the accounts first, or correct it"
-                if not found
-                else "several creditors have this account: name the creditor"
-            )
-            refused.append(Refused(one.row, "account", one.account, do))
+        found = [known for known in accounts[one.account] if one.creditor in (None, known.creditor)]
+        if len({known.person for known in found}) != 1:
+            refused.append(unclear(one.row, one.account, len(found)))
             continue
         (number, _, person), of_debt = found[0], one.kind in DEBT_STOPS if one.of_debt is None else one.of_debt
         if of_debt and len(found) > 1:
-            do = "several creditors have this account: name the creditor"
-            refused.append(Refused(one.row, "account", one.account, do))
+            refused.append(unclear(one.row, one.account, len(found)))
             continue
         if one.e164 is not None and (person, one.e164) not in phones:
             all_of_them = "" if one.kind in OF_A_NUMBER else ", or leave it out to stop them all"
