@@ -85,7 +85,9 @@ def learn(folder: Path, world: str, debtors: int, hours: tuple[str, str], tick_s
         known = known or lessons.read_record(folder / "export")
         lesson = lessons.lesson(known, head)
         found = None if lesson.trial is None else worth.of_trial(lesson.trial)
-        made, _ = train(lessons.table_of(lesson), registry, made_at="", versions={}, worth=found)
+        made, _ = train(
+            lessons.table_of(lesson), registry, made_at="", versions={}, worth=found, moments=lesson.moments
+        )
         registry.promote(head, made.version, at="", by="benchmark", why="of a benchmark")
 
 

@@ -68,12 +68,16 @@ class Budget(msgspec.Struct):
 
     def people(self) -> float:
         """Return the share of answers that are by people: limits count these, and cannot tell who was abandoned."""
-        people = self.answered + self.people_before
-        return people / (people + self.heard + self.machines_before)
+        people, machines = self._met()
+        return people / (people + machines)
+
+    def _met(self) -> tuple[float, float]:
+        # A machine may be heard of after the shift that it answered in: never fewer people than none.
+        return max(0.0, self.answered + self.people_before), self.heard + self.machines_before
 
     def next_shift(self) -> "Budget":
         """Return counts that begin anew, with what is known of machines."""
-        people, machines = self.answered + self.people_before, self.heard + self.machines_before
+        people, machines = self._met()
         kept = min(1.0, _KEPT / (people + machines))
         return Budget(people_before=people * kept, machines_before=machines * kept)
 

@@ -56,6 +56,7 @@ from ledger.intake.lists import (
 from ledger.intake.phones import e164
 
 Value = TypeVar("Value")
+Line = TypeVar("Line")
 Given = ParamSpec("Given")
 
 #: Between the numbers of one cell.
@@ -506,6 +507,22 @@ class RowReader:
         lines.rejects.append(RejectLine(row, *told, self._original(cells.texts), creditor, account, whole))
 
 
+def _alone(
+    what: str,
+    kind: type[Line],
+    read: Callable[[int, _Cells, Form, int], Line | tuple[str | None, str | None]],
+    cells: dict[str, str],
+    at_us: int,
+    form: Form,
+) -> Line:
+    """Return a line that is told cell by cell and stands in no file."""
+    told = _Cells([*cells.values(), ""], {name: index for index, name in enumerate(cells)})
+    line = read(1, told, form, at_us)
+    if not isinstance(line, kind):
+        raise BadInput(f"{what}: " + "; ".join(f"{field} {found!r}: {do}" for field, found, do in told.problems))
+    return line
+
+
 def read_order(cells: dict[str, str], at_us: int, form: Form) -> StopOrder:
     """Return a stop that is told cell by cell.
 
@@ -514,11 +531,7 @@ def read_order(cells: dict[str, str], at_us: int, form: Form) -> StopOrder:
     BadInput
         When a cell cannot be read: says which, what was found and what to do.
     """
-    told = _Cells([*cells.values(), ""], {name: index for index, name in enumerate(cells)})
-    order = _order(1, told, form, at_us)
-    if not isinstance(order, StopOrder):
-        raise BadInput("stop: " + "; ".join(f"{field} {found!r}: {do}" for field, found, do in told.problems))
-    return order
+    return _alone("stop", StopOrder, _order, cells, at_us, form)
 
 
 def _order(row: int, cells: _Cells, form: Form, at_us: int) -> StopOrder | tuple[str | None, str | None]:
@@ -557,11 +570,7 @@ def read_complaint(cells: dict[str, str], at_us: int, form: Form) -> ComplaintLi
     BadInput
         When a cell cannot be read: says which, what was found and what to do.
     """
-    told = _Cells([*cells.values(), ""], {name: index for index, name in enumerate(cells)})
-    line = _complaint(1, told, form, at_us)
-    if not isinstance(line, ComplaintLine):
-        raise BadInput("complaint: " + "; ".join(f"{field} {found!r}: {do}" for field, found, do in told.problems))
-    return line
+    return _alone("complaint", ComplaintLine, _complaint, cells, at_us, form)
 
 
 def _complaint(row: int, cells: _Cells, form: Form, at_us: int) -> ComplaintLine | tuple[str | None, str | None]:

@@ -170,6 +170,18 @@ def test_the_next_shift_begins_cautiously_with_what_is_known_of_machines() -> No
     )
 
 
+def test_machines_heard_of_after_their_shift_make_no_people_less_than_none() -> None:
+    pacer = taught(Pacer(PacingSettings(agents=20)), 300).next_shift(PacingSettings(agents=20))
+    for _ in range(80):
+        pacer.observe_heard_machine()
+    assert pacer._memory.budget.people() == 0.0
+    for _ in range(30):
+        pacer.observe_outcome("no_answer", 20.0)
+    decision = pacer.decide(600.0, 3, 0, busy(7), [], [])
+    assert (decision.dials, decision.tolerated) == (3, 0.0)
+    assert 0.0 < taught(pacer, 300).next_shift(PacingSettings())._memory.budget.people() < 1.0
+
+
 @pytest.mark.parametrize("hard", [False, True])
 def test_answers_to_come_are_people_only_as_often_as_agents_found(hard: bool) -> None:
     plain, heard = (taught(Pacer(PacingSettings(agents=20, hard=hard)), 300) for _ in range(2))
