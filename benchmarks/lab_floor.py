@@ -256,7 +256,7 @@ class LabFloor:
             room.cancel()
             await asyncio.gather(room, return_exceptions=True)
 
-    async def until(self, true: Callable[[], Any], within_s: float = 60.0) -> None:
+    async def until(self, true: Callable[[], Any], within_s: float = 180.0) -> None:
         """Wait until something holds, while the engine's process lives.
 
         Raises

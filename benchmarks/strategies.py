@@ -53,13 +53,14 @@ from strategy.documents import Document, Limits, Segment, Step, Strategy, Treatm
 
 #: By arm: what ranks, whether hours are planned, and whose scores: nobody's, the world's, or the champions'.
 ARMS: Final = {
-    "balance": ("balance", False, ""),
-    "ageing": ("days_past_due", False, ""),
-    "random": ("p_self_cure", False, ""),
-    "best_time": ("n_phones * 0 + 1", True, "truth"),
-    "model": ("value_contact", True, "model"),
-    "value": ("value_contact", False, "truth"),
-    "oracle": ("value_contact", True, "truth"),
+    "balance": (("balance",), False, ""),
+    "ageing": (("days_past_due",), False, ""),
+    "random": (("p_self_cure",), False, ""),
+    "best_time": (("n_phones * 0 + 1",), True, "truth"),
+    # Whatever the trial showed: what no one has shown is no number, and the next one ranks.
+    "model": (("value_contact", "balance"), True, "model"),
+    "value": (("value_contact",), False, "truth"),
+    "oracle": (("value_contact",), True, "truth"),
 }
 WORLD: Final = Path(__file__).with_suffix(".toml")
 METRICS: Final = ("net_recovery", "collected", "cost", "attempts", "right_party", "rpc_per_agent_hour", "promises",
@@ -77,7 +78,7 @@ def arm(name: str, tick_s: float) -> Arm:
     call = Treatment(steps=(Step(channel="call", numbers="last_reached_first"),))
     document = Document(
         name=name,
-        rank_by=(rank_by,),
+        rank_by=rank_by,
         plan="slots" if plans else "",
         explore=0.0,
         limits=Limits(calls_per_day=1, calls_per_week=3),

@@ -1,7 +1,7 @@
 """What the commands of models do with the ledger: its history read, every head fitted, everybody scored."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -306,15 +306,19 @@ def rows_of(part: "Part") -> Iterator["PersonScore"]:
             return None
         return float(column[row])
 
+    def known(by: Mapping[str, Any], row: int) -> dict[str, float] | None:
+        return {name: float(of[row]) for name, of in by.items() if not np.isnan(of[row])} or None
+
     def packed(week: Any, row: int) -> bytes | None:
         return None if week is None else week[row].tobytes()
 
     for row, person in enumerate(people.person.tolist()):
+        value = known(people.value_minor, row)
         yield PersonScore(
             person=person,
             p_promise=number(people.p_promise, row), p_kept=number(people.p_kept, row), p_pay=number(people.p_pay, row),
-            uplift={name: float(of[row]) for name, of in people.uplift.items()} or None,
-            value_minor={name: round(float(of[row])) for name, of in people.value_minor.items()} or None,
+            uplift=known(people.uplift, row),
+            value_minor=None if value is None else {name: round(of) for name, of in value.items()},
             currency=people.currency[row],
             phones=tuple(
                 PhoneScore(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from models import pages, plots
 from models.evaluation import BASE, INCUMBENT, LOGISTIC, RAW, Line
 from models.metrics import DIGITS, METRICS, WORDS, Figure
-from models.uplift import ABOUT
+from models.uplift import ABOUT, LITTLE
 
 if TYPE_CHECKING:
     from models.registry import Manifest
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: In the order of columns.
 _CONTESTANTS = ("model", RAW, LOGISTIC, INCUMBENT, BASE)
+_KINDS = {"unknown": "not known yet"}
 _TITLES = {
     "reliability": "What it said and what came",
     "gain": "How much of all yes is found among the best",
@@ -47,12 +48,15 @@ def _worth(worth: "Worth") -> _Part:
     return _Part(
         "Whom a contact moves",
         "What a contact adds to the chance of paying, as far as debtors whom the learner had not seen bear it out: "
-        "differences among them (effect), a mean for everybody (mean), or nothing (none), in which case it is never "
-        "recommended. Where lists order calls, and not every order finds the debtor, it is of a conversation.",
+        "differences among them (effect), a mean for everybody (mean), or next to nothing (none: the interval ends at "
+        f"{LITTLE:.0%} or below). Else it is not known yet, whatever the mean: nobody is scored by it, and lists go by "
+        "what comes next in their rank_by. An interval half as wide takes four times the debtors. Where lists order "
+        "calls, and not every order finds the debtor, it is of a conversation.",
         ["channel", "rows", "contacted", "found by it", "learner", "borne out", "mean effect"],
         [
             [one.channel, f"{one.rows:,}", f"{one.contacted:,}", "100 %" if one.reached is None else
-             f"{one.reached.mean:.1%}", ABOUT[one.learner], one.shown.kind, _figure(one.shown.mean, digits=4)]
+             f"{one.reached.mean:.1%}", ABOUT[one.learner], _KINDS.get(one.shown.kind, one.shown.kind),
+             _figure(one.shown.mean, digits=4)]
             for one in worth.channels
         ],
     )  # fmt: skip

@@ -28,6 +28,8 @@ ABOUT: Final = {
 FOLDS: Final = 3
 #: An effect is shown when chance alone would do it this rarely.
 ALPHA: Final = 0.01
+#: A contact that adds less to the chance of paying than this is as good as none: it is about what one costs.
+LITTLE: Final = 0.01
 #: Fewer in an arm teach nothing.
 LEAST_ROWS, LEAST_PAYING = 500, 20
 
@@ -100,17 +102,25 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What unseen rows bear out: effect = shift + slope × what the learner says."""
+    """What unseen rows bear out: effect = shift + slope × what the learner says.
 
-    kind: Literal["effect", "mean", "none"]
-    shift: float
-    slope: float
+    `effect`: differences among debtors; `mean`: one effect for all; `none`: that a contact does next to nothing;
+    `unknown`: none of these, so few took part, and then nothing is said.
+    """
+
+    kind: Literal["effect", "mean", "none", "unknown"]
+    #: Not numbers where nothing is known.
+    shift: float | None
+    slope: float | None
     #: One-sided chance of as much without any: differences among debtors, the mean.
     p_slope: float
     p_mean: float
     mean: Figure
 
     def __call__(self, told: F8) -> F8:
+        """Return effects, (n,); NaN where nothing is known."""
+        if self.shift is None or self.slope is None:
+            return np.full(len(told), np.nan)
         return self.shift + self.slope * told
 
 
@@ -237,7 +247,9 @@ def shown(told: F8, effects: F8, group: I8, alpha: float = ALPHA, reached: F8 | 
         return Shown(kind="effect", shift=shift, slope=slope, p_slope=p_slope, p_mean=p_mean, mean=figure)
     if p_mean < alpha:
         return Shown(kind="mean", shift=mean, slope=0.0, p_slope=p_slope, p_mean=p_mean, mean=figure)
-    return Shown(kind="none", shift=0.0, slope=0.0, p_slope=p_slope, p_mean=p_mean, mean=figure)
+    if figure.high <= LITTLE:
+        return Shown(kind="none", shift=0.0, slope=0.0, p_slope=p_slope, p_mean=p_mean, mean=figure)
+    return Shown(kind="unknown", shift=None, slope=None, p_slope=p_slope, p_mean=p_mean, mean=figure)
 
 
 def compare(

@@ -4,8 +4,9 @@ A list orders calls, and few of them find the debtor: what a lot among calling a
 order, and divided by how much likelier a conversation becomes, that of a conversation.
 
 One record, learned from rows whose action was chosen by lot, kept as text, and asked at serving: for each channel the
-effect as far as unseen debtors bear it out, and the share of the balance that a payment settles. A channel whose effect
-the data do not show is worth its cost, negative: nothing is recommended through it.
+effect as far as unseen debtors bear it out, and the share of the balance that a payment settles. A channel that is
+borne out to do next to nothing is worth its cost, negative; what the data do not tell is not known, which is no number.
+Through neither anything is recommended.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +45,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     reached: Reached | None = None
 
     def effects(self, x: NDArray[Any]) -> F8:
-        """Return what a contact that comes about adds to the probability of paying, (n,)."""
+        """Return what a contact that comes about adds to the probability of paying, (n,); NaN: not known."""
         told = self.effect.predict(x)
         return self.shown(told if self.reached is None else told / self.reached(x))
 
@@ -59,11 +60,11 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
 
     def effects(self, x: NDArray[Any]) -> F8:
-        """Return what each channel adds to the probability of paying, (n, channels)."""
+        """Return what each channel adds to the probability of paying, (n, channels); NaN: not known."""
         return np.column_stack([one.effects(x) for one in self.channels])
 
     def values(self, x: NDArray[Any], owed_minor: F8, cost_minor: Mapping[str, float]) -> F8:
-        """Return the marginal value of a contact by channel, (n, channels), in minor units.
+        """Return the marginal value of a contact by channel, (n, channels), in minor units; NaN: not known.
 
         Parameters
         ----------
@@ -85,7 +86,8 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
         return uplift.value(self.effects(x), amount, owed_minor[:, None], costs)
 
     def recommended(self, values: F8) -> I8:
-        """Return the place of the channel worth most for each row, -1 where none is worth anything."""
+        """Return the place of the channel worth most for each row, -1 where none is known to be worth anything."""
+        values = np.nan_to_num(values, nan=-np.inf)
         best = np.argmax(values, axis=1)
         return np.where(values[np.arange(len(values)), best] > 0.0, best, -1).astype(np.int64)
 

@@ -144,9 +144,9 @@ def test_where_calls_do_nothing_none_is_recommended(tmp_path_factory: pytest.Tem
     (call,) = learned.channels
     assert call.reached is not None
     assert call.reached.mean > 0.2
-    assert call.shown.kind == "none"
+    assert call.shown.kind in ("none", "unknown")
     x = np.zeros((3, len(learned.features)))
-    assert not learned.effects(x).any()
     values = learned.values(x, np.full(3, 1e6), {"call": 1.0})
+    assert not (values > 0.0).any()
     assert (learned.recommended(values) == -1).all()
-    assert "nothing" in past.card
+    assert "not known yet" in past.card or "| none |" in past.card

@@ -71,15 +71,30 @@ def test_no_effect_is_shown_where_contact_does_nothing(seed: int) -> None:
     rows, _ = trial(4_000, 0.0, seed=seed)
     told = uplift.unseen_effects(rows, "s", rounds=50)
     found = uplift.shown(told, uplift.robust(rows, *uplift.nuisance(rows, uplift.two_arms)), rows.group)
+    # Too few to say that it does nothing, either: what is not known is no number.
+    assert found.kind == "unknown"
+    assert found.mean.high > uplift.LITTLE
+    assert np.isnan(found(told)).all()
+
+
+def test_many_bear_out_that_a_contact_does_next_to_nothing() -> None:
+    random = np.random.default_rng(8)
+    told, effects, group = random.normal(size=40_000), 0.4 * random.normal(size=40_000), np.arange(40_000)
+    found = uplift.shown(told, effects, group)
     assert found.kind == "none"
+    assert found.mean.high <= uplift.LITTLE
     assert not found(told).any()
+    few = uplift.shown(told[:4_000], effects[:4_000], group[:4_000])
+    assert few.kind == "unknown"
+    # As good as nothing, and as bad as something: neither is a gain.
+    assert uplift.shown(told, effects - 0.1, group).kind == "none"
 
 
 def test_false_alarms_are_as_rare_as_stated() -> None:
     """Effects that are noise, told by noise: the slope or the mean is believed about twice in a hundred times."""
     random = np.random.default_rng(5)
     wrong = sum(
-        uplift.shown(random.normal(size=400), random.normal(size=400), np.arange(400)).kind != "none"
+        uplift.shown(random.normal(size=400), random.normal(size=400), np.arange(400)).kind in ("effect", "mean")
         for _ in range(1_000)
     )
     assert 5 <= wrong <= 40

@@ -1,11 +1,12 @@
-"""A contact's worth by channel: shown where it is, nothing where it is not, kept and asked again."""
+"""A contact's worth by channel: shown where it is, nothing where there is none, no number where nobody knows."""
 
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from domain.errors import BadInput
-from models import worth
+from models import uplift, worth
 
 ACTIONS = ("none", "call", "sms")
 Columns = dict[str, np.ndarray]
@@ -34,13 +35,14 @@ def found() -> worth.Worth:
 
 def test_a_channel_that_moves_is_told_from_one_that_does_not(found: worth.Worth) -> None:
     kinds = {one.channel: one.shown.kind for one in found.channels}
-    assert kinds == {"call": "effect", "sms": "none"}
+    # Of 1,800 messages nobody can tell whether they do nothing.
+    assert kinds == {"call": "effect", "sms": "unknown"}
     unseen = lot(2_000, seed=2)
     effects = found.effects(unseen["x"])
     moved = unseen["x"][:, 0] > 0.0
     assert effects[moved, 0].mean() == pytest.approx(0.2, abs=0.05)
     assert abs(effects[~moved, 0].mean()) < 0.04
-    assert not effects[:, 1].any()
+    assert np.isnan(effects[:, 1]).all()
 
 
 def test_value_is_in_the_currency_and_recommends_none_below_its_cost(found: worth.Worth) -> None:
@@ -52,11 +54,22 @@ def test_value_is_in_the_currency_and_recommends_none_below_its_cost(found: wort
     # 20 % of a half of the balance on the average, less the cost of the call.
     assert values[moved, 0].mean() == pytest.approx(9_000, rel=0.3)
     assert values[moved & pays_much, 0].mean() > 2.0 * values[moved & ~pays_much, 0].mean()
-    assert (values[:, 1] == -5.0).all()
+    assert np.isnan(values[:, 1]).all()
     chosen = found.recommended(values)
     assert (chosen[moved] == 0).mean() > 0.95
     assert (chosen[unseen["x"][:, 0] < -0.3] == -1).mean() > 0.5
     assert (found.recommended(found.values(unseen["x"], owed, {"call": 1e6, "sms": 5.0})) == -1).all()
+
+
+def test_what_is_borne_out_to_do_nothing_is_worth_its_cost(found: worth.Worth) -> None:
+    noise = np.random.default_rng(2).normal(size=(2, 50_000))
+    nothing = uplift.shown(noise[0], 0.3 * noise[1], np.arange(50_000))
+    call, sms = found.channels
+    known = replace(found, channels=(call, replace(sms, shown=nothing)))
+    unseen = lot(100, seed=2)["x"]
+    values = known.values(unseen, np.full(100, 1e5), {"call": 1_000.0, "sms": 5.0})
+    assert (values[:, 1] == -5.0).all()
+    assert not (known.recommended(values) == 1).any()
 
 
 def test_what_is_kept_says_the_same(found: worth.Worth) -> None:
@@ -64,7 +77,9 @@ def test_what_is_kept_says_the_same(found: worth.Worth) -> None:
     unseen = lot(200, seed=3)
     owed = np.full(200, 1_000.0)
     costs = {"call": 1.0, "sms": 1.0}
-    assert np.array_equal(again.values(unseen["x"], owed, costs), found.values(unseen["x"], owed, costs))
+    assert np.array_equal(
+        again.values(unseen["x"], owed, costs), found.values(unseen["x"], owed, costs), equal_nan=True
+    )
 
 
 def test_a_learner_is_chosen_by_who_was_not_seen() -> None:
