@@ -19,7 +19,7 @@ Stream = Annotated[str | None, typer.Option("--stream", help="Name of a floor; w
 
 @app.command(rich_help_panel="Record")
 def why(
-    account: Annotated[str | None, typer.Argument(help="The creditor's account number.")] = None,
+    account: Annotated[str | None, typer.Argument(help="The creditor's account number, or a call's id.")] = None,
     at: Annotated[str | None, typer.Option(help="At this instant: 2026-11-18T16:05:00Z; without it, now.")] = None,
     creditor: Annotated[str | None, typer.Option(help="Where several creditors have the account.")] = None,
     pacing: Annotated[

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from console.board_view import REASONS
-from console.why import OnCampaign, OnPhone, Why, moved_words, segment_words
+from console.why import Had, OnCampaign, OnPhone, Why, moved_words, segment_words
 from console.why_pacing import WhyPacing
 from domain.instants import to_datetime
 from domain.money import amount_text
@@ -122,8 +122,14 @@ def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:
     table = Table(box=None, pad_edge=False, title="Attempts and denials, newest last", title_justify="left")
     for title in ("when", "campaign", "number", "what"):
         table.add_column(title)
+    offers = {had.call_id: f"\n[dim]{escape(offer_words(had))}[/]" for had in found.offers}
     lines = [
-        (one.reserved_us, one.campaign, one.phone, f"{_attempt(one)}  [dim]{one.call_id}, rules {one.rules}[/]")
+        (
+            one.reserved_us,
+            one.campaign,
+            one.phone,
+            f"{_attempt(one)}  [dim]{one.call_id}, rules {one.rules}[/]{offers.get(one.call_id, '')}",
+        )
         for one in found.attempts
     ]
     lines += [
@@ -140,6 +146,12 @@ def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:
     yield table
     for one in found.later:
         yield Text.from_markup(f"[dim]Later than the instant asked about: {one.call_id} became {_attempt(one)}.[/]")
+
+
+def offer_words(had: Had) -> str:
+    """Return what an attempt's agent could offer, and by which step."""
+    said = "; ".join(one.words["en"] for one in had.terms) or "nothing was owed any more"
+    return f"{said} ({had.offered.treatment})"
 
 
 def _attempt(one: Attempt) -> str:

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from domain.offers import Offer
 from domain.settings import CallTreatment, CampaignSettings, Retry
+from strategy import objectives
 from strategy.expressions import Condition, Quantity, parse, parse_quantity
 from strategy.fields import FIELDS
 
@@ -42,15 +44,6 @@ class Limits(_Part, frozen=True, kw_only=True):
     max_calls: AtLeastOne | None = None
 
 
-class Offer(_Part, frozen=True, kw_only=True):
-    """What may be offered."""
-
-    #: Share of the balance that is waived.
-    discount: Share = 0.0
-    #: Lengths of plans.
-    plan_months: tuple[AtLeastOne, ...] = ()
-
-
 class Step(_Part, frozen=True, kw_only=True):
     """One step of a treatment; it holds from its day on until the day of the next."""
 
@@ -70,6 +63,7 @@ class Step(_Part, frozen=True, kw_only=True):
     #: Text to send.
     template: str = ""
     agent_group: str = ""
+    #: What the agent may offer on its calls.
     offer: Offer | None = None
     #: With channel none: what is done about the debtor instead.
     task: Literal["", "number_research", "address_research", "review"] = ""
@@ -143,7 +137,8 @@ class Document(_Part, frozen=True, kw_only=True):
     #: As the file.
     name: str
     about: str = ""
-    objective: Literal["net_recovery", "right_party_contacts", "promises_kept"] = "net_recovery"
+    #: By what trials and simulations judge it, and what its plan counts.
+    objective: objectives.Name = objectives.NET_RECOVERY
     #: What ranks the list, greatest first: each ranks those of whom nothing before it is known.
     rank_by: Annotated[tuple[str, ...], Meta(min_length=1)]
     #: `slots`: each debtor is given the hours of the week in which calling him pays best, `rank_by` being what a
@@ -274,6 +269,7 @@ def _told(document: Document, treatment: Treatment, step: Step) -> CallTreatment
         calls_per_day=limits.calls_per_day,
         calls_per_week=limits.calls_per_week,
         max_calls=limits.max_calls,
+        offer=step.offer,
     )
 
 

@@ -1,5 +1,6 @@
 """What a strategy document says, in words: the same sentences for showing one and for telling two apart."""
 
+from domain.offers import Offer
 from domain.settings import Retry
 from strategy.documents import Document, Limits, Step, Strategy, Treatment
 from strategy.fields import FIELDS
@@ -119,10 +120,15 @@ def _step(document: Document, step: Step) -> str:
     if step.agent_group:
         parts.append(f"agents of {step.agent_group}")
     if step.offer is not None:
-        lengths = ", ".join(map(str, step.offer.plan_months))
-        parts.append(f"offer {_percent(step.offer.discount)} off" + (f", plans of {lengths} months" if lengths else ""))
+        parts.append(_offer(step.offer))
     parts += [f"after {word.replace('_', ' ')} {_retry(retry)}" for word, retry in step.retry.items()]
     return ", ".join(parts)
+
+
+def _offer(offer: Offer) -> str:
+    waived = f"{_percent(offer.discount)} off" if offer.discount else ""
+    lengths = f"plans of {', '.join(map(str, offer.plan_months))} months" if offer.plan_months else ""
+    return f"offer {', '.join(filter(None, (waived, lengths))) or 'nothing'}"
 
 
 def _retry(retry: Retry) -> str:

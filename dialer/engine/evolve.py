@@ -25,6 +25,7 @@ from dialer.engine.state import (
     Lines,
     State,
     Tally,
+    offer_of,
     put_off,
 )
 from dialer.engine.transitions import ALLOWED, STAGES, UNANSWERED
@@ -445,6 +446,7 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         reserved_us=state.at_us,
         agent=order.agent,
         pinned=order.agent is not None,
+        offer=offer_of(state.campaign_settings(order.campaign), order.choice),
     )
     state.calls[order.call_id] = call
     state.lines[order.campaign].unanswered[order.call_id] = call
