@@ -18,7 +18,7 @@ from domain.settings import DEFAULT_RETRY
 from strategy.documents import GUARDED, HOLDOUT, Capacity, Document, Step, Strategy, Treatment, minutes, rules_of
 from strategy.expressions import parse, parse_quantity
 from strategy.fields import FIELDS
-from strategy.objectives import NET_RECOVERY
+from strategy.objectives import NET_RECOVERY, OBJECTIVES
 from strategy.toml_lines import Path as Key
 from strategy.toml_lines import line_of, lines_of
 
@@ -350,6 +350,11 @@ def advice(strategy: Strategy) -> list[str]:
             found.append(
                 f"{said}objective {document.objective} judges trials and simulations, and rank_by alone orders the "
                 'list; plan = "slots" plans for it'
+            )
+        if document.objective != NET_RECOVERY and document.plan and document.capacity.cost_per_attempt:
+            found.append(
+                f"{said}capacity.cost_per_attempt is money, and the plan counts {OBJECTIVES[document.objective].unit}: "
+                "it is not weighed"
             )
         if document.plan and any(one.normal == "value_call" for one in rules.rank_by):
             found.append(

@@ -158,6 +158,16 @@ class Document(_Part, frozen=True, kw_only=True):
     #: Messages a day, by channel.
     budgets: dict[str, AtLeastOne] = {}
 
+    @property
+    def plans_kept(self) -> bool:
+        """Return whether hours are planned by the promises kept that conversations bring."""
+        return bool(self.plan) and self.objective == objectives.PROMISES_KEPT
+
+    @property
+    def ranks(self) -> tuple[str, ...]:
+        """Return the names of what ranks the list, the first first."""
+        return (objectives.KEPT_PER_CONTACT, *self.rank_by) if self.plans_kept else self.rank_by
+
 
 class Strategy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A document with those of its challengers."""

@@ -8,6 +8,10 @@ from domain.errors import BadInput
 
 Name = Literal["net_recovery", "right_party_contacts", "promises_kept"]
 NET_RECOVERY: Final[Name] = "net_recovery"
+CONTACTS: Final[Name] = "right_party_contacts"
+PROMISES_KEPT: Final[Name] = "promises_kept"
+#: What ranks first where promises kept are planned for: how many a conversation brings, as models tell it.
+KEPT_PER_CONTACT: Final = "kept_per_contact"
 
 
 class Objective(msgspec.Struct, frozen=True, kw_only=True):
