@@ -17,6 +17,7 @@ from strategy.documents import Capacity, Document, Limits, Segment, Step, Strate
 from strategy.fields import Scores
 from strategy.worths import worths
 from tests.property.test_planning import MONDAY_US, ZONE, campaign, planned, scores
+from tests.property.test_replanning import NOW_US, again, learnt
 
 AT_US = MONDAY_US + 9 * HOUR
 
@@ -142,3 +143,18 @@ def test_conversations_that_count_alike_differ_by_a_hundredth_at_most_and_in_the
     order = np.lexsort((-value, tier))
     assert (np.diff(found[order]) < 0.0).all()
     assert found.mean() == pytest.approx(1.0) if ranked else not len(found)
+
+
+@pytest.mark.parametrize("objective", ["right_party_contacts", "promises_kept"])
+def test_the_rest_of_a_day_is_planned_for_the_same_objective(objective: str) -> None:
+    everybody = people(150, 3)
+    told = with_promises(scores(everybody, 1), everybody)
+    of = for_objective(objective, replan=True)
+    leads = planned(everybody, of, NOW_US, 0.5, told).leads
+    # As a floor has them: whose hour has begun may be called now.
+    leads = [replace(one, from_us=one.from_us if one.from_us > NOW_US else 0) for one in leads]
+    found = again(leads, everybody, told, learnt(40.0, 40), 0.5, of)
+    # As forecast, so that whoever counts otherwise than in the morning would have to move.
+    assert len(found.leads) <= 0.1 * len(leads)
+    otherwise = again(leads, everybody, told, learnt(40.0, 40), 0.5, for_objective("net_recovery", replan=True))
+    assert len(otherwise.leads) > 3 * len(found.leads)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from compliance.gate import Gate
 from console.main import app
+from console.screen import screen
 from console.settings import load
 from console.why import why
 from console.why_view import offer_words
@@ -119,6 +120,9 @@ async def test_an_agent_is_shown_what_may_be_offered_and_kept_to_it(ledger: SqlL
         found = queries.offered(connection, lead["call_id"])
         assert connection.execute(select(debt.c.balance_minor).where(debt.c.id == owed["debt"])).scalar_one()
     assert found == queries.Offered(treatment=STEP, offer=OFFER)
+    # Whoever speaks to him next sees what was agreed.
+    (agreed,) = screen(ledger, lead["person"], "es")["promises"]
+    assert (agreed["amount_minor"], agreed["settles"]) == (least, True)
     rows = list(ledger.read("floor"))
     gate = Gate.load(RULES)
     audit = replay(rows, {gate.version: gate}.get)
