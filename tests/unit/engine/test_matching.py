@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from dialer.engine import Engine
-from dialer.engine.agents import MOST_IDLE_US
+from dialer.engine.agents import MOST_COMPARED, MOST_IDLE_US
 from domain import events
 from domain.calls import Mode
 from domain.matching import Match, Matching
@@ -75,6 +75,15 @@ def test_who_is_to_leave_is_no_match_while_others_stay() -> None:
     assert floor.engine.state.agents["1002"].state == "ready"
     (connect,) = of(floor.hear(events.Answered, call_id=first.call_id), Connect)
     assert connect.agent == "1003"
+
+
+def test_so_many_longest_idle_are_compared_and_no_more() -> None:
+    names = [str(2000 + number) for number in range(MOST_COMPARED + 1)]
+    best_last = {names[MOST_COMPARED - 1]: (0.0, 0.0, 0.0, 0.01), names[MOST_COMPARED]: (0.0, 0.0, 0.0, 0.02)}
+    connect = given(floor_of(*names, table=replace(TABLE, gains=best_last)))
+    assert connect.agent == names[MOST_COMPARED - 1]
+    assert connect.match is not None
+    assert connect.match.of == MOST_COMPARED
 
 
 def test_a_floor_brought_back_from_a_snapshot_picks_as_the_one_that_went_on() -> None:
