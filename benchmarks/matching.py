@@ -1,7 +1,7 @@
 """What choosing the agent for the debtor brings: learned from one month, tried on others, with and without.
 
-    python -m benchmarks.matching --out DIR [--world FILE] [--debtors 8000] [--agents 10] [--days 5]
-        [--learn-debtors 16000] [--learn-days 26] [--replications 10] [--idle 60] [--processes 2]
+    python -m benchmarks.matching --out DIR [--world FILE] [--debtors 8000] [--agents 10] [--days 3]
+        [--learn-debtors 16000] [--learn-days 26] [--replications 8] [--idle 120] [--processes 2]
 
 A month is simulated in which callers go to the longest idle; from its record alone `models.matching` learns, as
 `cadencia models match` does. If it claims anything, further days of other debtors, with the same agents, are worked
@@ -215,7 +215,12 @@ def _rows(path: Path, asked: dict[str, Any]) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [row for row in rows if all(row[name] == value for name, value in asked.items())]
+    # Without a table it is all the same for how long somebody may be passed over.
+    return [
+        row
+        for row in rows
+        if all(row[name] == value or (name == "idle" and not row["table"]) for name, value in asked.items())
+    ]
 
 
 def told(rows: list[dict[str, Any]], seeds: Sequence[int], version: str) -> dict[str, Any]:
@@ -253,13 +258,13 @@ def main() -> None:
     parser.add_argument("--world", default=str(WORLD))
     parser.add_argument("--debtors", type=int, default=8000)
     parser.add_argument("--agents", type=int, default=10)
-    parser.add_argument("--days", type=int, default=5)
+    parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--learn-debtors", type=int, default=16_000)
     parser.add_argument("--learn-days", type=int, default=26)
-    parser.add_argument("--replications", type=int, default=10)
+    parser.add_argument("--replications", type=int, default=8)
     parser.add_argument("--idle", type=float, default=engine_agents.MOST_IDLE_US / SECOND)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--tick-s", type=float, default=1.0)
+    parser.add_argument("--tick-s", type=float, default=2.0)
     given = parser.parse_args()
     asked = {name: getattr(given, name) for name in _SETTINGS}
     given.out.mkdir(parents=True, exist_ok=True)

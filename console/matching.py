@@ -164,8 +164,9 @@ def _claimed(found: "Learned") -> str:
         for free, one in found.gains.items()
     )
     return (
-        f"[green]Borne out[/]: {100 * found.slope:.0f} % of it is claimed. The best of the agents free, instead of any "
-        f"of them, adds to a conversation's chance: {gains}."
+        f"[green]Borne out[/]: {100 * found.slope:.0f} % of it is claimed. The best of some agents free by lot, "
+        f"instead of any of them, adds to a conversation's chance: {gains}. On the floor it is less: the best are soon "
+        "talking."
     )
 
 

@@ -94,7 +94,8 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     p_slope: float
     #: What is claimed of what was found, 0 to 1; 0: nothing.
     slope: float
-    #: What a conversation's chance of the outcome gains with so many agents free, the best of them instead of any.
+    #: What a conversation's chance of the outcome gains with so many agents free by lot, the best of them instead of
+    #: any; on a floor it is less, for who suits many is soon talking.
     gains: dict[int, Figure]
     #: By group: what it is, its conversations, and its rate.
     groups: list[tuple[str, int, float]]

@@ -5,12 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks import matching
 from console import settings
 from console.main import app
 from dialer.engine.agents import MOST_IDLE_US
@@ -26,7 +28,9 @@ from ledger.store import open_ledger
 from models.matching import _groups
 from models.talks import read_talks
 from simulation.books import book_month
+from simulation.chance import Chance
 from simulation.month import Arm, Plan
+from simulation.population import Debtors, load
 from simulation.roster import Roster, Shift
 
 BEGIN = datetime(2026, 11, 2, 8, tzinfo=UTC)
@@ -234,3 +238,30 @@ def test_idle_time_is_bounded(worked: Path) -> None:
                 since[row.record.agent] = row.at_us
             if isinstance(row.record, Connect) and row.record.match is not None and row.record.match.instead:
                 assert row.at_us - since[row.record.match.instead] < MOST_IDLE_US
+
+
+def test_a_campaign_worked_by_a_true_table_brings_more_of_each_conversation(tmp_path: Path) -> None:
+    """Same debtors, agents and luck: with the table, by the truth of every conversation."""
+    world = tmp_path / "suits.toml"
+    world.write_text(
+        'base = "default"\n[portfolio.countries]\nCO = 0\nUS = 0\n[promises]\nby_agent = 1.5\n', encoding="utf-8"
+    )
+    hand = Debtors(load(str(world)), Chance(1), start_us=0).suits.hand
+    names = [f"a{number:04}" for number in range(1, 9)]
+    # By the ages of debts from one end of the world's stages to the other, and by how much is owed.
+    gains = {
+        name: tuple(0.25 * (age * hand(name)[0] + much * hand(name)[1]) for age in (-0.8, 0.0, 0.8) for much in (-1, 1))
+        for name in names
+    }
+    table = Matching(version="true", days=(60, 180), much_minor={"EUR": 220_000}, gains=gains)
+    asked = {"world": str(world), "debtors": 600, "agents": len(names), "days": 2, "idle": MOST_IDLE_US / SECOND}
+    without, matched = (matching.month(asked, 3, given, 1.0) for given in (b"", msgspec.json.encode(table)))
+    assert without["chosen"] == 0
+    assert matched["passed_over"] > 20
+    assert matched["conversations"] > 50
+
+    def agreed(of: dict[str, Any]) -> float:
+        return float(of["p_agreed"] / of["conversations"])
+
+    assert agreed(matched) > 1.05 * agreed(without)
+    assert matched["breaches"] == without["breaches"] == 0
