@@ -13,6 +13,7 @@ from compliance.explaining import Answer
 from compliance.gate import Gate
 from console.accepted import gate_in_force, gate_of
 from console.settings import Settings
+from console.why_offer import Had, had
 from dialer.engine import Engine
 from dialer.engine.dialling import purpose_of
 from dialer.engine.evolve import OFF_LIST
@@ -21,7 +22,6 @@ from domain.calls import Phase
 from domain.errors import BadInput, Broken
 from domain.events import DayLearned
 from domain.instants import to_datetime
-from domain.offers import Terms, terms_of
 from domain.people import Choice, Debt, Dossier, Stop, Verdict
 from domain.settings import CampaignSettings
 from ledger import decisions, plans, queries
@@ -79,14 +79,6 @@ class OnCampaign(msgspec.Struct, frozen=True, kw_only=True):
     moved: Moved | None = None
 
 
-class Had(msgspec.Struct, frozen=True, kw_only=True):
-    """What the agent of an attempt could offer, on what was owed then."""
-
-    call_id: str
-    offered: queries.Offered
-    terms: tuple[Terms, ...]
-
-
 class Why(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides about one account at an instant."""
 
@@ -122,7 +114,7 @@ def folded(ledger: SqlLedger, stream: str, gate: Gate, at_us: int | None) -> Sta
 
 
 def why(ledger: SqlLedger, settings: Settings, account: str, creditor: str | None, at_us: int | None) -> list[Why]:
-    """Return the answer for each creditor that has this account; of a call's id, about the call when it was talked to.
+    """Return the answer for each creditor that has this account.
 
     Raises
     ------
@@ -131,16 +123,9 @@ def why(ledger: SqlLedger, settings: Settings, account: str, creditor: str | Non
     """
     with ledger.reading() as connection:
         accounts = queries.accounts(connection, account, creditor)
-        called = [] if accounts else list(queries.attempts(connection, attempt.c.call_id == account))
-        for call in called:
-            accounts = queries.accounts(connection, call.debts[0])
-            at_us = at_us if at_us is not None else call.talking_us or call.reserved_us
     if not accounts:
         whose = f" of creditor {creditor!r}" if creditor else ""
-        raise BadInput(
-            f"why: no account {account!r}{whose} and no call of this id is on record; check its spelling, or import it "
-            "first"
-        )
+        raise BadInput(f"why: no account {account!r}{whose} is on record; check its spelling, or import it first")
     gate = gate_in_force(settings.rules)
     state = folded(ledger, settings.floor.stream, gate, at_us)
     if at_us is not None:
@@ -177,7 +162,7 @@ def _answer(
             for one in settings.floor.campaigns
             if one.document
         }
-        offers = [had for one in attempts[-LAST:] if (had := _had(connection, one)) is not None]
+        offers = [offer for one in attempts[-LAST:] if (offer := had(connection, one)) is not None]
         moved = {name: _moved(connection, one, found.person) for name, one in state.campaigns.items()}
     return Why(
         account=found.account,
@@ -205,16 +190,6 @@ def _answer(
         offers=offers,
         later=[one for one in attempts[-LAST:] if _closed_us(one) > at_us],
     )
-
-
-def _had(connection: Connection, one: queries.Attempt) -> Had | None:
-    """Return what an attempt's agent could offer, by the balances known when it was talked about."""
-    offered = queries.offered(connection, one.call_id)
-    if offered is None:
-        return None
-    (dossier,) = dossiers(connection, [one.person], known_us=one.talking_us or one.reserved_us)
-    worked = [debt for debt in dossier.debts if debt.debt in one.debts]
-    return Had(call_id=one.call_id, offered=offered, terms=terms_of(offered.offer, worked))
 
 
 def _closed_us(one: queries.Attempt) -> int:

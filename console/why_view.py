@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from console.board_view import REASONS
-from console.why import Had, OnCampaign, OnPhone, Why, moved_words, segment_words
+from console.why import OnCampaign, OnPhone, Why, moved_words, segment_words
+from console.why_agent import WhyAgent
+from console.why_offer import offer_words
 from console.why_pacing import WhyPacing
 from domain.instants import to_datetime
 from domain.money import amount_text
@@ -122,7 +124,7 @@ def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:
     table = Table(box=None, pad_edge=False, title="Attempts and denials, newest last", title_justify="left")
     for title in ("when", "campaign", "number", "what"):
         table.add_column(title)
-    offers = {had.call_id: f"\n[dim]{escape(offer_words(had))}[/]" for had in found.offers}
+    offers = {one.call_id: f"\n[dim]{escape(offer_words(one))}[/]" for one in found.offers}
     lines = [
         (
             one.reserved_us,
@@ -148,18 +150,18 @@ def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:
         yield Text.from_markup(f"[dim]Later than the instant asked about: {one.call_id} became {_attempt(one)}.[/]")
 
 
-def offer_words(had: Had) -> str:
-    """Return what an attempt's agent could offer, and by which step."""
-    said = "; ".join(one.words["en"] for one in had.terms) or "nothing was owed any more"
-    return f"{said} ({had.offered.treatment})"
-
-
 def _attempt(one: Attempt) -> str:
     return (
         f"{one.disposition or one.phase}"
         + (f", agent {one.agent}" if one.agent else "")
         + (f", talked {one.talk_us / 1e6:.0f} s" if one.talk_us else "")
     )
+
+
+def given(found: WhyAgent) -> RenderableType:
+    """Return why a call was given to its agent."""
+    head = Text.assemble((found.call_id, "bold"), f" · {found.campaign} · person {found.person}")
+    return Group(head, Text("  " + "\n  ".join(found.said)))
 
 
 def pacing(found: WhyPacing, zone: str) -> RenderableType:

@@ -8,6 +8,7 @@ import msgspec
 from domain.calls import Disposition, Mode
 from domain.errors import BadInput
 from domain.instants import HOUR, from_datetime, to_datetime
+from domain.matching import Matching
 from domain.offers import Offer
 
 #: Machine detection hears so much silence after a greeting before it says "a person", and takes so long at most.
@@ -110,8 +111,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 COUNTABLE = ("no_agent", "lost", "detection")
 
 
-#: Keys of a campaign that are made from the file of its strategy, and written by nobody.
+#: Keys of a campaign that are made from the file of its strategy, and of a floor from what was promoted; written by
+#: nobody.
 MADE = ("document", "treatments")
+MADE_OF_FLOOR = ("matching",)
 
 
 class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -260,6 +263,8 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     language: str = "en"
     #: What an agent may give as the reason of a pause.
     pause_reasons: tuple[str, ...] = ("break", "lunch", "training", "back_office", "technical")
+    #: Which agent suits which debtor, where that is borne out and promoted; None: callers go to the longest idle.
+    matching: Matching | None = None
 
     def __post_init__(self) -> None:
         names = [campaign.name for campaign in self.campaigns]

@@ -60,8 +60,8 @@ class Account(Line, frozen=True, kw_only=True):
     state: str
 
 
-def accounts(connection: Connection, account: str | int, of_creditor: str | None = None) -> list[Account]:
-    """Return the debts that creditors know by this account; of a number, the debt that it is the id of."""
+def accounts(connection: Connection, account: str, of_creditor: str | None = None) -> list[Account]:
+    """Return the debts that creditors know by this account."""
     query = (
         select(
             creditor.c.name.label("creditor"),
@@ -73,7 +73,7 @@ def accounts(connection: Connection, account: str | int, of_creditor: str | None
             debt.c.state,
         )
         .join(creditor, creditor.c.id == debt.c.creditor)
-        .where(debt.c.account == account if isinstance(account, str) else debt.c.id == account)
+        .where(debt.c.account == account)
         .order_by(debt.c.id)
     )
     if of_creditor is not None:

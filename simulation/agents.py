@@ -295,6 +295,7 @@ class Staff(Listener):
             return
         robot.n_calls += 1
         robot.call_id, robot.meeting, robot.recorded = call_id, meeting, False
+        meeting.agent = agent
         if self._u(Purpose.early, robot, robot.n_calls) < self.temper.p_early:
             self._later(meeting.talk_us * 9 // 10, self._record, (robot, call_id))
         temper = self.temper

@@ -7,6 +7,7 @@ from dialer.engine.transitions import ON_SWITCH
 from domain.calls import AgentState, Disposition, Phase
 from domain.facts import AgentShifted, CallAssigned, CallMoved
 from domain.instants import SECOND
+from domain.matching import Match
 from domain.orders import Connect, DropAgent, HangUp, Keep, QueueAgent, RingAgent
 
 #: A switch calls an agent usable a moment before it is; a busy answer rests him for this long.
@@ -15,6 +16,11 @@ BUSY_REST_US = 2 * SECOND
 MOST_ASKED_US = 60 * SECOND
 #: A connect ordered later than this before the end of the patience could reach a caller who hears the message.
 CONNECT_MARGIN_US = 100_000
+#: Who has been free for so long is given the next caller, whoever would suit him better. Half of it would cost a third
+#: of what matching brings, and more of it would leave some with far less work than others (docs/decisions/0037).
+MOST_IDLE_US = 120 * SECOND
+#: The best of so many, longest idle first, is hardly worse than the best of all, and a pick costs no more on any floor.
+MOST_COMPARED = 32
 
 #: Asked often: see `domain.calls.Word`.
 _READY, _RESERVED, _OFFLINE, _AWAY = AgentState.ready, AgentState.reserved, AgentState.offline, AgentState.away
@@ -35,21 +41,60 @@ def queue(step: Step, agent: Agent) -> None:
     step.emit(QueueAgent(agent=agent.agent, node=agent.node, campaigns=names, paused=agent.state is not _READY))
 
 
-def pick(step: Step, call: Call) -> Agent | None:
-    """Return the agent for an answered caller: the longest idle allotted here, of those who stay if any; else any."""
+def pick(step: Step, call: Call) -> tuple[Agent | None, Match | None]:
+    """Return the agent for an answered caller, and why it is he where a table of matching was asked.
+
+    Of those allotted here who stay, else of those who leave, else of any: the best match, else the longest idle.
+    """
     state = step.state
-    leaving = other = None
+    group = _group(step, call)
+    staying: list[Agent] = []
+    leaving: list[Agent] = []
+    others: list[Agent] = []
     for name in state.ready:
         agent = state.agents[name]
         if agent.node != call.node or name in call.refused or not state.serves(agent, call.campaign):
             continue
         if agent.allotted != call.campaign:
-            other = other or agent
-        elif agent.then == "ready":
-            return agent
+            others.append(agent)
+        elif agent.then != "ready":
+            leaving.append(agent)
+        elif group is None:
+            return agent, None
         else:
-            leaving = leaving or agent
-    return leaving or other
+            staying.append(agent)
+            if len(staying) == MOST_COMPARED:
+                break
+    free = staying or leaving or others
+    if group is None or len(free) < 2:
+        return (free[0] if free else None), None
+    return _match(step, free, group)
+
+
+def _group(step: Step, call: Call) -> int | None:
+    """Return a caller's group in the floor's table of matching; None: none counts for him."""
+    state = step.state
+    table, dossier = state.settings.matching, state.people.get(call.person)
+    return None if table is None or dossier is None else table.group(dossier, state.day)
+
+
+def _match(step: Step, free: list[Agent], group: int) -> tuple[Agent, Match]:
+    """Return who suits a caller best of some agents, longest idle first, and of equals the longest idle."""
+    table, first = step.state.settings.matching, free[0]
+    assert table is not None
+    gains = [of[group] if (of := table.gains.get(agent.agent)) else 0.0 for agent in free]
+    idle = step.at_us - first.since_us >= MOST_IDLE_US
+    best = 0 if idle else gains.index(max(gains))
+    why = Match(
+        version=table.version,
+        group=group,
+        of=len(free),
+        gain=gains[best],
+        instead=first.agent if best else "",
+        passed=gains[0] if best else 0.0,
+        idle=idle,
+    )
+    return free[best], why
 
 
 def seek_agent(step: Step, call: Call) -> None:
@@ -57,19 +102,19 @@ def seek_agent(step: Step, call: Call) -> None:
     deadline_us = call.clock_us + patience_us(step, call)
     if step.at_us >= deadline_us - CONNECT_MARGIN_US or call.call_id in step.unsettled:
         return
-    agent = step.agent_of(call) if call.pinned else pick(step, call)
+    agent, why = (step.agent_of(call), None) if call.pinned else pick(step, call)
     if agent is None:
         step.emit(Keep(call_id=call.call_id, node=call.node, for_ms=(deadline_us - step.at_us) // 1000), call.campaign)
         return
-    connect(step, call, agent)
+    connect(step, call, agent, why)
 
 
 def patience_us(step: Step, call: Call) -> int:
     return round(step.state.campaigns[call.campaign].pace.patience_s * SECOND)
 
 
-def connect(step: Step, call: Call, agent: Agent) -> None:
-    step.emit(Connect(call_id=call.call_id, agent=agent.agent, node=call.node), call.campaign)
+def connect(step: Step, call: Call, agent: Agent, why: Match | None = None) -> None:
+    step.emit(Connect(call_id=call.call_id, agent=agent.agent, node=call.node, match=why), call.campaign)
     if agent.state is not _RESERVED or agent.call_id != call.call_id:
         shift(step, agent, _RESERVED, call_id=call.call_id)
 
@@ -153,7 +198,7 @@ def orphan(step: Step, call: Call) -> None:
         return
     if not call.pinned or call.phase not in ON_SWITCH:
         return  # one still being reserved is given up when the ledger answers
-    substitute = pick(step, call)
+    substitute, _ = pick(step, call)
     step.emit(CallAssigned(call_id=call.call_id, agent=substitute.agent if substitute else None), call.campaign)
     if call.phase is Phase.waiting:
         seek_agent(step, call)

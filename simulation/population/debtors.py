@@ -30,6 +30,7 @@ from simulation.population.conduct import Conduct, Deed
 from simulation.population.laws import Laws
 from simulation.population.register import Neighbour, Number, Person, Register
 from simulation.population.response import Action, Response, responses
+from simulation.population.suits import Suits
 from simulation.population.traits import F8, moved_odds
 from simulation.population.truth import Truth, of_paying, weekly
 
@@ -57,6 +58,7 @@ class Debtors:
         self._conduct = Conduct(laws, chance, start_us)
         self._register = Register(laws, chance, self._conduct, start_us)
         self._persons, self._numbers = self._register.persons, self._register.numbers
+        self.suits = Suits(self._register, self._conduct)
         self._rang_row, self._rang_at = self._conduct.rang[0].append, self._conduct.rang[1].append
         #: For days that differ: people pick up so many times as often, conversations take so many times as long.
         self.answer_rate = self.talk_time = 1.0
@@ -184,7 +186,7 @@ class Debtors:
                 self._chance.u(Purpose.told, meeting.phone, meeting.nth) < self.laws.numbers.p_told_deceased
             )
             return Said(disposition=Disposition.deceased if told else Disposition.third_party)
-        return self._converse(asked_for, at_us, debts)
+        return self._converse(asked_for, at_us, debts, meeting.agent)
 
     # ---- what debtors do by themselves
 
@@ -393,14 +395,14 @@ class Debtors:
 
     # ---- a conversation
 
-    def _converse(self, debtor: Person, at_us: int, debts: tuple[int, ...]) -> Said:
+    def _converse(self, debtor: Person, at_us: int, debts: tuple[int, ...], agent: str) -> Said:
         u = self._chance.u
         debtor.n_talks = nth = debtor.n_talks + 1
         if self.laws.contact.works:
             self._conduct.contacted(debtor.row, at_us, 1.0, self.laws.contact.talk_pressure)
         if debtor.condition is not None:
             return Said(disposition=debtor.condition)
-        disposition = debtor.said or self._outcome(debtor, nth)
+        disposition = debtor.said or self.suits.outcomes(debtor, agent).of(u(Purpose.outcome, debtor.person, nth))
         if disposition in _STICKS:
             debtor.said = disposition
         if disposition is Disposition.call_back:
@@ -422,10 +424,6 @@ class Debtors:
         if disposition in (Disposition.dispute, Disposition.already_paid):
             return Said(disposition=disposition, debt=conduct.ids[row])
         return Said(disposition=disposition)
-
-    def _outcome(self, debtor: Person, nth: int) -> Disposition:
-        assert debtor.outcomes is not None
-        return debtor.outcomes.of(self._chance.u(Purpose.outcome, debtor.person, nth))
 
     def _promise(self, debtor: Person, disposition: Disposition, row: int, at_us: int) -> Said:
         """Promise to pay; who promises nothing but words names what will come anyhow, as far as it will."""

@@ -21,6 +21,7 @@ from dialer.engine.transitions import ON_SWITCH, STAGES
 from domain import events
 from domain.calls import AGENT_DISPOSITIONS, AgentState, AnswerClass, CampaignState, Cause, Mode, Phase
 from domain.facts import AttemptClosed, CallClassed, CallMoved
+from domain.matching import Matching
 from domain.orders import Connect, Originate, Reserve
 from domain.pace import PaceRule
 from domain.people import CapKey, Debt, Dossier, Lead, Phone, Verdict
@@ -66,6 +67,15 @@ class PatternGate:
         )
 
 
+#: Who suits whom, by the age of debts alone: little is owed by all.
+SUITS = Matching(
+    version="s",
+    days=(100, 200),
+    much_minor={"EUR": 5001},
+    gains={str(1000 + i): tuple(0.01 * ((3 * i + g) % 5 - 2) for g in range(6)) for i in range(4)},
+)
+
+
 class Ledger:
     """Compare and bump over plain dictionaries, the dossiers' truth outside the engine."""
 
@@ -102,7 +112,8 @@ def dossier(person, shared):
     if shared and person > 1:
         phones = (*phones, Phone(phone=10, country="ES"))
     keys = [CapKey(f"person:{person}", 1), *(CapKey(f"phone:{phone.phone}", 1) for phone in phones)]
-    debt = Debt(debt=person * 100, creditor=1, balance_minor=5000, currency="EUR")
+    due_on = None if person % 7 == 0 else f"2026-{1 + person % 10:02}-01"
+    debt = Debt(debt=person * 100, creditor=1, balance_minor=5000, currency="EUR", due_on=due_on)
     return Dossier(
         person=person, keys=tuple(sorted(keys, key=lambda k: k.key)), country="ES", debts=(debt,), phones=phones
     )
@@ -116,8 +127,9 @@ class Floor(RuleBasedStateMachine):
         n_agents=st.integers(1, 5),
         max_lines=st.integers(1, 12),
         shared=st.booleans(),
+        matched=st.booleans(),
     )
-    def open(self, modes, detect, n_people, n_agents, max_lines, shared):
+    def open(self, modes, detect, n_people, n_agents, max_lines, shared, matched):
         campaigns = tuple(
             CampaignSettings(
                 name=name,
@@ -131,7 +143,8 @@ class Floor(RuleBasedStateMachine):
             )
             for name, mode in zip(("uno", "dos"), modes, strict=True)
         )
-        self.settings = FloorSettings(campaigns=campaigns, max_lines=max_lines, stream="f")
+        table = SUITS if matched else None
+        self.settings = FloorSettings(campaigns=campaigns, max_lines=max_lines, stream="f", matching=table)
         people = [dossier(person, shared) for person in range(1, n_people + 1)]
         self.ledger = Ledger(people)
         self.engine = Engine(PatternGate())

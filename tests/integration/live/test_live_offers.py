@@ -16,7 +16,7 @@ from console.main import app
 from console.screen import screen
 from console.settings import load
 from console.why import why
-from console.why_view import offer_words
+from console.why_agent import call_of, why_agent
 from dialer.control import Client
 from dialer.engine.replay import replay
 from dialer.robots import Habits
@@ -142,7 +142,14 @@ async def test_robots_agree_within_the_offer_and_why_tells_what_each_call_had(
     agreed = [event for event in records(ledger, Disposed) if event.amount_minor is not None]
     assert all(event.settles for event in agreed)
     assert {event.instalments for event in agreed} == {None, 6}
-    (answer,) = why(ledger, replace(load(home), floor=settings(offering())), agreed[0].call_id, None, None)
-    (had,) = [one for one in answer.offers if one.call_id == agreed[0].call_id]
-    assert offer_words(had).startswith("may be offered: 10 % off 100.")
-    assert offer_words(had).endswith(f"({STEP})")
+    call = call_of(ledger, agreed[0].call_id)
+    assert call is not None
+    given = why_agent(ledger, call, "Europe/Madrid")
+    assert given.offer is not None
+    assert given.said[-1].startswith("May be offered: 10 % off 100.")
+    assert given.said[-1].endswith(f"({STEP}).")
+    # The same of the account, among its attempts.
+    with ledger.reading() as connection:
+        account = connection.execute(select(debt.c.account).where(debt.c.id == call.debts[0])).scalar_one()
+    (answer,) = why(ledger, replace(load(home), floor=settings(offering())), account, None, None)
+    assert [one for one in answer.offers if one.call_id == call.call_id] == [given.offer]
