@@ -2,8 +2,8 @@
 
 Shapes: `value` (n, s) float32, not above 0 where a debtor may not be planned; `chosen` (n, per_week) int16, slots of
 each debtor in no order, -1 for none. A day is `slots_per_day` slots in a row. `left` (n, s) uint8: how many slots a
-debtor may have until and with one that he has; it has no rows where nobody's are fewer than `per_week`, and is looked
-at for those alone who are `bound` (n,).
+debtor may have until and with one that he has; it has no rows where nobody's are fewer than `per_week`, is looked at
+for those alone who are `bound` (n,), and asks for one slot a day.
 """
 
 import numpy as np
@@ -84,42 +84,49 @@ def _days(
 
 
 @njit(cache=True)
-def _one_by_one(
-    value: F4, prices: F4, left: U1, i: int, per_day: int, slots_per_day: int, reach: F4, day: F4, took: Flags,
-    of_day: I8, best: F4, taken: I8,
-) -> int:  # fmt: skip
-    """Do as `_days` for a debtor of whom it matters how many slots come before one, in no order.
+def _keeps(taken: I8, n_taken: int, left: U1, i: int) -> bool:
+    for m in range(n_taken):
+        nth = 1
+        for other in range(n_taken):
+            nth += taken[other] < taken[m]
+        if nth > left[i, taken[m]]:
+            return False
+    return True
 
-    `reach` (per_week + 1,) is the most that so many slots of the days before gain, `day` (per_week + 1, per_day + 1)
-    the same with so many of today's among them; `took` (s, per_week + 1, per_day + 1) and `of_day` (days, per_week + 1)
-    say by which slots.
+
+@njit(cache=True)
+def _in_turn(
+    value: F4, prices: F4, left: U1, i: int, slots_per_day: int, reach: F4, by: I8, gains: F4, slots: I8, best: F4,
+    taken: I8,
+) -> int:  # fmt: skip
+    """Do as `_days` for a debtor of whom it matters how many slots come before one, with one slot a day; in no order.
+
+    `reach` (per_week + 1,) is the most that so many slots of the days before gain, `by` (days, per_week + 1) the slot
+    of a day by which they do; `gains` and `slots` (per_week + 1,) are the best of a day that may be so manieth.
     """
-    s, per_week, never = value.shape[1], len(best), np.float32(-CLOSED)
-    reach[:] = never
+    s, per_week = value.shape[1], len(best)
+    reach[:] = -CLOSED
     reach[0] = 0.0
     for first in range(0, s, slots_per_day):
-        day[:, :] = never
-        day[:, 0] = reach
+        gains[:] = 0.0
         for k in range(first, min(s, first + slots_per_day)):
-            took[k] = False
-            gain = value[i, k] - prices[k]
-            if gain <= 0.0:
-                continue
-            for n in range(min(per_week, left[i, k]) - 1, -1, -1):
-                for m in range(per_day - 1, -1, -1):
-                    if day[n, m] + gain > day[n + 1, m + 1] and day[n, m] > never:
-                        day[n + 1, m + 1], took[k, n + 1, m + 1] = day[n, m] + gain, True
-        for n in range(per_week + 1):
-            m = int(np.argmax(day[n]))
-            reach[n], of_day[first // slots_per_day, n] = day[n, m], m
-    n = int(np.argmax(reach))
-    n_taken = 0
-    for first in range((s - 1) // slots_per_day * slots_per_day, -1, -slots_per_day):
-        m = of_day[first // slots_per_day, n]
-        for k in range(min(s, first + slots_per_day) - 1, first - 1, -1):
-            if m and took[k, n, m]:
-                best[n_taken], taken[n_taken] = value[i, k] - prices[k], k
-                n, m, n_taken = n - 1, m - 1, n_taken + 1
+            gain, most = value[i, k] - prices[k], min(per_week, left[i, k])
+            if gain > gains[most] and most:
+                gains[most], slots[most] = gain, k
+        for n in range(per_week - 1, 0, -1):
+            if gains[n + 1] > gains[n]:
+                gains[n], slots[n] = gains[n + 1], slots[n + 1]
+        for n in range(per_week, 0, -1):
+            better = gains[n] > 0.0 and reach[n - 1] + gains[n] > reach[n]
+            by[first // slots_per_day, n] = slots[n] if better else -1
+            if better:
+                reach[n] = reach[n - 1] + gains[n]
+    n, n_taken = int(np.argmax(reach)), 0
+    for day in range((s - 1) // slots_per_day, -1, -1):
+        k = by[day, n]
+        if n and k >= 0:
+            best[n_taken], taken[n_taken] = value[i, k] - prices[k], k
+            n, n_taken = n - 1, n_taken + 1
     return n_taken
 
 
@@ -135,18 +142,17 @@ def choose(
     kept, s = chosen.shape[0] > 0, value.shape[1]
     gains, slots = np.empty(per_day, np.float32), np.empty(per_day, np.int64)
     best, taken = np.empty(per_week, np.float32), np.empty(per_week, np.int64)
-    reach, day = np.empty(per_week + 1, np.float32), np.empty((per_week + 1, per_day + 1), np.float32)
-    took = np.empty((s, per_week + 1, per_day + 1), np.bool_)
-    of_day = np.empty((s // slots_per_day + 1, per_week + 1), np.int64)
+    reach, nth_gains = np.empty(per_week + 1, np.float32), np.empty(per_week + 1, np.float32)
+    by, nth_slots = np.empty((s // slots_per_day + 1, per_week + 1), np.int64), np.empty(per_week + 1, np.int64)
     worth = 0.0
     demand[:] = 0
     for i in range(value.shape[0]):
-        if bound.size and bound[i]:
-            n_taken = _one_by_one(
-                value, prices, left, i, per_day, slots_per_day, reach, day, took, of_day, best, taken
+        n_taken = _days(value, prices, i, per_day, slots_per_day, gains, slots, best, taken)
+        # What is best without the limit is best with it, where it keeps it.
+        if bound.size and bound[i] and not _keeps(taken, n_taken, left, i):
+            n_taken = _in_turn(
+                value, prices, left, i, slots_per_day, reach, by, nth_gains, nth_slots, best, taken
             )  # fmt: skip
-        else:
-            n_taken = _days(value, prices, i, per_day, slots_per_day, gains, slots, best, taken)
         for m in range(n_taken):
             worth += best[m]
             demand[taken[m]] += 1

@@ -104,7 +104,8 @@ def assign(
     mask : (n, s) bool, optional
         Where a debtor may be contacted.
     left : (n, s) uint8, optional
-        How many slots a debtor may have until and with each that he has, where that may be fewer than `per_week`.
+        How many slots a debtor may have until and with each that he has, where that may be fewer than `per_week`; asks
+        for one slot a day.
 
     Raises
     ------
@@ -250,5 +251,7 @@ def _checked(
             raise BadInput(
                 f"left: expected the shape of value, {value.shape}, as uint8; found {left.shape}, {left.dtype}"
             )
+        if per_day > 1:
+            raise BadInput(f"left: is kept with one slot a day alone; per_day was {per_day}")
         value = np.where(left > 0, value, np.float32(0.0))
     return value, np.floor(places).astype(np.int64)

@@ -93,14 +93,13 @@ def best_of_left(value: NDArray, capacity: NDArray, limits: tuple[int, int, int]
     n=st.integers(1, 6),
     days=st.integers(1, 4),
     slots_per_day=st.integers(1, 3),
-    per_day=st.integers(1, 2),
     per_week=st.integers(1, 3),
     rising=st.booleans(),
 )
 @settings(max_examples=60, deadline=None)
-def test_what_is_left_of_a_week_binds_each_debtor(seed, n, days, slots_per_day, per_day, per_week, rising):
+def test_what_is_left_of_a_week_binds_each_debtor(seed, n, days, slots_per_day, per_week, rising):
     chance = np.random.default_rng(seed)
-    limits = per_day, per_week, slots_per_day
+    limits = 1, per_week, slots_per_day
     value = chance.random((n, days * slots_per_day), dtype=np.float32) - np.float32(0.1)
     left = chance.integers(0, per_week + 2, value.shape, dtype=np.uint8)
     if rising:
