@@ -201,8 +201,8 @@ objective = "promises_kept"
     text += "[trial.guardrails]\nsmiles = 1.0\n"
     assert problems(text, tmp_path) == []
     told = "\n".join(planned(read(tmp_path / "all.toml")))
+    assert "agent_group" not in told
     for word in (
-        "agent_group",
         "offer",
         "objective",
         "capacity",
@@ -308,8 +308,8 @@ def test_sentences_say_every_segment_treatment_and_arm(tmp_path: Path) -> None:
     assert problems(more.replace("explore = 0.1\n", "explore = 0.1\nobjective = 'promises_kept'\n"), tmp_path) == []
     said = sentences(read(tmp_path / "all.toml"))
     assert said["treatment hard"] == (
-        "call, each day begins with the next number, priority 2, agents of x, offer 10 % off, plans of 3, 6 months, "
-        "after busy not again, after machine again in 5 min, 2 times at most; no limits of its own; no lots"
+        "call, each day begins with the next number, priority 2, agents of x first, offer 10 % off, plans of 3, 6 "
+        "months, after busy not again, after machine again in 5 min, 2 times at most; no limits of its own; no lots"
     )
     assert said["arm champion"].startswith("75 % of the others, by lot (each day for everybody)")
     told = {key: said[key] for key in ("lot", "end", "guardrail complaints", "agents at 9", "budget sms", "objective")}
