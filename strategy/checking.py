@@ -367,4 +367,10 @@ def advice(strategy: Strategy) -> list[str]:
             )
         if document.explore == 0.0 and not strategy.document.trial.holdout:
             found.append(f"{said}explore is 0 and nobody is held out: the record will not tell what a call brings")
+    trial = strategy.document.trial
+    if trial.arms and trial.unit == "debtor" and agent_groups(strategy):
+        found.append(
+            f"{strategy.document.name}: steps ask for a group of agents, and arms share the agents: what one is given "
+            'another misses; write unit = "pool_day" in [trial]'
+        )
     return found

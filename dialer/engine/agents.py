@@ -82,10 +82,10 @@ def pick(step: Step, call: Call) -> Pick:
     n_of_group = None
     if asked:
         of_group = [agent for agent in free if asked in agent.groups]
-        free, n_of_group = (of_group or free)[:MOST_COMPARED], len(of_group)
+        free, n_of_group = of_group or free, len(of_group)
     if group is None or len(free) < 2:
         return Pick(free[0] if free else None, None, n_of_group)
-    return Pick(*_match(step, free, group), n_of_group)
+    return Pick(*_match(step, free[:MOST_COMPARED], group), n_of_group)
 
 
 def _group(step: Step, call: Call) -> int | None:

@@ -243,7 +243,10 @@ class Floor(RuleBasedStateMachine):
             return
         agent, call = state.agents[given.agent], state.calls[given.call_id]
         assert (given.sought.group, given.sought.within) == (asked, asked in agent.groups)
-        if given.sought.free is None or given.sought.within:
+        if given.sought.free is None:
+            return
+        assert given.sought.within == (given.sought.free > 0)
+        if given.sought.within:
             return
         for name in state.ready:
             other = state.agents[name]
