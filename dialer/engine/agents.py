@@ -18,8 +18,8 @@ BUSY_REST_US = 2 * SECOND
 MOST_ASKED_US = 60 * SECOND
 #: A connect ordered later than this before the end of the patience could reach a caller who hears the message.
 CONNECT_MARGIN_US = 100_000
-#: Who has been free for so long is given the next caller, whoever would suit him better. Half of it would cost a third
-#: of what matching brings, and more of it would leave some with far less work than others (docs/decisions/0037).
+#: Who has been free for so long is given the next caller, whoever would suit him better: a longer bound hardly brings
+#: more, and leaves some with less of the work (docs/results.md).
 MOST_IDLE_US = 120 * SECOND
 #: The best of so many, longest idle first, is hardly worse than the best of all, and a pick costs no more on any floor.
 MOST_COMPARED = 32
