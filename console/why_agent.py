@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from console.why_offer import Had, had, offer_words
 from domain.events import FloorOpened
 from domain.instants import to_datetime
-from domain.matching import Match
+from domain.matching import Match, Sought
 from domain.orders import Connect, Keep
 from ledger import queries
 from ledger.schema import attempt
@@ -29,6 +29,8 @@ class WhyAgent(msgspec.Struct, frozen=True, kw_only=True):
     given_to: str | None
     #: As the engine noted it where a table chose among several.
     match: Match | None
+    #: As the engine noted it where the call asked for agents of a group.
+    sought: Sought | None
     #: What the agent could offer; None: its step offered nothing.
     offer: Had | None
     #: In sentences.
@@ -58,6 +60,7 @@ def why_agent(ledger: SqlLedger, call: queries.Attempt, zone: str) -> WhyAgent:
             local = f"{to_datetime(at_us, zone):%a %d %b %Y %H:%M:%S} {zone}"
             said = [
                 f"Given to agent {record.agent} at {local}.",
+                *_sought(record),
                 *_reason(connection, stream, at_us, record, held, kept),
             ]
             if call.agent not in (None, record.agent):
@@ -80,9 +83,22 @@ def why_agent(ledger: SqlLedger, call: queries.Attempt, zone: str) -> WhyAgent:
         at_us=at,
         given_to=order.agent if isinstance(order, Connect) else None,
         match=order.match if isinstance(order, Connect) else None,
+        sought=order.sought if isinstance(order, Connect) else None,
         offer=offer,
         said=said,
     )
+
+
+def _sought(order: Connect) -> list[str]:
+    sought = order.sought
+    if sought is None:
+        return []
+    asked = f"It asked for agents of the group {sought.group}"
+    if sought.free is None:
+        return [f"{asked}: this one {'is' if sought.within else 'is not'} of them."]
+    if not sought.within:
+        return [f"{asked}: none of them was free for this campaign, so it went to another."]
+    return [f"{asked}: {sought.free} free, agent {order.agent} of them."]
 
 
 def _reason(
@@ -94,7 +110,8 @@ def _reason(
             return ["The agent had been reserved for this call before it was dialled."]
         if kept:
             return ["Nobody was free when it was answered; this agent was the first who came free while it waited."]
-        return ["Of the agents free for it, this one had been idle longest."]
+        chosen = order.sought is not None and order.sought.within
+        return [f"Of {'these' if chosen else 'the agents free for it'}, this one had been idle longest."]
     opened = [row for _, _, row in term_rows(connection, stream, at_us + 1) if isinstance(row, FloorOpened)]
     table = next((row.settings.matching for row in reversed(opened) if row.settings.matching is not None), None)
     known = table is not None and table.version == match.version

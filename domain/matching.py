@@ -1,15 +1,39 @@
-"""Which agent suits which debtor: the table that the engine reads, and why it picked somebody by it.
+"""Which agent suits which debtor: groups of agents, the table that the engine reads, and why it picked somebody.
 
 What agents add is learned (`models.matching`) for few groups of debtors, of what is known of everybody before a call:
 how old the oldest open debt is, and whether much is owed.
 """
 
+import re
+from collections.abc import Iterable
 from datetime import date
+from typing import Final
 
 import msgspec
 
 from domain.errors import BadInput
 from domain.people import Dossier
+
+#: How a group of agents may be called.
+GROUP: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+
+
+def checked_groups(names: Iterable[str], where: str) -> tuple[str, ...]:
+    """Return names of agent groups, each once.
+
+    Raises
+    ------
+    BadInput
+        When one cannot be a name; it begins with `where`.
+    """
+    found = tuple(dict.fromkeys(names))
+    for name in found:
+        if not GROUP.fullmatch(name):
+            raise BadInput(
+                f"{where}: agent group {name!r} is no name; write letters, digits, hyphens and underscores, "
+                "40 at most, such as seniors"
+            )
+    return found
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,3 +109,13 @@ class Match(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     passed: float = 0.0
     #: The agent was idle for so long that he came first, whatever he adds.
     idle: bool = False
+
+
+class Sought(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which group of agents a call asked for, and what came of it."""
+
+    group: str
+    #: The agent is in it.
+    within: bool
+    #: So many of it were free and among those who came first; None: nobody could be chosen.
+    free: int | None = None

@@ -69,6 +69,8 @@ class CallTreatment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     retry: dict[str, Retry] = {}
     #: Numbers shown to the debtor; empty: the campaign's.
     caller_ids: tuple[str, ...] = ()
+    #: Free agents of this group are given its callers before others; empty: all are alike.
+    agent_group: str = ""
     #: Calls to one person at most, of whatever campaign: on a local day, in any 7 days.
     calls_per_day: int | None = None
     calls_per_week: int | None = None

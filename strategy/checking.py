@@ -14,6 +14,7 @@ import msgspec
 
 from domain.documents import in_words, key_text
 from domain.errors import BadInput
+from domain.matching import GROUP
 from domain.settings import DEFAULT_RETRY
 from strategy.documents import GUARDED, HOLDOUT, Capacity, Document, Step, Strategy, Treatment, minutes, rules_of
 from strategy.expressions import parse, parse_quantity
@@ -246,6 +247,11 @@ def _step(document: Document, step: Step, key: Key, tell: _Teller) -> Iterator[P
     for number, caller in enumerate(step.caller_ids):
         if not _E164.fullmatch(caller):
             yield tell((*key, "caller_ids", number), f"is {caller!r}; write it as +34910000000")
+    if step.agent_group and not GROUP.fullmatch(step.agent_group):
+        yield tell(
+            (*key, "agent_group"),
+            f"is {step.agent_group!r}; write one group as it is on record: letters, digits, hyphens and underscores",
+        )
     for disposition, retry in step.retry.items():
         if disposition not in DEFAULT_RETRY:
             near = get_close_matches(disposition, DEFAULT_RETRY, 1)
@@ -306,8 +312,6 @@ def planned(strategy: Strategy) -> list[str]:
                     )
                 if step.task:
                     found.append(f"{where}{step.task} is told by each decision's treatment, but handed to nobody yet")
-                if step.agent_group:
-                    found.append(f"{where}agent_group is not looked at yet; any agent of the campaign takes the call")
         if document.capacity != Capacity() and not document.plan:
             found.append(f'{said}[capacity] is planned with by plan = "slots" alone; the list takes everybody')
         if document.replan and not document.plan:
@@ -325,6 +329,13 @@ def planned(strategy: Strategy) -> list[str]:
                 "document"
             )
     return found
+
+
+def agent_groups(strategy: Strategy) -> list[str]:
+    """Return the groups of agents that steps ask for."""
+    documents = (strategy.document, *strategy.challengers.values())
+    treatments = [treatment for document in documents for treatment in document.treatments.values()]
+    return list(dict.fromkeys(step.agent_group for one in treatments for step in one.steps if step.agent_group))
 
 
 def advice(strategy: Strategy) -> list[str]:
@@ -363,4 +374,10 @@ def advice(strategy: Strategy) -> list[str]:
             )
         if document.explore == 0.0 and not strategy.document.trial.holdout:
             found.append(f"{said}explore is 0 and nobody is held out: the record will not tell what a call brings")
+    trial = strategy.document.trial
+    if trial.arms and trial.unit == "debtor" and agent_groups(strategy):
+        found.append(
+            f"{strategy.document.name}: steps ask for a group of agents, and arms share the agents: what one is given "
+            'another misses; write unit = "pool_day" in [trial]'
+        )
     return found

@@ -123,7 +123,7 @@ def _step(document: Document, step: Step) -> str:
     if step.task:
         parts.append(step.task.replace("_", " "))
     if step.agent_group:
-        parts.append(f"agents of {step.agent_group}")
+        parts.append(f"agents of {step.agent_group} first")
     if step.offer is not None:
         parts.append(_offer(step.offer))
     parts += [f"after {word.replace('_', ' ')} {_retry(retry)}" for word, retry in step.retry.items()]

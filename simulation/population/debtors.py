@@ -6,7 +6,7 @@ luck, and calling again within the hour meets the same absence.
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from simulation.population.register import Neighbour, Number, Person, Register
 from simulation.population.response import Action, Response, responses
 from simulation.population.suits import Suits
 from simulation.population.traits import F8, moved_odds
-from simulation.population.truth import Truth, of_paying, weekly
+from simulation.population.truth import Truth, clock_of, of_paying, weekly
 
 #: Zones change their offset from UTC at multiples of this.
 _QUARTER = 15 * MINUTE
@@ -305,28 +305,21 @@ class Debtors:
                 right = p * number.p_debtor
         return answered, right
 
-    def week(self, person: int, phone: int, at_us: int) -> tuple[F8, F8]:
-        """Return the known truth of the next call, hour by hour of the week (168, Monday 0 h of the debtor first).
+    def hours(self, person: int, phone: int, hours_us: tuple[int, ...]) -> tuple[F8, F8]:
+        """Return the known truth of the next call in hours that begin at some instants, (hours,) each.
 
-        That a person answers, and that the debtor asked for does; the calls of today and those before tell on it.
+        That a person answers, and that the debtor asked for does, over the whole hour where the debtor lives; the calls
+        of today and those before tell on it.
         """
         number, owner = self._numbers[phone], self._persons[person]
-        answered, right = self._p_answered(phone, owner)
-        _, day = self._tell_time(number.owner, at_us // _QUARTER)
+        slots, days = clock_of(number.owner.zone, hours_us)
         nth = min(number.nth + 1 + number.worn, _WORN - 1)
-        hours = np.array([self._same_hour[n] for n in number.hours])
-        today = self._same_day[min(number.today if number.day == day else 0, _WORN - 1)]
-        worn = self._fatigue[nth] * hours
-        found = []
-        for p in (answered, right):
-            kinds = p.reshape(3, 24) * worn
-            week = np.concatenate((np.repeat(kinds[:1], 5, axis=0), kinds[1:]))
-            found.append(week.reshape(-1))
-        if today < 1.0:
-            weekday = date.fromordinal(day).weekday()
-            for p in found:
-                p[24 * weekday : 24 * weekday + 24] *= today
-        return found[0], found[1]
+        worn = self._fatigue[nth] * np.array([self._same_hour[n] for n in number.hours])
+        again = np.where(days == number.day, self._same_day[min(number.today, _WORN - 1)], 1.0)
+        answered, right = (
+            ((p.reshape(3, 24) * worn).reshape(-1)[slots] * again).mean(axis=1) for p in self._p_answered(phone, owner)
+        )
+        return answered, right
 
     def chance_now(self, phone: int, at_us: int) -> tuple[float, dict[int, float]]:
         """Return the known truth of the next call: that a person answers, and by whom asked for, that they do.
