@@ -142,7 +142,7 @@ def test_an_older_history_learns_the_days_of_its_promises(new_url: Callable[[str
     with database.writing() as connection:  # as version 4 left it
         connection.execute(text("DROP TABLE decision"))
         connection.execute(text("ALTER TABLE history DROP COLUMN due_on"))
-        for table in ("experiment", "score", "score_person", "score_set"):
+        for table in ("experiment", "score", "score_person", "score_set", "stand", "handed", "handover"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
         connection.execute(
