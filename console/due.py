@@ -187,7 +187,8 @@ def _cells(what: str, one: "Debtor", zone: str) -> dict[str, Any]:
         "to": " ".join(one.numbers),
         "numbers": " ".join(one.numbers),
         "name": one.name,
-        "debtor": one.ref,
+        # A reference of one creditor's own stands behind that creditor's name.
+        "debtor": (one.ref or "").rpartition("\t")[2],
         "creditor": creditor,
         "account": account,
         "accounts": len(one.accounts),

@@ -79,7 +79,7 @@ def untold(
     connection: Connection, campaign: str, standing: Iterable[tuple[int, Stand]], at_us: int
 ) -> list[dict[str, Any]]:
     """Return the rows of `stand` that have to be written, so that whoever is in no decision goes on in his segment."""
-    known = _seen(connection, campaign, at_us)
+    known = _seen(connection, campaign, at_us + 1)
     return [
         {
             "campaign": campaign,
