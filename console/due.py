@@ -123,7 +123,7 @@ def _hand_out(work: "Work", what: str, csv: Path, by: str, report: Any) -> dict[
         with work.ledger.reading() as connection:
             listed = lines(connection, handed.handover)
         _write(csv, what, listed, work.zone)
-        finish(work.ledger, handed.handover, work.at_us)
+        finish(work.ledger, handed.handover, known_us(None))
     file = None if handed.handover is None else str(csv)
     return msgspec.structs.asdict(handed) | {"file": file, "again": False}
 
@@ -138,7 +138,7 @@ def _write_again(
         listed = lines(connection, number)
     kept, left_out = still_allowed(ledger, gate, campaign, number, at_us)
     _write(csv, what, [one for one in listed if one.reference in kept], zone)
-    finish(ledger, number, at_us)
+    finish(ledger, number, known_us(None))
     return {
         "handover": number,
         "what": what,
@@ -247,12 +247,14 @@ def _reasons(not_now: dict[str, int]) -> str:
 
 
 def _said(answer: dict[str, Any]) -> str:
+    from rich.markup import escape
+
     if answer["handover"] is None:
         parts = [f"[bold]Nobody was handed out[/], and no file was written: {answer['what']}."]
     else:
         head = "Written again." if answer["again"] else "Handed out."
         parts = [
-            f"[bold green]{head}[/] {answer['lines']:,} in {answer['file']}: {answer['what']}, "
+            f"[bold green]{head}[/] {answer['lines']:,} in {escape(answer['file'])}: {answer['what']}, "
             f"hand-over {answer['handover']}"
         ]
     if answer["not_now"]:

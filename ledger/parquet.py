@@ -90,7 +90,7 @@ HISTORY = _of_table(
     _Column("inbound", "flag", "", history.c.inbound),
     _Column("event", "word", "a rung of the contact ladder, or assigned, balance, reopened, withdrawn, payment, "
             "stop, stop_lifted, consent, not_dialled, complaint", history.c.event),
-    _Column("attempt", "word", "call id; null: not by a call of ours", history.c.attempt),
+    _Column("attempt", "word", "call id, or the reference of a message handed out; null: neither", history.c.attempt),
     _Column("detail", "word", "disposition, stop, state…", history.c.detail),
     _Column("amount_minor", "minor", "", history.c.amount_minor),
     _Column("currency", "word", "", history.c.currency),

@@ -375,7 +375,7 @@ handover = Table(
     Column("rules", Text, nullable=False, comment="version of the rule packs that judged"),
     Column("at_us", Instant, nullable=False),
     Column("handed_by", Text, nullable=False),
-    Column("written_us", Instant, comment="when its file was whole; null: it is not yet"),
+    Column("written_us", Instant, comment="by the clock, when its file was whole; null: it is not yet"),
     Index(None, "campaign", "what"),
     sqlite_autoincrement=True,
 )

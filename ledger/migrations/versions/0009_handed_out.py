@@ -31,7 +31,12 @@ def upgrade() -> None:
         sa.Column("rules", sa.Text(), nullable=False, comment="version of the rule packs that judged"),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
         sa.Column("handed_by", sa.Text(), nullable=False),
-        sa.Column("written_us", sa.BigInteger(), nullable=True, comment="when its file was whole; null: it is not yet"),
+        sa.Column(
+            "written_us",
+            sa.BigInteger(),
+            nullable=True,
+            comment="by the clock, when its file was whole; null: it is not yet",
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_handover")),
         sqlite_autoincrement=True,
     )
