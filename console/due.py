@@ -48,7 +48,7 @@ def due(
     if not campaign and len(known) != 1:
         raise BadInput(f"due: name one of {', '.join(known) or 'none: make one with cadencia init'}")
     chosen = loaded.floor.campaign(campaign or known[0])
-    if not chosen.document:
+    if not chosen.document and not again:
         raise BadInput(
             f"due: campaign {chosen.name!r} has no strategy, so nothing is due besides calls; give it one that has "
             "steps by sms, email, messaging or letter, or tasks"
@@ -291,10 +291,12 @@ def _shown(found: "Found", zone: str) -> Any:
             notes += [f"{what}, not now: {_reasons(told.not_now)}"] if told.not_now else []
         parts += [table, *notes]
     if found.tasks:
-        table = _table("tasks", "due", "in hand", "since", "new numbers since")
+        table = _table("tasks", "due", "may be done", "in hand", "since", "new numbers since")
+        notes = []
         for what, of in found.tasks.items():
-            table.add_row(what, f"{of.due:,}", f"{of.in_hand:,}", of.since or "", f"{of.found:,}")
-        parts.append(table)
+            table.add_row(what, f"{of.due:,}", f"{of.ready:,}", f"{of.in_hand:,}", of.since or "", f"{of.found:,}")
+            notes += [f"{what}, not now: {_reasons(of.not_now)}"] if of.not_now else []
+        parts += [table, *notes]
     if not (found.messages or found.tasks):
         parts.append("No step of its strategy is a message or a task for anybody.")
     return Group(*parts)

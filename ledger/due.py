@@ -29,6 +29,8 @@ from strategy.listing import numbers_of
 #: As the rules call the channels of documents.
 CHANNELS: Final = {"sms": "sms", "email": "email", "messaging": "im", "letter": "letter"}
 _TO_A_NUMBER: Final = ("sms", "messaging")
+#: Which contact a task is done for: where law would never allow that one, the task is idle work with somebody's data.
+_SERVES: Final = {"number_research": "call", "address_research": "letter"}
 #: Lines that show no text.
 _MUTE: Final = ("fixed", "toll_free")
 #: Reasons beside the rules of the packs.
@@ -58,7 +60,10 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
 class Tasks(msgspec.Struct, frozen=True, kw_only=True):
     """What is due of one task."""
 
+    #: In a step of this task that was not handed out for them yet; who may be, and by rule why the others may not.
     due: int
+    ready: int
+    not_now: dict[str, int]
     #: Handed out, still in that step, and nothing came of it yet; and since which day the first of them.
     in_hand: int
     since: str | None
@@ -146,7 +151,8 @@ class Work:
                 continue
             debts = self.made.debts(one.row)
             if what in TASKS:
-                yield Judged(one, dossier, debts, tuple(each.phone for each in dossier.phones), None, "")
+                known_phones = tuple(each.phone for each in dossier.phones)
+                yield Judged(one, dossier, debts, known_phones, None, self._idle(what, dossier, debts))
                 continue
             phones: list[Phone | None] = [None]
             if what in _TO_A_NUMBER:
@@ -159,28 +165,36 @@ class Work:
             to, verdict = self._first_allowed(what, dossier, debts, phones)
             yield Judged(one, dossier, debts, () if to is None else (to.phone,), verdict, reason(verdict))
 
+    def _idle(self, what: str, dossier: Dossier, debts: tuple[int, ...]) -> str:
+        """Return the rule that never lets the contact be which a task is done for; empty: it may be, now or later."""
+        if what not in _SERVES:
+            return ""
+        verdict = judge(self.gate, self.campaign, _SERVES[what], dossier, None, debts, self.at_us)
+        return "" if verdict.next_allowed_at_us is not None else reason(verdict)
+
     def _first_allowed(
         self, what: str, dossier: Dossier, debts: tuple[int, ...], phones: Sequence[Phone | None]
     ) -> tuple[Phone | None, Verdict]:
         """Return the first number that may be written to, or the first of all with why not."""
-        told = [(each, judge(self.gate, self.campaign, what, dossier, each, debts, self.at_us)) for each in phones]
+        channel = CHANNELS[what]
+        told = [(each, judge(self.gate, self.campaign, channel, dossier, each, debts, self.at_us)) for each in phones]
         return next((one for one in told if one[1].allowed), told[0])
 
 
 def judge(
     gate: Gate,
     campaign: CampaignSettings,
-    what: str,
+    channel: str,
     dossier: Dossier,
     to: Phone | None,
     debts: tuple[int, ...],
     at_us: int,
 ) -> Verdict:
-    """Return whether a campaign's message may leave at an instant."""
+    """Return whether a campaign's contact through a channel of the rules may leave at an instant."""
     return gate.judge(
         dossier,
         at_us=at_us,
-        channel=CHANNELS[what],
+        channel=channel,
         phone=to,
         debts=debts,
         actor=campaign.actor,
@@ -249,8 +263,11 @@ def _tasks(work: Work, what: str) -> Tasks:
         row for one, row in last.items() if one not in found and (row.person, row.step, row.since_day) in now
     ]  # fmt: skip
     since_us = min((row.at_us for row in in_hand), default=None)
+    not_now = Counter(one.reason for some in batches(waiting, STEP) for one in work.judged(what, some) if one.reason)
     return Tasks(
         due=len(waiting),
+        ready=len(waiting) - not_now.total(),
+        not_now=dict(not_now.most_common()),
         in_hand=len(in_hand),
         since=None if since_us is None else to_datetime(since_us, work.zone).date().isoformat(),
         found=len(found),

@@ -361,7 +361,7 @@ def still_allowed(
             if phones and to is None:
                 left_out[NO_NUMBER] += 1
                 continue
-            why_not = reason(judge(gate, campaign, what, dossier, to, from_ids(row.debts), at_us))
+            why_not = reason(judge(gate, campaign, CHANNELS[what], dossier, to, from_ids(row.debts), at_us))
             if why_not:
                 left_out[why_not] += 1
             else:

@@ -385,9 +385,12 @@ def test_a_treatment_that_stops_writes_to_nobody(ledger: SqlLedger, tmp_path: Pa
 def test_the_pool_is_worked_and_what_came_of_it_is_told(ledger: SqlLedger, tmp_path: Path) -> None:
     lost = {"product": "lost"}
     rows = [*spaniards(2), row("L1", phone="600 123 481", **lost), row("L2", phone="", **lost)]
-    settle(ledger, tmp_path, *rows)
+    settle(ledger, tmp_path, *rows, row("L3", phone="600 123 483", **lost))
+    tell(ledger, "L3", "do_not_call")
     tasks = seen(ledger, campaign()).tasks["number_research"]
-    assert (tasks.due, tasks.in_hand, tasks.since, tasks.found) == (2, 0, None, 0)
+    assert (tasks.due, tasks.in_hand, tasks.since, tasks.found) == (3, 0, None, 0)
+    # No number is looked for of somebody who has it in writing that he is not called.
+    assert (tasks.ready, tasks.not_now) == (2, {"HOUSE.do_not_call": 1})
     # At night as well: nobody is contacted.
     done, file = out(ledger, campaign(), "number_research", NIGHT)
     assert (done.lines, sorted(accounts(file))) == (2, ["L1", "L2"])
@@ -396,10 +399,10 @@ def test_the_pool_is_worked_and_what_came_of_it_is_told(ledger: SqlLedger, tmp_p
     assert dossier(ledger, "L1").history == ()
     assert out(ledger, campaign(), "number_research", NOW + DAY)[0].handover is None
     tasks = seen(ledger, campaign(), NOW + DAY).tasks["number_research"]
-    assert (tasks.due, tasks.in_hand, tasks.since, tasks.found) == (0, 2, "2026-11-18", 0)
+    assert (tasks.due, tasks.in_hand, tasks.since, tasks.found) == (1, 2, "2026-11-18", 0)
     settle(ledger, tmp_path, *rows[:3], row("L2", phone="600 123 482", **lost), at_us=NOW + 2 * DAY)
     tasks = seen(ledger, campaign(), NOW + 2 * DAY).tasks["number_research"]
-    assert (tasks.due, tasks.in_hand, tasks.found) == (0, 1, 1)
+    assert (tasks.due, tasks.in_hand, tasks.found) == (1, 1, 1)
 
 
 def test_whoever_comes_into_the_segment_again_is_due_again(ledger: SqlLedger, tmp_path: Path) -> None:

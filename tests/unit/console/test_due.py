@@ -182,6 +182,17 @@ def test_what_makes_no_sense_is_told(folder: Path, words: tuple[str, ...], says:
     assert says in str(done.exception)
 
 
+def test_no_message_leaves_while_a_register_is_missing(folder: Path, tmp_path: Path) -> None:
+    path = folder / "campaigns" / "es.toml"
+    text = path.read_text("utf-8")
+    assert '# purpose = "collection"' in text
+    path.write_text(text.replace('# purpose = "collection"', 'purpose = "cross_sell"'), "utf-8")
+    done = cadencia(folder, "due", "--channel", "sms", "--csv", str(tmp_path / "x.csv"), *AT)
+    assert isinstance(done.exception, BadInput)
+    assert "ES.robinson_selling wants register robinson" in str(done.exception)
+    assert answer(folder, *AT)["unfinished"] == []
+
+
 def test_a_campaign_without_a_strategy_has_nothing_due(folder: Path) -> None:
     path = folder / "campaigns" / "es.toml"
     path.write_text(path.read_text("utf-8").replace('strategy = "texts"', ""), "utf-8")
