@@ -59,7 +59,8 @@ def due(
             answer = _write_again(ledger, gate, chosen, what, csv, at_us, loaded.floor.zone)
             tell(answer, as_json, lambda: _said(answer))
             return
-        work = Work(ledger, gate, chosen, at_us, loaded.floor.zone)
+        clock = None if at is not None else lambda: known_us(None)
+        work = Work(ledger, gate, chosen, at_us, loaded.floor.zone, clock)
         if csv is not None:
             if channel:
                 _check_registers(loaded, work)

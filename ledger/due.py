@@ -102,10 +102,25 @@ class Judged(NamedTuple):
 
 
 class Work:
-    """Who is due in a campaign at an instant; made for one question, for it reads everybody."""
+    """Who is due in a campaign at an instant; made for one question, for it reads everybody.
 
-    def __init__(self, ledger: SqlLedger, gate: Gate, campaign: CampaignSettings, at_us: int, zone: str) -> None:
+    Parameters
+    ----------
+    now : callable, optional
+        Returns the instant at which somebody is judged, microseconds UTC; without it, that of the question.
+    """
+
+    def __init__(
+        self,
+        ledger: SqlLedger,
+        gate: Gate,
+        campaign: CampaignSettings,
+        at_us: int,
+        zone: str,
+        now: Callable[[], int] | None = None,
+    ) -> None:
         self.ledger, self.gate, self.campaign, self.at_us, self.zone = ledger, gate, campaign, at_us, zone
+        self.now = now or (lambda: at_us)
         with ledger.reading() as connection:
             scores = score_fields.serving(ledger.reading, connection, at_us, wanted(campaign))
             self.made: Made = list_of(connection, campaign, at_us, zone, scores)
@@ -141,8 +156,9 @@ class Work:
     def judged(self, what: str, some: Sequence[Due]) -> Iterator[Judged]:
         """Yield whether some may be handed out now, each with the dossier as it stands."""
         persons = [self.person(one) for one in some]
+        at_us = self.now()
         with self.ledger.reading() as connection:
-            people = {one.person: one for one in dossiers(connection, persons, self.at_us)}
+            people = {one.person: one for one in dossiers(connection, persons, at_us)}
             there = _addressed(connection, persons) if what == "letter" else frozenset()
             known = _dialable(connection, persons) if what in _TO_A_NUMBER else frozenset()
         today = day_number(to_datetime(self.at_us, self.zone).date().isoformat())
@@ -152,7 +168,7 @@ class Work:
             debts = self.made.debts(one.row)
             if what in TASKS:
                 known_phones = tuple(each.phone for each in dossier.phones)
-                yield Judged(one, dossier, debts, known_phones, None, self._idle(what, dossier, debts))
+                yield Judged(one, dossier, debts, known_phones, None, self._idle(what, dossier, debts, at_us))
                 continue
             phones: list[Phone | None] = [None]
             if what in _TO_A_NUMBER:
@@ -162,22 +178,22 @@ class Work:
             if not phones or (what == "letter" and who not in there):
                 yield Judged(one, dossier, debts, (), None, NO_NUMBER if not phones else NO_ADDRESS)
                 continue
-            to, verdict = self._first_allowed(what, dossier, debts, phones)
+            to, verdict = self._first_allowed(what, dossier, debts, phones, at_us)
             yield Judged(one, dossier, debts, () if to is None else (to.phone,), verdict, reason(verdict))
 
-    def _idle(self, what: str, dossier: Dossier, debts: tuple[int, ...]) -> str:
+    def _idle(self, what: str, dossier: Dossier, debts: tuple[int, ...], at_us: int) -> str:
         """Return the rule that never lets the contact be which a task is done for; empty: it may be, now or later."""
         if what not in _SERVES:
             return ""
-        verdict = judge(self.gate, self.campaign, _SERVES[what], dossier, None, debts, self.at_us)
+        verdict = judge(self.gate, self.campaign, _SERVES[what], dossier, None, debts, at_us)
         return "" if verdict.next_allowed_at_us is not None else reason(verdict)
 
     def _first_allowed(
-        self, what: str, dossier: Dossier, debts: tuple[int, ...], phones: Sequence[Phone | None]
+        self, what: str, dossier: Dossier, debts: tuple[int, ...], phones: Sequence[Phone | None], at_us: int
     ) -> tuple[Phone | None, Verdict]:
         """Return the first number that may be written to, or the first of all with why not."""
         channel = CHANNELS[what]
-        told = [(each, judge(self.gate, self.campaign, channel, dossier, each, debts, self.at_us)) for each in phones]
+        told = [(each, judge(self.gate, self.campaign, channel, dossier, each, debts, at_us)) for each in phones]
         return next((one for one in told if one[1].allowed), told[0])
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from compliance.counting import FOREVER
 from compliance.gate import Gate
 from domain.errors import BadInput
 from domain.instants import iso
@@ -147,7 +148,7 @@ def _open(work: Work, what: str, by: str) -> int:
 
 
 def _record(work: Work, number: int, what: str, place: int, ready: Sequence[Judged]) -> list[Due]:
-    """Record some in one transaction; return those about whom somebody else wrote since they were judged."""
+    """Record some in one transaction; return those who were judged in vain: others wrote, or the time was over."""
     stale: list[Due] = []
     rows: list[dict[str, Any]] = []
     told: list[dict[str, Any]] = []
@@ -158,33 +159,36 @@ def _record(work: Work, number: int, what: str, place: int, ready: Sequence[Judg
         message = what in WRITTEN
         keys = {cap.key for one in ready for cap in one.dossier.keys} if message else set()
         standing = versions(connection, keys, lock=True)
+        at_us = work.now()
         for one in ready:
-            if message and compare(one.dossier.keys, standing) is None:
+            if one.verdict is not None and (
+                at_us >= (one.verdict.valid_until_us or FOREVER) or compare(one.dossier.keys, standing) is None
+            ):
                 stale.append(one.due)
                 continue
             place += 1
-            rows.append(_row(work, number, what, place, one))
+            rows.append(_row(work, number, what, place, one, at_us))
             if message:
                 bumped += [cap.key for cap in one.dossier.keys]
-                told.append(_line(work, number, what, place, one))
+                told.append(_line(work, number, what, place, one, at_us))
         bump(connection, bumped)
         if rows:
             connection.execute(insert(handed), rows)
         if told:
             connection.execute(insert(history), told)
-            announce(connection, (line["person"] for line in told), work.at_us)
+            announce(connection, (line["person"] for line in told), at_us)
     time.sleep(_REST_S)
     return stale
 
 
-def _row(work: Work, number: int, what: str, place: int, one: Judged) -> dict[str, Any]:
+def _row(work: Work, number: int, what: str, place: int, one: Judged, at_us: int) -> dict[str, Any]:
     listing = work.listing
     return {
         "handover": number,
         "place": place,
         "campaign": work.campaign.name,
         "what": what,
-        "at_us": work.at_us,
+        "at_us": at_us,
         "person": one.dossier.person,
         "arm": one.due.arm,
         "segment": one.due.segment,
@@ -198,12 +202,12 @@ def _row(work: Work, number: int, what: str, place: int, one: Judged) -> dict[st
     }
 
 
-def _line(work: Work, number: int, what: str, place: int, one: Judged) -> dict[str, Any]:
+def _line(work: Work, number: int, what: str, place: int, one: Judged, at_us: int) -> dict[str, Any]:
     """Return the line of the history by which caps count the message from now on: it may have left."""
     to = next((each for each in one.dossier.phones if each.phone in one.phones), None)
     return {
-        "event_us": work.at_us,
-        "known_us": work.at_us,
+        "event_us": at_us,
+        "known_us": at_us,
         "person": one.dossier.person,
         "debts": ids(one.debts),
         "phone": None if to is None else to.phone,

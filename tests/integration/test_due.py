@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 from compliance.gate import Gate
 from compliance.packs import SHIPPED
 from domain.errors import BadInput
-from domain.instants import DAY, HOUR, MINUTE
+from domain.instants import DAY, HOUR, MINUTE, SECOND
 from domain.people import ContactEvent, Dossier
 from domain.settings import CampaignSettings
 from ledger.due import CHANNELS, Found, Work, look
@@ -251,6 +251,17 @@ def test_whom_others_write_about_meanwhile_is_judged_anew(ledger: SqlLedger, tmp
         assert connection.execute(select(handed.c.person, handed.c.place)).all() == [(who(ledger, "A1"), 1)]
         told = select(history.c.person).where(history.c.event == ContactEvent.message_sent)
         assert connection.execute(told).scalars().all() == [who(ledger, "A1")]
+
+
+def test_who_is_judged_at_the_end_of_his_hours_is_judged_by_the_clock(ledger: SqlLedger, tmp_path: Path) -> None:
+    settle(ledger, tmp_path, *spaniards(3))
+    nine = NOW + 4 * HOUR + 30 * MINUTE
+    # A second passes each time that the clock is looked at: judged before nine, recorded after it.
+    ticks = iter(range(nine - SECOND, nine + HOUR, SECOND))
+    work = Work(ledger, GATE, campaign(), nine - SECOND, ZONE, lambda: next(ticks))
+    done = hand_out(work, "sms", "ana")
+    assert (done.handover, done.not_now) == (None, {"ES.hours": 3})
+    assert dossier(ledger, "A0").history == ()
 
 
 def test_those_who_share_a_number_are_judged_one_after_the_other(ledger: SqlLedger, tmp_path: Path) -> None:
