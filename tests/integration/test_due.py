@@ -13,6 +13,7 @@ from domain.errors import BadInput
 from domain.instants import DAY, HOUR, MINUTE, SECOND
 from domain.people import ContactEvent, Dossier
 from domain.settings import CampaignSettings
+from ledger import decisions
 from ledger.due import CHANNELS, Found, Work, look
 from ledger.handover import (
     BUSY,
@@ -30,11 +31,12 @@ from ledger.handover import (
 )
 from ledger.intake.cells import Form
 from ledger.payments import import_payments
-from ledger.schema import debt, handed, handover, history, person, stand
+from ledger.schema import debt, decision, handed, handover, history, person, stand
 from ledger.stops import import_cells
 from ledger.store import SqlLedger, open_ledger
 from strategy.checking import examine_text
 from strategy.documents import Strategy, attached
+from strategy.fields import day_number
 from tests.integration.portfolio_files import NOW, bring, row, write
 
 GATE = Gate.load(SHIPPED)
@@ -382,6 +384,33 @@ def test_a_later_step_comes_though_nobody_was_ever_on_a_list(ledger: SqlLedger, 
     # Told again each week, so that it is remembered on.
     for days in range(8, 60, 8):
         assert out(ledger, campaign(), "letter", NOW + days * DAY)[1] == []
+
+
+def test_lists_and_hand_overs_agree_on_who_stands_where_since_when(ledger: SqlLedger, tmp_path: Path) -> None:
+    settle(ledger, tmp_path, *spaniards(2))
+    of = campaign(
+        TEXT
+        + """
+[[treatments.write.steps]]
+channel = "call"
+after_days = 6
+"""
+    )
+    for at_us in (NOW, NOW + 3 * DAY):
+        out(ledger, of, at_us=at_us)
+    assert ledger.make_plan(of, NOW + 5 * DAY, ZONE).startswith("c-")
+    # Nobody is told of here: law lets nobody be called on that day, so no decision is kept.
+    with ledger.writing() as connection:
+        connection.execute(decision.delete())
+        stood = decisions.stands(connection, "c", NOW + 6 * DAY)
+    assert {told.since_day for told in stood.values()} == {day_number("2026-11-18")}
+    plan = ledger.make_plan(of, NOW + 6 * DAY, ZONE)
+    leads = [lead for load in ledger.plan_events(plan, "c", NOW + 6 * DAY) for lead in load.leads]
+    assert [lead.choice.treatment for lead in leads if lead.choice is not None] == ["champion.write.3"] * 2
+    # What a list says later holds; and what it says is forgotten when it is old.
+    with ledger.reading() as connection:
+        assert decisions.stands(connection, "c", NOW + 7 * DAY) == stood
+        assert decisions.stands(connection, "c", NOW + 90 * DAY) == {}
 
 
 def test_a_treatment_that_stops_writes_to_nobody(ledger: SqlLedger, tmp_path: Path) -> None:
