@@ -24,7 +24,7 @@ from domain.settings import CampaignSettings
 from ledger import decisions
 from ledger.due import CHANNELS, NO_NUMBER, STEP, Judged, Progress, Work, judge, reason, unfinished
 from ledger.people import dossiers, from_ids, ids
-from ledger.reservations import announce, batches, bump, compare, versions
+from ledger.reservations import announce, batches, bump, compare, upsert, versions
 from ledger.schema import creditor, debt, handed, handover, history, person, phone, stand
 from ledger.store import SqlLedger
 from strategy.documents import TASKS, WRITTEN
@@ -98,7 +98,8 @@ def hand_out(work: Work, what: str, by: str, progress: Progress | None = None) -
         untold = decisions.untold(connection, work.campaign.name, standing, work.at_us)
     for rows in batches(untold, 20 * STEP):
         with ledger.writing() as connection:
-            connection.execute(insert(stand), rows)
+            # A file of another kind may be handed out at the same instant.
+            connection.execute(upsert(connection, stand).on_conflict_do_nothing(), rows)
         time.sleep(_REST_S)
     not_now, lines, over = Counter[str](), 0, 0
     for some in batches(waiting, STEP):

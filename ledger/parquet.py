@@ -353,10 +353,8 @@ _PACING = Subject(
     _pacing_row,
 )
 
-_SUBJECTS = (
-    HISTORY, DEBTORS, NUMBERS, DEBTS, _ATTEMPTS, _OUTCOMES, _VERDICTS, _PACING, DECISIONS, _HANDED, _PROMISES,
-    _PAYMENTS, _BALANCES,
-)  # fmt: skip
+_SUBJECTS = (HISTORY, DEBTORS, NUMBERS, DEBTS, _ATTEMPTS, _OUTCOMES, _VERDICTS, _PACING, DECISIONS, _HANDED, _PROMISES,
+             _PAYMENTS, _BALANCES)  # fmt: skip
 
 
 #: What models read: whom it is about, what happened, and whom strategies decided on.
