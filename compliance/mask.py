@@ -6,6 +6,7 @@ the rest is counted over columns (`compliance.mask_kernel`, decision 0017).
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,19 +20,23 @@ from compliance.mask_kernel import (
     EACH_CREDITOR,
     EACH_DEBT,
     HOURS_CONSENT,
+    NOT_COUNTED,
+    THROUGHOUT,
     Classes,
     Counting,
+    Octets,
     OpenHours,
     Releases,
     Words,
     fill,
+    lower,
 )
 from compliance.plans import Plan
 from compliance.rows import NO_RULES, Row
 from compliance.zones import Zones
 from domain.errors import BadInput
 from domain.instants import DAY, HOUR
-from domain.people import Dossier, Stop, StopKind
+from domain.people import ContactEvent, Dossier, Stop, StopKind
 
 _APART = {"": ALL, "debt": EACH_DEBT, "creditor": EACH_CREDITOR}
 #: A line counts for no longer than this after its UTC day, besides what its span says: zones lie apart, days differ.
@@ -68,14 +73,94 @@ def callable_mask(
     BadInput
         When slots are not ascending, a debtor has no such number, or the gate knows no such channel, actor or purpose.
     """
+    return _filled(gate, columns, slots, phones, channel, actor, purpose, live_agent_guaranteed)[0]
+
+
+class Left(NamedTuple):
+    """What law leaves of the calls of a week, (n, s) each, once calls that are still to be made count too."""
+
+    #: Calls that a debtor may have until and with a slot, if he has one in it; 0 where the mask is closed.
+    calls: Octets
+    #: How many of the first slots his call before it has to stand in; as many as come before it, where law says no more
+    #: than that.
+    after: Ints
+
+
+def calls_left(
+    gate: Gate,
+    columns: Columns,
+    slots: Ints,
+    most: int,
+    *,
+    channel: str = "call",
+    phones: Places | None = None,
+    actor: str,
+    purpose: str,
+    live_agent_guaranteed: bool = False,
+) -> Left:
+    """Return how many calls, at most one a day and all unanswered, each debtor may have by each slot.
+
+    Calls at slots k1 < k2 < …, of which the nth finds `calls[kn] >= n` and `after[kn] > k(n - 1)`, are allowed by the
+    gate one after the other, at whatever minute, as far as the debtor's own history and caps, and no housemate's,
+    decide. That is all that the gate allows where spans reach over all slots. A calendar week or month is taken not to
+    end within them, nor is a shorter span that has room for several calls but not for one a day.
+
+    Parameters
+    ----------
+    slots, phones
+        As `callable_mask` takes them.
+    most : int
+        Calls of a debtor that are asked about; more are not told.
+
+    Raises
+    ------
+    BadInput
+        As `callable_mask` does.
+    """
+    mask, tables, class_of, phone_of = _filled(
+        gate, columns, slots, phones, channel, actor, purpose, live_agent_guaranteed
+    )
+    left = mask.astype(np.uint8) * np.uint8(most)
+    after = np.broadcast_to(np.arange(mask.shape[1], dtype=np.int64), mask.shape).copy()
+    if mask.size:
+        lower(
+            left,
+            after,
+            most,
+            class_of,
+            phone_of,
+            columns.numbers,
+            columns.debts,
+            columns.consents,
+            columns.lines,
+            np.ascontiguousarray(slots, dtype=np.int64),
+            tables.classes(),
+            tables.counting(),
+            tables.releases(),
+            tables.words(),
+        )
+    return Left(left, after)
+
+
+def _filled(
+    gate: Gate,
+    columns: Columns,
+    slots: Ints,
+    phones: Places | None,
+    channel: str,
+    actor: str,
+    purpose: str,
+    live_agent_guaranteed: bool,
+) -> tuple[Bools, "_Tables", Places, Places]:
+    """Return the mask, and what it was made from: tables, classes, and places of numbers."""
     slots = np.ascontiguousarray(slots, dtype=np.int64)
     mask = np.zeros((columns.n, slots.size), dtype=np.bool_)
-    if not mask.size:
-        return mask
     if slots.size > 1 and not bool((np.diff(slots) > 0).all()):
         raise BadInput("mask: slots must be ascending instants, each once; sort them")
     phone_of = _phones(columns, phones)
     tables = _Tables(gate, columns, slots, channel, actor, purpose, live_agent_guaranteed)
+    if not mask.size:
+        return mask, tables, phone_of, phone_of
     class_of = tables.classify(phone_of)
     fill(
         mask,
@@ -95,7 +180,7 @@ def callable_mask(
         tables.releases(),
         tables.words(),
     )
-    return mask
+    return mask, tables, class_of, phone_of
 
 
 def _phones(columns: Columns, phones: Places | None) -> Places:
@@ -146,7 +231,7 @@ class _Tables:
         self._live_agent_guaranteed = live_agent_guaranteed
         #: Kinds of stop on record first, as the columns number them; then those that are raised without a record.
         self._stop_words = tuple(dict.fromkeys((*columns.stop_kinds, StopKind.paid, StopKind.withdrawn, NO_RULES)))
-        self._begin, self._end = int(slots[0]), int(slots[-1]) + HOUR
+        self._begin, self._end = (int(slots[0]), int(slots[-1]) + HOUR) if slots.size else (0, 0)
         self._class: dict[tuple[Plan, Zones, tuple[str, ...]], int] = {}
         self._counters: dict[tuple[str, str], int] = {}
         self._counter_records: list[Counter] = []
@@ -192,7 +277,10 @@ class _Tables:
         if found is not None:
             return found
         self._class_counters.add(
-            (self._counter(counter), self._released(counter, zones), *_in_effect(counter.row, zones))
+            (
+                *(self._counter(counter), self._released(counter, zones)),
+                *(*_in_effect(counter.row, zones), self._meets(counter, zones)),
+            )
             for counter in plan.counters.all
             if not (self._live_agent_guaranteed and counter.lifted_by_agent)
         )
@@ -238,6 +326,16 @@ class _Tables:
                     self._days.add(zip(*zones.release_steps(span, n, day), strict=True))
         return self._release[key]
 
+    def _meets(self, counter: Counter, zones: Zones) -> int:
+        """Return how a call that is still to be made counts, as `Classes.counter_meets` has it."""
+        if counter.distinct or not counter.wants(ContactEvent.no_answer, self._channel, False, False, None):
+            return NOT_COUNTED
+        n = counter.n if counter.span == "days" else -(-counter.n // 24)
+        weekly = counter.span in ("weeks", "months")
+        if weekly or zones.release(counter.span, counter.n, self._begin) > int(self._slots[-1]):
+            return THROUGHOUT
+        return n + 1
+
     # ---- as the kernel takes it
 
     def hours(self) -> OpenHours:
@@ -257,7 +355,7 @@ class _Tables:
         starts[:, -1] = stops[0][len(self._stop_words) :: len(self._stop_words)]
         parts = [np.ascontiguousarray(rows[:, k]) for k in range(3)]
         return Classes._make(
-            [*parts, *self._class_counters.arrays(4), *self._class_needs.arrays(3), starts, *stops[1:]]
+            [*parts, *self._class_counters.arrays(5), *self._class_needs.arrays(3), starts, *stops[1:]]
         )
 
     def counting(self) -> Counting:

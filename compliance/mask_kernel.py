@@ -8,16 +8,21 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from compliance.columns import ANY, Bools, Consents, Debts, Ints, Lines, Numbers, Places, Stops
 from compliance.counting import FOREVER
 from domain.instants import DAY, HOUR
+
+Octets = NDArray[np.uint8]
 
 _ANY = ANY
 _FOREVER, _DAY, _HOUR = FOREVER, DAY, HOUR
 
 #: Row of `Words.lifts` of a consent to other hours.
 HOURS_CONSENT = 0
+#: As `Classes.counter_meets`.
+NOT_COUNTED, THROUGHOUT = 0, 1
 #: What a counter counts apart for.
 ALL, EACH_DEBT, EACH_CREDITOR = 0, 1, 2
 
@@ -88,6 +93,9 @@ class Classes(NamedTuple):
     release: Ints
     counter_from: Ints
     counter_until: Ints
+    #: How a call that is still to be made, and goes unanswered, counts for those after it: NOT_COUNTED, THROUGHOUT, or
+    #: the most that one a day can be within its span, where that is less than all the slots.
+    counter_meets: Ints
     #: The same for consents without which the channel is closed.
     first_need: Ints
     need: Ints
@@ -364,3 +372,128 @@ def fill(
             if counting.lifted_by[counter] >= 0:
                 start = max(start, _consent_until(consents, of, words, counting.lifted_by[counter], phone))
             _block(row, slots, start, end)
+
+
+@njit(cache=True)
+def _bind(
+    left: Octets,
+    gap: Ints,
+    slots: Ints,
+    start: int,
+    end: int,
+    still: int,
+    meets: int,
+    releases: Releases,
+    r: int,
+) -> None:
+    """Let so many calls more be had in the slots that meet a stretch of time, the one in a slot itself counted."""
+    for k in range(slots.size):
+        if not (start < slots[k] + _HOUR and slots[k] < end):
+            continue
+        if meets == THROUGHOUT or still > 1:
+            if meets == THROUGHOUT or still < meets:
+                left[k] = min(left[k], still)
+            continue
+        # One alone: the call before it has to be out of the span.
+        before = k
+        while before > 0 and _release(releases, r, slots[before - 1] + _HOUR - 1) > slots[k]:
+            before -= 1
+        gap[k] = min(gap[k], before)
+
+
+@njit(cache=True)
+def _bind_lines(
+    left: Octets,
+    gap: Ints,
+    slots: Ints,
+    start: int,
+    until: int,
+    meets: int,
+    counting: Counting,
+    c: int,
+    releases: Releases,
+    r: int,
+    lines: Lines,
+    debts: Debts,
+    of: int,
+    j: int,
+    apart: int,
+    phone: int,
+    address: int,
+    most: int,
+) -> None:
+    """Bind slots by what a counter has counted: a line more for those before it no longer counts."""
+    limit, counted = counting.limit[c], 0
+    if limit < most or meets != THROUGHOUT:
+        _bind(left, gap, slots, start, until, limit, meets, releases, r)
+    for i in range(lines.first[of + 1] - 1, lines.first[of] - 1, -1):
+        if not counting.wanted[c, lines.kind[i]] or not counting.addresses[c, lines.address[i]]:
+            continue
+        if counting.same_phone[c] and lines.phone[i] != _ANY and lines.phone[i] != phone:
+            continue
+        if counting.same_address[c] and lines.address[i] != address:
+            continue
+        if apart != ALL and not _concerns(lines, i, debts, of, j, apart):
+            continue
+        counted += 1
+        if counted == limit:
+            return
+        end = min(until, _release(releases, r, lines.at_us[i]))
+        if end <= slots[0]:
+            return
+        if limit - counted < most:
+            _bind(left, gap, slots, start, end, limit - counted, meets, releases, r)
+
+
+@njit(cache=True, nogil=True)
+def lower(
+    left: Octets,
+    gap: Ints,
+    most: int,
+    class_of: Places,
+    phone_of: Places,
+    numbers: Numbers,
+    debts: Debts,
+    consents: Consents,
+    lines: Lines,
+    slots: Ints,
+    classes: Classes,
+    counting: Counting,
+    releases: Releases,
+    words: Words,
+) -> None:
+    """Lower what a mask leaves open to what caps leave once some of it is used.
+
+    Parameters
+    ----------
+    left : uint8 array, shape (n, s)
+        0 where the mask is closed, `most` elsewhere; lowered to the calls that may be had until and with a slot.
+    gap : int64 array, shape (n, s)
+        Lowered to how many of the first slots the call before one in a slot may stand in.
+    """
+    for of in range(left.shape[0]):
+        c, phone = class_of[of], phone_of[of]
+        address = 0 if phone < 0 else numbers.address[numbers.first[of] + phone]
+        judged = False
+        for j in range(debts.first[of], debts.first[of + 1]):
+            judged = judged or (debts.open[j] and debts.named[j])
+        for i in range(classes.first_counter[c], classes.first_counter[c + 1]):
+            counter, r, meets = classes.counter[i], classes.release[i], classes.counter_meets[i]
+            if meets == NOT_COUNTED or not counting.addresses[counter, address]:
+                continue
+            start, until = classes.counter_from[i], classes.counter_until[i]
+            if counting.lifted_by[counter] >= 0:
+                start = max(start, _consent_until(consents, of, words, counting.lifted_by[counter], phone))
+            apart = counting.apart[counter] if judged else ALL
+            if apart == ALL:
+                _bind_lines(
+                    left[of], gap[of], slots, start, until, meets, counting, counter, releases, r, lines, debts, of, 0,
+                    apart, phone, address, most,
+                )  # fmt: skip
+                continue
+            for j in range(debts.first[of], debts.first[of + 1]):
+                if debts.open[j] and debts.named[j]:
+                    _bind_lines(
+                        left[of], gap[of], slots, start, until, meets, counting, counter, releases, r, lines, debts, of,
+                        j, apart, phone, address, most,
+                    )  # fmt: skip

@@ -183,15 +183,25 @@ def add(
     name: Annotated[str | None, typer.Option(help="The agent's name; for one agent.")] = None,
     extension: Annotated[str | None, typer.Option(help="Of the phone on the switch; for one agent.")] = None,
     campaign: Campaigns = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            help='Groups that steps of strategies may ask for: seniors,plans; "" for none; without it, as they are.'
+        ),
+    ] = None,
     leaves: Annotated[bool, typer.Option("--leaves", help="May not sign in any more.")] = False,
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Put agents on record, or change what stands there. Once there are any, nobody else may sign in."""
+    """Put agents on record, or change what stands there. Once there are any, nobody else may sign in.
+
+    Names, extensions and groups stay as they are where they are not given.
+    """
     import time
 
     from console import roster, settings
     from domain.errors import BadInput
+    from domain.matching import checked_groups
     from ledger import queries
     from ledger.store import open_ledger
 
@@ -200,12 +210,27 @@ def add(
         loaded.floor.campaign(one)
     if len(agents) > 1 and (name is not None or extension is not None):
         raise BadInput("agents add: --name and --extension are for one agent; add them one by one")
-    added = [
-        queries.Agent(agent=code, name=name, extension=extension, campaigns=tuple(campaign or ()), active=not leaves)
-        for code in agents
-    ]
+    told = (
+        None
+        if groups is None
+        else checked_groups([one.strip() for one in groups.split(",") if one.strip()], "--groups")
+    )
     ledger = open_ledger(loaded.ledger_url)
     try:
+        known = {one.agent: one for one in roster.agents(ledger)}
+        added = []
+        for code in agents:
+            now = known.get(code)
+            added.append(
+                queries.Agent(
+                    agent=code,
+                    name=now.name if name is None and now else name,
+                    extension=now.extension if extension is None and now else extension,
+                    campaigns=tuple(campaign or ()),
+                    active=not leaves,
+                    groups=(now.groups if now else ()) if told is None else told,
+                )
+            )
         roster.put(ledger, added, time.time_ns() // 1000)
     finally:
         ledger.close()
@@ -233,6 +258,7 @@ def list_agents(folder: Folder = HERE, as_json: AsJson = False) -> None:
             "agent": code,
             "name": known[code].name if code in known else None,
             "extension": known[code].extension if code in known else None,
+            "groups": known[code].groups if code in known else (),
             "active": known[code].active if code in known else True,
             "state": standing.get(code, {}).get("state", "offline"),
             "reason": standing.get(code, {}).get("reason", ""),
@@ -247,7 +273,7 @@ def list_agents(folder: Folder = HERE, as_json: AsJson = False) -> None:
         from rich.table import Table
 
         table = Table(box=None, pad_edge=False)
-        for title in ("agent", "name", "phone", "state", "since", "campaign", "calls"):
+        for title in ("agent", "name", "phone", "groups", "state", "since", "campaign", "calls"):
             table.add_column(title, justify="right" if title == "calls" else "left")
         for row in rows:
             since = "" if row["since_us"] is None else f"{to_datetime(row['since_us'], loaded.floor.zone):%H:%M:%S}"
@@ -257,6 +283,7 @@ def list_agents(folder: Folder = HERE, as_json: AsJson = False) -> None:
                 row["agent"],
                 row["name"],
                 row["extension"],
+                ", ".join(row["groups"]),
                 shown_state,
                 since,
                 row["campaign"],

@@ -15,6 +15,7 @@ import msgspec
 
 from console import settings as settings_files
 from console.command_line import age
+from console.roster import missing_groups
 from console.settings import Settings
 from domain.errors import CadenciaError, SwitchLost
 from domain.instants import DAY, MINUTE, iso
@@ -312,10 +313,12 @@ def _list_and_hours(settings: Settings, campaign: CampaignSettings) -> list[Find
         found=f"callable by hour: {when}" if when else "the floor's calendar has no hours",
         todo="" if now else "wait for the first such hour" if best else "nobody may be called today: see cadencia why",
     )
+    nobody_in = missing_groups((one.agent_group for one in campaign.treatments.values()), agents)
     desk = Finding(
         what="agents",
         ok=True,
         found=f"{len(agents)} on record" if agents else "none on record: anybody may sign in",
+        todo="; ".join(nobody_in),
     )
     rules = [_pace(campaign, pace), _message(campaign, required)]
     rules += [

@@ -213,6 +213,7 @@ def rehearsal(
                 agent=robot.agent,
                 starts_us=start_us,
                 campaigns=robot.campaigns,
+                groups=robot.groups,
                 node=nodes[number % len(nodes)],
                 previews=previews,
             )
@@ -234,8 +235,8 @@ def _floor(
     complete_imports(ledger)
     known = agents(ledger)
 
-    def roster() -> set[str]:
-        return {one.agent for one in agents(ledger) if one.active}
+    def roster() -> dict[str, tuple[str, ...]]:
+        return {one.agent: one.groups for one in agents(ledger) if one.active}
 
     def rules(version: str) -> Gate:
         return accepted_gate(settings.rules, version)

@@ -31,8 +31,14 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def export(folder: Path, history: str, report: Report) -> Iterator[str]:
-    """Give the folder of an export: the one named, or one of the working folder's ledger, gone afterwards."""
+def export(folder: Path, history: str, report: Report, subjects: Sequence[str] = ()) -> Iterator[str]:
+    """Give the folder of an export: the one named, or one of the working folder's ledger, gone afterwards.
+
+    Parameters
+    ----------
+    subjects : names, optional
+        Wanted of the ledger; without it, what models read.
+    """
     if history:
         yield history
         return
@@ -41,16 +47,17 @@ def export(folder: Path, history: str, report: Report) -> Iterator[str]:
     from ledger.store import open_ledger
 
     loaded = settings.load(folder)
+    wanted = subjects or FOR_MODELS
     done = 0
 
     def told(_subject: str, _rows: int) -> None:
         nonlocal done
         done += 1
-        report("reading the ledger", done, len(FOR_MODELS))
+        report("reading the ledger", done, len(wanted))
 
     with tempfile.TemporaryDirectory(prefix="cadencia-history-") as made:
         with open_ledger(loaded.ledger_url) as ledger:
-            told_rows = export_parquet(ledger, made, told, only=FOR_MODELS)
+            told_rows = export_parquet(ledger, made, told, only=wanted)
         if not told_rows["debtors"]:
             raise BadInput(
                 f"{loaded.folder}: nobody owes anything in its ledger yet; `cadencia import` a portfolio, or make a "

@@ -22,6 +22,7 @@ from console import (
     experimenting,
     folder,
     forecasting,
+    matching,
     modelling,
     pasts,
     planning,
@@ -58,6 +59,7 @@ app.add_typer(forecasting.app)
 app.add_typer(valuing.app)
 simulating.app.add_typer(calibrating.app)
 simulating.app.add_typer(pasts.app)
+modelling.app.add_typer(matching.app)
 app.add_typer(strategising.app, name="strategy", rich_help_panel="Try out")
 app.add_typer(experimenting.app, name="experiment", rich_help_panel="Try out")
 app.add_typer(planning.app, name="plan", rich_help_panel="Try out")

@@ -19,7 +19,7 @@ Stream = Annotated[str | None, typer.Option("--stream", help="Name of a floor; w
 
 @app.command(rich_help_panel="Record")
 def why(
-    account: Annotated[str | None, typer.Argument(help="The creditor's account number.")] = None,
+    account: Annotated[str | None, typer.Argument(help="The creditor's account number; or the id of a call.")] = None,
     at: Annotated[str | None, typer.Option(help="At this instant: 2026-11-18T16:05:00Z; without it, now.")] = None,
     creditor: Annotated[str | None, typer.Option(help="Where several creditors have the account.")] = None,
     pacing: Annotated[
@@ -32,10 +32,11 @@ def why(
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Why was an account called, why not, until when, outranked by what? Or: why so many lines?"""
+    """Why was an account called, why not, until when, outranked by what? Why this agent? Or: why so many lines?"""
     from console import settings, why_view
     from console import why as asking
     from console.running import instant
+    from console.why_agent import call_of, why_agent
     from console.why_pacing import why_pacing
     from domain.errors import BadInput
     from domain.instants import SECOND
@@ -55,6 +56,10 @@ def why(
             tell(decided, as_json, lambda: why_view.pacing(decided, zone))
             return
         assert account is not None
+        if (call := call_of(ledger, account)) is not None:
+            given = why_agent(ledger, call, zone)
+            tell(given, as_json, lambda: why_view.given(given))
+            return
         found = asking.why(ledger, loaded, account, creditor, instant(at) if at is not None else None)
     finally:
         ledger.close()

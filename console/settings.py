@@ -16,7 +16,8 @@ import msgspec
 
 from domain.documents import in_words
 from domain.errors import BadInput
-from domain.settings import MADE, CampaignSettings, FloorSettings
+from domain.matching import Matching
+from domain.settings import MADE, MADE_OF_FLOOR, CampaignSettings, FloorSettings
 
 T = TypeVar("T")
 
@@ -26,6 +27,8 @@ RULES = "rules"
 STRATEGIES = "strategies"
 ASTERISK = "asterisk"
 SOCKET = "cadencia.sock"
+#: Which agent suits which debtor, as promoted; without the file nothing is.
+MATCHING = "matching.json"
 
 
 class NodeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,6 +88,14 @@ class TrunkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     password_variable: str = ""
     #: Leads back to this machine, never to the real network: only then may a rehearsed clock dial through it.
     loopback: bool = False
+
+
+class Promoted(msgspec.Struct, frozen=True, kw_only=True):
+    """A table of matching in force; its file tells besides what it was learned from."""
+
+    at: str
+    by: str
+    matching: Matching
 
 
 class LedgerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,6 +163,9 @@ def load(folder: Path) -> Settings:
             "--folder DIR (or CADENCIA_FOLDER), or change into it"
         )
     file = read(path, FileSettings, shown_from=folder)
+    for name in MADE_OF_FLOOR:
+        if getattr(file.floor, name) is not None:
+            raise BadInput(f"{SETTINGS_FILE}: floor.{name} is made by `cadencia models match --promote`; remove it")
     campaigns = []
     for campaign_path in sorted((folder / CAMPAIGNS).glob("*.toml")):
         campaign = read(campaign_path, CampaignSettings, shown_from=folder)
@@ -163,7 +177,10 @@ def load(folder: Path) -> Settings:
         campaigns.append(with_strategy(campaign, folder, f"{CAMPAIGNS}/{campaign_path.name}"))
     try:
         floor = msgspec.structs.replace(
-            file.floor, campaigns=tuple(campaigns), nodes=tuple(file.nodes) or FloorSettings().nodes
+            file.floor,
+            campaigns=tuple(campaigns),
+            nodes=tuple(file.nodes) or FloorSettings().nodes,
+            matching=None if (promoted := matching_in_force(folder)) is None else promoted.matching,
         )
     except BadInput as error:
         raise BadInput(f"{SETTINGS_FILE}: {error}") from None
@@ -176,6 +193,25 @@ def load(folder: Path) -> Settings:
             f"was {floor.zone!r}; correct it"
         ) from None
     return Settings(folder=folder, floor=floor, ledger=file.ledger, nodes=file.nodes, trunks=file.trunks)
+
+
+def matching_in_force(folder: Path) -> Promoted | None:
+    """Return a working folder's table of matching; None: callers go to the longest idle.
+
+    Raises
+    ------
+    BadInput
+        When its file is none.
+    """
+    try:
+        return msgspec.json.decode((folder / MATCHING).read_bytes(), type=Promoted)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadInput(
+            f"{MATCHING}: cannot be read ({error}); take it back with `cadencia models match --withdraw`, and "
+            "learn it anew"
+        ) from None
 
 
 def read(path: Path, kind: type[T], *, shown_from: Path) -> T:
@@ -241,4 +277,6 @@ def schema(kind: type[Any]) -> bytes:
     told = msgspec.json.schema(kind)
     for name in MADE:
         told["$defs"].get("CampaignSettings", {"properties": {}})["properties"].pop(name, None)
+    for name in MADE_OF_FLOOR:
+        told["$defs"].get("FloorSettings", {"properties": {}})["properties"].pop(name, None)
     return msgspec.json.format(msgspec.json.encode(told), indent=2)

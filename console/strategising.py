@@ -35,7 +35,7 @@ def check(
     """Does a document hold? Every mistake with file, line, key and what to do; and what is not done yet."""
     from console import settings
     from domain.errors import BadInput
-    from strategy.checking import advice, examine, planned
+    from strategy.checking import advice, agent_groups, examine, planned
 
     paths = [path_of(word, folder) for word in documents or ()]
     if not documents:
@@ -54,7 +54,7 @@ def check(
                 "strategy": strategy.word if strategy is not None else None,
                 "problems": problems,
                 "planned": planned(strategy) if strategy is not None else [],
-                "advice": advice(strategy) if strategy is not None else [],
+                "advice": [*advice(strategy), *map(_first, agent_groups(strategy))] if strategy is not None else [],
             }
         )
 
@@ -67,27 +67,40 @@ def check(
     raise typer.Exit(0 if good else 1)
 
 
+def _first(group: str) -> str:
+    """Say what asking for a group of agents means, where no record is at hand that tells who is in it."""
+    return (
+        f"agents of the group {group} come first for the callers who ask for it, and others take them when none of it "
+        "is free; `cadencia agents list` shows who is in it"
+    )
+
+
 @app.command()
 def show(document: Word, campaign: Campaign = "", folder: Folder = HERE, as_json: AsJson = False) -> None:
     """What a document does, in words; in a working folder also for how many accounts and how much money."""
-    from strategy.checking import advice, planned, read
+    from strategy.checking import advice, agent_groups, planned, read
     from strategy.words import sentences
 
     strategy = read(path_of(document, folder))
     said = sentences(strategy)
     found = None
+    asked = agent_groups(strategy)
+    consider = [*advice(strategy), *map(_first, asked)]
     with _ledger(campaign, folder) as own:
         if own is not None:
+            from console.roster import missing_groups
+            from ledger.queries import agents
             from ledger.strategy_counts import counts
 
             connection, settings, at_us, zone = own
             found = counts(connection, settings, strategy, at_us, zone)
+            consider = [*advice(strategy), *missing_groups(asked, agents(connection))]
     answer = {
         "strategy": strategy.word,
         "about": strategy.document.about,
         "says": said,
         "planned": planned(strategy),
-        "advice": advice(strategy),
+        "advice": consider,
         "counts": found,
     }
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from console.board_view import REASONS
 from console.why import OnCampaign, OnPhone, Why, moved_words, segment_words
+from console.why_agent import WhyAgent
 from console.why_pacing import WhyPacing
 from domain.instants import to_datetime
 from domain.money import amount_text
@@ -161,6 +162,12 @@ def _attempt(one: Attempt) -> str:
         + (f", agent {one.agent}" if one.agent else "")
         + (f", talked {one.talk_us / 1e6:.0f} s" if one.talk_us else "")
     )
+
+
+def given(found: WhyAgent) -> RenderableType:
+    """Return why a call was given to its agent."""
+    head = Text.assemble((found.call_id, "bold"), f" · {found.campaign} · person {found.person}")
+    return Group(head, Text("  " + "\n  ".join(found.said)))
 
 
 def pacing(found: WhyPacing, zone: str) -> RenderableType:

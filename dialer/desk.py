@@ -69,6 +69,8 @@ class SignIn(Command, frozen=True, kw_only=True, tag="sign_in"):
     node: str | None = None
     #: When the shift ends, where it is known: ISO 8601 with offset.
     until: str | None = None
+    #: Of agents; the floor puts those on record in their place.
+    groups: tuple[str, ...] = ()
 
 
 class SignOut(Command, frozen=True, kw_only=True, tag="sign_out"):
@@ -231,7 +233,7 @@ class Desk:
         if (
             agent is not None
             and agent.state is not AgentState.offline
-            and (agent.campaigns, agent.until_us) == (command.campaigns, until_us)
+            and (agent.campaigns, agent.until_us, agent.groups) == (command.campaigns, until_us, command.groups)
         ):
             return ()
         return (
@@ -242,6 +244,7 @@ class Desk:
                 call_me=command.call_me,
                 node=node,
                 until_us=until_us,
+                groups=command.groups,
             ),
         )
 

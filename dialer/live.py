@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +32,7 @@ from dialer.engine import Engine, Gate
 from dialer.lease import Lease, Leases
 from dialer.lookups import Lookups
 from dialer.measures import Measures
+from dialer.phones import begun
 from dialer.reader import Lists, Reader
 from dialer.recovery import Records, Snapshots, recover
 from dialer.screens import Screens
@@ -87,8 +88,8 @@ class Hooks(msgspec.Struct, frozen=True, kw_only=True):
 
     #: What an agent's screen shows of a person for a campaign: name, debts, promises…
     screen: Callable[[int, str], dict[str, Any]] | None = None
-    #: Agents who may sign in; None: anybody.
-    roster: Callable[[], Collection[str]] | None = None
+    #: Agents who may sign in, and the groups that they are in; None: anybody, in none.
+    roster: Callable[[], Mapping[str, tuple[str, ...]]] | None = None
     #: Gate of an accepted version of the rule packs; None: they stay as they are while the floor runs.
     rules: Callable[[str], Gate] | None = None
 
@@ -138,6 +139,8 @@ class Floor:
         self._run = run
         self._socket_path = socket_path
         self._hooks = hooks or Hooks()
+        #: By agent, as the roster told when it was last asked.
+        self._groups: Mapping[str, tuple[str, ...]] = {}
         self.measures = Measures()
         self._engine = Engine(gate)
         self._commits = Commits(ledger, self._committed, self.measures.commit)
@@ -205,6 +208,12 @@ class Floor:
             self._fail(error)
         finally:
             self._handling = False
+
+    def _hear(self, event: AnyEvent) -> None:
+        """Take what the switch tells."""
+        for sign_in in begun(event, self._engine.state, self._groups):
+            self.accept(sign_in)
+        self.accept(event)
 
     @property
     def _alive(self) -> bool:
@@ -311,8 +320,10 @@ class Floor:
                     rehearsed=self._clock.rehearsed,
                 )
             )
+            if self._hooks.roster is not None:
+                self._groups = await lookups.call(self._hooks.roster)
             leaving.push_async_callback(self._switch.stop)
-            await self._switch.start(self.accept, self._now_us)
+            await self._switch.start(self._hear, self._now_us)
             snapshots = Snapshots(engine, self._commits, self._ledger.save_snapshot, lookups, self.measures.snapshot)
             news, learning = reader.hear(self._settings.tick_s), reader.learn(self._settings)
             for job in (self._tick(), self._load(reader), news, learning, snapshots.keep()):
@@ -431,6 +442,8 @@ class Floor:
                 if command.agent not in known:
                     language = command.language or self._settings.language
                     raise refusal(language, "not on the list", agent=command.agent, known=", ".join(sorted(known)[:20]))
+                self._groups = known
+                command = replace(command, groups=known[command.agent])
             for event in desk.events(command, self._now_us()):
                 self.accept(event)
             if not self._alive:

@@ -262,6 +262,8 @@ class SignedIn(Event, frozen=True, kw_only=True):
     node: str = "main"
     #: When the agent's shift ends, where it is known.
     until_us: int | None = None
+    #: Groups that the agent is in, which steps of strategies may ask for.
+    groups: tuple[str, ...] = ()
 
 
 class SignedOut(Event, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ an agent already there and leave at once.
 import msgspec
 
 from domain.calls import Mode
+from domain.matching import Match, Sought
 from domain.people import CapKey, Choice, Verdict
 
 
@@ -69,6 +70,10 @@ class Connect(Order, frozen=True, kw_only=True):
     call_id: str
     agent: str
     node: str
+    #: Where a table of matching chose among several.
+    match: Match | None = None
+    #: Where the call asked for agents of a group.
+    sought: Sought | None = None
 
 
 class Keep(Order, frozen=True, kw_only=True):

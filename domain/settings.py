@@ -8,6 +8,7 @@ import msgspec
 from domain.calls import Disposition, Mode
 from domain.errors import BadInput
 from domain.instants import HOUR, from_datetime, to_datetime
+from domain.matching import Matching
 
 #: Machine detection hears so much silence after a greeting before it says "a person", and takes so long at most.
 AFTER_GREETING_MS = 800
@@ -67,6 +68,8 @@ class CallTreatment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     retry: dict[str, Retry] = {}
     #: Numbers shown to the debtor; empty: the campaign's.
     caller_ids: tuple[str, ...] = ()
+    #: Free agents of this group are given its callers before others; empty: all are alike.
+    agent_group: str = ""
     #: Calls to one person at most, of whatever campaign: on a local day, in any 7 days.
     calls_per_day: int | None = None
     calls_per_week: int | None = None
@@ -107,8 +110,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
 COUNTABLE = ("no_agent", "lost", "detection")
 
 
-#: Keys of a campaign that are made from the file of its strategy, and written by nobody.
+#: Keys of a campaign that are made from the file of its strategy, and of a floor from what was promoted; written by
+#: nobody.
 MADE = ("document", "treatments")
+MADE_OF_FLOOR = ("matching",)
 
 
 class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -257,6 +262,8 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     language: str = "en"
     #: What an agent may give as the reason of a pause.
     pause_reasons: tuple[str, ...] = ("break", "lunch", "training", "back_office", "technical")
+    #: Which agent suits which debtor, where that is borne out and promoted; None: callers go to the longest idle.
+    matching: Matching | None = None
 
     def __post_init__(self) -> None:
         names = [campaign.name for campaign in self.campaigns]

@@ -359,6 +359,8 @@ _SUBJECTS = (HISTORY, DEBTORS, NUMBERS, DEBTS, _ATTEMPTS, _OUTCOMES, _VERDICTS, 
 
 #: What models read: whom it is about, what happened, and whom strategies decided on.
 FOR_MODELS = ("history", "debtors", "numbers", "debts", "decisions")
+#: What matching reads besides: who talked, and what was written.
+FOR_MATCHING = ("history", "debtors", "numbers", "debts", "attempts", "outcomes")
 
 
 def export_parquet(

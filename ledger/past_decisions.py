@@ -71,7 +71,7 @@ def log_of(
     ran : mapping of str to Strategy
         By NAME@VERSION, the documents that are at hand.
     days : int
-        Money counts until so many days after a decision: what was paid, less what calling cost.
+        Money counts until so many days after a decision: what a trial counts, `Units.money`.
     """
     d = decision.c
     listed = select(d.plan, d.decided_us, d.strategy).where(
@@ -149,16 +149,14 @@ def log_of(
 
 
 class _Money:
-    """What each person paid, less what calling him cost, within a stretch."""
+    """What each person came to within a stretch, by the lines of money that a trial adds up too."""
 
     def __init__(self, units: Units, to_us: int) -> None:
-        calls = units.calls
-        paid = units.paid_known_us <= to_us
-        cost = units.cost_of_calls(to_us)
-        keys = np.concatenate([_key(units.paid_row[paid], units.paid_us[paid]), _key(calls.row, calls.at_us)])
+        found = units.money(to_us)
+        keys = _key(found.row, found.at_us)
         order = np.argsort(keys, kind="stable")
         self._keys = keys[order]
-        self._sums = np.concatenate([[0.0], np.cumsum(np.concatenate([units.paid[paid], -cost])[order])])
+        self._sums = np.concatenate([[0.0], np.cumsum((found.collected - found.cost)[order])])
 
     def after(self, row: I8, at_us: int, days: int) -> F8:
         low, high = (np.searchsorted(self._keys, _key(row, when)) for when in (at_us, at_us + days * DAY))

@@ -318,13 +318,19 @@ class Agent(Line, frozen=True, kw_only=True):
     #: Empty: all.
     campaigns: tuple[str, ...]
     active: bool
+    groups: tuple[str, ...] = ()
 
 
 def agents(connection: Connection) -> list[Agent]:
     """Return who is on record as an agent."""
     columns = [agent.c[name] for name in Agent.__struct_fields__]
     return [
-        Agent(**(row._asdict() | {"campaigns": tuple(filter(None, row.campaigns.split(",")))}))
+        Agent(
+            **(
+                row._asdict()
+                | {name: tuple(filter(None, row._mapping[name].split(","))) for name in ("campaigns", "groups")}
+            )
+        )
         for row in connection.execute(select(*columns).order_by(agent.c.agent))
     ]
 

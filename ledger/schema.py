@@ -291,6 +291,9 @@ agent = Table(
     Column("name", Text),
     Column("extension", Text, unique=True, comment="of the agent's phone"),
     Column("campaigns", Text, nullable=False, server_default="", comment="comma separated; empty: all"),
+    Column(
+        "groups", Text, nullable=False, server_default="", comment="comma separated; steps of strategies ask for them"
+    ),
     Column("active", Boolean, nullable=False, server_default=true()),
     Column("created_us", Instant, nullable=False),
 )

@@ -7,7 +7,7 @@ by then counts, so that an earlier look can be taken again.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -62,6 +62,21 @@ class Calls:
     flags: dict[str, Flags]
 
 
+class Money(NamedTuple):
+    """Lines of money, calls first and in their order, (m,) each: whose, when, what came in, what it cost."""
+
+    row: I8
+    at_us: I8
+    collected: F8
+    cost: F8
+
+    def by(self, place: I8, n: int) -> dict[str, F8]:
+        """Return what lines come to by the place that each belongs to (-1: none): collected, cost, net, (n,) each."""
+        of = place >= 0
+        collected, cost = (_sums(place[of], money[of], n) for money in (self.collected, self.cost))
+        return {"collected": collected, "cost": cost, "net": collected - cost}
+
+
 @dataclass(slots=True, frozen=True)
 class Units:
     """A trial's people, (n,) each, and what happened to them."""
@@ -106,14 +121,10 @@ class Units:
         known = calls.at_us < at_us
         found = {"calls": _sums(calls.row[known], None, n)}
         found |= {name: _sums(calls.row[known & flags], None, n) for name, flags in calls.flags.items()}
-        agent_h = self.load(at_us) * calls.handled_h
-        found["agent_hours"] = _sums(calls.row[known], agent_h[known], n)
-        found["cost"] = _sums(calls.row[known], self._cost(agent_h)[known], n)
-        found["cost"] += self.prices.complaint * _sums(self.complaint_row[heard := self._heard(at_us)], None, n)
-        counts = self._counts(at_us)
-        found["collected"] = _sums(self.paid_row[counts], self.paid[counts], n)
-        found["net"] = found["collected"] - found["cost"]
-        found["complaints"] = np.minimum(1.0, _sums(self.complaint_row[heard], None, n))
+        found["agent_hours"] = _sums(calls.row[known], self.load(at_us) * calls.handled_h[known], n)
+        money = self.money(at_us)
+        found |= money.by(money.row, n)
+        found["complaints"] = np.minimum(1.0, _sums(self.complaint_row[self._heard(at_us)], None, n))
         asked = self.stop_us < at_us
         found["stops"] = np.minimum(1.0, _sums(self.stop_row[asked], None, n))
         found["disputes"] = np.minimum(1.0, _sums(self.stop_row[asked & self.stop_dispute], None, n))
@@ -129,19 +140,18 @@ class Units:
         n, calls = len(self.list_us), self.calls
         day_of = np.searchsorted(self.list_us, calls.at_us, side="right") - 1
         known = (calls.at_us < at_us) & (day_of >= 0)
-        agent_h = self.load(at_us) * calls.handled_h
         found = {"calls": _sums(day_of[known], None, n)}
         found |= {name: _sums(day_of[known & flags], None, n) for name, flags in calls.flags.items()}
-        found["agent_hours"] = _sums(day_of[known], agent_h[known], n)
-        found["cost"] = _sums(day_of[known], self._cost(agent_h)[known], n)
-        counts = self._counts(at_us) & (self.arm[self.paid_row] >= 0)
-        paid_day = self._day_of_call(self.paid_row[counts], self.paid_us[counts], day_of)
-        found["collected"] = _sums(paid_day, self.paid[counts], n)
+        found["agent_hours"] = _sums(day_of[known], self.load(at_us) * calls.handled_h[known], n)
+        money, own = self.money(at_us), day_of[calls.at_us < at_us]
+        day = self._day_of_call(money.row, money.at_us, day_of)
+        day[: len(own)] = own
+        # Whoever is held out and pays, or complains, does so on no day.
+        day[len(own) :][self.arm[money.row[len(own) :]] < 0] = -1
+        found |= money.by(day, n)
         heard = self._heard(at_us) & (self.arm[self.complaint_row] >= 0)
         said_day = self._day_of_call(self.complaint_row[heard], self.complaint_us[heard], day_of)
         found["complaints"] = _sums(said_day, None, n)
-        found["cost"] += self.prices.complaint * found["complaints"]
-        found["net"] = found["collected"] - found["cost"]
         return found, self.list_us + (TOUCH_DAYS + 1) * DAY <= at_us
 
     def _day_of_call(self, row: I8, when: I8, day_of: I8) -> I8:
@@ -166,13 +176,19 @@ class Units:
         paid = float(self.signed_in[self.signed_in[:, 0] < at_us, 1].sum())
         return max(1.0, paid / handled) if handled > 0.0 else 1.0
 
-    def cost_of_calls(self, at_us: int) -> F8:
-        """Return what each call cost, agents' time as paid until an instant."""
-        return self._cost(self.load(at_us) * self.calls.handled_h)
-
-    def _cost(self, agent_h: F8) -> F8:
-        prices = self.prices
-        return prices.attempt + prices.call_minute * self.calls.minutes + prices.agent_hour * agent_h
+    def money(self, at_us: int) -> Money:
+        """Return all that net recovery adds up until an instant: calls, complaints, payments."""
+        calls, prices = self.calls, self.prices
+        known, heard, counts = calls.at_us < at_us, self._heard(at_us), self._counts(at_us)
+        agents = prices.agent_hour * self.load(at_us) * calls.handled_h[known]
+        called = prices.attempt + prices.call_minute * calls.minutes[known] + agents
+        said, paid = np.full(heard.sum(), prices.complaint), self.paid[counts]
+        return Money(
+            row=np.concatenate([calls.row[known], self.complaint_row[heard], self.paid_row[counts]]),
+            at_us=np.concatenate([calls.at_us[known], self.complaint_us[heard], self.paid_us[counts]]),
+            collected=np.concatenate([np.zeros(len(called) + len(said)), paid]),
+            cost=np.concatenate([called, said, np.zeros(len(paid))]),
+        )
 
     def _heard(self, at_us: int) -> Flags:
         """Return which complaints count at an instant."""

@@ -21,6 +21,12 @@ COLUMNS: Final = {
     "numbers": ("person", "phone", "rank", "line_type", "zones"),
     "debts": ("debt", "person", "currency", "due_on"),
 }  # fmt: skip
+#: Besides the history: who talked, and what was written.
+CALLS: Final = {
+    "attempts": ("call_id", "person", "reserved_at", "held_agent", "agent"),
+    "outcomes": ("call_id", "at", "disposition", "event"),
+}
+_SUBJECTS: Final = COLUMNS | CALLS
 #: Days that no promise and no debt has.
 NO_DAY: Final = np.iinfo(np.int32).min
 
@@ -84,13 +90,13 @@ def check(schema: Any, name: str, where: str) -> None:
     BadInput
         With the column named.
     """
-    missing = [column for column in COLUMNS[name] if column not in schema.names]
+    missing = [column for column in _SUBJECTS[name] if column not in schema.names]
     if missing:
         raise BadInput(
             f"{where}: column {missing[0]} is missing; found {', '.join(schema.names)}; export the ledger anew"
         )
     kinds = arrow().types
-    for column in COLUMNS[name]:
+    for column in _SUBJECTS[name]:
         found = schema.field(column).type
         told, right = _TYPES[column]
         value = found.value_type if kinds.is_dictionary(found) else found
@@ -115,7 +121,8 @@ _TYPES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "event_at": _INSTANT, "known_at": _INSTANT, "person": _INT, "debts": _LIST, "phone": ("numbers", ("is_integer",
     "is_null")), "campaign": _WORD, "channel": _WORD, "inbound": ("true or false", ("is_boolean",)), "event": _WORD,
     "detail": _WORD, "amount_minor": ("whole numbers", ("is_integer", "is_null")), "due_on": _DAY_TYPE, "zones": _LIST,
-    "rank": _INT, "line_type": _WORD, "debt": _INT, "currency": _WORD,
+    "rank": _INT, "line_type": _WORD, "debt": _INT, "currency": _WORD, "call_id": _WORD, "agent": _WORD,
+    "held_agent": _WORD, "disposition": _WORD, "reserved_at": _INSTANT, "at": _INSTANT,
 }  # fmt: skip
 
 

@@ -94,6 +94,11 @@ def spoken_to(history: History, rows: Rows) -> F8:
     return (spoken > 0.0).astype(np.float64)
 
 
+def paid_minor(history: History, row: I8, after_us: I8, until_us: I8) -> F8:
+    """Return what people of some rows of the history paid in (after, until], minor units, (n,)."""
+    return _sums(history, row, after_us, until_us)
+
+
 def last_known_us(history: History) -> int:
     """Return when the last fact of the record was learned."""
     known = history.lines.known_us

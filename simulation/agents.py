@@ -107,6 +107,8 @@ class Chair(msgspec.Struct, frozen=True, kw_only=True):
     #: On file: first ready at this instant, and the pauses, in order; None: as the temper has it.
     ready_us: int | None = None
     breaks: tuple[Break, ...] | None = None
+    #: Groups that the agent is in, which steps of strategies may ask for.
+    groups: tuple[str, ...] = ()
 
 
 class Robot:
@@ -220,6 +222,7 @@ class Staff(Listener):
                 call_me=chair.call_me,
                 node=chair.node,
                 until_us=chair.ends_us,
+                groups=chair.groups,
             )
         )
         self._world.talk_paces[chair.agent] = chair.talk_pace
@@ -295,6 +298,7 @@ class Staff(Listener):
             return
         robot.n_calls += 1
         robot.call_id, robot.meeting, robot.recorded = call_id, meeting, False
+        meeting.agent = agent
         if self._u(Purpose.early, robot, robot.n_calls) < self.temper.p_early:
             self._later(meeting.talk_us * 9 // 10, self._record, (robot, call_id))
         temper = self.temper

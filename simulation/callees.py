@@ -33,6 +33,7 @@ class Meeting:
     """One attempt on one number as chance has it; filled in as far as the call comes."""
 
     __slots__ = (
+        "agent",
         "detected",
         "fate",
         "forgotten",
@@ -78,6 +79,8 @@ class Meeting:
         #: agents make it longer.
         self.talk_us = 0
         self.talk_on_record = False
+        #: Who talks; known once connected.
+        self.agent = ""
         #: The callee ends the conversation, not the agent.
         self.person_ends = True
         #: On record: how long machine detection took and what it said; None: chance has it.

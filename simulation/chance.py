@@ -6,9 +6,9 @@ number generators", OOPSLA 2014) applied once for each word; tests/unit/test_cha
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -60,6 +60,7 @@ class Purpose:
     announce_before: Final = 42
     absence: Final = 43
     skill: Final = 44
+    suits: Final = 45
     # 48 to 60 are those of `simulation.sample`
     # people: who they are
     latent: Final = 64
@@ -189,3 +190,8 @@ class Choice(Generic[Option]):
     def of(self, u: float) -> Option:
         """Return the option in whose share the draw lies."""
         return self.options[bisect_right(self._bounds, u)]
+
+    def share(self, options: Collection[Option]) -> float:
+        """Return the chance of any of some options."""
+        shares = (high - low for low, high in pairwise((0.0, *self._bounds, 1.0)))
+        return sum(share for option, share in zip(self.options, shares, strict=True) if option in options)

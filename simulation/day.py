@@ -321,6 +321,7 @@ def chairs_of(rows: Iterable[Row], calls: Iterable[Call]) -> list[Chair]:
                 talk_pace=talks.get(agent, 1.0),
                 ready_us=ready.pop(agent, None),
                 breaks=tuple(breaks.pop(agent, ())),
+                groups=told.groups if told is not None else (),
             )
         )
 

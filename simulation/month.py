@@ -330,7 +330,7 @@ class Month(SimulatedFloor):
         Alarm(self.env, STRETCH_US - self._now % STRETCH_US, self._learn, stretch)
 
     def _true_scores(self, people: Sequence[Dossier], at_us: int) -> Scores:
-        return truths(self.people, people, at_us)
+        return truths(self.people, people, at_us, self._zone)
 
     def _as_it_stands(self, person: int) -> Dossier:
         return self._people.get(person) or self._unlisted[person]

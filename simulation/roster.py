@@ -12,6 +12,7 @@ import msgspec
 
 from domain.errors import BadInput
 from domain.instants import from_datetime
+from domain.matching import checked_groups
 from simulation.agents import Chair, Temper
 from simulation.chance import Chance, Purpose, entity_of, normal
 from simulation.circumstances import CLOCK, day_of
@@ -33,6 +34,8 @@ class Shift(
     end: str = "17:00"
     #: Campaigns served; empty: all.
     campaigns: tuple[str, ...] = ()
+    #: Groups that they are in, which steps of strategies may ask for.
+    groups: tuple[str, ...] = ()
     #: Asks for leads when ready.
     previews: bool = False
     #: Wrap-ups, and conversations, take so many times as long as the floor's: skill.
@@ -68,6 +71,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise BadInput(f"{where}: days must be of {', '.join(WEEKDAYS)}, was {list(one.days)}")
             if _clock(one.begin, where) >= _clock(one.end, where):
                 raise BadInput(f"{where}: ends at {one.end}, not after {one.begin}; split a shift over midnight in two")
+            checked_groups(one.groups, where)
             for field in ("pace", "talk_pace"):
                 if not 0.1 <= getattr(one, field) <= 10.0:
                     raise BadInput(f"{where}: {field} must be in [0.1, 10], was {getattr(one, field)!r}")
@@ -111,6 +115,7 @@ class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                     starts_us=_instant(day, one.begin, zone),
                     ends_us=_instant(day, one.end, zone),
                     campaigns=one.campaigns,
+                    groups=one.groups,
                     previews=one.previews,
                     pace=one.pace * skill * (1.0 + (self.first_day - 1.0) * learning),
                     talk_pace=one.talk_pace,

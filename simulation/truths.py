@@ -15,17 +15,21 @@ _HORIZON_DAYS: Final = 30
 VERSION: Final = "truth"
 
 
-def truths(debtors: Debtors, people: Sequence[Dossier], at_us: int) -> Scores:
-    """Return the chances of every number in every hour of the debtor's week, and what a conversation would add now.
+def truths(debtors: Debtors, people: Sequence[Dossier], at_us: int, zone: str = "UTC") -> Scores:
+    """Return the chances of every number in every hour of the floor's week, and what a conversation would add now.
 
-    Notes
-    -----
-    Hours are the debtor's own: where a floor works people of its own zone they are the floor's.
+    Parameters
+    ----------
+    zone : str
+        Of the floor: its hours are told as they are where each debtor lives.
     """
+    from models.scoring import week_of  # late: takes a moment to load
+
+    hours_us = tuple(week_of(at_us, zone).tolist())
     known = sorted(people, key=lambda one: one.person)
     found = debtors.responses(known, at_us, _HORIZON_DAYS, ("", "call"))
     pairs = [(one.person, phone.phone) for one in known for phone in one.phones]
-    weeks = [debtors.week(one, phone, at_us) for one, phone in pairs]
+    weeks = [debtors.hours(one, phone, hours_us) for one, phone in pairs]
     person = np.array([one for one, _ in pairs], np.int64)
     phone = np.array([one for _, one in pairs], np.int64)
     answered = np.array([one for one, _ in weeks], np.float32).reshape(-1, WEEK)

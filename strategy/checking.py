@@ -14,6 +14,7 @@ import msgspec
 
 from domain.documents import in_words, key_text
 from domain.errors import BadInput
+from domain.matching import GROUP
 from domain.settings import DEFAULT_RETRY
 from strategy.documents import (
     GUARDED,
@@ -255,6 +256,11 @@ def _step(document: Document, step: Step, key: Key, tell: _Teller) -> Iterator[P
     for number, caller in enumerate(step.caller_ids):
         if not _E164.fullmatch(caller):
             yield tell((*key, "caller_ids", number), f"is {caller!r}; write it as +34910000000")
+    if step.agent_group and not GROUP.fullmatch(step.agent_group):
+        yield tell(
+            (*key, "agent_group"),
+            f"is {step.agent_group!r}; write one group as it is on record: letters, digits, hyphens and underscores",
+        )
     for disposition, retry in step.retry.items():
         if disposition not in DEFAULT_RETRY:
             near = get_close_matches(disposition, DEFAULT_RETRY, 1)
@@ -314,8 +320,6 @@ def planned(strategy: Strategy) -> list[str]:
                     found.append(
                         f"{where}{step.channel} is handed out by `cadencia due`, not sent by Cadencia yet{known}"
                     )
-                if step.agent_group:
-                    found.append(f"{where}agent_group is not looked at yet; any agent of the campaign takes the call")
                 if step.offer is not None:
                     found.append(f"{where}the offer is not shown to agents yet")
         if document.objective != "net_recovery":
@@ -335,6 +339,13 @@ def planned(strategy: Strategy) -> list[str]:
                 "document"
             )
     return found
+
+
+def agent_groups(strategy: Strategy) -> list[str]:
+    """Return the groups of agents that steps ask for."""
+    documents = (strategy.document, *strategy.challengers.values())
+    treatments = [treatment for document in documents for treatment in document.treatments.values()]
+    return list(dict.fromkeys(step.agent_group for one in treatments for step in one.steps if step.agent_group))
 
 
 def advice(strategy: Strategy) -> list[str]:
@@ -363,4 +374,10 @@ def advice(strategy: Strategy) -> list[str]:
             )
         if document.explore == 0.0 and not strategy.document.trial.holdout:
             found.append(f"{said}explore is 0 and nobody is held out: the record will not tell what a call brings")
+    trial = strategy.document.trial
+    if trial.arms and trial.unit == "debtor" and agent_groups(strategy):
+        found.append(
+            f"{strategy.document.name}: steps ask for a group of agents, and arms share the agents: what one is given "
+            'another misses; write unit = "pool_day" in [trial]'
+        )
     return found

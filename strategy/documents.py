@@ -73,6 +73,7 @@ class Step(_Part, frozen=True, kw_only=True):
     retry: dict[str, Retry] = {}
     #: Text to send.
     template: str = ""
+    #: Free agents of this group come before others when a debtor answers.
     agent_group: str = ""
     offer: Offer | None = None
     #: With channel none: what is done about the debtor instead.
@@ -280,6 +281,7 @@ def _told(document: Document, treatment: Treatment, step: Step) -> CallTreatment
         hours=tuple(sorted(minutes(document.day_parts[name]) for name in step.day_parts)),
         retry=step.retry,
         caller_ids=step.caller_ids,
+        agent_group=step.agent_group,
         calls_per_day=limits.calls_per_day,
         calls_per_week=limits.calls_per_week,
         max_calls=limits.max_calls,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from compliance.columns import columns_of
 from compliance.gate import Gate
-from compliance.mask import callable_mask
+from compliance.mask import calls_left
 from domain.calls import Mode
 from domain.instants import DAY, HOUR, from_datetime, to_datetime
 from domain.people import Dossier
@@ -29,6 +29,7 @@ from strategy.documents import Document, rules_of
 from strategy.fields import FIELDS, Scores
 from strategy.forecasts import Forecasts
 from strategy.listing import Listing
+from strategy.resting import rest
 from strategy.seconds import in_seconds
 
 F4 = NDArray[np.float32]
@@ -170,6 +171,8 @@ class Planned(NamedTuple):
     #: What orders the list: 0 for today's, 1 for other days', 2 for those who cannot be called today; value per second.
     tier: I8
     gain: F8
+    #: (n, slots of a debtor in a week) places of their hours in `Workplace.hours_us`, rising; before them -1.
+    chosen: NDArray[np.int16]
     plan: Plan
 
 
@@ -201,6 +204,9 @@ class Planner:
         self._hours = place.hours_us(at_us)
         n, s = len(called.tier), len(self._hours)
         self.value, self.work = np.zeros((n, s), np.float32), np.zeros((n, s), np.float32)
+        self._per_week = min(PER_WEEK, document.limits.calls_per_week or PER_WEEK)
+        #: Calls that each may have until and with an hour, if one is in it; by row, where the one before has to stand.
+        self._left, self._after = np.zeros((n, s), np.uint8), dict[int, I8]()
         self._known = np.zeros(n, bool)
         self._worth, self._valued_by = worths(called, document.rank_by)
         self._answers = np.ones(s, np.float32)
@@ -229,25 +235,28 @@ class Planner:
         numbers = None if self._scores is None or self._scores.numbers is None else Forecasts(self._scores, people)
         columns = columns_of(people)
         count = np.array([len(one.phones) for one in people], np.int64)
-        # Hours that have begun may be planned still, for their rest: law is asked again at the call.
-        mask_hours = self._hours
-        rested = self._rested(first, people)
+        own = rest(self._treatments[part], people, self._hours, self._at_us, self._place.zone, self._per_week + 1)
+        left = np.zeros((n, s), np.uint8)
+        after = np.broadcast_to(np.arange(s), (n, s))
         best = np.zeros((n, s), np.float32)
         work = np.zeros((n, s), np.float32)
         pace, cost = self._pace, self._document.capacity.cost_per_attempt
         flat = np.power(_SAME_HOUR, self._same_hour(people))
         ring_s = 0.0 if self._campaign.mode in _AHEAD else _RING_S
         for number in range(int(count.max(initial=0))):
-            mask = callable_mask(
+            # Hours that have begun may be planned still, for their rest: law is asked again at the call.
+            law = calls_left(
                 self._place.gate,
                 columns,
-                mask_hours,
+                self._hours,
+                self._per_week + 1,
                 phones=np.where(number < count, number, -1).astype(np.int32),
                 actor=self._campaign.actor,
                 purpose=self._campaign.purpose,
                 live_agent_guaranteed=True,
             )
-            mask &= (number < count)[:, None] & ~rested
+            may = np.minimum(law.calls, own.calls)
+            mask = (number < count)[:, None] & (may > 0)
             answered, right = pace.p_answered * flat, pace.p_right * flat
             if numbers is not None:
                 told, of = numbers.of(number, self._of_week)
@@ -260,30 +269,12 @@ class Planner:
             better = gain > best
             best = np.where(better, gain, best)
             work = np.where(better, answered * pace.handling_per_call_s + ring_s, work)
-        self.value[part], self.work[part] = best, work
-
-    def _rested(self, first: int, people: Sequence[Dossier]) -> Flags:
-        """Return in which hours somebody rests by his treatment: its limits, and the hours of his day."""
-        hours, now_us = self._hours, self._at_us
-        found = np.broadcast_to(hours + HOUR <= now_us, (len(people), len(hours))).copy()
-        zones: dict[str, I8] = {}
-        for row, one in enumerate(people):
-            treatment = self._treatments[first + row]
-            if treatment.hours:
-                found[row] |= ~_within(treatment, _minutes(hours, _zone_of(one, self._place.zone), zones))
-            if treatment.calls_per_day is None and treatment.calls_per_week is None:
-                continue
-            dialled = [line.at_us for line in one.history if line.channel == "call" and not line.inbound]
-            if treatment.calls_per_week is not None:
-                week = [when for when in dialled if when > now_us - 7 * DAY]
-                if len(week) >= treatment.calls_per_week:
-                    found[row] |= hours < week[len(week) - treatment.calls_per_week] + 7 * DAY
-            if treatment.calls_per_day is not None:
-                local = to_datetime(now_us, _zone_of(one, self._place.zone))
-                today_us = from_datetime(local.replace(hour=0, minute=0, second=0, microsecond=0))
-                if sum(when >= today_us for when in dialled) >= treatment.calls_per_day:
-                    found[row] |= hours < today_us + DAY
-        return found
+            left = np.where(better, may, left)
+            after = np.where(better, np.minimum(law.after, own.after), after)
+        self.value[part], self.work[part], self._left[part] = best, work, left
+        # One slot a day says the same of most.
+        bound = (after < np.arange(s) // self._place.slots * self._place.slots).any(axis=1)
+        self._after |= {first + row: after[row] for row in np.flatnonzero(bound).tolist()}
 
     def _same_hour(self, people: Sequence[Dossier]) -> F4:
         """Return how often somebody was called at each hour of the floor's day, in recent days, (n, s)."""
@@ -302,13 +293,13 @@ class Planner:
         # A debtor who is called now and then is less and less likely to be still unreached.
         p_right = np.divide(value, self._worth[:, None], out=np.zeros_like(value), where=self._worth[:, None] > 0)
         usual = np.where((p_right > 0).any(axis=1), p_right.sum(axis=1) / np.maximum(1, (p_right > 0).sum(axis=1)), 0.0)
-        limits = self._document.limits
-        per_week = min(PER_WEEK, limits.calls_per_week or PER_WEEK)
+        per_week = self._per_week
         ahead = (np.arange(s) // per_day) * (per_week / DAYS)
-        left = np.power(np.clip(1.0 - usual, 0.0, 1.0)[:, None], ahead[None, :]).astype(np.float32)
+        unreached = np.power(np.clip(1.0 - usual, 0.0, 1.0)[:, None], ahead[None, :]).astype(np.float32)
         busy = occupancy(self.agents / max(self._share, 1e-9))
         seconds = self.agents * 3600.0 * busy
-        chosen, prices, gap = in_seconds(value * left, self.work, seconds, per_week, per_day)
+        chosen, prices, gap = in_seconds(value * unreached, self.work, seconds, per_week, per_day, self._left)
+        self._part(chosen)
         row, place = np.nonzero(chosen >= 0)
         slot = chosen[row, place].astype(np.int64)
         today = slot < per_day
@@ -323,7 +314,7 @@ class Planner:
         # Who is for another day stands behind, and before those who cannot be called today as far as is known.
         tier = np.where(is_today, 0, np.where(of_today > 0, 1, 2))
         taken = np.bincount(slot, self.work[row, slot], s)
-        brought = np.bincount(slot, (value * left)[row, slot], s)
+        brought = np.bincount(slot, (value * unreached)[row, slot], s)
         n = np.bincount(slot, minlength=s)
         slots = tuple(
             Slot(
@@ -351,16 +342,32 @@ class Planner:
             pace=self._pace,
             occupancy=float(seconds.sum() / max(1e-9, 3600.0 * self.agents.sum())),
         )
-        return Planned(hour, tier, gain, plan)
+        return Planned(hour, tier, gain, chosen, plan)
+
+    def _part(self, chosen: NDArray[np.int16]) -> None:
+        """Leave out what comes too soon after a call that is planned: spans shorter than a week bind few, and late."""
+        for row, after in self._after.items():
+            before = -1
+            for place, slot in enumerate(chosen[row].tolist()):
+                if slot >= 0 and before >= after[slot]:
+                    chosen[row, place] = -1
+                elif slot >= 0:
+                    before = slot
+        if self._after:
+            chosen.sort(axis=1)
 
     def _wait(self, chosen: NDArray[np.int16], hour: I8) -> None:
         """Let those wait for their day whose calls of the week are all planned: one today would take a better one's
         place."""
-        may = np.array([one.calls_per_week or 0 for one in self._treatments], np.int64)
-        planned = (chosen >= 0).sum(axis=1)
-        waits = (hour == 0) & (planned > 0) & (may > 0) & (planned >= np.minimum(may, chosen.shape[1]))
-        later = np.where(chosen[waits] >= 0, chosen[waits], len(self._hours) - 1).min(axis=1)
-        hour[waits] = self._hours[later]
+        rows = np.flatnonzero((hour == 0) & (chosen >= 0).any(axis=1))
+        some = chosen[rows]
+        planned = (some >= 0).sum(axis=1)
+        nth = np.cumsum(some >= 0, axis=1)
+        takes = (some >= 0) & (nth >= self._left[rows[:, None], some])
+        limited = np.array([self._treatments[row].calls_per_week is not None for row in rows.tolist()], bool)
+        waits = takes.any(axis=1) | (limited & (planned >= chosen.shape[1]))
+        first = np.where(some >= 0, some, len(self._hours) - 1).min(axis=1)
+        hour[rows[waits]] = self._hours[first[waits]]
 
 
 def _machines(pace: Pace, by_people: F4) -> np.float32:
@@ -398,31 +405,6 @@ def _money(document: Document, valued_by: Mapping[str, float]) -> bool:
         if name == first:
             return any(FIELDS[field].unit == "minor units" for field in quantity.reads)
     return False
-
-
-# ---- the debtor's clock
-
-
-def _zone_of(one: Dossier, otherwise: str) -> str:
-    if one.address_zones:
-        return one.address_zones[0]
-    return next((phone.zones[0] for phone in one.phones if phone.zones), otherwise)
-
-
-def _minutes(hours_us: I8, zone: str, known: dict[str, I8]) -> I8:
-    """Return the minutes of the debtor's day at which hours begin."""
-    if zone not in known:
-        local = [to_datetime(int(at_us), zone) for at_us in hours_us]
-        known[zone] = np.array([60 * one.hour + one.minute for one in local], np.int64)
-    return known[zone]
-
-
-def _within(treatment: CallTreatment, minutes: I8) -> Flags:
-    """Return which hours lie whole in one of a treatment's parts of the day, or hold the beginning of one."""
-    found = np.zeros(len(minutes), bool)
-    for begin, end in treatment.hours:
-        found |= (minutes < end) & (minutes + 60 > begin)
-    return found
 
 
 # ---- a whole list

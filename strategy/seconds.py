@@ -18,11 +18,13 @@ _ROUNDS: Final = 5
 _SAMPLE: Final = 20_000
 
 
-def in_seconds(value: F4, work: F4, seconds: F8, per_week: int, per_day: int) -> tuple[NDArray[np.int16], F8, float]:
+def in_seconds(
+    value: F4, work: F4, seconds: F8, per_week: int, per_day: int, left: NDArray[np.uint8] | None = None
+) -> tuple[NDArray[np.int16], F8, float]:
     """Return slots of each debtor, (n, per_week), what a second of each hour would add, and the gap.
 
     At a price per second, an attempt that takes less than its hour's usual one is worth so much more, and the hour has
-    as many places as usual attempts fit into it. The price is that at which the places are.
+    as many places as usual attempts fit into it. The price is that at which the places are. `left` as `assign` has it.
     """
     step = max(1, -(-len(value) // _SAMPLE))
     price, usual = 0.0, _usual(value, work, None)
@@ -32,7 +34,7 @@ def in_seconds(value: F4, work: F4, seconds: F8, per_week: int, per_day: int) ->
         of, takes = value[some], work[some]
         places = seconds / usual / (1 if last else step)
         told = np.where(of > 0, of - np.float32(price) * (takes - usual.astype(np.float32)), np.float32(0.0))
-        plan = assign(told, places, 1, per_week, per_day)
+        plan = assign(told, places, 1, per_week, per_day, left=None if left is None else left[some])
         per_second = plan.prices / usual
         if not last:
             usual = _usual(of, takes, plan.chosen)

@@ -1,7 +1,9 @@
 """Numba kernels of the slot planner: what debtors choose at given prices, and how a plan is brought under capacity.
 
 Shapes: `value` (n, s) float32, not above 0 where a debtor may not be planned; `chosen` (n, per_week) int16, slots of
-each debtor in no order, -1 for none. A day is `slots_per_day` slots in a row.
+each debtor in no order, -1 for none. A day is `slots_per_day` slots in a row. `left` (n, s) uint8: how many slots a
+debtor may have until and with one that he has; it has no rows where nobody's are fewer than `per_week`, is looked at
+for those alone who are `bound` (n,), and asks for one slot a day.
 """
 
 import numpy as np
@@ -12,6 +14,8 @@ F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
 I2 = NDArray[np.int16]
 I8 = NDArray[np.int64]
+U1 = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
 
 #: Stands for more than anything.
 CLOSED = 1e30
@@ -80,18 +84,75 @@ def _days(
 
 
 @njit(cache=True)
-def choose(value: F4, prices: F4, per_day: int, per_week: int, slots_per_day: int, chosen: I2, demand: I8) -> float:
+def _keeps(taken: I8, n_taken: int, left: U1, i: int) -> bool:
+    for m in range(n_taken):
+        nth = 1
+        for other in range(n_taken):
+            nth += taken[other] < taken[m]
+        if nth > left[i, taken[m]]:
+            return False
+    return True
+
+
+@njit(cache=True)
+def _in_turn(
+    value: F4, prices: F4, left: U1, i: int, slots_per_day: int, reach: F4, by: I8, gains: F4, slots: I8, best: F4,
+    taken: I8,
+) -> int:  # fmt: skip
+    """Do as `_days` for a debtor of whom it matters how many slots come before one, with one slot a day; in no order.
+
+    `reach` (per_week + 1,) is the most that so many slots of the days before gain, `by` (days, per_week + 1) the slot
+    of a day by which they do; `gains` and `slots` (per_week + 1,) are the best of a day that may be so manieth.
+    """
+    s, per_week = value.shape[1], len(best)
+    reach[:] = -CLOSED
+    reach[0] = 0.0
+    for first in range(0, s, slots_per_day):
+        gains[:] = 0.0
+        for k in range(first, min(s, first + slots_per_day)):
+            gain, most = value[i, k] - prices[k], min(per_week, left[i, k])
+            if gain > gains[most] and most:
+                gains[most], slots[most] = gain, k
+        for n in range(per_week - 1, 0, -1):
+            if gains[n + 1] > gains[n]:
+                gains[n], slots[n] = gains[n + 1], slots[n + 1]
+        for n in range(per_week, 0, -1):
+            better = gains[n] > 0.0 and reach[n - 1] + gains[n] > reach[n]
+            by[first // slots_per_day, n] = slots[n] if better else -1
+            if better:
+                reach[n] = reach[n - 1] + gains[n]
+    n, n_taken = int(np.argmax(reach)), 0
+    for day in range((s - 1) // slots_per_day, -1, -1):
+        k = by[day, n]
+        if n and k >= 0:
+            best[n_taken], taken[n_taken] = value[i, k] - prices[k], k
+            n, n_taken = n - 1, n_taken + 1
+    return n_taken
+
+
+@njit(cache=True)
+def choose(
+    value: F4, prices: F4, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int, chosen: I2,
+    demand: I8,
+) -> float:  # fmt: skip
     """Let every debtor take the slots that are worth most to him above their prices.
 
     Fills `chosen` (unless it has no rows) and `demand` (s,); returns what all choices are worth above the prices.
     """
-    kept = chosen.shape[0] > 0
+    kept, s = chosen.shape[0] > 0, value.shape[1]
     gains, slots = np.empty(per_day, np.float32), np.empty(per_day, np.int64)
     best, taken = np.empty(per_week, np.float32), np.empty(per_week, np.int64)
+    reach, nth_gains = np.empty(per_week + 1, np.float32), np.empty(per_week + 1, np.float32)
+    by, nth_slots = np.empty((s // slots_per_day + 1, per_week + 1), np.int64), np.empty(per_week + 1, np.int64)
     worth = 0.0
     demand[:] = 0
     for i in range(value.shape[0]):
         n_taken = _days(value, prices, i, per_day, slots_per_day, gains, slots, best, taken)
+        # What is best without the limit is best with it, where it keeps it.
+        if bound.size and bound[i] and not _keeps(taken, n_taken, left, i):
+            n_taken = _in_turn(
+                value, prices, left, i, slots_per_day, reach, by, nth_gains, nth_slots, best, taken
+            )  # fmt: skip
         for m in range(n_taken):
             worth += best[m]
             demand[taken[m]] += 1
@@ -102,10 +163,12 @@ def choose(value: F4, prices: F4, per_day: int, per_week: int, slots_per_day: in
 
 
 @njit(cache=True)
-def _fits(chosen: I2, i: int, slot: int, without: int, per_day: int, per_week: int, slots_per_day: int) -> bool:
+def _fits(
+    chosen: I2, left: U1, bound: Flags, i: int, slot: int, without: int, per_day: int, per_week: int, slots_per_day: int
+) -> bool:  # fmt: skip
     """Return whether a debtor may take a slot besides those he has but one (-1: besides all)."""
     day = slot // slots_per_day
-    n, n_day = 0, 0
+    n, n_day, n_before = 0, 0, 0
     for m in range(chosen.shape[1]):
         k = chosen[i, m]
         if k == slot:
@@ -113,7 +176,23 @@ def _fits(chosen: I2, i: int, slot: int, without: int, per_day: int, per_week: i
         if k >= 0 and k != without:
             n += 1
             n_day += k // slots_per_day == day
-    return n < per_week and n_day < per_day
+            n_before += k < slot
+    if n >= per_week or n_day >= per_day:
+        return False
+    if not bound.size or not bound[i]:
+        return True
+    if n_before >= left[i, slot]:
+        return False
+    # Those after it come one later.
+    for m in range(chosen.shape[1]):
+        k = chosen[i, m]
+        if k > slot and k != without:
+            n_before = 1
+            for other in range(chosen.shape[1]):
+                n_before += 0 <= chosen[i, other] < k and chosen[i, other] != without
+            if n_before >= left[i, k]:
+                return False
+    return True
 
 
 @njit(cache=True)
@@ -127,49 +206,52 @@ def _swap(chosen: I2, i: int, old: int, new: int) -> None:
 
 @njit(cache=True)
 def regrets(
-    value: F4, prices: F4, chosen: I2, slot: int, holders: I8, left: I8, per_day: int, per_week: int,
-    slots_per_day: int, out: F4, other: I8,
+    value: F4, prices: F4, chosen: I2, slot: int, holders: I8, room: I8, left: U1, bound: Flags, per_day: int,
+    per_week: int, slots_per_day: int, out: F4, other: I8,
 ) -> None:  # fmt: skip
     """Fill what each holder of a slot loses, above prices, when he goes where there is room; and where (-1: nowhere).
 
-    `left` (s,) is the room of each slot.
+    `room` (s,) is that of each slot.
     """
     for h in range(len(holders)):
         i = holders[h]
         best, other[h] = np.float32(0.0), -1
         for k in range(value.shape[1]):
             gain = value[i, k] - prices[k]
-            if left[k] > 0 and gain > best and _fits(chosen, i, k, slot, per_day, per_week, slots_per_day):
+            if room[k] > 0 and gain > best and _fits(chosen, left, bound, i, k, slot, per_day, per_week, slots_per_day):
                 best, other[h] = gain, k
         out[h] = value[i, slot] - prices[slot] - best
 
 
 @njit(cache=True)
-def leave(chosen: I2, slot: int, leavers: I8, other: I8, left: I8) -> None:
+def leave(chosen: I2, slot: int, leavers: I8, other: I8, room: I8) -> None:
     """Let debtors leave a slot for another, as long as that has room, until the slot is within its own."""
     for h in range(len(leavers)):
-        if left[slot] >= 0:
+        if room[slot] >= 0:
             return
         to = other[h]
-        if to >= 0 and left[to] <= 0:
+        if to >= 0 and room[to] <= 0:
             continue
         _swap(chosen, leavers[h], slot, to)
-        left[slot] += 1
+        room[slot] += 1
         if to >= 0:
-            left[to] -= 1
+            room[to] -= 1
 
 
 @njit(cache=True)
-def openings(value: F4, chosen: I2, slot: int, per_day: int, per_week: int, slots_per_day: int, out: F4) -> None:
+def openings(
+    value: F4, chosen: I2, slot: int, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int, out: F4
+) -> None:  # fmt: skip
     """Fill `out` (n,) with what a slot is worth to each debtor who may still take it, 0 to the others."""
     for i in range(value.shape[0]):
-        open_ = value[i, slot] > 0.0 and _fits(chosen, i, slot, -1, per_day, per_week, slots_per_day)
+        open_ = value[i, slot] > 0.0 and _fits(chosen, left, bound, i, slot, -1, per_day, per_week, slots_per_day)
         out[i] = value[i, slot] if open_ else 0.0
 
 
 @njit(cache=True)
 def _edges(
-    value: F4, chosen: I2, per_day: int, per_week: int, slots_per_day: int, gain: F8, who: I8, least: F8, loser: I8
+    value: F4, chosen: I2, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int, gain: F8, who: I8,
+    least: F8, loser: I8,
 ) -> None:  # fmt: skip
     """Fill the best moves from slot to slot: gain (s + 1, s) and the debtor; row s: a slot more for somebody.
 
@@ -188,13 +270,13 @@ def _edges(
             own = value[i, k]
             if own <= 0.0:
                 continue
-            if own > gain[s, k] and _fits(chosen, i, k, -1, per_day, per_week, slots_per_day):
+            if own > gain[s, k] and _fits(chosen, left, bound, i, k, -1, per_day, per_week, slots_per_day):
                 gain[s, k], who[s, k] = own, i
             for m in range(chosen.shape[1]):
                 a = chosen[i, m]
                 if a < 0 or own - value[i, a] <= gain[a, k]:
                     continue
-                if _fits(chosen, i, k, a, per_day, per_week, slots_per_day):
+                if _fits(chosen, left, bound, i, k, a, per_day, per_week, slots_per_day):
                     gain[a, k], who[a, k] = own - value[i, a], i
 
 
@@ -224,12 +306,13 @@ def _longest(gain: F8, reach: F8, before: I8) -> None:
 
 @njit(cache=True)
 def augment(
-    value: F4, chosen: I2, left: I8, per_day: int, per_week: int, slots_per_day: int, missing: float, most: int
-) -> int:
+    value: F4, chosen: I2, room: I8, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int,
+    missing: float, most: int,
+) -> int:  # fmt: skip
     """Move debtors along chains of slots as long as that gains, `most` times at most.
 
     A chain begins with somebody who takes a slot more, each next one makes room in it for the one before, and the last
-    finds a free place or gives up his slot. `left` (s,) is the room of each slot, and is brought up to date; `missing`
+    finds a free place or gives up his slot. `room` (s,) is that of each slot, and is brought up to date; `missing`
     is what a plan could gain at most, less what is not worth the search. Returns how many chains were moved.
     """
     s = value.shape[1]
@@ -238,12 +321,12 @@ def augment(
     reach, before = np.empty(s), np.empty(s, np.int64)
     moved = 0
     while moved < most and missing > 0.0:
-        _edges(value, chosen, per_day, per_week, slots_per_day, gain, who, least, loser)
+        _edges(value, chosen, left, bound, per_day, per_week, slots_per_day, gain, who, least, loser)
         while True:
             _longest(gain, reach, before)
             end, best = -1, 1e-6 * missing
             for k in range(s):
-                total = reach[k] if left[k] > 0 else reach[k] - least[k]
+                total = reach[k] if room[k] > 0 else reach[k] - least[k]
                 if total > best:
                     end, best = k, total
             if end < 0:
@@ -258,22 +341,22 @@ def augment(
                     if who[before[other], other] == i:
                         twice = at
                     other = before[other]
-                if left[end] <= 0 and loser[end] == i:
+                if room[end] <= 0 and loser[end] == i:
                     twice = at
                 at = before[at]
             if twice < 0:
                 break
             gain[before[twice], twice] = -CLOSED
-        if left[end] <= 0:
+        if room[end] <= 0:
             _swap(chosen, loser[end], end, -1)
-            left[end] += 1
+            room[end] += 1
         at = end
         while at != s:
             source = before[at]
             _swap(chosen, who[source, at], -1 if source == s else source, at)
-            left[at] -= 1
+            room[at] -= 1
             if source < s:
-                left[source] += 1
+                room[source] += 1
             at = source
         missing -= best
         moved += 1

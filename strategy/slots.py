@@ -1,6 +1,6 @@
 """The slot planner: debtors into slots under capacity, at the prices at which demand and capacity meet.
 
-    plan = assign(value, capacity, per_day=1, per_week=3, slots_per_day=12, mask=None)
+    plan = assign(value, capacity, per_day=1, per_week=3, slots_per_day=12, mask=None, left=None)
 
 Maximises the value of a plan in which every slot has at most its capacity, and every debtor at most `per_day` slots a
 day and `per_week` altogether. The dual prices a slot by what one more place in it would add: at given prices each
@@ -11,7 +11,7 @@ relaxation (Geoffrion 1974), Adagrad steps (Duchi et al. 2011), augmenting chain
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
 I2 = NDArray[np.int16]
 I8 = NDArray[np.int64]
+U1 = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 
 #: Debtors in the sample on which prices are first found.
@@ -37,6 +38,18 @@ _CHAIN_WORK: Final = 330_000_000
 _NEAR: Final = 2e-6
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _NOT_KEPT: I2 = np.empty((0, 0), np.int16)
+_NOTHING: U1 = np.empty((0, 0), np.uint8)
+_NOBODY: Flags = np.empty(0, np.bool_)
+
+
+class _Own(NamedTuple):
+    """Debtors' own limits as the kernels take them: what is left, and whom that may bind."""
+
+    left: U1
+    bound: Flags
+
+    def some(self, rows: NDArray[np.intp]) -> "_Own":
+        return _Own(self.left[rows], self.bound[rows]) if self.bound.size else self
 
 
 @dataclass(slots=True, frozen=True)
@@ -74,6 +87,7 @@ def assign(
     per_week: int = 3,
     slots_per_day: int = 12,
     mask: Flags | None = None,
+    left: U1 | None = None,
 ) -> SlotPlan:
     """Return a plan of greatest value, as near as its gap says.
 
@@ -89,13 +103,19 @@ def assign(
         Slots in a row that make a day.
     mask : (n, s) bool, optional
         Where a debtor may be contacted.
+    left : (n, s) uint8, optional
+        How many slots a debtor may have until and with each that he has, where that may be fewer than `per_week`; asks
+        for one slot a day.
 
     Raises
     ------
     BadInput
         When shapes disagree, a value is not finite, or a number is out of range.
     """
-    value, places = _checked(value, capacity, per_day, per_week, slots_per_day, mask)
+    value, places = _checked(value, capacity, per_day, per_week, slots_per_day, mask, left)
+    own = _Own(_NOTHING, _NOBODY)
+    if left is not None:
+        own = _Own(np.ascontiguousarray(left), np.asarray(((left < per_week) & (value > 0.0)).any(axis=1)))
     limits = per_day, per_week, slots_per_day
     n, s = value.shape
     prices: F8 = np.zeros(s)
@@ -106,22 +126,23 @@ def assign(
     if n > 2 * _SAMPLE:
         # Spread evenly by multiples of the golden ratio, in no order that a list is likely to have.
         some = np.flatnonzero(np.arange(n, dtype=np.uint64) * _GOLDEN < np.uint64(2**64 * (_SAMPLE / n)))
-        prices, _ = _priced(value[some], places * (len(some) / n), prices, limits, _STAGES, scale)
+        prices, _ = _priced(value[some], places * (len(some) / n), prices, own.some(some), limits, _STAGES, scale)
         stages = _STAGES_ALL
-    prices, bound = _priced(value, places.astype(np.float64), prices, limits, stages, scale)
+    prices, most = _priced(value, places.astype(np.float64), prices, own, limits, stages, scale)
     chosen = np.empty((n, per_week), np.int16)
     demand = np.empty(s, np.int64)
-    kernel.choose(value, prices.astype(np.float32), *limits, chosen, demand)
-    _fit(value, places, prices, chosen, demand, limits, bound)
+    kernel.choose(value, prices.astype(np.float32), *own, *limits, chosen, demand)
+    _fit(value, places, prices, chosen, demand, own, limits, most)
     chosen.sort(axis=1)
     total = _total(value, chosen)
-    return SlotPlan(chosen, prices, total, max(bound, total))
+    return SlotPlan(chosen, prices, total, max(most, total))
 
 
 def _priced(
     value: F4,
     places: F8,
     prices: F8,
+    own: "_Own",
     limits: tuple[int, int, int],
     stages: Sequence[tuple[int, float]],
     scale: float,
@@ -134,7 +155,7 @@ def _priced(
         prices, seen = best, np.zeros(len(best))
         for _ in range(steps):
             at = prices.astype(np.float32)
-            worth = kernel.choose(value, at, *limits, _NOT_KEPT, demand) + float(at.astype(np.float64) @ places)
+            worth = kernel.choose(value, at, *own, *limits, _NOT_KEPT, demand) + float(at.astype(np.float64) @ places)
             if worth < bound:
                 best, bound = prices, worth
             excess = (demand - places) * per_place
@@ -143,29 +164,38 @@ def _priced(
     return best, bound
 
 
-def _fit(value: F4, places: I8, prices: F8, chosen: I2, demand: I8, limits: tuple[int, int, int], bound: float) -> None:
+def _fit(
+    value: F4,
+    places: I8,
+    prices: F8,
+    chosen: I2,
+    demand: I8,
+    own: "_Own",
+    limits: tuple[int, int, int],
+    most: float,
+) -> None:
     """Bring what debtors chose under capacity, losing little, and fill what is left; `chosen` is changed."""
     n, s = value.shape
-    at, left = prices.astype(np.float32), places - demand
+    at, room = prices.astype(np.float32), places - demand
     for k in np.argsort(-prices, kind="stable"):
-        while left[k] < 0:
+        while room[k] < 0:
             holders = np.flatnonzero((chosen == k).any(axis=1))
             lost, other = np.empty(len(holders), np.float32), np.empty(len(holders), np.int64)
-            kernel.regrets(value, at, chosen, k, holders, left, *limits, lost, other)
-            some = _least(lost, int(-left[k]))
-            kernel.leave(chosen, k, holders[some], other[some], left)
+            kernel.regrets(value, at, chosen, k, holders, room, *own, *limits, lost, other)
+            some = _least(lost, int(-room[k]))
+            kernel.leave(chosen, k, holders[some], other[some], room)
     worth = np.empty(n, np.float32)
     for k in np.argsort(-prices, kind="stable"):
-        if left[k] <= 0:
+        if room[k] <= 0:
             continue
-        kernel.openings(value, chosen, k, *limits, worth)
+        kernel.openings(value, chosen, k, *own, *limits, worth)
         some = np.flatnonzero(worth > 0.0)
-        some = some[_least(-worth[some], int(left[k]))]
+        some = some[_least(-worth[some], int(room[k]))]
         free = np.argmax(chosen[some] < 0, axis=1)
         chosen[some, free] = k
-        left[k] -= len(some)
-    missing = bound * (1.0 - _NEAR) - _total(value, chosen)
-    kernel.augment(value, chosen, left, *limits, missing, int(_CHAIN_WORK / (n * s * (1 + limits[1]))))
+        room[k] -= len(some)
+    missing = most * (1.0 - _NEAR) - _total(value, chosen)
+    kernel.augment(value, chosen, room, *own, *limits, missing, int(_CHAIN_WORK / (n * s * (1 + limits[1]))))
 
 
 def _least(loss: F4, most: int) -> NDArray[np.intp]:
@@ -186,9 +216,15 @@ def _scale(value: F4) -> float:
 
 
 def _checked(
-    value: F4, capacity: NDArray[np.generic], per_day: int, per_week: int, slots_per_day: int, mask: Flags | None
+    value: F4,
+    capacity: NDArray[np.generic],
+    per_day: int,
+    per_week: int,
+    slots_per_day: int,
+    mask: Flags | None,
+    left: U1 | None,
 ) -> tuple[F4, I8]:
-    """Return values, 0 where the mask forbids, and whole places, in the types of the kernels."""
+    """Return values, 0 where mask or limit forbids, and whole places, in the types of the kernels."""
     value = np.ascontiguousarray(value, np.float32)
     if value.ndim != 2:
         raise BadInput(f"value: expected debtors by slots, found {value.ndim} dimensions")
@@ -210,4 +246,12 @@ def _checked(
         if mask.shape != value.shape:
             raise BadInput(f"mask: expected the shape of value, {value.shape}, found {mask.shape}")
         value = np.where(mask, value, np.float32(0.0))
+    if left is not None:
+        if left.shape != value.shape or left.dtype != np.uint8:
+            raise BadInput(
+                f"left: expected the shape of value, {value.shape}, as uint8; found {left.shape}, {left.dtype}"
+            )
+        if per_day > 1:
+            raise BadInput(f"left: is kept with one slot a day alone; per_day was {per_day}")
+        value = np.where(left > 0, value, np.float32(0.0))
     return value, np.floor(places).astype(np.int64)

@@ -117,7 +117,7 @@ def _step(document: Document, step: Step) -> str:
     if step.task:
         parts.append(step.task.replace("_", " "))
     if step.agent_group:
-        parts.append(f"agents of {step.agent_group}")
+        parts.append(f"agents of {step.agent_group} first")
     if step.offer is not None:
         lengths = ", ".join(map(str, step.offer.plan_months))
         parts.append(f"offer {_percent(step.offer.discount)} off" + (f", plans of {lengths} months" if lengths else ""))

@@ -1,5 +1,7 @@
 """Decisions about agents: who is free, who takes a caller, what follows a call, pauses and departures."""
 
+from typing import NamedTuple
+
 from dialer.engine import leads
 from dialer.engine.state import Agent, Call
 from dialer.engine.step import Step
@@ -7,6 +9,7 @@ from dialer.engine.transitions import ON_SWITCH
 from domain.calls import AgentState, Disposition, Phase
 from domain.facts import AgentShifted, CallAssigned, CallMoved
 from domain.instants import SECOND
+from domain.matching import Match, Sought
 from domain.orders import Connect, DropAgent, HangUp, Keep, QueueAgent, RingAgent
 
 #: A switch calls an agent usable a moment before it is; a busy answer rests him for this long.
@@ -15,6 +18,11 @@ BUSY_REST_US = 2 * SECOND
 MOST_ASKED_US = 60 * SECOND
 #: A connect ordered later than this before the end of the patience could reach a caller who hears the message.
 CONNECT_MARGIN_US = 100_000
+#: Who has been free for so long is given the next caller, whoever would suit him better: a longer bound hardly brings
+#: more, and leaves some with less of the work (docs/results.md).
+MOST_IDLE_US = 120 * SECOND
+#: The best of so many, longest idle first, is hardly worse than the best of all, and a pick costs no more on any floor.
+MOST_COMPARED = 32
 
 #: Asked often: see `domain.calls.Word`.
 _READY, _RESERVED, _OFFLINE, _AWAY = AgentState.ready, AgentState.reserved, AgentState.offline, AgentState.away
@@ -35,21 +43,75 @@ def queue(step: Step, agent: Agent) -> None:
     step.emit(QueueAgent(agent=agent.agent, node=agent.node, campaigns=names, paused=agent.state is not _READY))
 
 
-def pick(step: Step, call: Call) -> Agent | None:
-    """Return the agent for an answered caller: the longest idle allotted here, of those who stay if any; else any."""
+class Pick(NamedTuple):
+    """Who is given a caller, and why it is he."""
+
+    agent: Agent | None
+    #: Where a table of matching was asked.
+    match: Match | None = None
+    #: Of the group that the call asks for, so many might have been given it; None: it asks for none.
+    of_group: int | None = None
+
+
+def pick(step: Step, call: Call) -> Pick:
+    """Return the agent for an answered caller.
+
+    Of those allotted here who stay, else of those who leave, else of any: of the group that the call asks for, where
+    one is among them; of these the best match, else the longest idle.
+    """
     state = step.state
-    leaving = other = None
+    group, asked = _group(step, call), call.agent_group
+    staying: list[Agent] = []
+    leaving: list[Agent] = []
+    others: list[Agent] = []
     for name in state.ready:
         agent = state.agents[name]
         if agent.node != call.node or name in call.refused or not state.serves(agent, call.campaign):
             continue
         if agent.allotted != call.campaign:
-            other = other or agent
-        elif agent.then == "ready":
-            return agent
+            others.append(agent)
+        elif agent.then != "ready":
+            leaving.append(agent)
+        elif group is None and not asked:
+            return Pick(agent)
         else:
-            leaving = leaving or agent
-    return leaving or other
+            staying.append(agent)
+            if len(staying) == MOST_COMPARED and not asked:
+                break
+    free = staying or leaving or others
+    n_of_group = None
+    if asked:
+        of_group = [agent for agent in free if asked in agent.groups]
+        free, n_of_group = of_group or free, len(of_group)
+    if group is None or len(free) < 2:
+        return Pick(free[0] if free else None, None, n_of_group)
+    return Pick(*_match(step, free[:MOST_COMPARED], group), n_of_group)
+
+
+def _group(step: Step, call: Call) -> int | None:
+    """Return a caller's group in the floor's table of matching; None: none counts for him."""
+    state = step.state
+    table, dossier = state.settings.matching, state.people.get(call.person)
+    return None if table is None or dossier is None else table.group(dossier, state.day)
+
+
+def _match(step: Step, free: list[Agent], group: int) -> tuple[Agent, Match]:
+    """Return who suits a caller best of some agents, longest idle first, and of equals the longest idle."""
+    table, first = step.state.settings.matching, free[0]
+    assert table is not None
+    gains = [of[group] if (of := table.gains.get(agent.agent)) else 0.0 for agent in free]
+    idle = step.at_us - first.since_us >= MOST_IDLE_US
+    best = 0 if idle else gains.index(max(gains))
+    why = Match(
+        version=table.version,
+        group=group,
+        of=len(free),
+        gain=gains[best],
+        instead=first.agent if best else "",
+        passed=gains[0] if best else 0.0,
+        idle=idle,
+    )
+    return free[best], why
 
 
 def seek_agent(step: Step, call: Call) -> None:
@@ -57,19 +119,24 @@ def seek_agent(step: Step, call: Call) -> None:
     deadline_us = call.clock_us + patience_us(step, call)
     if step.at_us >= deadline_us - CONNECT_MARGIN_US or call.call_id in step.unsettled:
         return
-    agent = step.agent_of(call) if call.pinned else pick(step, call)
-    if agent is None:
+    picked = Pick(step.agent_of(call)) if call.pinned else pick(step, call)
+    if picked.agent is None:
         step.emit(Keep(call_id=call.call_id, node=call.node, for_ms=(deadline_us - step.at_us) // 1000), call.campaign)
         return
-    connect(step, call, agent)
+    connect(step, call, picked.agent, picked)
 
 
 def patience_us(step: Step, call: Call) -> int:
     return round(step.state.campaigns[call.campaign].pace.patience_s * SECOND)
 
 
-def connect(step: Step, call: Call, agent: Agent) -> None:
-    step.emit(Connect(call_id=call.call_id, agent=agent.agent, node=call.node), call.campaign)
+def connect(step: Step, call: Call, agent: Agent, why: Pick | None = None) -> None:
+    match, of_group = (why.match, why.of_group) if why is not None else (None, None)
+    asked = call.agent_group
+    sought = Sought(group=asked, within=asked in agent.groups, free=of_group) if asked else None
+    step.emit(
+        Connect(call_id=call.call_id, agent=agent.agent, node=call.node, match=match, sought=sought), call.campaign
+    )
     if agent.state is not _RESERVED or agent.call_id != call.call_id:
         shift(step, agent, _RESERVED, call_id=call.call_id)
 
@@ -153,7 +220,7 @@ def orphan(step: Step, call: Call) -> None:
         return
     if not call.pinned or call.phase not in ON_SWITCH:
         return  # one still being reserved is given up when the ledger answers
-    substitute = pick(step, call)
+    substitute = pick(step, call).agent
     step.emit(CallAssigned(call_id=call.call_id, agent=substitute.agent if substitute else None), call.campaign)
     if call.phase is Phase.waiting:
         seek_agent(step, call)

@@ -194,11 +194,14 @@ def _free_agent(step: Step, campaign: Campaign, lead: LeadState) -> Agent | None
     if lead.call_back is not None and step.at_us - lead.at_us < OWNER_WAIT_US:
         owner = state.agents.get(lead.call_back)
         return owner if owner is not None and owner.state is _READY else None
+    asked, first = leads.treatment_of(campaign.settings, lead).agent_group, None
     for name in state.ready:
         agent = state.agents[name]
         if agent.allotted == campaign.name and agent.then == "ready":
-            return agent
-    return None
+            if not asked or asked in agent.groups:
+                return agent
+            first = first or agent
+    return first
 
 
 def _dial_ready(step: Step, campaign: Campaign, settings: CampaignSettings, wanted: int, spare: int) -> int:
@@ -397,7 +400,7 @@ def lead_asked(step: Step, name: str) -> None:
             continue
         settings = state.campaign_settings(campaign.name)
         for _ in range(JUDGED_PER_TICK):
-            lead = state.head(campaign, campaign.held) or state.head(campaign, campaign.ready)
+            lead = leads.offered(step, campaign, agent)
             if lead is None:
                 break
             found = judge(step, settings, lead, state.people[lead.person], guaranteed=True)

@@ -426,6 +426,7 @@ def _call(state: State, call_id: str) -> Call:
 
 def _reserve(state: State, order: orders.Reserve) -> None:
     dossier = state.people[order.person]
+    campaign = state.campaigns[order.campaign]
     call = Call(
         call_id=order.call_id,
         campaign=order.campaign,
@@ -445,12 +446,13 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         reserved_us=state.at_us,
         agent=order.agent,
         pinned=order.agent is not None,
+        # Its own, whatever a later list says of the lead.
+        agent_group=campaign.settings.treatment(order.choice.treatment).agent_group if order.choice else "",
     )
     state.calls[order.call_id] = call
     state.lines[order.campaign].unanswered[order.call_id] = call
     state.person_call[order.person] = order.call_id
     state.phone_call[order.phone] = order.call_id
-    campaign = state.campaigns[order.campaign]
     state.place(campaign, campaign.leads[order.person], BUSY)
     campaign.credit, campaign.credit_us = state.calls_allowed(campaign) - 1.0, state.at_us
     state.people[call.person] = replace(dossier, history=_noted(dossier, call, _DIALED))
@@ -744,6 +746,7 @@ def _signed_in(state: State, event: events.SignedIn) -> None:
         agent = state.agents[event.agent] = Agent(agent=event.agent, node=event.node, since_us=state.at_us)
     agent.then = "signed_in"
     agent.campaigns, agent.call_me, agent.until_us = event.campaigns, event.call_me, event.until_us
+    agent.groups = event.groups
     if not agent.phone_up:
         agent.node = event.node
     if agent.allotted is not None:

@@ -1,7 +1,9 @@
 """Decisions about leads: what an attempt's end means for its person, and what is left of the list."""
 
+from itertools import islice
+
 from dialer.engine.evolve import MAX_ATTEMPTS
-from dialer.engine.state import BUSY, CLOSED, Agent, Call, Campaign, LeadState, phones_of, put_off
+from dialer.engine.state import BUSY, CLOSED, WORKING, Agent, Call, Campaign, LeadState, phones_of, put_off
 from dialer.engine.step import Step
 from domain.calls import Disposition, Phase
 from domain.events import PersonChanged
@@ -13,6 +15,8 @@ from domain.settings import NO_TREATMENT, CallTreatment, CampaignSettings
 
 #: A skipped preview comes back after so long.
 SKIP_REST_US = 30 * MINUTE
+#: An agent who asks for a lead is not made to wait while the list is searched for one that is not kept for others.
+OFFERED_OF = 200
 #: Two campaigns want one person: the second looks again after so long.
 IN_CALL_REST_US = MINUTE
 
@@ -124,6 +128,20 @@ def _index(lead: LeadState, dossier: Dossier, phone: int, otherwise: int) -> int
         if one.phone == phone:
             return index
     return otherwise
+
+
+def offered(step: Step, campaign: Campaign, agent: Agent) -> LeadState | None:
+    """Return the lead to show an agent: the first that is not kept for a group at work, else the first of all."""
+    state, settings = step.state, campaign.settings
+    first = state.head(campaign, campaign.held) or state.head(campaign, campaign.ready)
+    if first is None or not treatment_of(settings, first).agent_group:
+        return first
+    others = [one for one in state.agents.values() if one.state in WORKING and state.serves(one, campaign.name)]
+    kept = {group for one in others for group in one.groups}.difference(agent.groups)
+    for lead in (first, *islice(state.next_leads(campaign), OFFERED_OF)):
+        if treatment_of(settings, lead).agent_group not in kept:
+            return lead
+    return first
 
 
 def drop_preview(step: Step, agent: Agent, why: str) -> None:

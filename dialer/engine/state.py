@@ -68,6 +68,8 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     disposed: Disposed | None = None
     q850: int | None = None
     sip: int | None = None
+    #: Group of agents that its step asks for; empty: none.
+    agent_group: str = ""
 
 
 class Agent(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -95,6 +97,7 @@ class Agent(msgspec.Struct, kw_only=True, omit_defaults=True):
     serving: str | None = None
     #: Since when the conversation at hand is about to end, by the agent's word; 0: it is not.
     finishing_us: int = 0
+    groups: tuple[str, ...] = ()
 
 
 class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):

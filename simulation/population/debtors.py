@@ -6,7 +6,7 @@ luck, and calling again within the hour meets the same absence.
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 
@@ -30,8 +30,9 @@ from simulation.population.conduct import Conduct, Deed
 from simulation.population.laws import Laws
 from simulation.population.register import Neighbour, Number, Person, Register
 from simulation.population.response import Action, Response, responses
+from simulation.population.suits import Suits
 from simulation.population.traits import F8, moved_odds
-from simulation.population.truth import Truth, of_paying, weekly
+from simulation.population.truth import Truth, clock_of, of_paying, weekly
 
 #: Zones change their offset from UTC at multiples of this.
 _QUARTER = 15 * MINUTE
@@ -57,6 +58,7 @@ class Debtors:
         self._conduct = Conduct(laws, chance, start_us)
         self._register = Register(laws, chance, self._conduct, start_us)
         self._persons, self._numbers = self._register.persons, self._register.numbers
+        self.suits = Suits(self._register, self._conduct)
         self._rang_row, self._rang_at = self._conduct.rang[0].append, self._conduct.rang[1].append
         #: For days that differ: people pick up so many times as often, conversations take so many times as long.
         self.answer_rate = self.talk_time = 1.0
@@ -184,7 +186,7 @@ class Debtors:
                 self._chance.u(Purpose.told, meeting.phone, meeting.nth) < self.laws.numbers.p_told_deceased
             )
             return Said(disposition=Disposition.deceased if told else Disposition.third_party)
-        return self._converse(asked_for, at_us, debts)
+        return self._converse(asked_for, at_us, debts, meeting.agent)
 
     # ---- what debtors do by themselves
 
@@ -303,28 +305,21 @@ class Debtors:
                 right = p * number.p_debtor
         return answered, right
 
-    def week(self, person: int, phone: int, at_us: int) -> tuple[F8, F8]:
-        """Return the known truth of the next call, hour by hour of the week (168, Monday 0 h of the debtor first).
+    def hours(self, person: int, phone: int, hours_us: tuple[int, ...]) -> tuple[F8, F8]:
+        """Return the known truth of the next call in hours that begin at some instants, (hours,) each.
 
-        That a person answers, and that the debtor asked for does; the calls of today and those before tell on it.
+        That a person answers, and that the debtor asked for does, over the whole hour where the debtor lives; the calls
+        of today and those before tell on it.
         """
         number, owner = self._numbers[phone], self._persons[person]
-        answered, right = self._p_answered(phone, owner)
-        _, day = self._tell_time(number.owner, at_us // _QUARTER)
+        slots, days = clock_of(number.owner.zone, hours_us)
         nth = min(number.nth + 1 + number.worn, _WORN - 1)
-        hours = np.array([self._same_hour[n] for n in number.hours])
-        today = self._same_day[min(number.today if number.day == day else 0, _WORN - 1)]
-        worn = self._fatigue[nth] * hours
-        found = []
-        for p in (answered, right):
-            kinds = p.reshape(3, 24) * worn
-            week = np.concatenate((np.repeat(kinds[:1], 5, axis=0), kinds[1:]))
-            found.append(week.reshape(-1))
-        if today < 1.0:
-            weekday = date.fromordinal(day).weekday()
-            for p in found:
-                p[24 * weekday : 24 * weekday + 24] *= today
-        return found[0], found[1]
+        worn = self._fatigue[nth] * np.array([self._same_hour[n] for n in number.hours])
+        again = np.where(days == number.day, self._same_day[min(number.today, _WORN - 1)], 1.0)
+        answered, right = (
+            ((p.reshape(3, 24) * worn).reshape(-1)[slots] * again).mean(axis=1) for p in self._p_answered(phone, owner)
+        )
+        return answered, right
 
     def chance_now(self, phone: int, at_us: int) -> tuple[float, dict[int, float]]:
         """Return the known truth of the next call: that a person answers, and by whom asked for, that they do.
@@ -393,14 +388,14 @@ class Debtors:
 
     # ---- a conversation
 
-    def _converse(self, debtor: Person, at_us: int, debts: tuple[int, ...]) -> Said:
+    def _converse(self, debtor: Person, at_us: int, debts: tuple[int, ...], agent: str) -> Said:
         u = self._chance.u
         debtor.n_talks = nth = debtor.n_talks + 1
         if self.laws.contact.works:
             self._conduct.contacted(debtor.row, at_us, 1.0, self.laws.contact.talk_pressure)
         if debtor.condition is not None:
             return Said(disposition=debtor.condition)
-        disposition = debtor.said or self._outcome(debtor, nth)
+        disposition = debtor.said or self.suits.outcomes(debtor, agent).of(u(Purpose.outcome, debtor.person, nth))
         if disposition in _STICKS:
             debtor.said = disposition
         if disposition is Disposition.call_back:
@@ -422,10 +417,6 @@ class Debtors:
         if disposition in (Disposition.dispute, Disposition.already_paid):
             return Said(disposition=disposition, debt=conduct.ids[row])
         return Said(disposition=disposition)
-
-    def _outcome(self, debtor: Person, nth: int) -> Disposition:
-        assert debtor.outcomes is not None
-        return debtor.outcomes.of(self._chance.u(Purpose.outcome, debtor.person, nth))
 
     def _promise(self, debtor: Person, disposition: Disposition, row: int, at_us: int) -> Said:
         """Promise to pay; who promises nothing but words names what will come anyhow, as far as it will."""

@@ -227,6 +227,9 @@ class Promises(Section, frozen=True, kw_only=True):
     #: balance of its product.
     by_stage: tuple[float, ...] = ()
     by_amount: float = 0.0
+    #: Deviation of what an agent adds to the log odds that a conversation ends in a promise or plan, for how old the
+    #: debt is and how much is owed. By the agent's name alone, whatever the seed: months meet the same agents.
+    by_agent: Rate = 0.0
     #: Of those not kept: paid whole, but so many days late; or a share of it, in time.
     p_late: Probability
     late_days: tuple[Annotated[int, Meta(ge=4)], Annotated[int, Meta(ge=4)]]

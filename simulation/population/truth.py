@@ -7,13 +7,14 @@ keeping goes with the amount (`promises.by_amount`, 0 in the worlds that ship).
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from domain.calls import Disposition
-from domain.instants import DAY, to_datetime
+from domain.instants import DAY, HOUR, to_datetime
 from domain.people import GRACE_DAYS
 from simulation.population.conduct import Conduct
 from simulation.population.laws import Laws
@@ -162,3 +163,13 @@ def weekly(by_slot: F8) -> F8:
     """Return what depends on the slot of the week, (n, 72), by weekday and local hour, (n, 7, 24)."""
     kinds = by_slot.reshape(len(by_slot), 3, 24)
     return np.asarray(np.concatenate((np.repeat(kinds[:, :1], 5, axis=1), kinds[:, 1:]), axis=1))
+
+
+@lru_cache(maxsize=64)
+def clock_of(zone: str, hours_us: tuple[int, ...]) -> tuple[I8, I8]:
+    """Return slots of the week and local days of hours, (hours, 1); (hours, 4), by quarters, where they lie across."""
+    local = [[to_datetime(at_us + n * HOUR // 4, zone) for n in range(4)] for at_us in hours_us]
+    slots = np.array([[max(0, one.weekday() - 4) * 24 + one.hour for one in hour] for hour in local], np.int64)
+    days = np.array([[one.toordinal() for one in hour] for hour in local], np.int64)
+    alike = bool((slots == slots[:, :1]).all() and (days == days[:, :1]).all())
+    return (slots[:, :1], days[:, :1]) if alike else (slots, days)

@@ -8,6 +8,7 @@ from compliance.gate import Gate
 from domain.calls import Mode
 from domain.events import LeadsLoaded
 from domain.instants import parse
+from domain.matching import Matching
 from domain.people import CapKey, Debt, Dossier, Lead, Phone
 from domain.records import Row, encode
 from domain.settings import CampaignSettings, FloorSettings
@@ -50,6 +51,7 @@ def simulated(
     hours: float = 0.5,
     detect: bool = True,
     meets: Callable[[Callees, Chance], Callees] | None = None,
+    matching: Matching | None = None,
     **run: Any,
 ) -> tuple[SimulatedFloor, MemoryLedger]:
     """Return a floor ready to go and its ledger."""
@@ -69,7 +71,7 @@ def simulated(
     ledger = MemoryLedger()
     previews = mode is Mode.preview
     floor = SimulatedFloor(
-        floor=FloorSettings(campaigns=(campaign,), max_lines=100),
+        floor=FloorSettings(campaigns=(campaign,), max_lines=100, matching=matching),
         run=RunSettings(start_us=START_US, hours=hours, **run),
         gate=Gate.load(RULES),
         ledger=ledger,

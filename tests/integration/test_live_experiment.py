@@ -14,11 +14,12 @@ from console import settings
 from console.experimenting import prices_of
 from console.main import app
 from domain.errors import BadInput
-from domain.instants import DAY
+from domain.instants import DAY, midnight_us
 from ledger.experiments import find
-from ledger.schema import debt
+from ledger.schema import debt, decision
 from ledger.store import open_ledger
 from ledger.trial_units import TOUCH_DAYS, Units, read_units
+from strategy.documents import HOLDOUT
 
 DAYS = 16
 TRIAL = """
@@ -132,12 +133,15 @@ def test_status_tells_arms_rule_and_alarms(folder: Path) -> None:
 def test_complaints_count_against_their_guardrail_and_cost(folder: Path, units: Units) -> None:
     loaded = settings.load(folder)
     before, *_ = run(folder, "experiment", "status")["arms"]
+    had = run(folder, "ope", "--strategy", "mine", "--days", "3")["worth"]
     of = dict(zip(units.person.tolist(), units.arm.tolist(), strict=True))
     with open_ledger(loaded.ledger_url) as ledger, ledger.reading() as connection:
         owed = connection.execute(select(debt.c.person, debt.c.account).order_by(debt.c.id)).all()
     angry = list({person: account for person, account in owed if of.get(person) == 0}.values())[:20]
+    came_on = (datetime.now(UTC) - timedelta(days=4)).date()
     for account in angry:
-        assert run(folder, "complaints", "add", account, "tone") == {"added": True}
+        words = ("complaints", "add", account, "tone", "--since", came_on.isoformat())
+        assert run(folder, *words) == {"added": True}
     found = run(folder, "experiment", "status")
     after = found["arms"][0]
     assert after["units"] == before["units"]
@@ -154,6 +158,18 @@ def test_complaints_count_against_their_guardrail_and_cost(folder: Path, units: 
     assert by_day["cost"].sum() == pytest.approx(by_person["cost"][worked].sum())
     guard = next(one for one in found["guards"] if one["metric"] == "complaints" and one["arm"] == "champion")
     assert guard["value"] == pytest.approx(1000.0 * after["by_unit"]["complaints"]["value"])
+    # A strategy that never ran is valued by the same sum: every decision within the days before a complaint.
+    came_us = midnight_us(came_on, loaded.floor.zone)
+    d = decision.c
+    with open_ledger(loaded.ledger_url) as ledger, ledger.reading() as connection:
+        upset = [person for person, account in owed if account in angry]
+        before_it = (d.arm != HOLDOUT, d.decided_us <= came_us, d.decided_us > came_us - 3 * DAY)
+        rows = connection.execute(select(d.person).where(d.person.in_(upset), *before_it)).all()
+    has = run(folder, "ope", "--strategy", "mine", "--days", "3")["worth"]
+    assert has["n"] == had["n"]
+    assert len(rows) > 20
+    assert has["n"] * (had["had"]["value"] - has["had"]["value"]) == pytest.approx(60.0 * len(rows))
+    assert has["dr"]["value"] < had["dr"]["value"]
 
 
 def test_one_person_alone_starts_and_promotes_nothing(folder: Path) -> None:

@@ -14,6 +14,9 @@ from simulation.month import Month, Plan
 from simulation.roster import roster
 from strategy.fields import Scores
 
+# A month is simulated and three heads fitted before the first test.
+pytestmark = pytest.mark.timeout(1200)
+
 PLAN = Plan(
     world=str(strategies.WORLD), debtors=150, start="2027-02-01", days=3, roster=roster(1, begin="11:00", end="20:00")
 )

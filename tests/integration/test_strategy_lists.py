@@ -167,7 +167,7 @@ def test_the_same_plan(month: tuple[Kept, SqlLedger], scored: bool) -> None:
     people = made.everybody()
     version = None
     if scored:
-        truth = truths(made.people, people, AT_US)
+        truth = truths(made.people, people, AT_US, ZONE)
         version = scores_of(ledger, truth, people)
     with ledger.reading() as connection:
         standing = decisions.stands(connection, "c", AT_US)

@@ -11,7 +11,8 @@ from dialer.engine.replay import replay
 from domain.calls import Mode
 from domain.events import FloorOpened, RulesChanged
 from domain.instants import MINUTE
-from domain.orders import Originate, Reserve
+from domain.matching import Matching
+from domain.orders import Connect, Originate, Reserve
 from domain.records import Row
 from tests.integration.simulated import RULES, START_US, image, rows_of, simulated
 
@@ -56,3 +57,21 @@ def test_a_day_on_which_the_packs_change_is_decided_again_under_the_packs_of_eac
             assert row.record.grace_ms + row.record.limit_ms <= (2000 if rules == first.version else 1000)
             last_us = row.at_us
     assert at_us[2] < last_us < START_US + 20 * MINUTE
+
+
+def test_callers_given_by_a_table_are_given_so_again_and_by_the_record_alone() -> None:
+    gains = {f"a{number}": (0.02 * number, -0.01 * number) for number in range(6)}
+    table = Matching(version="t", days=(), much_minor={"EUR": 10_300}, gains=gains)
+    floor, ledger = simulated(matching=table)
+    floor.go()
+    recorded = rows_of(ledger)
+    given = [row.record for row in recorded if isinstance(row.record, Connect)]
+    assert sum(order.match is not None and bool(order.match.instead) for order in given) > 5
+    again, folded = Engine(Gate.load(RULES)), Engine(Gate.load(RULES))
+    rows: list[Row] = []
+    for row in recorded:
+        if row.is_input:
+            rows += again.handle(row.record)  # type: ignore[arg-type]
+        folded.fold(row)
+    assert image(rows) == image(recorded)
+    assert folded.snapshot() == again.snapshot()

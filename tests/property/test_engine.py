@@ -21,11 +21,13 @@ from dialer.engine.transitions import ON_SWITCH, STAGES
 from domain import events
 from domain.calls import AGENT_DISPOSITIONS, AgentState, AnswerClass, CampaignState, Cause, Mode, Phase
 from domain.facts import AttemptClosed, CallClassed, CallMoved
+from domain.instants import iso
+from domain.matching import Matching
 from domain.orders import Connect, Originate, Reserve
 from domain.pace import PaceRule
-from domain.people import CapKey, Debt, Dossier, Lead, Phone, Verdict
+from domain.people import CapKey, Choice, Debt, Dossier, Lead, Phone, Verdict
 from domain.records import Row, decode, encode
-from domain.settings import CampaignSettings, FloorSettings, Window
+from domain.settings import CallTreatment, CampaignSettings, FloorSettings, Window
 
 SECOND = 1_000_000
 START_US = 1_795_000_000 * SECOND
@@ -55,6 +57,7 @@ class PatternGate:
             agent_always=dossier.person % 5 == 0,
             abandon_message=dossier.person % 2 == 0,
             rules=self.version,
+            local_time=f"{iso(at_us)[:19]}+00:00",
         )
 
     def pace_rules(self, people, **_):
@@ -64,6 +67,27 @@ class PatternGate:
             PaceRule(rule="test.day", share=0.02, counted=("no_agent", "lost", "detection"), max_wait_s=1.0),
             PaceRule(rule="test.month", share=0.01, days=30, hard=True, min_ring_s=40.0),
         )
+
+
+#: Who suits whom, by the age of debts alone: little is owed by all.
+SUITS = Matching(
+    version="s",
+    days=(100, 200),
+    much_minor={"EUR": 5001},
+    gains={str(1000 + i): tuple(0.01 * ((3 * i + g) % 5 - 2) for g in range(6)) for i in range(4)},
+)
+
+
+#: Who is in which group, and what steps ask for: one for a group in which nobody is.
+GROUPS = (("seniors",), (), ("plans", "seniors"), ())
+ASKED = ("", "seniors", "plans", "nobody")
+
+
+def choice(person):
+    """Return the step by which a person is called, one of those of `ASKED`."""
+    return Choice(
+        strategy="s@1", segment="s", treatment=f"a.t.{person % 4}", arm="a", p_arm=1.0, p_call=1.0, place=1, of=1
+    )
 
 
 class Ledger:
@@ -102,7 +126,8 @@ def dossier(person, shared):
     if shared and person > 1:
         phones = (*phones, Phone(phone=10, country="ES"))
     keys = [CapKey(f"person:{person}", 1), *(CapKey(f"phone:{phone.phone}", 1) for phone in phones)]
-    debt = Debt(debt=person * 100, creditor=1, balance_minor=5000, currency="EUR")
+    due_on = None if person % 7 == 0 else f"2026-{1 + person % 10:02}-01"
+    debt = Debt(debt=person * 100, creditor=1, balance_minor=5000, currency="EUR", due_on=due_on)
     return Dossier(
         person=person, keys=tuple(sorted(keys, key=lambda k: k.key)), country="ES", debts=(debt,), phones=phones
     )
@@ -116,8 +141,10 @@ class Floor(RuleBasedStateMachine):
         n_agents=st.integers(1, 5),
         max_lines=st.integers(1, 12),
         shared=st.booleans(),
+        matched=st.booleans(),
+        grouped=st.booleans(),
     )
-    def open(self, modes, detect, n_people, n_agents, max_lines, shared):
+    def open(self, modes, detect, n_people, n_agents, max_lines, shared, matched, grouped):
         campaigns = tuple(
             CampaignSettings(
                 name=name,
@@ -128,10 +155,12 @@ class Floor(RuleBasedStateMachine):
                 unsure="cut" if shared else "person",
                 limits=(Window(days=30, share=0.03, hard=shared),) if detect else (),
                 calls_per_second=4.0 if shared else 30.0,
+                treatments={f"a.t.{n}": CallTreatment(agent_group=group) for n, group in enumerate(ASKED)},
             )
             for name, mode in zip(("uno", "dos"), modes, strict=True)
         )
-        self.settings = FloorSettings(campaigns=campaigns, max_lines=max_lines, stream="f")
+        table = SUITS if matched else None
+        self.settings = FloorSettings(campaigns=campaigns, max_lines=max_lines, stream="f", matching=table)
         people = [dossier(person, shared) for person in range(1, n_people + 1)]
         self.ledger = Ledger(people)
         self.engine = Engine(PatternGate())
@@ -146,7 +175,12 @@ class Floor(RuleBasedStateMachine):
         self.hear(events.Resynced, node="main")
         for name in ("uno", "dos"):
             leads = tuple(
-                Lead(person=p.person, rank=p.person, debts=(p.person * 100,))
+                Lead(
+                    person=p.person,
+                    rank=p.person,
+                    debts=(p.person * 100,),
+                    choice=choice(p.person) if grouped else None,
+                )
                 for p in people
                 if name == "uno" or p.person % 3
             )
@@ -154,8 +188,8 @@ class Floor(RuleBasedStateMachine):
                 events.LeadsLoaded, campaign=name, plan="p", chunk=0, sha256="", leads=leads, people=tuple(people)
             )
             self.hear(events.CampaignOrdered, campaign=name, verb="run")
-        for name in self.names:
-            self.hear(events.SignedIn, agent=name)
+        for name, groups in zip(self.names, (*GROUPS, ()), strict=False):
+            self.hear(events.SignedIn, agent=name, groups=groups)
             self.hear(events.PhoneUp, agent=name, node="main")
             self.hear(events.MadeReady, agent=name)
 
@@ -191,6 +225,7 @@ class Floor(RuleBasedStateMachine):
             self.live.pop(record.call_id, None)
         elif type(record) is Connect:
             assert self.live[record.call_id] == "up"
+            self.right_group(record)
         elif type(record) is CallMoved and record.phase in (
             Phase.waiting,
             Phase.detecting,
@@ -198,6 +233,29 @@ class Floor(RuleBasedStateMachine):
             Phase.message,
         ):
             self.answered.add(record.call_id)
+
+    def right_group(self, given):
+        """Nobody of the group that a call asks for is passed over who might as well have been given it."""
+        reserved, state = self.ledger.calls[given.call_id], self.engine.state
+        asked = "" if reserved.choice is None else ASKED[reserved.person % 4]
+        assert (given.sought is not None) == bool(asked)
+        if not asked:
+            return
+        agent, call = state.agents[given.agent], state.calls[given.call_id]
+        assert (given.sought.group, given.sought.within) == (asked, asked in agent.groups)
+        if given.sought.free is None:
+            return
+        assert given.sought.within == (given.sought.free > 0)
+        if given.sought.within:
+            return
+        for name in state.ready:
+            other = state.agents[name]
+            as_good = (other.allotted == call.campaign, other.then == "ready") == (
+                agent.allotted == call.campaign,
+                agent.then == "ready",
+            )
+            if as_good and asked in other.groups:
+                assert name in call.refused or other.node != call.node or not state.serves(other, call.campaign)
 
     def some(self, data, *states):
         candidates = [call_id for call_id, state in self.live.items() if state in states]
@@ -291,7 +349,8 @@ class Floor(RuleBasedStateMachine):
             case "out":
                 self.hear(events.SignedOut, agent=name)
             case "in":
-                self.hear(events.SignedIn, agent=name, campaigns=self.engine.state.agents[name].campaigns)
+                known = self.engine.state.agents[name]
+                self.hear(events.SignedIn, agent=name, campaigns=known.campaigns, groups=known.groups)
             case "down":
                 self.hear(events.PhoneDown, agent=name)
             case "up":

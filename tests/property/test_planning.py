@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from random import Random
 
 import numpy as np
 import pytest
@@ -13,16 +14,17 @@ from compliance.columns import columns_of
 from compliance.gate import Gate
 from compliance.mask import callable_mask
 from compliance.packs import SHIPPED
+from dialer.engine.courtesy import rest
 from domain.calls import Mode
 from domain.forecasts import WEEK, at
-from domain.instants import DAY, HOUR, midnight_us, to_datetime
+from domain.instants import DAY, HOUR, MINUTE, midnight_us, to_datetime
 from domain.people import ContactEvent, Dossier, PastContact
 from domain.settings import CampaignSettings
 from simulation.lists import Known, Made, by_strategy
 from simulation.population import load, portfolio
-from strategy.documents import Capacity, Document, Limits, Segment, Step, Strategy, Treatment, attached
+from strategy.documents import Capacity, Document, Limits, Segment, Step, Strategy, Treatment, attached, strategy_of
 from strategy.fields import Numbers, Scores
-from strategy.planning import NO_PACE, Pace, Workplace, occupancy
+from strategy.planning import NO_PACE, Called, Pace, Planner, Workplace, occupancy
 
 ZONE = "Europe/Madrid"
 #: A Monday.
@@ -136,6 +138,89 @@ def test_law_limits_and_capacity(seed: int, hour: int, agents: float, told: bool
             )  # fmt: skip
 
 
+@given(
+    st.integers(0, 10_000),
+    st.integers(0, 20),
+    st.sampled_from([(1, 3), (1, 2), (2, None), (1, None), (None, 1)]),
+)
+@settings(max_examples=8, deadline=None)
+def test_planned_calls_leave_each_other_room(seed: int, hour: int, limits: tuple[int | None, int | None]) -> None:
+    """What is planned for the week, made call after call, is refused by no cap of the law and by no limit."""
+    chance = Random(seed)
+    at_us = MONDAY_US + 3 * DAY + hour * HOUR + 20 * MINUTE
+    people = [
+        moved(chance, called(one, *sorted(at_us - chance.randrange(1, 10 * 24) * HOUR for _ in range(n % 5))))
+        for n, one in enumerate(portfolio(load("bank_early"), 150, seed, MONDAY_US))
+    ]
+    of = campaign(Limits(calls_per_day=limits[0], calls_per_week=limits[1]), Capacity())
+    strategy = strategy_of(of)
+    assert strategy is not None
+    treatment = of.treatment("champion.call.1")
+    n = len(people)
+    as_called = Called(np.zeros(n, np.int64), np.ones(n), np.zeros(n, bool), [treatment] * n)
+    planner = Planner(place(40.0), of, strategy.document, as_called, at_us, scores(people, seed), NO_PACE)
+    planner.add(0, people)
+    hours, chosen = place().hours_us(at_us).tolist(), planner.solve().chosen
+    assert ((chosen >= 0).sum(axis=1) > 1).sum() > 20 or limits[1] == 1
+    for one, slots in zip(people, chosen.tolist(), strict=True):
+        now = one
+        for slot in slots:
+            if slot < 0:
+                continue
+            start_us = max(hours[slot], at_us)
+            verdicts = [
+                GATE.judge(
+                    now, at_us=start_us, phone=phone, debts=(), actor="third_party", purpose="collection",
+                    live_agent_guaranteed=True,
+                )
+                for phone in now.phones
+            ]  # fmt: skip
+            may = [verdict for verdict in verdicts if verdict.allowed]
+            assert may, (verdicts, slots, one)
+            assert any(rest(treatment, now, verdict, start_us) is None for verdict in may), (slots, one)
+            line = PastContact(
+                at_us=start_us + chance.randrange(40) * MINUTE, event=ContactEvent.no_answer, attempt="s-1",
+                debts=tuple(debt.debt for debt in now.debts),
+            )  # fmt: skip
+            now = replace(now, history=(*now.history, line))
+
+
+#: Caps by the week, by debt and by household; days that are not the floor's.
+HOMES = [
+    ("US", "MA", "America/New_York"),
+    ("US", "WA", "America/Los_Angeles"),
+    ("US", "DC", "America/New_York"),
+    ("US", "HI", "Pacific/Honolulu"),
+    ("CL", "RM", "America/Santiago"),
+    ("GB", "ENG", "Europe/London"),
+]
+
+
+def moved(chance: Random, one: Dossier) -> Dossier:
+    if chance.random() < 0.4:
+        return one
+    country, region, zone = chance.choice(HOMES)
+    phones = tuple(replace(phone, country=country, zones=(zone,)) for phone in one.phones)
+    return replace(one, country=country, region=region, city=None, address_zones=(zone,), phones=phones)
+
+
+def test_a_call_of_six_days_ago_frees_its_place_tomorrow() -> None:
+    at_us = MONDAY_US + 9 * HOUR
+    made = [one for one in portfolio(load("bank_early"), 600, 3, MONDAY_US) if one.country == "ES"]
+    people = [called(one, at_us - 6 * DAY - 2 * HOUR) for one in made]
+    # Law closes the weekend.
+    for limit, days in ((1, {1, 2, 3, 4}), (2, {0, 1, 2, 3, 4})):
+        plan = planned(people, campaign(Limits(calls_per_week=limit), Capacity()), at_us, 40.0, scores(people, 3))
+        found = plan.plans["champion"]
+        used = {(one.hour_us - MONDAY_US) // DAY for one in found.slots if one.debtors}
+        assert used == days
+        assert sum(one.debtors for one in found.slots) > 0.9 * limit * found.planned
+    # Whoever had two of two four days ago has nothing until the fourth day.
+    twice = [called(one, at_us - 4 * DAY, at_us - 4 * DAY + HOUR) for one in made]
+    plan = planned(twice, campaign(Limits(calls_per_week=2), Capacity()), at_us, 40.0, scores(people, 3))
+    assert {(one.hour_us - MONDAY_US) // DAY for one in plan.plans["champion"].slots if one.debtors} == {3, 4}
+
+
 def test_the_hours_in_which_somebody_answers_are_used() -> None:
     people = list(portfolio(load("bank_early"), 300, 5, MONDAY_US))
     told = scores(people, 5)
@@ -210,7 +295,8 @@ def test_the_floor_is_known_by_its_recent_days() -> None:
 
 
 def test_who_has_his_calls_of_the_week_planned_waits_for_them() -> None:
-    people = list(portfolio(load("bank_early"), 300, 3, MONDAY_US))
+    # Law has no limit by the week there.
+    people = [one for one in portfolio(load("bank_early"), 600, 3, MONDAY_US) if one.country == "ES"]
     at_us = MONDAY_US + 9 * HOUR
     tonight_us = place().hours_us(at_us)[11]
 

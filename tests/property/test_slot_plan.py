@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 from strategy.slots import SlotPlan, assign
 
@@ -61,6 +61,77 @@ def test_a_plan_keeps_every_limit_and_is_worth_no_more_than_the_best(
     again = assign(value, capacity, *limits, mask)
     assert np.array_equal(again.chosen, plan.chosen)
     assert np.array_equal(again.prices, plan.prices)
+
+
+def best_of_left(value: NDArray, capacity: NDArray, limits: tuple[int, int, int], left: NDArray) -> float:
+    """Return what the best plan is worth where a slot may be a debtor's nth alone if `left` there is n or more."""
+    (n, s), (per_day, per_week, slots_per_day) = value.shape, limits
+    rows, most = [], []
+    for slot in range(s):
+        rows.append(np.arange(n * s) % s == slot)
+        most.append(float(np.floor(capacity[slot])))
+    for i in range(n):
+        own = np.arange(n * s) // s == i
+        rows.append(own)
+        most.append(per_week)
+        for day in range(-(-s // slots_per_day)):
+            rows.append(own & (np.arange(n * s) % s // slots_per_day == day))
+            most.append(per_day)
+        for slot in range(s):
+            # Whoever is not there may have had as many as he likes.
+            row = (own & (np.arange(n * s) % s < slot)).astype(float)
+            row[i * s + slot] = s
+            rows.append(row)
+            most.append(s + int(left[i, slot]) - 1)
+    limit = LinearConstraint(np.array(rows, float), -np.inf, np.array(most, float))
+    found = milp(-value.ravel().astype(float), constraints=limit, integrality=np.ones(n * s), bounds=Bounds(0, 1))
+    return float(-found.fun)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(1, 6),
+    days=st.integers(1, 4),
+    slots_per_day=st.integers(1, 3),
+    per_week=st.integers(1, 3),
+    rising=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_is_left_of_a_week_binds_each_debtor(seed, n, days, slots_per_day, per_week, rising):
+    chance = np.random.default_rng(seed)
+    limits = 1, per_week, slots_per_day
+    value = chance.random((n, days * slots_per_day), dtype=np.float32) - np.float32(0.1)
+    left = chance.integers(0, per_week + 2, value.shape, dtype=np.uint8)
+    if rising:
+        left.sort(axis=1)
+    capacity = chance.integers(0, n + 1, value.shape[1])
+    plan = assign(value, capacity, *limits, left=left)
+    holds(plan, capacity, *limits)
+    nth = np.cumsum(plan.slots, axis=1)
+    assert (nth[plan.slots] <= left[plan.slots]).all()
+    assert plan.value == pytest.approx(value[plan.slots].sum(dtype=np.float64), rel=1e-6)
+    optimum = best_of_left(value, capacity, limits, left)
+    assert plan.value <= optimum + 1e-5
+    assert plan.bound >= optimum - 1e-5 * max(1.0, optimum)
+    # Where there is room for all, everybody has his own best.
+    alone = assign(value, np.full(value.shape[1], n), *limits, left=left)
+    assert alone.value == pytest.approx(best_of_left(value, np.full(value.shape[1], n), limits, left), abs=1e-5)
+
+
+def test_of_a_thousand_of_whom_some_have_been_called_the_plan_is_near_the_bound():
+    chance = np.random.default_rng(8)
+    n, s = 1000, 84
+    value = (chance.random((n, s)) * chance.pareto(1.5, (n, 1))).astype(np.float32)
+    # Calls of the week before come free one after the other.
+    free = np.sort(chance.integers(-60, 84, (n, 3)), axis=1)
+    left = (free[:, :, None] <= np.arange(s)).sum(axis=1).astype(np.uint8)
+    plan = assign(value, capacity := np.full(s, n / s), left=left)
+    holds(plan, capacity, 1, 3, 12)
+    assert (np.cumsum(plan.slots, axis=1)[plan.slots] <= left[plan.slots]).all()
+    assert plan.gap < 5e-4
+    # The same as nobody's being bound, where nothing is taken.
+    free_of_it = assign(value, capacity, left=np.full((n, s), 3, np.uint8))
+    assert np.array_equal(free_of_it.chosen, assign(value, capacity).chosen)
 
 
 @pytest.mark.parametrize("kind", ["even", "scarce evenings", "heavy tails"])

@@ -79,12 +79,22 @@ def test_agents(ledger: SqlLedger) -> None:
         connection.execute(
             insert(agent),
             [
-                {"agent": "luz", "name": None, "extension": None, "campaigns": "", "created_us": NOW},
-                {"agent": "ana", "name": "Ana", "extension": "101", "campaigns": "spring,autumn", "created_us": NOW},
+                {"agent": "luz", "name": None, "extension": None, "campaigns": "", "groups": "", "created_us": NOW},
+                {
+                    "agent": "ana", "name": "Ana", "extension": "101", "campaigns": "spring,autumn",
+                    "groups": "seniors,plans", "created_us": NOW,
+                },
             ],
-        )
+        )  # fmt: skip
     assert ledger.agents() == [
-        Agent(agent="ana", name="Ana", extension="101", campaigns=("spring", "autumn"), active=True),
+        Agent(
+            agent="ana",
+            name="Ana",
+            extension="101",
+            campaigns=("spring", "autumn"),
+            active=True,
+            groups=("seniors", "plans"),
+        ),
         Agent(agent="luz", name=None, extension=None, campaigns=(), active=True),
     ]
 
@@ -142,6 +152,7 @@ def test_an_older_history_learns_the_days_of_its_promises(new_url: Callable[[str
     with database.writing() as connection:  # as version 4 left it
         connection.execute(text("DROP TABLE decision"))
         connection.execute(text("ALTER TABLE history DROP COLUMN due_on"))
+        connection.execute(text("ALTER TABLE agent DROP COLUMN groups"))
         for table in ("experiment", "score", "score_person", "score_set", "stand", "handed", "handover"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
@@ -162,6 +173,20 @@ def test_an_older_history_learns_the_days_of_its_promises(new_url: Callable[[str
     with open_ledger(url) as ledger:
         found = {fact.event: fact.due_on for fact in ledger.history()}
     assert found == {"dialed": None, "right_party_contact": None, "promise": "2026-12-01"}
+
+
+@BOTH
+def test_agents_of_an_older_ledger_are_in_no_group(new_url: Callable[[str], str], kind: str) -> None:
+    url = new_url(kind)
+    open_ledger(url).close()
+    database = Database(url)
+    with database.writing() as connection:  # as the version before groups left it
+        connection.execute(text("ALTER TABLE agent DROP COLUMN groups"))
+        connection.execute(text("INSERT INTO agent (agent, created_us) VALUES ('ana', 7)"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
+    database.close()
+    with open_ledger(url) as ledger:
+        assert ledger.agents() == [Agent(agent="ana", name=None, extension=None, campaigns=(), active=True)]
 
 
 @BOTH

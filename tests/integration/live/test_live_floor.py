@@ -412,7 +412,7 @@ async def test_a_record_that_cannot_be_folded_keeps_the_dialer_silent(ledger: Sq
 
 async def test_an_agent_is_shown_who_is_coming(ledger: SqlLedger, tmp_path: Path) -> None:
     fill(ledger, 10)
-    hooks = Hooks(screen=lambda person, campaign: {"name": f"person {person} of {campaign}"}, roster=lambda: ["a1"])
+    hooks = Hooks(screen=lambda person, campaign: {"name": f"person {person} of {campaign}"}, roster=lambda: {"a1": ()})
     async with (
         exchange(tmp_path) as (network, path),
         running(floor(ledger, Line(path), tmp_path, hooks=hooks)),

@@ -103,6 +103,56 @@ def test_agents_are_put_on_record_and_listed(folder: Path) -> None:
     assert isinstance(wrong.exception, BadInput)
 
 
+def test_agents_are_put_in_groups_and_keep_what_is_not_said(folder: Path) -> None:
+    def add(*words: str) -> dict[str, Any]:
+        done = cadencia("agents", "add", *words, "--json", "-C", str(folder))
+        assert done.exit_code == 0, done.exception
+        return {one["agent"]: one for one in json.loads(done.stdout)}
+
+    add("1001", "--name", "Ana", "--extension", "desk1")
+    assert add("1001", "1002", "--groups", "seniors, plans,seniors")["1002"]["groups"] == ["seniors", "plans"]
+    assert add("1002", "--name", "Luz")["1002"]["groups"] == ["seniors", "plans"]
+    add("1002", "--groups", "")
+    listed = {one["agent"]: one for one in json.loads(cadencia("agents", "list", "--json", "-C", str(folder)).stdout)}
+    assert (listed["1001"]["name"], listed["1001"]["extension"]) == ("Ana", "desk1")
+    assert (listed["1001"]["groups"], listed["1002"]["groups"]) == (["seniors", "plans"], [])
+    assert "seniors, plans" in cadencia("agents", "list", "-C", str(folder)).stdout
+    wrong = cadencia("agents", "add", "1003", "--groups", "the seniors", "-C", str(folder))
+    assert isinstance(wrong.exception, BadInput)
+    assert "--groups: agent group 'the seniors' is no name; write letters" in str(wrong.exception)
+
+
+def test_whoever_asks_for_a_group_with_nobody_in_it_is_told(folder: Path) -> None:
+    assert cadencia("strategy", "new", "mine", "-C", str(folder)).exit_code == 0
+    document = folder / "strategies" / "mine.toml"
+    text = document.read_text(encoding="utf-8")
+    document.write_text(
+        text.replace('channel = "call"\n', 'channel = "call"\nagent_group = "seniors"\n'), encoding="utf-8"
+    )
+    campaign = folder / "campaigns" / "es.toml"
+    campaign.write_text('strategy = "mine"\n' + campaign.read_text(encoding="utf-8"), encoding="utf-8")
+    cadencia("agents", "add", "1001", "-C", str(folder))
+
+    def told() -> tuple[str, str, str]:
+        shown = json.loads(cadencia("strategy", "show", "mine", "--campaign", "es", "--json", "-C", str(folder)).stdout)
+        checked = json.loads(cadencia("strategy", "check", "mine", "--json", "-C", str(folder)).stdout)
+        todo = findings("preflight", "es", "--folder", str(folder))["agents"]["todo"]
+        return "\n".join(shown["advice"]), "\n".join(checked[0]["advice"]), todo
+
+    nobody = "no agent on record is in the group seniors"
+    shown, checked, todo = told()
+    assert nobody in shown
+    assert "agents of the group seniors come first" in checked
+    assert nobody in todo
+    cadencia("agents", "add", "1001", "--groups", "seniors", "-C", str(folder))
+    shown, checked, todo = told()
+    assert "seniors" not in shown
+    assert "agents of the group seniors come first" in checked
+    assert not todo
+    cadencia("agents", "add", "1001", "--leaves", "-C", str(folder))
+    assert nobody in told()[0]
+
+
 def test_asterisk_files_come_from_the_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = cadencia("asterisk", "render", "-C", str(folder))
     assert isinstance(wrong.exception, BadInput)

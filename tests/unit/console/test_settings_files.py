@@ -11,7 +11,7 @@ import pytest
 
 from console import settings
 from domain.errors import BadInput
-from domain.settings import MADE, CampaignSettings, FloorSettings, Selection
+from domain.settings import MADE, MADE_OF_FLOOR, CampaignSettings, FloorSettings, Selection
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_the_campaign_template_explains_every_key_with_its_default() -> None:
 def test_the_floor_template_explains_every_key_with_its_default() -> None:
     data = uncommented("cadencia.toml")
     file = msgspec.convert(data, settings.FileSettings)
-    given_elsewhere = {"campaigns", "nodes"}
+    given_elsewhere = {"campaigns", "nodes", *MADE_OF_FLOOR}
     assert set(data["floor"]) == {field.name for field in msgspec.structs.fields(FloorSettings)} - given_elsewhere
     assert msgspec.structs.replace(file.floor, max_lines=FloorSettings().max_lines) == FloorSettings()
     assert file.ledger == settings.LedgerSettings()

@@ -123,6 +123,12 @@ def order(do: str, *, on: Desk | None = None, **fields: Any) -> tuple[Any, ...]:
             {"until": "2099-01-01T18:00:00+01:00"},
             SignedIn(at_us=NOW_US, agent="a1", node="north", until_us=parse("2099-01-01T17:00:00Z")),
         ),
+        (
+            "ready",
+            "sign_in",
+            {"groups": ["seniors"]},
+            SignedIn(at_us=NOW_US, agent="a1", node="north", groups=("seniors",)),
+        ),
         ("talking", "finishing", {}, Finishing(at_us=NOW_US, agent="a1")),
         ("ready", "sign_out", {}, SignedOut(at_us=NOW_US, agent="a1")),
         ("paused", "ready", {}, MadeReady(at_us=NOW_US, agent="a1")),

@@ -2,9 +2,13 @@
 
 import math
 
-from domain.instants import DAY, HOUR, parse, to_datetime
+import pytest
+from msgspec.structs import replace
+
+from domain.instants import DAY, HOUR, MINUTE, midnight_us, parse, to_datetime
 from simulation.chance import Chance
 from simulation.population import Debtors, load, portfolio
+from simulation.truths import truths
 
 START_US = parse("2026-11-16T00:00:00Z")
 
@@ -26,6 +30,41 @@ def test_a_first_call_has_the_chance_that_the_truth_tells() -> None:
         )
         told += answered > 0
     assert told > 200
+
+
+@pytest.mark.parametrize("floor", ["Europe/Madrid", "America/Bogota", "Pacific/Auckland"])
+def test_true_scores_tell_the_hours_of_the_floor_wherever_debtors_live(floor: str) -> None:
+    laws = load("default")
+    homes = ("America/Bogota", "Asia/Kolkata", floor)
+    # On a Thursday, clocks of Auckland and Madrid unchanged until the next.
+    at_us = START_US + 3 * DAY + 20 * HOUR + 20 * MINUTE
+    people = [
+        replace(one, address_zones=(homes[n % 3],), phones=one.phones[:1])
+        for n, one in enumerate(portfolio(laws, 240, 5, START_US))
+    ]
+    debtors = Debtors(laws, Chance(5), start_us=START_US)
+    debtors.meet(people)
+    for one in people[::2]:
+        for ago in (50, 26, 2):
+            debtors.dial(one.phones[0].phone, at_us - ago * HOUR)
+    scores = truths(debtors, people, at_us, floor)
+    assert scores.numbers is not None
+    told = scores.numbers([one.person for one in people])
+    of = {person: row for row, person in enumerate(told.person.tolist())}
+    midnight = midnight_us(to_datetime(at_us, floor).date(), floor)
+    compared = 0
+    for hour in range(7 * 24):
+        starts_us = midnight + hour * HOUR
+        local = to_datetime(starts_us, floor)
+        place = 24 * local.weekday() + local.hour
+        for one in people[hour % 5 :: 5]:
+            chances = [debtors.chance_now(one.phones[0].phone, starts_us + n * 15 * MINUTE) for n in range(4)]
+            answered = sum(p for p, _ in chances) / 4
+            right = sum(by.get(one.person, 0.0) for _, by in chances) / 4
+            assert math.isclose(told.p_answered[of[one.person], place], answered, rel_tol=1e-5, abs_tol=1e-7)
+            assert math.isclose(told.p_right[of[one.person], place], right, rel_tol=1e-5, abs_tol=1e-7)
+            compared += answered > 0
+    assert compared > 5000
 
 
 def test_on_days_when_all_pick_up_more_often_nobody_does_so_more_than_surely() -> None:

@@ -26,6 +26,7 @@ agents = ["ana", "eva"]
 from = "08:30"
 to = "14:00"
 campaigns = ["spring"]
+groups = ["seniors", "plans"]
 
 [[shift]]
 agents = ["ana"]
@@ -47,6 +48,7 @@ def test_a_file_says_who_comes_when(tmp_path: Path) -> None:
     assert monday[0].ends_us is not None
     assert iso(monday[0].ends_us, ZONE) == "2026-11-16T14:00:00.000+01:00"
     assert monday[0].campaigns == ("spring",)
+    assert [chair.groups for chair in monday] == [("seniors", "plans")] * 2 + [()] * 3
     # The first day takes half as long again, the sixth no longer.
     assert [round(chair.pace, 3) for chair in monday] == [1.5, 1.5, 1.2, 1.2, 1.2]
     assert found.chairs(date(2026, 11, 17), ZONE, Chance(1), worked) == []
@@ -124,6 +126,7 @@ def test_a_number_of_agents_is_a_roster() -> None:
         ("holidays = ['20261225']\n[[shift]]\nagents = 3", "is no day"),
         ("[[shift]]\nagents = 3\nfrom = '09:00+02:00'", "shift 1: '09:00[+]02:00' is no time of day"),
         ("[[shift]]\nagents = 3\nlunch = 1", "lunch"),
+        ("[[shift]]\nagents = 3\ngroups = ['the best']", "shift 1: agent group 'the best' is no name"),
         ("[[shift]\n", "is no TOML"),
     ],
 )

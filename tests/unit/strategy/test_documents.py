@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from console.folder import schemas
 from domain.errors import BadInput
 from domain.settings import CallTreatment, CampaignSettings, Retry
-from strategy.checking import advice, examine, examine_text, planned, read
+from strategy.checking import advice, agent_groups, examine, examine_text, planned, read
 from strategy.documents import Document, Strategy, attached, strategy_of
 from strategy.toml_lines import line_of, lines_of
 from strategy.words import sentences
@@ -201,8 +201,8 @@ objective = "promises_kept"
     text += "[trial.guardrails]\nsmiles = 1.0\n"
     assert problems(text, tmp_path) == []
     told = "\n".join(planned(read(tmp_path / "all.toml")))
+    assert "agent_group" not in told
     for word in (
-        "agent_group",
         "offer",
         "objective",
         "capacity",
@@ -307,8 +307,8 @@ def test_sentences_say_every_segment_treatment_and_arm(tmp_path: Path) -> None:
     assert problems(more.replace("explore = 0.1\n", "explore = 0.1\nobjective = 'promises_kept'\n"), tmp_path) == []
     said = sentences(read(tmp_path / "all.toml"))
     assert said["treatment hard"] == (
-        "call, each day begins with the next number, priority 2, agents of x, offer 10 % off, plans of 3, 6 months, "
-        "after busy not again, after machine again in 5 min, 2 times at most; no limits of its own; no lots"
+        "call, each day begins with the next number, priority 2, agents of x first, offer 10 % off, plans of 3, 6 "
+        "months, after busy not again, after machine again in 5 min, 2 times at most; no limits of its own; no lots"
     )
     assert said["arm champion"].startswith("75 % of the others, by lot (each day for everybody)")
     told = {key: said[key] for key in ("lot", "end", "guardrail complaints", "agents at 9", "budget sms", "objective")}
@@ -316,6 +316,25 @@ def test_sentences_say_every_segment_treatment_and_arm(tmp_path: Path) -> None:
         "lot": "arms drawn anew for w", "end": "after 30 days", "guardrail complaints": "at most 2",
         "agents at 9": "10", "budget sms": "1,000 a day", "objective": "promises kept",
     }  # fmt: skip
+
+
+def test_a_group_of_agents_is_told_to_the_engine_and_is_a_name(tmp_path: Path) -> None:
+    text = TEXT.replace('channel = "call"\n\n', 'channel = "call"\nagent_group = "seniors"\n\n')
+    assert problems(text, tmp_path) == []
+    strategy = read(tmp_path / "all.toml")
+    treatments = attached(CampaignSettings(name="c"), strategy).treatments
+    asked = {key: one.agent_group for key, one in treatments.items() if one.agent_group}
+    assert asked == {key: "seniors" for key in treatments if ".hard." in key}
+    assert asked
+    assert agent_groups(strategy) == ["seniors"]
+    shared = [line for line in advice(strategy) if "group of agents" in line]
+    assert len(shared) == 1
+    assert "pool_day" in shared[0]
+    assert problems(text.replace("[trial]\n", '[trial]\nunit = "pool_day"\n'), tmp_path) == []
+    assert not [line for line in advice(read(tmp_path / "all.toml")) if "group of agents" in line]
+    (problem,) = problems(text.replace('"seniors"', '"the seniors"'), tmp_path)
+    assert "agent_group" in str(problem)
+    assert "'the seniors'; write one group as it is on record" in str(problem)
 
 
 def test_the_schema_takes_the_examples() -> None:

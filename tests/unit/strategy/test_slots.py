@@ -1,5 +1,7 @@
 """The slot planner on plans small enough to see through, and what it refuses."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -81,9 +83,19 @@ def test_the_inputs_are_left_as_they_are():
         ({"per_week": -1}, "per_week: expected 1 or more, found -1"),
         ({"slots_per_day": 0}, "slots_per_day: expected 1 or more, found 0"),
         ({"mask": np.ones((3, 2), bool)}, "mask: expected the shape of value"),
+        ({"left": np.ones((2, 2))}, "left: expected the shape of value, (2, 2), as uint8; found (2, 2), float64"),
+        ({"left": np.ones((2, 2), np.uint8), "per_day": 2}, "left: is kept with one slot a day alone; per_day was 2"),
     ],
 )
 def test_what_makes_no_sense_is_refused(change: dict, words: str):
     given = {"value": values((1.0, 2.0), (3.0, 4.0)), "capacity": np.ones(2)} | change
-    with pytest.raises(BadInput, match=words.replace("(", r"\(")):
+    with pytest.raises(BadInput, match=re.escape(words)):
         assign(**given)
+
+
+def test_a_slot_may_be_taken_early_or_late_and_not_both():
+    # One call alone until the third slot; then another.
+    left = np.array([[1, 1, 2, 0]], np.uint8)
+    for value, slots in (((5.0, 6.0, 1.0, 9.0), [1, 2]), ((0.0, 6.0, 7.0, 9.0), [1, 2]), ((5.0, 6.0, 0.0, 9.0), [1])):
+        plan = assign(values(value), np.ones(4), per_week=2, slots_per_day=1, left=left)
+        assert np.flatnonzero(plan.slots[0]).tolist() == slots
