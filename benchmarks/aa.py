@@ -1,6 +1,6 @@
 """Trials of nothing: how often a difference is called where there is none, and as often as planned where there is one.
 
-    python -m benchmarks.aa [--debtors N] [--agents N] [--days N] [--lots N] [--shares S …] [--runs N]
+    python -m benchmarks.aa [--debtors N] [--agents N] [--days N] [--lots N] [--shares S …] [--metric M] [--runs N]
         [--run-debtors N] [--world W]
 
 One simulated month under one document is recorded in a ledger and read as `cadencia experiment status` reads it. Its
@@ -38,6 +38,7 @@ from simulation.statistics import ALPHA
 from strategy import documents, evidence
 from strategy.checking import examine_text
 from strategy.lots import draw
+from strategy.objectives import OBJECTIVES
 
 START, ZONE = "2027-02-01", "UTC"
 #: Unit, share of the second arm, whether a difference is added.
@@ -79,16 +80,16 @@ def begun() -> int:
     return midnight_us(day_of(START, "start"), ZONE)
 
 
-def by_lot(units: Units, days: int, lots: int, share: float, unit: str, effect: bool) -> dict[str, float]:
+def by_lot(units: Units, days: int, lots: int, share: float, unit: str, effect: bool, metric: str) -> dict[str, float]:
     """Return how often a difference is called, over lots."""
-    looks = evidence.schedule(days)
+    looks, figure = evidence.schedule(days), OBJECTIVES[metric].figure
     if unit == "debtor":
-        at = [units.figures(begun() + day * DAY)["net"] for day in looks]
+        at = [units.figures(begun() + day * DAY)[figure] for day in looks]
         ready = [np.ones(len(units), bool)] * len(looks)
         covariates, entity = units.covariates, units.person
     else:
         told = [units.by_day(begun() + (day + TOUCH_DAYS + 2) * DAY) for day in looks]
-        at = [figures["net"] for figures, _ in told]
+        at = [figures[figure] for figures, _ in told]
         ready = [ripe & (units.list_us < begun() + day * DAY) for day, (_, ripe) in zip(looks, told, strict=True)]
         covariates, entity = weekdays(units, ZONE), np.arange(len(units.list_us))
     fractions = np.array(looks) / days
@@ -126,7 +127,7 @@ def full_run(asked: argparse.Namespace, days: int, seed: int) -> str:
     tried, units = strategy(), recorded(asked, asked.run_debtors, days, seed)
     one = Registered(
         name="twins", campaign="sample", strategy=tried.word, document=msgspec.json.encode(tried).decode(),
-        unit="debtor", metric="net_recovery", alpha=ALPHA, look_days=tuple(evidence.schedule(days)), mde=None,
+        unit="debtor", metric=asked.metric, alpha=ALPHA, look_days=tuple(evidence.schedule(days)), mde=None,
         started_us=begun(), registered_us=begun(), asked_by="one", approved_by="another",
     )  # fmt: skip
     return status(one, units, begun() + days * DAY, ZONE).comparisons[0].says
@@ -139,6 +140,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=28)
     parser.add_argument("--lots", type=int, default=1000)
     parser.add_argument("--shares", type=float, nargs="+", default=[], help="of nothing, by debtor, these alone")
+    parser.add_argument("--metric", choices=sorted(OBJECTIVES), default="net_recovery")
     parser.add_argument("--runs", type=int, default=0)
     parser.add_argument("--run-debtors", type=int, default=300)
     parser.add_argument("--world", default="default")
@@ -149,7 +151,7 @@ def main() -> None:
         units = recorded(asked, asked.debtors, asked.days, seed=1)
         for unit, share, effect in [("debtor", one, False) for one in asked.shares] or TRIED:
             words = f"{unit}, {100 * share:g} %, {'with the planned difference' if effect else 'of nothing'}"
-            found[words] = by_lot(units, asked.days, asked.lots, share, unit, effect)
+            found[words] = by_lot(units, asked.days, asked.lots, share, unit, effect, asked.metric)
             print(words, json.dumps(found[words]), file=sys.stderr, flush=True)
     runs = []
     for seed in range(101, 101 + asked.runs):

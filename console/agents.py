@@ -155,6 +155,9 @@ def dispose(
     ] = None,
     due: Annotated[str | None, typer.Option(help="Day of the payment, or of the first instalment: 2026-11-30.")] = None,
     instalments: Annotated[int | None, typer.Option(help="How many, for a plan.")] = None,
+    settles: Annotated[
+        bool, typer.Option("--settles", help="The sum settles the debt: the rest is waived, as the call's offer says.")
+    ] = False,
     call_back_at: Annotated[str | None, typer.Option(help="When to call back: 2026-11-19T10:00:00+01:00.")] = None,
     own: Annotated[bool, typer.Option("--own", help="The call-back is for this agent alone.")] = False,
     folder: Folder = HERE,
@@ -171,6 +174,7 @@ def dispose(
         amount=amount,
         due_on=due,
         instalments=instalments,
+        settles=settles,
         call_back_at=call_back_at,
         own=own,
     )

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from domain.instants import iso
 from domain.money import EXPONENTS
+from strategy.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from console.trial_plan import Planned
@@ -23,6 +24,7 @@ _WORDS = {
     "calls": "calls",
     "right_parties": "right-party contacts",
     "promises": "promises and plans",
+    "promises_kept": "promises kept",
     "complaints": "complained",
     "stops": "asked for a stop",
     "disputes": "disputed",
@@ -38,11 +40,13 @@ _SAYS = {
 
 def plan(found: "Planned") -> RenderableType:
     """Return what a trial can see."""
-    unit, currency = "debtor" if found.unit == "debtor" else "day", found.currency
-    mean, deviation, effect = (_money(one, currency) for one in (found.mean, found.deviation, found.effect))
+    unit, of = "debtor" if found.unit == "debtor" else "day", OBJECTIVES[found.metric]
+    told = (found.mean, found.deviation, found.effect)
+    mean, deviation, effect = (_figure(of.figure, one, found.currency) for one in told)
+    currency = of.unit or found.currency
     lines = [
-        f"[bold]{found.strategy}[/]: a {unit} nets {mean} {currency}; {unit}s differ by {deviation} "
-        f"({100 * found.explained:.0f} % of the variance is known before and taken out).",
+        f"[bold]{found.strategy}[/]: a {unit} {'brings' if of.unit else 'nets'} {mean} {currency}; {unit}s "
+        f"differ by {deviation} ({100 * found.explained:.0f} % of the variance is known before and taken out).",
         f"To see {100 * found.mde:g} % ({effect} {currency} a {unit}) with {100 * found.power:g} % "
         f"chance: [bold]{found.units:,} {unit}s[/] in {found.days} days of the calendar, "
         f"{' and '.join(f'{100 * share:.3g} %' for share in found.shares)} of them in the arms.",
@@ -58,7 +62,7 @@ def plan(found: "Planned") -> RenderableType:
 
 def status(found: "Status") -> RenderableType:
     """Return how a trial stands."""
-    currency = found.currency
+    currency, of = found.currency, OBJECTIVES[found.metric]
     ended = f"; stopped: {found.stopped_why}" if found.stopped_why else ""
     parts: list[RenderableType] = [
         Text.from_markup(
@@ -81,7 +85,8 @@ def status(found: "Status") -> RenderableType:
         for look in each.looks:
             uplift = f", {_share(look.relative)}" if look.relative is not None else ""
             lines.append(
-                f"  day {look.fraction * found.days:.0f}: {_interval(look.difference, currency)} {currency}{uplift} "
+                f"  day {look.fraction * found.days:.0f}: {_interval(look.difference, currency, of.figure)} "
+                f"{of.unit or currency}{uplift} "
                 f"(valid at all looks; {100 * look.explained:.0f} % of the variance taken out)"
             )
         lines += [

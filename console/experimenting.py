@@ -24,13 +24,16 @@ Word = Annotated[
 ]
 AskedBy = Annotated[str, typer.Option("--asked-by", help="Who wants it; without it, you.", show_default=False)]
 ApprovedBy = Annotated[str, typer.Option("--approved-by", help="Who allows it: somebody else.", show_default=False)]
+_METRIC = "net_recovery, right_party_contacts or promises_kept; without it, the objective of the document."
+Metric = Annotated[str, typer.Option("--metric", help=_METRIC, show_default=False)]
 At = Annotated[str, typer.Option("--at", help="As known at this instant, ISO 8601.", show_default=False)]
 
 
 @app.command()
 def plan(
     strategy: Annotated[str, typer.Argument(metavar="NAME|FILE", help="The document that draws the arms.")],
-    mde: Annotated[float, typer.Option(help="Difference worth seeing, as a share of net recovery.")] = 0.02,
+    mde: Annotated[float, typer.Option(help="Difference worth seeing, as a share of the metric.")] = 0.02,
+    metric: Metric = "",
     power: Annotated[float, typer.Option(help="Chance to see it.")] = 0.8,
     alpha: Annotated[float, typer.Option(help="Chance to see one that is none, over all looks.")] = 0.05,
     days: Annotated[int, typer.Option(help="How long debtors are watched; days simulated.")] = 28,
@@ -63,12 +66,12 @@ def plan(
     with progress(quiet=as_json) as report:
         found = planned(
             path, folder, mde=mde, power=power, alpha=alpha, days=days, debtors=debtors, agents=agents, world=world,
-            people=have, seed=seed, costs=costs, report=report,
+            people=have, seed=seed, costs=costs, metric=metric, report=report,
         )  # fmt: skip
     if found is None:
         raise BadInput(
-            f"experiment plan: {strategy} loses money in this world (net recovery below 0), so a share of it means "
-            "nothing; name another --world, or your own --costs"
+            f"experiment plan: {strategy} brings nothing in this world by its metric (0 or less), so a share of it "
+            "means nothing; name another --world, --metric, or your own --costs"
         )
     tell(found, as_json, lambda: experiment_text.plan(found))
 
@@ -82,6 +85,7 @@ def start(
     ] = 0,
     alpha: Annotated[float, typer.Option(help="Chance to see a difference that is none, over all looks.")] = 0.05,
     mde: Annotated[float, typer.Option(help="Planned for, as a share; for the record.", show_default=False)] = 0.0,
+    metric: Metric = "",
     since: Annotated[
         str, typer.Option("--since", help="Day on which it began, if before today; told for ever.", show_default=False)
     ] = "",
@@ -103,11 +107,13 @@ def start(
     from ledger.experiments import Registered, register
     from ledger.trial_status import rule_words
     from strategy.evidence import schedule
+    from strategy.objectives import check_metric
 
     check_number("experiment start: --alpha", alpha, least=0, most=0.5, above=True)
     loaded = settings.load(folder)
     own, strategy = _strategy(loaded.floor.campaign(campaign))
     trial = strategy.document.trial
+    check_metric("experiment start", metric or strategy.document.objective)
     if len(strategy.arms) < 2:
         raise BadInput(
             f"strategies/{own.strategy}.toml: trial.arms has no challenger, so there is nothing to try; add "
@@ -130,7 +136,7 @@ def start(
         strategy=strategy.word,
         document=msgspec.json.encode(strategy).decode(),
         unit=trial.unit,
-        metric="net_recovery",
+        metric=metric or strategy.document.objective,
         alpha=alpha,
         look_days=tuple(schedule(days)),
         mde=mde or None,
@@ -141,7 +147,7 @@ def start(
     )
     with opened(loaded) as ledger:
         register(ledger, one)
-    rule = rule_words(one.unit, alpha, one.look_days, len(strategy.arms))
+    rule = rule_words(one.metric, one.unit, alpha, one.look_days, len(strategy.arms))
     told = {name: getattr(one, name) for name in one.__struct_fields__ if name != "document"} | {"rule": rule}
     tell(
         told,
@@ -161,7 +167,7 @@ def show(
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """How a trial stands: money by arm, what its rule says, guardrails, and what is suspicious."""
+    """How a trial stands: money and counts by arm, what its rule says, guardrails, and what is suspicious."""
     from console import experiment_text, settings
     from console.portfolio import opened
     from ledger.experiments import find

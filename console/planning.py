@@ -27,6 +27,10 @@ def show(campaign: Campaign = "", folder: Folder = HERE, as_json: AsJson = False
     _tell("show", campaign, folder, as_json)
 
 
+#: What a conversation is worth where it is no quantity of `rank_by`.
+_VALUED = {"right_party_contacts": "one, whoever it is with", "kept_per_contact": "the kept promises that it brings"}
+
+
 def _tell(what: str, campaign: str, folder: Path, as_json: bool) -> None:
     name, found, currency, moved, zone = _planned(campaign, folder)
     answer: dict[str, Any] = {
@@ -118,7 +122,9 @@ def _shown(what: str, campaign: str, plans: "dict[str, Plan]", currency: str | N
     parts: list[Any] = []
     for arm, plan in plans.items():
         unit = (
-            " (in units of what ranks, which is no money)"
+            f", {plan.unit}"
+            if plan.unit and not plan.money
+            else " (in units of what ranks, which is no money)"
             if not plan.money
             else f", {currency}"
             if currency
@@ -142,16 +148,20 @@ def _shown(what: str, campaign: str, plans: "dict[str, Plan]", currency: str | N
                 elif what == "prices":
                     cells.append(f"{one.agent_hour / major:,.{decimals}f}")
                 else:
-                    cells.append(f"{one.debtors:,} · {one.value / major:,.0f} · {100 * one.used:.0f} %")
+                    worth = f"{one.value / major:,.{0 if plan.money or not plan.unit else 1}f}"
+                    cells.append(f"{one.debtors:,} · {worth} · {100 * one.used:.0f} %")
             table.add_row(hour, *cells)
         head = (
             f"one more agent hour adds{unit}"
             if what == "prices"
             else f"debtors · expected value{unit} · share of the agents' time"
         )
-        valued = ", ".join(f"{name} ({100 * share:.0f} %)" for name, share in plan.valued_by.items()) or "nothing known"
+        valued = (
+            ", ".join(f"{_VALUED.get(name, name)} ({100 * share:.0f} %)" for name, share in plan.valued_by.items())
+            or "nothing known"
+        )
         pace = plan.pace
-        told = (
+        said = (
             f"{plan.debtors:,} debtors on the list, {plan.planned:,} planned within the week, {plan.today:,} of them "
             f"today. A conversation is worth {valued}; hours are told apart by a model for "
             f"{100 * plan.forecast:.0f} % of them. Assumed: {100 * plan.occupancy:.0f} % of agents' time on calls, "
@@ -159,5 +169,5 @@ def _shown(what: str, campaign: str, plans: "dict[str, Plan]", currency: str | N
             f"{pace.handling_per_call_s:.0f} s each ({pace.attempts:,} recent calls counted). "
             f"No plan at these terms is better by more than {100 * plan.gap:.2f} %."
         )
-        parts += [f"[bold]{campaign}[/], arm {arm}: {head}", table, told]
+        parts += [f"[bold]{campaign}[/], arm {arm}: {head}", table, said]
     return Group(*parts)

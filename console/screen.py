@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from domain.instants import iso
 from ledger.people import from_ids
+from ledger.projections import SETTLES
 from ledger.schema import call_back, creditor, debt, history, person, promise
 from ledger.store import SqlLedger
 
@@ -26,6 +27,11 @@ def screen(ledger: SqlLedger, who: int, campaign: str) -> dict[str, Any]:
         promises = connection.execute(
             select(promise).where(promise.c.person == who, promise.c.state == "open").order_by(promise.c.due_on)
         ).all()
+        settling = set(
+            connection.execute(
+                select(history.c.attempt).where(history.c.person == who, history.c.detail == SETTLES)
+            ).scalars()
+        )
         due = connection.execute(
             select(call_back)
             .where(call_back.c.person == who, call_back.c.done_us.is_(None))
@@ -65,6 +71,8 @@ def screen(ledger: SqlLedger, who: int, campaign: str) -> dict[str, Any]:
                 "currency": row.currency,
                 "due_on": row.due_on,
                 "instalments": row.instalments,
+                # What is left is waived once the sum is paid.
+                "settles": row.call_id in settling,
             }
             for row in promises
         ],

@@ -10,6 +10,7 @@ from rich.text import Text
 from simulation.comparison import Compared, Result
 from simulation.experiment import factor_value
 from simulation.phrases import days, difference_text, interval_text, money, value_text
+from strategy.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from simulation.selfcheck import SelfCheck
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 #: Of the dictionary, what a terminal shows.
 _SHOWN = (
     "net_recovery", "collected", "cost", "cost_per_collected", "right_party", "rpc_per_agent_hour", "ptp_rate",
-    "kept_ptp_rate", "attempts", "live_answer_rate", "abandon_rate", "occupancy", "complaints",
+    "promises_kept", "kept_ptp_rate", "attempts", "live_answer_rate", "abandon_rate", "occupancy", "complaints",
 )  # fmt: skip
 #: Of those, what is shown of every setting of a sweep.
 _OF_SETTINGS = ("net_recovery", "cost_per_collected", "right_party", "rpc_per_agent_hour", "abandon_rate", "occupancy")
@@ -45,8 +46,8 @@ def overview(result: Result) -> RenderableType:
     for versus in result.compared[0].versus if len(result.compared) == 1 else ():
         if versus.power is not None:
             parts.append(
-                f"[dim]{escape(versus.arm)}: to see {100 * versus.power.effect:.0f} % of net recovery with a chance of "
-                f"{100 * versus.power.wanted:.0f} %: "
+                f"[dim]{escape(versus.arm)}: to see {100 * versus.power.effect:.0f} % of "
+                f"{OBJECTIVES[result.objective].words} with a chance of {100 * versus.power.wanted:.0f} %: "
                 f"{versus.power.keyed:,} replications with the same luck, {versus.power.independent:,} without.[/]"
             )
     breaches = "[green]0 breaches[/]" if not result.breaches else f"[bold red]{result.breaches:,} breaches[/]"
@@ -81,7 +82,8 @@ def _settings(result: Result) -> Table:
     several = len(result.arms) > 1
     for name in (*result.compared[0].factors, *(["arm"] if several else [])):
         table.add_column(name)
-    shown = [line for line in result.compared[0].lines if line.name in _OF_SETTINGS]
+    first, *others = result.compared[0].lines
+    shown = [first, *(line for line in others if line.name in _OF_SETTINGS)]
     for line in shown:
         table.add_column(line.words, justify="right")
     for one in result.compared:

@@ -62,7 +62,7 @@ def run(
     start: Start = "",
     seed: Seed = 1,
     fixed: Annotated[bool, typer.Option("--fixed", help="Run them all, however clear the answer.")] = False,
-    negligible: Annotated[float, typer.Option(help="Share of net recovery that does not matter.")] = 0.002,
+    negligible: Annotated[float, typer.Option(help="Share of what decides that does not matter.")] = 0.002,
     question: Annotated[str, typer.Option(help="What you want to know, in your words.")] = "",
     aa: Annotated[bool, typer.Option("--aa", help="Check the simulator: one strategy against itself.")] = False,
     again: Annotated[
@@ -75,7 +75,7 @@ def run(
     folder: Folder = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Which strategy collects more, net of cost? The same debtors and luck for each, until the answer is clear."""
+    """Which strategy brings more? The same debtors and luck for each, until the answer is clear."""
     from domain.errors import BadInput
     from simulation.experiment import Experiment
 
@@ -369,10 +369,12 @@ def kept_of(experiment: "Experiment", costs: "Costs") -> "Kept":
 def carried_out(kept: "Kept", store: "Store", workers: "Workers", *, quiet: bool) -> "Ran":
     """Run the experiment with a bar; Ctrl-C keeps what is finished."""
     from simulation.experiment import run
-    from simulation.measures import tally
+    from simulation.measures import deciding, tally
+
+    (by,) = deciding(kept.experiment.deciding).numerator
 
     def net_of(outcome: "Outcome") -> float:
-        return tally(outcome, kept.costs, kept.costs.currency_of([outcome]))["net"]
+        return tally(outcome, kept.costs, kept.costs.currency_of([outcome])).get(by, 0.0)
 
     try:
         with progress(quiet=quiet) as report:

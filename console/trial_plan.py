@@ -12,13 +12,14 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 
     strategy: str
     unit: str
+    metric: str
     currency: str
     #: Of one unit in the first arm, and how much units differ after what was known before is taken out.
     mean: float
     deviation: float
     explained: float
     mde: float
-    #: The same in money by unit.
+    #: The same by unit, in the metric's own.
     effect: float
     power: float
     alpha: float
@@ -35,11 +36,20 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     assumed: list[str]
 
 
+_METRICS = {
+    "net_recovery": "net recovery = collected − attempts − call minutes − agents' paid time by handling time, in "
+    "{currency}",
+    "right_party_contacts": "conversations with debtors in person",
+    "promises_kept": "promises of one payment made in the trial's calls, of which 90 % was paid until three days after "
+    "their day",
+}
+
+
 def planned(
     path: Path, folder: Path, *, mde: float, power: float, alpha: float, days: int, debtors: int, agents: str,
-    world: str, people: int, seed: int, costs: Path | None, report: Callable[[str, int, int], None],
+    world: str, people: int, seed: int, costs: Path | None, metric: str, report: Callable[[str, int, int], None],
 ) -> Planned | None:  # fmt: skip
-    """Return the size of a trial; None where the strategy loses money, so that a share of it means nothing.
+    """Return the size of a trial; None where the metric's mean is 0 or less, so that a share of it means nothing.
 
     Raises
     ------
@@ -64,8 +74,11 @@ def planned(
     from strategy import evidence
     from strategy.checking import read
     from strategy.lots import draw
+    from strategy.objectives import OBJECTIVES, check_metric
 
     strategy, arm = read(path), arm_of(str(path), folder)
+    metric = metric or strategy.document.objective
+    check_metric("experiment plan", metric)
     campaign, trial, zone = arm.floor.campaigns[0].name, strategy.document.trial, arm.floor.zone
     unit, names = trial.unit, [one.name for one in strategy.arms]
     load(world)
@@ -82,10 +95,11 @@ def planned(
         raise BadInput(f"experiment plan: in {days} simulated days no list was made; give it more days")
     if unit == "debtor":
         figures, keep = units.figures(ended_us), units.arm >= 0
-        outcome, covariates, entity = figures["net"], units.covariates, units.person
+        outcome, covariates, entity = figures[OBJECTIVES[metric].figure], units.covariates, units.person
     else:
         figures, keep = units.by_day(ended_us)
-        outcome, covariates, entity = figures["net"], weekdays(units, zone), np.arange(len(units.list_us))
+        outcome, covariates = figures[OBJECTIVES[metric].figure], weekdays(units, zone)
+        entity = np.arange(len(units.list_us))
     if keep.sum() < 2 * evidence.LEAST_UNITS:
         raise BadInput(
             f"experiment plan: {int(keep.sum())} units in {days} simulated days say nothing of how they differ; give "
@@ -114,8 +128,7 @@ def planned(
     assumed = [
         f"{debtors:,} debtors of world {world}, {agents} agents, {days} days, seed {seed}: other people and prices "
         "have another spread",
-        "net recovery = collected − attempts − call minutes − agents' paid time by handling time, in "
-        f"{units.prices.currency}",
+        _METRICS[metric].format(currency=units.prices.currency),
         f"group-sequential looks after {', '.join(map(str, looks))} days"
         + (f"; the error shared among {len(names) - 1} comparisons" if len(names) > 2 else ""),
     ]
@@ -126,6 +139,7 @@ def planned(
     return Planned(
         strategy=strategy.word,
         unit=unit,
+        metric=metric,
         currency=units.prices.currency,
         mean=mean,
         deviation=deviation,

@@ -13,6 +13,7 @@ from compliance.explaining import Answer
 from compliance.gate import Gate
 from console.accepted import gate_in_force, gate_of
 from console.settings import Settings
+from console.why_offer import Had, had
 from dialer.engine import Engine
 from dialer.engine.dialling import purpose_of
 from dialer.engine.evolve import OFF_LIST
@@ -94,6 +95,8 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
     denials: list[queries.Denial]
     #: Messages and tasks that were handed out about the person, oldest first.
     handed: list[OnRecord] = []
+    #: Of those attempts, the ones whose strategy offered something.
+    offers: list[Had] = []
     #: Of those attempts, what became later of the ones that were open at the instant.
     later: list[queries.Attempt] = []
 
@@ -163,6 +166,7 @@ def _answer(
             if one.document
         }
         handed = handed_out(connection, found.person, at_us)
+        offers = [offer for one in attempts[-LAST:] if (offer := had(connection, one)) is not None]
         moved = {name: _moved(connection, one, found.person) for name, one in state.campaigns.items()}
     return Why(
         account=found.account,
@@ -188,6 +192,7 @@ def _answer(
         attempts=[_as_of(one, at_us) for one in attempts[-LAST:]],
         denials=denials[-LAST:],
         handed=handed[-LAST:],
+        offers=offers,
         later=[one for one in attempts[-LAST:] if _closed_us(one) > at_us],
     )
 

@@ -1,8 +1,11 @@
-"""Why this agent was given a call: what the engine's orders say of it, and the table of matching that stood then."""
+"""Why this agent was given a call, and what he could offer: what the engine's orders say of it, the table of matching
+that stood then, and the step under which it was decided.
+"""
 
 import msgspec
 from sqlalchemy import Connection, select
 
+from console.why_offer import Had, had, offer_words
 from domain.events import FloorOpened
 from domain.instants import to_datetime
 from domain.matching import Match, Sought
@@ -28,6 +31,8 @@ class WhyAgent(msgspec.Struct, frozen=True, kw_only=True):
     match: Match | None
     #: As the engine noted it where the call asked for agents of a group.
     sought: Sought | None
+    #: What the agent could offer; None: its step offered nothing.
+    offer: Had | None
     #: In sentences.
     said: list[str]
 
@@ -64,6 +69,11 @@ def why_agent(ledger: SqlLedger, call: queries.Attempt, zone: str) -> WhyAgent:
         said = [f"The switch gave it to agent {call.agent} by itself: no order of the engine reached it in time."]
     elif not given:
         said = ["It was given to nobody." if call.answered_us else "Nobody answered it, so it was given to nobody."]
+    with ledger.reading() as connection:
+        offer = had(connection, call)
+    if offer is not None:
+        words = offer_words(offer)
+        said.append(f"{words[0].upper()}{words[1:]}.")
     at, order = given[0] if given else (None, None)
     return WhyAgent(
         call_id=call.call_id,
@@ -74,6 +84,7 @@ def why_agent(ledger: SqlLedger, call: queries.Attempt, zone: str) -> WhyAgent:
         given_to=order.agent if isinstance(order, Connect) else None,
         match=order.match if isinstance(order, Connect) else None,
         sought=order.sought if isinstance(order, Connect) else None,
+        offer=offer,
         said=said,
     )
 

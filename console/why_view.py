@@ -12,6 +12,7 @@ from rich.text import Text
 from console.board_view import REASONS
 from console.why import OnCampaign, OnPhone, Why, moved_words, segment_words
 from console.why_agent import WhyAgent
+from console.why_offer import offer_words
 from console.why_pacing import WhyPacing
 from domain.instants import to_datetime
 from domain.money import amount_text
@@ -136,8 +137,14 @@ def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:
     table = Table(box=None, pad_edge=False, title="Attempts and denials, newest last", title_justify="left")
     for title in ("when", "campaign", "number", "what"):
         table.add_column(title)
+    offers = {one.call_id: f"\n[dim]{escape(offer_words(one))}[/]" for one in found.offers}
     lines = [
-        (one.reserved_us, one.campaign, one.phone, f"{_attempt(one)}  [dim]{one.call_id}, rules {one.rules}[/]")
+        (
+            one.reserved_us,
+            one.campaign,
+            one.phone,
+            f"{_attempt(one)}  [dim]{one.call_id}, rules {one.rules}[/]{offers.get(one.call_id, '')}",
+        )
         for one in found.attempts
     ]
     lines += [

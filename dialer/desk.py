@@ -6,7 +6,6 @@ Rule 2: nothing personal passes here; people, calls and debts are ids.
 Agents sign in from their phone (a feature code: `call_me` false) or by being called.
 """
 
-import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
@@ -17,6 +16,7 @@ from dialer.desk_words import refusal
 from dialer.engine.dialling import REPLY
 from dialer.engine.state import Agent, Call, State
 from dialer.engine.step import Gate
+from dialer.sums import check_length, check_settles, minor_of
 from domain.calls import AGENT_DISPOSITIONS, AgentState, Disposition, Mode, Phase
 from domain.errors import BadInput
 from domain.events import (
@@ -37,14 +37,12 @@ from domain.events import (
     SignedOut,
 )
 from domain.instants import iso, parse, to_datetime
-from domain.money import EXPONENTS, amount_text
+from domain.money import amount_text
+from domain.offers import Offer
 from domain.people import Debt, consents_after, with_consents
 from domain.settings import CampaignSettings
 
 CAMPAIGN_VERBS = ("run", "pause", "drain", "stop")
-
-#: A sum as people write it; a sign that parts thousands would be taken for one that marks decimals.
-_SUM = re.compile(r"[0-9]{1,15}(?:[.,][0-9]{1,4})?", re.ASCII)
 
 #: Dispositions that name a sum and a day.
 _PROMISES = (Disposition.promise, Disposition.plan)
@@ -125,6 +123,8 @@ class Dispose(Command, frozen=True, kw_only=True, tag="dispose"):
     #: ISO date of the payment, of a plan's first instalment.
     due_on: str | None = None
     instalments: int | None = None
+    #: The sum settles the debt: the rest of the balance is waived, as the call's offer allows.
+    settles: bool = False
     #: ISO 8601 with offset.
     call_back_at: str | None = None
     #: The call-back is for this agent alone.
@@ -326,8 +326,8 @@ class Desk:
         amount_minor = None
         if disposition in _PROMISES:
             assert debt is not None
-            amount_minor = self._promised(command, disposition, debt, campaign, at_us)
-        elif command.amount is not None or command.due_on is not None or command.instalments is not None:
+            amount_minor = self._promised(command, disposition, debt, campaign, call.offer, at_us)
+        elif command.settles or (command.amount, command.due_on, command.instalments) != (None, None, None):
             raise self._no("takes no promise", disposition=disposition)
         return (
             Disposed(
@@ -340,6 +340,7 @@ class Desk:
                 currency=debt.currency if debt is not None and disposition in _PROMISES else None,
                 due_on=command.due_on,
                 instalments=command.instalments,
+                settles=command.settles and debt is not None and amount_minor != debt.balance_minor,
                 call_back_us=self._call_back(command, disposition, call, campaign, at_us),
                 own=command.own,
             ),
@@ -360,7 +361,13 @@ class Desk:
         return debts[command.debt]
 
     def _promised(
-        self, command: Dispose, disposition: Disposition, debt: Debt, campaign: CampaignSettings, at_us: int
+        self,
+        command: Dispose,
+        disposition: Disposition,
+        debt: Debt,
+        campaign: CampaignSettings,
+        offer: Offer | None,
+        at_us: int,
     ) -> int:
         """Return the sum promised, in minor units, once the promise is one that may be made."""
         what = f"dispose: {disposition} on debt {debt.debt}"
@@ -368,10 +375,12 @@ class Desk:
             raise self._no("promise needs", what=what)
         if debt.state != "open":
             raise self._no("debt closed", what=what, state=debt.state)
-        amount_minor = self._minor(what, command.amount, debt)
+        amount_minor = minor_of(what, command.amount, debt, self._no)
         # Up to the next minor unit: 10 % of 0.15 is 0.02, never 0.01.
         least = max(1, -(-debt.balance_minor * round(campaign.min_promise_share * 1_000_000) // 1_000_000))
-        if not least <= amount_minor <= debt.balance_minor:
+        if command.settles and amount_minor < debt.balance_minor:
+            check_settles(what, amount_minor, debt, offer, self._no)
+        elif not least <= amount_minor <= debt.balance_minor:
             lowest, highest, was = (
                 amount_text(minor, debt.currency) for minor in (least, debt.balance_minor, amount_minor)
             )
@@ -387,20 +396,10 @@ class Desk:
         if disposition is Disposition.plan:
             if command.instalments is None or not 2 <= command.instalments <= min(120, amount_minor):
                 raise self._no("plan needs", what=what, given=command.instalments)
+            check_length(what, command.instalments, offer, self._no)
         elif command.instalments is not None:
             raise self._no("no instalments", what=what)
         return amount_minor
-
-    def _minor(self, what: str, text: str, debt: Debt) -> int:
-        """Return a sum in minor units, as an agent writes it: digits and at most one decimal point or comma."""
-        digits = EXPONENTS[debt.currency]
-        if not _SUM.fullmatch(text):
-            example = amount_text(debt.balance_minor, debt.currency).split()[0]
-            raise self._no("no amount", what=what, currency=debt.currency, example=example, given=text)
-        whole, _, part = text.replace(",", ".").partition(".")
-        if len(part) > digits:
-            raise self._no("decimals", what=what, currency=debt.currency, digits=digits, given=text)
-        return int(whole + part.ljust(digits, "0"))
 
     def _call_back(
         self, command: Dispose, disposition: Disposition, call: Call, campaign: CampaignSettings, at_us: int

@@ -81,9 +81,9 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "takes no promise": (
             "dispose: {disposition} takes no amount, day or instalments; leave --amount, --due and --instalments out, "
-            "or record a promise",
-            "dispose: {disposition} no lleva importe, día ni plazos; omita --amount, --due y --instalments, o registre "
-            "una promesa (promise)",
+            "--settles too, or record a promise",
+            "dispose: {disposition} no lleva importe, día ni plazos; omita --amount, --due y --instalments, "
+            "también --settles, o registre una promesa (promise)",
         ),
         "which debt": (
             "dispose: the call is about debts {known}; say which one with --debt",
@@ -124,6 +124,24 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "plan needs": (
             "{what} needs 2 to 120 instalments of at least the smallest coin, --instalments was {given}; correct it",
             "{what} necesita de 2 a 120 plazos de al menos la moneda más pequeña, --instalments era {given}; corríjalo",
+        ),
+        "nothing waived": (
+            "{what}: the step of this call offers no discount on {owed}; leave --settles out: the sum is then a part, "
+            "and the rest stays owed",
+            "{what}: el paso de esta llamada no ofrece descuento sobre {owed}; omita --settles: la suma es entonces "
+            "una parte, y el resto se sigue debiendo",
+        ),
+        "waives too much": (
+            "{what}: {least} of {owed} settles it at the least, --amount was {given}; agree on that, or leave "
+            "--settles out: the sum is then a part, and the rest stays owed",
+            "{what}: se salda con {least} de {owed} como mínimo, --amount era {given}; acuerde eso, u omita --settles: "
+            "la suma es entonces una parte, y el resto se sigue debiendo",
+        ),
+        "plan too long": (
+            "{what}: plans of {known} instalments are offered on this call, --instalments was {given}; agree on "
+            "{most} at most",
+            "{what}: en esta llamada se ofrecen planes de {known} plazos, --instalments era {given}; acuerde {most} "
+            "como máximo",
         ),
         "no instalments": (
             "{what} takes no instalments; leave --instalments out, or record a plan",

@@ -56,8 +56,9 @@ def chance(seed: int, purpose: str, entity: str) -> float:
     return int.from_bytes(digest) / 2**64
 
 
-def outcome(habits: Habits, seed: int, call_id: str, debts: Sequence[dict[str, Any]], at_us: int) -> dict[str, Any]:
-    """Return what a robot records of a call, as fields of `dispose`."""
+def outcome(habits: Habits, seed: int, call_id: str, lead: dict[str, Any], at_us: int) -> dict[str, Any]:
+    """Return what a robot records of a call, as fields of `dispose`; `lead`: what its screen showed, if it did."""
+    debts = lead.get("debts", ())
     u = chance(seed, "outcome", call_id)
     for disposition in (
         Disposition.promise,
@@ -79,13 +80,18 @@ def outcome(habits: Habits, seed: int, call_id: str, debts: Sequence[dict[str, A
         if not debts:
             return {"disposition": Disposition.no_promise}
         debt = debts[0]
-        plan = {"instalments": 3} if disposition is Disposition.plan and debt["balance_minor"] >= 3 else {}
+        offer = next((one for one in lead["offers"] if one["debt"] == debt["debt"]), None)
+        sum_minor = debt["balance_minor"] if offer is None else offer["settles_minor"]
+        lengths = [one["instalments"] for one in offer["plans"]] if offer is not None else []
+        plan = {"instalments": max(lengths, default=3)} if disposition is Disposition.plan and sum_minor >= 3 else {}
+        waived = {"settles": True} if sum_minor < debt["balance_minor"] else {}
         return {
             "disposition": Disposition.plan if plan else Disposition.promise,
             "debt": debt["debt"],
-            "amount": amount_text(debt["balance_minor"], debt["currency"]).split()[0],
+            "amount": amount_text(sum_minor, debt["currency"]).split()[0],
             "due_on": (to_datetime(at_us) + timedelta(days=7)).date().isoformat(),
             **plan,
+            **waived,
         }
     if disposition is Disposition.call_back:
         at = to_datetime(at_us) + timedelta(hours=1)
@@ -155,19 +161,17 @@ class Robots:
     async def _sit(self, client: Client, agent: str) -> None:
         """Work while the connection lasts."""
         stands = (await client.ask("attend", agents=[agent]))["agents"]
-        debts: dict[str, list[dict[str, Any]]] = {}
+        shown: dict[str, dict[str, Any]] = {}
         state = stands[0] if stands else {"state": AgentState.offline, "reason": "", "call_id": None, "since_us": 0}
-        await self._act(client, agent, state, debts)
+        await self._act(client, agent, state, shown)
         while (push := await client.pushes.get()) is not None:
             if push["push"] == "lead":
-                debts = {push["call_id"] or "": push["debts"]}
+                shown = {push["call_id"] or "": push}
             elif push["push"] == "agent":
-                await self._act(client, agent, push, debts)
+                await self._act(client, agent, push, shown)
         raise ConnectionResetError("the engine has gone")
 
-    async def _act(
-        self, client: Client, agent: str, stand: dict[str, Any], debts: dict[str, list[dict[str, Any]]]
-    ) -> None:
+    async def _act(self, client: Client, agent: str, stand: dict[str, Any], shown: dict[str, dict[str, Any]]) -> None:
         habits = self._habits
         match stand["state"]:
             case AgentState.offline:
@@ -187,7 +191,7 @@ class Robots:
                 self._announcing.add(task)
                 task.add_done_callback(self._announcing.discard)
             case AgentState.wrapup:
-                await self._wrap_up(client, agent, stand, debts)
+                await self._wrap_up(client, agent, stand, shown)
 
     async def _announce(self, client: Client, agent: str) -> None:
         await asyncio.sleep(self._real_s(self._habits.announce_after_s))
@@ -195,7 +199,7 @@ class Robots:
             await client.ask("finishing", agent=agent)
 
     async def _wrap_up(
-        self, client: Client, agent: str, stand: dict[str, Any], debts: dict[str, list[dict[str, Any]]]
+        self, client: Client, agent: str, stand: dict[str, Any], shown: dict[str, dict[str, Any]]
     ) -> None:
         habits, call_id = self._habits, stand["call_id"]
         low_s, high_s = habits.wrapup_s
@@ -203,7 +207,7 @@ class Robots:
         if chance(self._seed, "break", call_id) < habits.p_break:
             self._on_break.add(agent)
             await self._ask(client, "pause", agent=agent, reason=_PAUSE_REASON)
-        said = outcome(habits, self._seed, call_id, debts.get(call_id, []), stand["since_us"])
+        said = outcome(habits, self._seed, call_id, shown.get(call_id, {}), stand["since_us"])
         if await self._ask(client, "dispose", agent=agent, call_id=call_id, **said):
             self.recorded[said["disposition"]] += 1
         elif said["disposition"] is not Disposition.no_promise and await self._ask(

@@ -11,8 +11,9 @@ import msgspec
 import structlog
 
 from dialer.control import Server
-from dialer.engine.state import State
+from dialer.engine.state import State, offer_of
 from domain.facts import AgentShifted
+from domain.offers import Terms, terms_of
 from domain.orders import ShowLead
 from domain.people import Debt
 
@@ -36,6 +37,8 @@ class LeadPush(msgspec.Struct, frozen=True, kw_only=True, tag_field="push", tag=
     #: None: a preview, not dialled yet.
     call_id: str | None
     debts: tuple[Debt, ...]
+    #: What may be offered on those still owed; empty where nothing is.
+    offers: tuple[Terms, ...]
     #: What the ledger knows of the person: name, promises, last contact…; empty where no lookup is wired.
     screen: dict[str, Any]
 
@@ -98,12 +101,17 @@ class Screens:
     def _show(self, agent: str, campaign: str, person: int, call_id: str | None) -> None:
         lead = self._state.campaigns[campaign].leads[person]
         dossier = self._state.people[person]
+        call = self._state.calls.get(call_id or "")
+        # Of the step under which the call was decided: a list made since then may have another.
+        offer = offer_of(self._state.campaign_settings(campaign), lead.choice) if call is None else call.offer
+        debts = tuple(debt for debt in dossier.debts if debt.debt in lead.debts)
         push = LeadPush(
             agent=agent,
             campaign=campaign,
             person=person,
             call_id=call_id,
-            debts=tuple(debt for debt in dossier.debts if debt.debt in lead.debts),
+            debts=debts,
+            offers=terms_of(offer, debts),
             screen={},
         )
         task = asyncio.create_task(self._look_up_and_push(push))

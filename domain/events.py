@@ -325,6 +325,8 @@ class Disposed(Event, frozen=True, kw_only=True):
     #: ISO date of the promise or of the first instalment.
     due_on: str | None = None
     instalments: int | None = None
+    #: The sum is less than the balance and settles the debt: the rest is waived, as was offered.
+    settles: bool = False
     #: When to call back, and whether this agent owns it.
     call_back_us: int | None = None
     own: bool = False

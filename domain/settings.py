@@ -9,6 +9,7 @@ from domain.calls import Disposition, Mode
 from domain.errors import BadInput
 from domain.instants import HOUR, from_datetime, to_datetime
 from domain.matching import Matching
+from domain.offers import Offer
 
 #: Machine detection hears so much silence after a greeting before it says "a person", and takes so long at most.
 AFTER_GREETING_MS = 800
@@ -75,6 +76,8 @@ class CallTreatment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     calls_per_week: int | None = None
     #: Attempts of one person in this campaign over its life.
     max_calls: int | None = None
+    #: What the agent may offer; None: nothing is waived, and plans are as the campaign allows.
+    offer: Offer | None = None
 
 
 NO_TREATMENT = CallTreatment()

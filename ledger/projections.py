@@ -73,6 +73,8 @@ _INSTANTS = {
     Phase.closed: "ended_us",
 }
 
+#: What the history says of a promise whose sum settles the debt.
+SETTLES = "settles"
 #: What a disposition says of the number.
 _NUMBER_STATUS = {Disposition.wrong_party: "wrong_party", Disposition.not_in_service: "not_in_service"}
 
@@ -362,7 +364,8 @@ class Projection:
                     "campaign": known.campaign,
                 }
             )
-            lines.append(_line(known, call_id, disposition, said.at_us, at_us, contact=False, said=said))
+            detail = SETTLES if said.settles else ""
+            lines.append(_line(known, call_id, disposition, said.at_us, at_us, detail, contact=False, said=said))
         if said.call_back_us is not None:
             for given in consents_after(disposition, at_us):
                 self._consents.append(

@@ -5,17 +5,20 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, false, func, select
+from sqlalchemy import ColumnElement, Connection, Select, false, func, select, text
 
 from domain.calls import AnswerClass, Disposition
-from domain.events import DayCount
+from domain.events import DayCount, FloorOpened
 from domain.facts import PacingDecided
 from domain.instants import DAY, MINUTE, from_datetime, to_datetime
+from domain.offers import Offer
+from domain.orders import Reserve
 from domain.people import Verdict
 from domain.records import Record, decode
 from ledger.database import streamed
 from ledger.people import from_ids
 from ledger.schema import (
+    TERMS,
     agent,
     attempt,
     creditor,
@@ -130,6 +133,29 @@ def attempts(connection: Connection, *where: ColumnElement[bool]) -> Iterator[At
         fields["debts"] = from_ids(row.debts)
         fields["verdict"] = _verdicts.decode(row.verdict)
         yield Attempt(**fields)
+
+
+class Offered(Line, frozen=True, kw_only=True):
+    """What the agent of a call could offer."""
+
+    #: ARM.TREATMENT.STEP of the campaign's strategy, under which the call was decided.
+    treatment: str
+    offer: Offer
+
+
+def offered(connection: Connection, call_id: str) -> Offered | None:
+    """Return the offer of the step under which a call was decided, as its floor had it; None: there was none."""
+    stream, _, seq = call_id.rpartition("-")
+    floor = select(journal.c.payload).where(journal.c.stream == stream)
+    payload = connection.execute(floor.where(journal.c.seq == int(seq))).scalar_one_or_none()
+    order: Any = None if payload is None else decode(payload)
+    if not isinstance(order, Reserve) or order.choice is None:
+        return None
+    opened = floor.where(journal.c.kind == FloorOpened.__name__, text(TERMS), journal.c.seq < int(seq))
+    payload = connection.execute(opened.order_by(journal.c.kind.desc(), journal.c.seq.desc()).limit(1)).scalar_one()
+    event: Any = decode(payload)
+    offer = event.settings.campaign(order.campaign).treatment(order.choice.treatment).offer
+    return None if offer is None else Offered(treatment=order.choice.treatment, offer=offer)
 
 
 class Denial(Line, frozen=True, kw_only=True):

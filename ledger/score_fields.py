@@ -58,11 +58,11 @@ def serving(reading: Reading, connection: Connection, at_us: int, wanted: frozen
 def _of_people(
     connection: Connection, made: ScoreSet, wanted: frozenset[str]
 ) -> tuple[NDArray[np.int64], dict[str, Any]]:
-    columns = [score_person.c[name] for name in ("person", "p_pay", "uplift", "value_minor")]
+    columns = [score_person.c[name] for name in ("person", "p_promise", "p_pay", "uplift", "value_minor")]
     query = select(*columns).where(score_person.c.score_set == made.number).order_by(score_person.c.person)
     rows = list(streamed(connection, query))
     persons = np.fromiter((row.person for row in rows), np.int64)
-    values = {"p_pay": _floats(row.p_pay for row in rows)}
+    values = {name: _floats(getattr(row, name) for row in rows) for name in ("p_promise", "p_pay")}
     if "p_pay_uplift" in wanted:
         values["p_pay_uplift"] = _floats(_of_call(row.uplift) for row in rows)
     if {"value_contact", "value_call"} & wanted:

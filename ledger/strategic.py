@@ -199,6 +199,7 @@ def wanted(campaign: CampaignSettings) -> frozenset[str]:
         rules = rules_of(document)
         for one in (*rules.segments, *rules.rank_by, *rules.stops.values()):
             found |= one.reads
+        found |= {"p_promise", "p_right"} if document.plans_kept else set()
     return frozenset(found)
 
 

@@ -1,4 +1,4 @@
-"""How a trial stands: arms in money, what its rule says at the looks that are due, guardrails, and what is suspicious.
+"""How a trial stands: its arms, what its rule says at the looks that are due, guardrails, and what is suspicious.
 
 Debtors are compared by the arm that the lot gave them. Where whole days are drawn, days are compared within their
 weekday, each with the payments that its calls brought (`Units.by_day`): agents are shared, and one arm's day may still
@@ -17,6 +17,7 @@ from ledger.trial_units import Units, weekdays
 from strategy import evidence
 from strategy.documents import HOLDOUT, Trial
 from strategy.evidence import Contrast, Guard, Look
+from strategy.objectives import OBJECTIVES
 
 F8 = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -30,6 +31,7 @@ TOLD = (
     "calls",
     "right_parties",
     "promises",
+    "promises_kept",
     "complaints",
     "stops",
     "disputes",
@@ -68,6 +70,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     campaign: str
     strategy: str
     unit: str
+    #: By what it is decided: one of `strategy.objectives`.
+    metric: str
     currency: str
     rule: str
     as_of_us: int
@@ -90,13 +94,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     promoted: str | None = None
 
 
-def rule_words(unit: str, alpha: float, look_days: tuple[int, ...], arms: int) -> str:
+def rule_words(metric: str, unit: str, alpha: float, look_days: tuple[int, ...], arms: int) -> str:
     """Return how a trial is decided, in words."""
     each = "" if arms < 3 else f", shared among {arms - 1} comparisons"
     of = "by debtor" if unit == "debtor" else "by whole days of the floor within their weekday"
     by_lots = ", bounds by lots drawn anew" if unit == "debtor" else ""
     return (
-        f"net recovery {of}, intention to treat; looked at after {', '.join(map(str, look_days))} days; "
+        f"{OBJECTIVES[metric].words} {of}, intention to treat; looked at after {', '.join(map(str, look_days))} days; "
         f"{100 * alpha:g} % chance over all looks to call a difference that is none{each} (group-sequential, error "
         f"spent as O'Brien-Fleming, intervals valid at all looks together{by_lots})"
     )
@@ -144,8 +148,9 @@ def status(one: Registered, units: Units, at_us: int, zone: str) -> Status:
         campaign=one.campaign,
         strategy=one.strategy,
         unit=one.unit,
+        metric=one.metric,
         currency=units.prices.currency,
-        rule=rule_words(one.unit, one.alpha, one.look_days, len(names)),
+        rule=rule_words(one.metric, one.unit, one.alpha, one.look_days, len(names)),
         as_of_us=at_us,
         day=(at_us - one.started_us) / DAY,
         days=days,
@@ -185,7 +190,8 @@ def _compared(
     units: Units, one: Registered, number: int, name: str, due: list[int], at_us: int, zone: str, comparisons: int
 ) -> Compared:
     days, alpha = one.look_days[-1], one.alpha / comparisons
-    seen = [(day, contrast_at(units, number, one.started_us + day * DAY, one.unit, zone)) for day in due]
+    figure = OBJECTIVES[one.metric].figure
+    seen = [(day, contrast_at(units, number, one.started_us + day * DAY, one.unit, zone, figure)) for day in due]
     kept = [(day, found) for day, found in seen if found is not None]
     # A look that had nothing to look at spends nothing.
     fractions = np.array([day / days for day, _ in kept])

@@ -5,8 +5,10 @@ was done with him later (intention to treat). Money counts from then on. Law kep
 by then counts, so that an earlier look can be taken again.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -15,11 +17,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, func, select
 
 from domain.calls import NEVER_DIALLED, RIGHT_PARTY, AgentState, AnswerClass, Disposition
-from domain.instants import DAY, SECOND, to_datetime
-from domain.people import COMPLAINT, StopKind
+from domain.instants import DAY, SECOND, midnight_us, to_datetime
+from domain.people import COMPLAINT, GRACE_DAYS, KEPT_SHARE, StopKind
 from ledger.attendance import agent_spans
 from ledger.database import streamed
-from ledger.schema import attempt, balance_history, debt, decision, history, outcome, payment, stop
+from ledger.schema import attempt, balance_history, debt, decision, history, outcome, payment, promise, stop
 from strategy.documents import HOLDOUT
 
 F8 = NDArray[np.float64]
@@ -104,6 +106,10 @@ class Units:
     complaint_row: I8
     complaint_us: I8
     complaint_known_us: I8
+    #: Promises of one payment made in calls of the trial that were kept: row, when made, and when that was known.
+    kept_row: I8
+    kept_made_us: I8
+    kept_us: I8
     #: Signed-in time of agents, and the time in which they handled calls of any campaign: (instant, hours).
     signed_in: F8
     handled: F8
@@ -116,7 +122,7 @@ class Units:
         return len(self.person)
 
     def figures(self, at_us: int) -> dict[str, F8]:
-        """Return what each person came to until an instant: net, collected, cost, agent hours, and `COUNTS`."""
+        """Return what each person came to until an instant: money, agent hours, promises kept, and `COUNTS`."""
         n, calls = len(self), self.calls
         known = calls.at_us < at_us
         found = {"calls": _sums(calls.row[known], None, n)}
@@ -128,14 +134,16 @@ class Units:
         asked = self.stop_us < at_us
         found["stops"] = np.minimum(1.0, _sums(self.stop_row[asked], None, n))
         found["disputes"] = np.minimum(1.0, _sums(self.stop_row[asked & self.stop_dispute], None, n))
+        found["promises_kept"] = _sums(self.kept_row[self.kept_us <= at_us], None, n)
         found["weeks"] = np.maximum(0.0, at_us - self.entered_us) / (7 * DAY)
         return found
 
     def by_day(self, at_us: int) -> tuple[dict[str, F8], Flags]:
         """Return what each list's day came to until an instant, and which days are ripe: their payments had time.
 
-        A payment or complaint belongs to the last list's day within `TOUCH_DAYS` on which its debtor was dialled, and
-        otherwise to the day on which it came; whoever is held out counts in no day.
+        A kept promise belongs to the day on which it was made; a payment or complaint to the last list's day within
+        `TOUCH_DAYS` on which its debtor was dialled, and otherwise to the day on which it came; whoever is held out
+        counts in no day.
         """
         n, calls = len(self.list_us), self.calls
         day_of = np.searchsorted(self.list_us, calls.at_us, side="right") - 1
@@ -152,6 +160,8 @@ class Units:
         heard = self._heard(at_us) & (self.arm[self.complaint_row] >= 0)
         said_day = self._day_of_call(self.complaint_row[heard], self.complaint_us[heard], day_of)
         found["complaints"] = _sums(said_day, None, n)
+        made_day = np.searchsorted(self.list_us, self.kept_made_us, side="right") - 1
+        found["promises_kept"] = _sums(made_day[(self.kept_us <= at_us) & (made_day >= 0)], None, n)
         return found, self.list_us + (TOUCH_DAYS + 1) * DAY <= at_us
 
     def _day_of_call(self, row: I8, when: I8, day_of: I8) -> I8:
@@ -235,6 +245,7 @@ def read_units(
     paid = _paid(connection, row, from_us, to_us, prices)
     stops = _stops(connection, row, from_us, to_us)
     said = _complaints(connection, row, from_us, to_us)
+    kept = _kept(connection, row, campaign, from_us, to_us, zone)
     return Units(
         person=people,
         arm=np.array([arm for arm, _ in told], np.int64),
@@ -253,6 +264,9 @@ def read_units(
         complaint_row=said[0],
         complaint_us=said[1],
         complaint_known_us=said[2],
+        kept_row=kept[0],
+        kept_made_us=kept[1],
+        kept_us=kept[2],
         signed_in=signed_in,
         handled=handled,
         prices=prices,
@@ -371,6 +385,43 @@ def _complaints(connection: Connection, row: Rows, from_us: int, to_us: int) -> 
         for person, event_us, known_us in connection.execute(query)
         if (here := row(person)) is not None
     ]
+    return _table(rows, np.int64, np.int64, np.int64)
+
+
+def _kept(connection: Connection, row: Rows, campaign: str, from_us: int, to_us: int, zone: str) -> list[Any]:
+    """Return the kept promises: row, when made, and the instant from which they are known to be kept.
+
+    As `strategy.fields` has it: enough was paid from the day of the promise on until its day and grace are over.
+    """
+    query = (
+        select(promise.c.person, promise.c.debt, promise.c.amount_minor, promise.c.currency, promise.c.due_on)
+        .add_columns(promise.c.made_us)
+        .where(promise.c.campaign == campaign, promise.c.kind == Disposition.promise, promise.c.state != "cancelled")
+        .where(promise.c.made_us >= from_us, promise.c.made_us < to_us)
+        .order_by(promise.c.id)
+    )
+    made = [one for one in streamed(connection, query) if row(one.person) is not None]
+    paid: defaultdict[int, list[tuple[int, int, str, int, int]]] = defaultdict(list)
+    received = (
+        select(debt.c.person, payment.c.debt, payment.c.amount_minor, payment.c.currency, payment.c.event_us)
+        .add_columns(payment.c.known_us)
+        .join(debt, debt.c.id == payment.c.debt)
+        # From the day of the first promise on: a file tells the day of a payment, not its hour.
+        .where(payment.c.event_us >= from_us - DAY, payment.c.event_us < to_us, payment.c.known_us <= to_us)
+    )
+    for person, number, minor, currency, event_us, known_us in streamed(connection, received):
+        paid[person].append((max(event_us + 1, known_us), number, currency, event_us, minor))
+    rows = []
+    for one in made:
+        since_us = midnight_us(to_datetime(one.made_us, zone).date(), zone)
+        ends_us = midnight_us(date.fromisoformat(one.due_on) + timedelta(days=GRACE_DAYS + 1), zone)
+        left = KEPT_SHARE * one.amount_minor
+        for kept_us, number, currency, event_us, minor in sorted(paid[one.person]):
+            if one.debt in (None, number) and currency == one.currency and since_us <= event_us < ends_us:
+                left -= minor
+                if left <= 0:
+                    rows.append((row(one.person), one.made_us, max(kept_us, one.made_us)))
+                    break
     return _table(rows, np.int64, np.int64, np.int64)
 
 

@@ -1,8 +1,9 @@
 """What an experiment says: the answer, and the figures behind it. One record, told as a page, in a terminal, as JSON.
 
-The primary metric is net recovery, and it alone decides: its interval holds at every look (`statistics.Watch`) and is
-shared among the arms compared with the champion. All other figures are told beside it, each with Student's 95 %
-interval of its own: among twenty of them one may well leave zero out by chance.
+The primary metric is net recovery, or the objective of all strategies compared where they have one and the same. It
+alone decides: its interval holds at every look (`statistics.Watch`) and is shared among the arms compared with the
+champion. All other figures are told beside it, each with Student's 95 % interval of its own: among twenty of them one
+may well leave zero out by chance.
 """
 
 from collections import defaultdict
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 
 from domain.intervals import Interval
 from simulation.experiment import Experiment, Ran, Setting
-from simulation.measures import COSTS, MEASURES, Costs, Measure, Tally, parts, tally, tally_by
+from simulation.measures import COSTS, MEASURES, Costs, Measure, Tally, deciding, parts, tally, tally_by
 from simulation.outcome import MOST_ATTEMPTS, Outcome
 from simulation.phrases import answer_of, brought, staff_words
 from simulation.statistics import Power, difference, power_of, quotient, slope, student
+from strategy.objectives import OBJECTIVES
 
 F8 = NDArray[np.float64]
 
@@ -50,7 +52,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Versus(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm against the champion, in net recovery of a replication."""
+    """One arm against the champion, in the deciding metric's total of a replication."""
 
     arm: str
     champion: str
@@ -123,6 +125,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     debtors: int
     start: str
     n_days: int
+    #: By what arms are judged: the first line of each setting.
+    objective: str
+    #: The objectives of the arms in words, where they differ.
+    differing: str
     #: Who works, in words; empty where the settings say so.
     staff: str
     #: What the month brings besides, a sentence each, in order.
@@ -162,6 +168,8 @@ def compare(experiment: Experiment, ran: Ran, costs: Costs) -> Result:
         debtors=plan.debtors,
         start=plan.start,
         n_days=plan.days,
+        objective=experiment.deciding,
+        differing=_differing(experiment),
         staff="" if experiment.agents or experiment.hours else staff_words(plan.roster),
         month=brought(plan),
         compared=compared,
@@ -172,13 +180,22 @@ def compare(experiment: Experiment, ran: Ran, costs: Costs) -> Result:
     return msgspec.structs.replace(found, answer=answer, verdict=verdict)
 
 
+def _differing(experiment: Experiment) -> str:
+    found = experiment.objectives
+    if len(set(found.values())) == 1:
+        return ""
+    return ", ".join(f"{arm}: {OBJECTIVES[objective].words}" for arm, objective in found.items())
+
+
 def _question(experiment: Experiment) -> str:
-    names = [arm.name for arm in experiment.arms]
+    names, objective = [arm.name for arm in experiment.arms], OBJECTIVES[experiment.deciding]
     if len(experiment.settings) > 1:
         what = ", ".join(name for name, _ in experiment.settings[0].factors)
-        return f"What do {what} do to net recovery under {' and '.join(names)}?"
+        return f"What do {what} do to {objective.words} under {' and '.join(names)}?"
     if len(names) == 1:
         return f"What does {names[0]} come to?"
+    if objective.unit:
+        return f"Does {' or '.join(names[1:])} bring more {objective.words} than {names[0]}?"
     return f"Does {' or '.join(names[1:])} collect more, net of cost, than {names[0]}?"
 
 
@@ -199,7 +216,7 @@ def _compared(
         setting=setting.words,
         factors=dict(setting.factors),
         versus=tuple(_versus(experiment, sums, number) for number in range(1, len(sums))),
-        lines=tuple(_line(measure, sums) for measure in MEASURES),
+        lines=tuple(_line(measure, sums) for measure in _first(deciding(experiment.deciding))),
         cost_parts=tuple({name: sum(one[name] for one in some) / n for name in COSTS} for some in sums),
         funnel=tuple(
             tuple((step, sum(one.get(name, 0.0) for one in some) / n) for step, name in FUNNEL) for some in sums
@@ -223,6 +240,10 @@ def _compared(
         )[:20],
         lists_ended=tuple(_ended(some) for some in outcomes),
     )
+
+
+def _first(one: Measure) -> list[Measure]:
+    return [one, *(measure for measure in MEASURES if measure is not one)]
 
 
 def _line(measure: Measure, sums: Sequence[Sequence[Tally]]) -> Line:
@@ -255,8 +276,7 @@ def _natural(name: str) -> tuple[str, int]:
 
 
 def _versus(experiment: Experiment, sums: Sequence[Sequence[Tally]], number: int) -> Versus:
-    champion = np.array([one["net"] for one in sums[0]])
-    challenger = np.array([one["net"] for one in sums[number]])
+    champion, challenger = (parts(deciding(experiment.deciding), sums[arm])[:, 0] for arm in (0, number))
     paired, mean = challenger - champion, float(champion.mean())
     watch = experiment.watch(mean)
     watched = watch.interval(paired)

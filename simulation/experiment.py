@@ -23,6 +23,8 @@ from simulation.roster import Roster, Shift
 from simulation.statistics import ALPHA, Watch
 from simulation.store import Store, digest, key
 from simulation.workers import Cell, Workers
+from strategy.documents import strategy_of
+from strategy.objectives import NET_RECOVERY
 
 #: Seeds of arms with luck of their own lie so far apart.
 _APART = 1_000_003
@@ -49,7 +51,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     seed: int = 1
     #: Stop when the answer is clear.
     sequential: bool = True
-    #: Share of the champion's net recovery below which a difference is none that matters.
+    #: Share of the champion's mean of the deciding metric below which a difference is none that matters.
     negligible: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.002
     #: The same luck for all arms; otherwise each arm has its own, and only a large difference shows.
     same_luck: bool = True
@@ -80,6 +82,22 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             for values in product(*chosen.values())
         )
 
+    @property
+    def objectives(self) -> dict[str, str]:
+        """Return the objective of each arm: its strategies' where they have one and the same, else net recovery."""
+        found: dict[str, str] = {}
+        for arm in self.arms:
+            strategies = [strategy_of(campaign) for campaign in arm.floor.campaigns]
+            named = {NET_RECOVERY if one is None else one.document.objective for one in strategies}
+            found[arm.name] = named.pop() if len(named) == 1 else NET_RECOVERY
+        return found
+
+    @property
+    def deciding(self) -> str:
+        """Return the objective that decides: that of all arms; where they differ, net recovery."""
+        named = set(self.objectives.values())
+        return named.pop() if len(named) == 1 else NET_RECOVERY
+
     def case(self, setting: "Setting", number: int) -> tuple[Arm, Plan]:
         """Return an arm and the plan as they are in a setting."""
         arm, plan = self.arms[number], self.plan
@@ -103,9 +121,9 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Return the seed of one cell."""
         return self.seed + replication + (0 if self.same_luck else _APART * arm)
 
-    def watch(self, net: float) -> Watch:
-        """Return the rule for when to stop, given the champion's mean net recovery so far."""
-        return Watch(alpha=ALPHA, comparisons=max(1, len(self.arms) - 1), negligible=self.negligible * abs(net))
+    def watch(self, mean: float) -> Watch:
+        """Return the rule for when to stop, given the champion's mean of the deciding metric so far."""
+        return Watch(alpha=ALPHA, comparisons=max(1, len(self.arms) - 1), negligible=self.negligible * abs(mean))
 
 
 class Setting(msgspec.Struct, frozen=True):

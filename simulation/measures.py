@@ -19,6 +19,7 @@ from domain.errors import BadInput
 from domain.money import EXPONENTS
 from simulation.documents import in_words
 from simulation.outcome import FLOW, Outcome
+from strategy.objectives import OBJECTIVES
 
 F8 = NDArray[np.float64]
 
@@ -125,7 +126,7 @@ class Measure(msgspec.Struct, frozen=True):
     formula: str = ""
 
 
-#: The one that decides.
+#: The one that decides where strategies have no other objective.
 PRIMARY = Measure("net_recovery", "Net recovery", "money", 1, ("net",), (), "collected − cost")
 MEASURES = (
     PRIMARY,
@@ -145,6 +146,7 @@ MEASURES = (
     Measure("rpc_rate", "RPC rate", "share", 1, ("right_party",), ("attempts",), "right-party contacts ÷ attempts"),
     Measure("promises", "Promises", "count", 1, ("promises",)),
     Measure("ptp_rate", "PTP rate", "share", 1, ("promises",), ("right_party",), "promises ÷ right-party contacts"),
+    Measure("promises_kept", "Promises kept", "count", 1, ("kept",), (), "of those fallen due"),
     Measure("kept_ptp_rate", "Kept-PTP rate", "share", 1, ("kept",), ("due",), "promises kept ÷ fallen due"),
     Measure(
         "promise_value_kept", "Promise value kept", "share", 1, ("kept_money",), ("due_money",),
@@ -173,6 +175,12 @@ MEASURES = (
     Measure("stops", "Stops asked for", "count", -1, ("stops",)),
 )  # fmt: skip
 BY_NAME = {one.name: one for one in MEASURES}
+
+
+def deciding(objective: str) -> Measure:
+    """Return the total by which strategies of an objective are judged."""
+    return BY_NAME[OBJECTIVES[objective].measure]
+
 
 Tally = dict[str, float]
 _BUSY = frozenset({AgentState.talking, AgentState.wrapup})

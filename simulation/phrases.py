@@ -10,6 +10,7 @@ from simulation.agents import Temper
 from simulation.circumstances import differing, told
 from simulation.exchange import WorldSettings
 from simulation.measures import PRIMARY
+from strategy.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from simulation.comparison import Line, Result, Versus
@@ -22,14 +23,15 @@ def answer_of(result: "Result") -> tuple[str, str]:
     warning = (
         "" if not result.breaches else f" But {result.breaches:,} contacts broke a rule: do not use this as it is."
     )
+    if result.differing:
+        warning = f" Objectives differ ({result.differing}), so net recovery decides.{warning}"
     if len(result.compared) > 1:
         return _best(result) + warning, "sweep"
     one = result.compared[0]
     if not one.versus:
-        line = next(line for line in one.lines if line.name == PRIMARY.name)
+        brings = _brings(one.lines[0], one.lines[0].values[0], result.currency)
         return (
-            f"{result.arms[0]} nets {money(line.values[0], result.currency)} in {days(result.n_days)} "
-            f"({replications(result.replications)}).{warning}"
+            f"{result.arms[0]} {brings} in {days(result.n_days)} ({replications(result.replications)}).{warning}"
         ), "open"
     told = [_sentence(versus, result) for versus in one.versus]
     clear = all(versus.says != "open" for versus in one.versus)
@@ -38,7 +40,9 @@ def answer_of(result: "Result") -> tuple[str, str]:
 
 
 def _sentence(versus: "Versus", result: "Result") -> str:
-    arm, than = versus.arm, versus.champion
+    arm, than, what = versus.arm, versus.champion, OBJECTIVES[result.objective]
+    if what.unit:
+        return _counted(versus, result, what.words)
     if versus.says == "same":
         if not any(versus.paired):
             return f"{arm} nets exactly what {than} nets"
@@ -46,6 +50,23 @@ def _sentence(versus: "Versus", result: "Result") -> str:
     if versus.says == "open":
         return f"{arm} may net more or less than {than}: {_amount(versus, result)}"
     return f"{arm} collects {_amount(versus, result)} {versus.says} net than {than}"
+
+
+def _counted(versus: "Versus", result: "Result", what: str) -> str:
+    arm, than = versus.arm, versus.champion
+    if versus.says == "same":
+        if not any(versus.paired):
+            return f"{arm} brings exactly as many {what} as {than}"
+        return f"between {arm} and {than} there is no difference in {what} that matters: {_amount(versus, result)}"
+    if versus.says == "open":
+        return f"{arm} may bring more or fewer {what} than {than}: {_amount(versus, result)}"
+    return f"{arm} brings {_amount(versus, result)} {versus.says.replace('less', 'fewer')} {what} than {than}"
+
+
+def _brings(line: "Line", value: float | None, currency: str) -> str:
+    """Return what an arm comes to by the metric that decides."""
+    told = value_text(line, value, currency)
+    return f"nets {told}" if line.name == PRIMARY.name else f"brings {told} {line.words.lower()}"
 
 
 def _amount(versus: "Versus", result: "Result") -> str:
@@ -56,7 +77,7 @@ def _amount(versus: "Versus", result: "Result") -> str:
 
     def words(amount: float, plus: str = "") -> str:
         if versus.share is None:
-            return money(amount, result.currency)
+            return value_text(result.compared[0].lines[0], amount, result.currency)
         size = f"{abs(100 * amount):.1f} %"
         return signed(amount, size) if plus or amount < 0 else size
 
@@ -67,13 +88,16 @@ def _amount(versus: "Versus", result: "Result") -> str:
 def _best(result: "Result") -> str:
     found = []
     for one in result.compared:
-        line = next(line for line in one.lines if line.name == PRIMARY.name)
+        line = one.lines[0]
         found += [
             (value, arm, one.setting) for value, arm in zip(line.values, result.arms, strict=True) if value is not None
         ]
     value, arm, setting = max(found, key=lambda one: one[0])
+    line = result.compared[0].lines[0]
+    most = "nets most" if line.name == PRIMARY.name else f"brings most {line.words.lower()}"
     told = (
-        f"Of what was tried, {arm} with {setting} nets most: {money(value, result.currency)} in {days(result.n_days)}"
+        f"Of what was tried, {arm} with {setting} {most}: {value_text(line, value, result.currency)} in "
+        f"{days(result.n_days)}"
     )
     for staffing in result.staffing[:1]:
         if isfinite(staffing.value.low):

@@ -55,8 +55,8 @@ def page(result: Result, made: Made) -> str:
         ),
         "body": _body(result, made),
         "footer": "Simulated debtors, not yours: what the simulator does not know is told in docs/simulation.md. "
-        "Net recovery decides; every other figure stands for itself, and among twenty intervals of 95 % one may leave "
-        "zero out by chance.",
+        f"{result.compared[0].lines[0].words} decides; every other figure stands for itself, and among twenty "
+        "intervals of 95 % one may leave zero out by chance.",
     }
     return pages.page(parts)
 
@@ -89,8 +89,8 @@ def _of_one(result: Result, one: Compared) -> list[str]:
     if one.versus:
         html.append(
             pages.section(
-                "Net recovery, against the champion",
-                _intervals(one.versus, currency),
+                f"{one.lines[0].words}, against the champion",
+                _intervals(one.versus, one.lines[0], currency),
                 "Bar: where the difference lies, at every look with 95 % certainty. Points: one replication each"
                 + (", the same debtors and luck in both arms." if result.same_luck else "."),
             )
@@ -172,7 +172,9 @@ def _cards(result: Result, one: Compared) -> str:
         shown = [values[0], values[last]] if last else [values[0]]
         return " → ".join("–" if value is None else words(value) for value in shown)
 
+    first = one.lines[0]
     cards = [
+        *([(pair(first.name, pages.count), first.words.lower(), "")] if first.unit == "count" else []),
         (pair("net_recovery", lambda v: f"{v:,.0f}"), f"net recovery, {currency}", ""),
         (pair("cost_per_collected", lambda v: f"{v:.3f}"), f"cost per {currency} collected", ""),
         (pair("abandon_rate", pages.fine), "abandonment", ""),
@@ -185,7 +187,8 @@ def _cards(result: Result, one: Compared) -> str:
     return pages.cards(cards)
 
 
-def _intervals(versus: Sequence[Versus], currency: str) -> str:
+def _intervals(versus: Sequence[Versus], line: Line, currency: str) -> str:
+    title = f"Difference in {line.words.lower()}"
     if all(one.share is not None for one in versus):
         rows = []
         for one in versus:
@@ -193,9 +196,9 @@ def _intervals(versus: Sequence[Versus], currency: str) -> str:
             base = one.watched.value / one.share.value if one.share.value else 0.0
             dots = [paired / base for paired in one.paired] if base else []
             rows.append((f"{one.arm} against {one.champion}", one.share.value, one.share.low, one.share.high, dots))
-        return plots.intervals("Difference in net recovery", rows, _points(rows))
+        return plots.intervals(title, rows, _points(rows))
     return plots.intervals(
-        "Difference in net recovery",
+        title,
         [
             (
                 f"{one.arm} against {one.champion}",
@@ -206,7 +209,7 @@ def _intervals(versus: Sequence[Versus], currency: str) -> str:
             )
             for one in versus
         ],
-        lambda v: money(v, currency),
+        lambda v: value_text(line, v, currency),
     )
 
 
@@ -327,7 +330,8 @@ def _of_many(result: Result) -> list[str]:
         "occupancy",
         "abandon_rate",
     )
-    rows, chosen = [], [line for line in result.compared[0].lines if line.name in metrics]
+    first, *others = result.compared[0].lines
+    rows, chosen = [], [first, *(line for line in others if line.name in metrics)]
     for one in result.compared:
         by_name = {line.name: line for line in one.lines}
         for number, name in enumerate(names):
@@ -394,12 +398,19 @@ def _of_many(result: Result) -> list[str]:
     )
     if len(names) > 1:
         told = [
-            [one.setting, versus.arm, versus.says, interval_text(versus.watched, lambda v: money(v, currency))]
+            [
+                one.setting,
+                versus.arm,
+                versus.says,
+                interval_text(versus.watched, lambda v: value_text(first, v, currency)),
+            ]
             for one in result.compared
             for versus in one.versus
         ]
         html.append(
-            pages.section(f"Against {names[0]}", pages.table(["setting", "arm", "nets", "difference"], told, {3}))
+            pages.section(
+                f"Against {names[0]}", pages.table(["setting", "arm", first.words.lower(), "difference"], told, {3})
+            )
         )
     return html
 

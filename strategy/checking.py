@@ -30,12 +30,13 @@ from strategy.documents import (
 )
 from strategy.expressions import parse, parse_quantity
 from strategy.fields import FIELDS
+from strategy.objectives import NET_RECOVERY, OBJECTIVES
 from strategy.toml_lines import Path as Key
 from strategy.toml_lines import line_of, lines_of
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
-_OF_CALLS: Final = ("day_parts", "caller_ids", "retry", "agent_group")
+_OF_CALLS: Final = ("day_parts", "caller_ids", "retry", "agent_group", "offer")
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -320,10 +321,6 @@ def planned(strategy: Strategy) -> list[str]:
                     found.append(
                         f"{where}{step.channel} is handed out by `cadencia due`, not sent by Cadencia yet{known}"
                     )
-                if step.offer is not None:
-                    found.append(f"{where}the offer is not shown to agents yet")
-        if document.objective != "net_recovery":
-            found.append(f"{said}objective {document.objective} is not optimised yet; rank_by alone ranks")
         if document.capacity != Capacity() and not document.plan:
             found.append(f'{said}[capacity] is planned with by plan = "slots" alone; the list takes everybody')
         if document.replan and not document.plan:
@@ -367,6 +364,16 @@ def advice(strategy: Strategy) -> list[str]:
                         f"{said}treatment {name} calls people with {what} too; "
                         f'add stop_when = "{field} > 0" unless that is meant'
                     )
+        if document.objective != NET_RECOVERY and not document.plan:
+            found.append(
+                f"{said}objective {document.objective} judges trials and simulations, and rank_by alone orders the "
+                'list; plan = "slots" plans for it'
+            )
+        if document.objective != NET_RECOVERY and document.plan and document.capacity.cost_per_attempt:
+            found.append(
+                f"{said}capacity.cost_per_attempt is money, and the plan counts {OBJECTIVES[document.objective].unit}: "
+                "it is not weighed"
+            )
         if document.plan and any(one.normal == "value_call" for one in rules.rank_by):
             found.append(
                 f'{said}rank_by names value_call, and plan = "slots" weighs it by the chance to reach the debtor once '

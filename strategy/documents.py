@@ -11,7 +11,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from domain.offers import Offer
 from domain.settings import CallTreatment, CampaignSettings, Retry
+from strategy import objectives
 from strategy.expressions import Condition, Quantity, parse, parse_quantity
 from strategy.fields import FIELDS
 
@@ -46,15 +48,6 @@ class Limits(_Part, frozen=True, kw_only=True):
     max_calls: AtLeastOne | None = None
 
 
-class Offer(_Part, frozen=True, kw_only=True):
-    """What may be offered."""
-
-    #: Share of the balance that is waived.
-    discount: Share = 0.0
-    #: Lengths of plans.
-    plan_months: tuple[AtLeastOne, ...] = ()
-
-
 class Step(_Part, frozen=True, kw_only=True):
     """One step of a treatment; it holds from its day on until the day of the next."""
 
@@ -75,6 +68,7 @@ class Step(_Part, frozen=True, kw_only=True):
     template: str = ""
     #: Free agents of this group come before others when a debtor answers.
     agent_group: str = ""
+    #: What the agent may offer on its calls.
     offer: Offer | None = None
     #: With channel none: what is done about the debtor instead.
     task: Literal["", "number_research", "address_research", "review"] = ""
@@ -153,7 +147,8 @@ class Document(_Part, frozen=True, kw_only=True):
     #: As the file.
     name: str
     about: str = ""
-    objective: Literal["net_recovery", "right_party_contacts", "promises_kept"] = "net_recovery"
+    #: By what trials and simulations judge it, and what its plan counts.
+    objective: objectives.Name = objectives.NET_RECOVERY
     #: What ranks the list, greatest first: each ranks those of whom nothing before it is known.
     rank_by: Annotated[tuple[str, ...], Meta(min_length=1)]
     #: `slots`: each debtor is given the hours of the week in which calling him pays best, `rank_by` being what a
@@ -172,6 +167,16 @@ class Document(_Part, frozen=True, kw_only=True):
     capacity: Capacity = Capacity()
     #: Messages of a day by channel: of the campaign, or of its arm where a challenger says it.
     budgets: dict[str, AtLeastOne] = {}
+
+    @property
+    def plans_kept(self) -> bool:
+        """Return whether hours are planned by the promises kept that conversations bring."""
+        return bool(self.plan) and self.objective == objectives.PROMISES_KEPT
+
+    @property
+    def ranks(self) -> tuple[str, ...]:
+        """Return the names of what ranks the list, the first first."""
+        return (objectives.KEPT_PER_CONTACT, *self.rank_by) if self.plans_kept else self.rank_by
 
 
 class Strategy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -285,6 +290,7 @@ def _told(document: Document, treatment: Treatment, step: Step) -> CallTreatment
         calls_per_day=limits.calls_per_day,
         calls_per_week=limits.calls_per_week,
         max_calls=limits.max_calls,
+        offer=step.offer,
     )
 
 

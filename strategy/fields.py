@@ -31,6 +31,8 @@ NO_DAY: Final = np.iinfo(np.int64).max
 #: Debt of a promise about all that the call was about.
 ANY_DEBT: Final = -1
 
+#: So many promises, half of them kept, are what is thought of a debtor before any has fallen due.
+_PRIOR_KEPT: Final = 2.0
 _EPOCH: Final = date(1970, 1, 1)
 _QUARTER: Final = 15 * MINUTE
 
@@ -51,6 +53,7 @@ def _score(meaning: str, unit: str = "probability") -> Field:
 SCORES: Final = {
     "p_reach": _score("that somebody answers a call today"),
     "p_right": _score("that a call today reaches the debtor in person"),
+    "p_promise": _score("that a call brings a promise or a plan"),
     "p_pay": _score("that something is paid within the model's horizon"),
     "p_pay_uplift": _score("how much likelier a payment becomes by one more contact"),
     "value_call": _score("what one more call brings, less what it costs", "minor units"),
@@ -199,6 +202,19 @@ def columns(book: Book, at_us: int, zone: str, scores: Scores | None = None) -> 
         for name, values in scores.values.items():
             found[name][known] = values[place[known]]
     return found
+
+
+def kept_per_contact(found: Columns) -> F8:
+    """Return how many kept promises a conversation brings, (n,); NaN: no model tells it.
+
+    A call brings a promise through a conversation alone. How many of a debtor's promises are kept is shrunk to a half,
+    as models' features have it.
+    """
+    kept, over = found["promises_kept"], found["promises_kept"] + found["promises_broken"]
+    p_right = np.where(found["p_right"] > 0.0, found["p_right"], np.nan)
+    promised = np.minimum(1.0, found["p_promise"] / p_right)
+    share: F8 = promised * (kept + 0.5 * _PRIOR_KEPT) / (over + _PRIOR_KEPT)
+    return share
 
 
 def day_number(day: str | None) -> int:

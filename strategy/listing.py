@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from domain.instants import to_datetime
 from domain.people import Choice, ContactEvent, Dossier
 from strategy.documents import HOLDOUT, Document, NumberOrder, Strategy, key_of, rules_of
-from strategy.fields import Book, Columns, Scores, columns, day_number
+from strategy.fields import Book, Columns, Scores, columns, day_number, kept_per_contact
 from strategy.lots import draw
 
 F8 = NDArray[np.float64]
@@ -85,7 +85,7 @@ class Listing:
     order: I8
     score_version: str | None
     scored: Flags
-    #: What ranked: place in the arm's `rank_by`, its length for nothing; and the value.
+    #: What ranked: place in the document's `ranks`, its length for nothing; and the value.
     tier: I8
     value: F8
     columns: Columns
@@ -121,7 +121,7 @@ class Listing:
             number = int(self.arm[row])
             document = self._arms[number].document
             segment, treatment, step = self._where(row, number)
-            ranked = int(self.tier[row]) < len(document.rank_by)
+            ranked = int(self.tier[row]) < len(document.ranks)
             steps = document.treatments[treatment].steps
             yield (
                 row,
@@ -134,7 +134,7 @@ class Listing:
                     p_call=round(float(self.p_call[row]), 9),
                     place=place,
                     of=n,
-                    by=document.rank_by[int(self.tier[row])] if ranked else "",
+                    by=document.ranks[int(self.tier[row])] if ranked else "",
                     value=float(self.value[row]) if ranked else None,
                     score_version=self.score_version if self.scored[row] else None,
                 ),
@@ -292,12 +292,12 @@ def _arm(document: Document, found: Columns, n: int, today: int, stood: Any, sin
 
 
 def _ranked(document: Document, found: Columns, n: int) -> tuple[I8, F8]:
-    """Return by which of `rank_by` everybody is ranked, and by what value."""
-    quantities = rules_of(document).rank_by
-    tier, value = np.full(n, len(quantities)), np.full(n, np.nan)
-    for place, quantity in enumerate(quantities):
-        of = quantity.of(found, n)
-        new = (tier == len(quantities)) & ~np.isnan(of)
+    """Return by which of `ranks` everybody is ranked, and by what value."""
+    told = [kept_per_contact(found)] if document.plans_kept else []
+    told += [quantity.of(found, n) for quantity in rules_of(document).rank_by]
+    tier, value = np.full(n, len(told)), np.full(n, np.nan)
+    for place, of in enumerate(told):
+        new = (tier == len(told)) & ~np.isnan(of)
         tier[new], value[new] = place, of[new]
     return tier, value
 

@@ -25,12 +25,14 @@ from domain.calls import Mode
 from domain.instants import DAY, HOUR, from_datetime, to_datetime
 from domain.people import Dossier
 from domain.settings import CallTreatment, CampaignSettings, FloorSettings
-from strategy.documents import Document, rules_of
-from strategy.fields import FIELDS, Scores
+from strategy.documents import Document
+from strategy.fields import Scores
 from strategy.forecasts import Forecasts
 from strategy.listing import Listing
+from strategy.objectives import NET_RECOVERY
 from strategy.resting import rest
 from strategy.seconds import in_seconds
+from strategy.worths import is_money, unit_of, worths
 
 F4 = NDArray[np.float32]
 F8 = NDArray[np.float64]
@@ -145,6 +147,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     #: What conversations are valued by, with the share of the debtors; of the whole, whether it is money.
     valued_by: Mapping[str, float]
     money: bool
+    #: What is counted: `money`, `contacts`, `promises kept`; empty: units of what ranks.
+    unit: str
     #: Share of the debtors whose hours a model tells apart.
     forecast: float
     pace: Pace
@@ -155,7 +159,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Called(NamedTuple):
     """Whom a list calls, (n,) each, as a plan has to know them."""
 
-    #: What ranks: place in the document's `rank_by`, its length for nothing; and the value.
+    #: What ranks: place in the document's `ranks`, its length for nothing; and the value.
     tier: I8
     value: F8
     #: Called by lot, whatever their step says.
@@ -208,7 +212,7 @@ class Planner:
         #: Calls that each may have until and with an hour, if one is in it; by row, where the one before has to stand.
         self._left, self._after = np.zeros((n, s), np.uint8), dict[int, I8]()
         self._known = np.zeros(n, bool)
-        self._worth, self._valued_by = worths(called, document.rank_by)
+        self._worth, self._valued_by = worths(called.tier, called.value, called.by_lot, document)
         self._answers = np.ones(s, np.float32)
         self._answers[: len(learned)] = learned
         local = [to_datetime(int(at_us), place.zone) for at_us in self._hours]
@@ -240,7 +244,9 @@ class Planner:
         after = np.broadcast_to(np.arange(s), (n, s))
         best = np.zeros((n, s), np.float32)
         work = np.zeros((n, s), np.float32)
-        pace, cost = self._pace, self._document.capacity.cost_per_attempt
+        # Contacts and promises are not weighed against money.
+        money = self._document.objective == NET_RECOVERY
+        pace, cost = self._pace, self._document.capacity.cost_per_attempt if money else 0.0
         flat = np.power(_SAME_HOUR, self._same_hour(people))
         ring_s = 0.0 if self._campaign.mode in _AHEAD else _RING_S
         for number in range(int(count.max(initial=0))):
@@ -337,7 +343,8 @@ class Planner:
             value=float(brought.sum()),
             gap=gap,
             valued_by=self._valued_by,
-            money=_money(self._document, self._valued_by),
+            money=is_money(self._document, self._valued_by),
+            unit=unit_of(self._document, self._valued_by),
             forecast=float(self._known.mean()) if len(value) else 0.0,
             pace=self._pace,
             occupancy=float(seconds.sum() / max(1e-9, 3600.0 * self.agents.sum())),
@@ -373,38 +380,6 @@ class Planner:
 def _machines(pace: Pace, by_people: F4) -> np.float32:
     """Return the chance that an agent meets a machine, given the chances that he meets a person."""
     return np.float32(max(0.0, pace.p_answered - float(by_people.mean())) if by_people.size else 0.0)
-
-
-def worths(called: Called, rank_by: Sequence[str]) -> tuple[F8, dict[str, float]]:
-    """Return what a conversation with each is worth by `rank_by`, (n,), and by what for which share of them.
-
-    What ranks those of whom the first quantity is not known is brought to its mean, so that hours can be weighed; who
-    is called by lot and is worth nothing counts as the middle one, so that lots are dialled.
-    """
-    tier, value = called.tier, np.nan_to_num(called.value)
-    found = np.zeros(len(tier))
-    mean, told = 0.0, {}
-    for place, name in enumerate(rank_by):
-        of = tier == place
-        if not of.any():
-            continue
-        told[name] = float(of.mean())
-        own = np.maximum(value[of], 0.0)
-        average = float(own.mean())
-        mean = mean or average
-        found[of] = own * (mean / average) if average > 0 else 0.0
-    nothing = found <= 0.0
-    if nothing.any() and not nothing.all():
-        found[nothing & called.by_lot] = float(np.median(found[~nothing]))
-    return found, told
-
-
-def _money(document: Document, valued_by: Mapping[str, float]) -> bool:
-    first = next(iter(valued_by), "")
-    for name, quantity in zip(document.rank_by, rules_of(document).rank_by, strict=True):
-        if name == first:
-            return any(FIELDS[field].unit == "minor units" for field in quantity.reads)
-    return False
 
 
 # ---- a whole list

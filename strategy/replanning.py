@@ -176,7 +176,7 @@ def replan(
 
 def _called(campaign: CampaignSettings, document: Document, leads: Sequence[Lead]) -> tuple[Called, I8]:
     """Return some leads as a plan knows them, and their priorities."""
-    place = {name: number for number, name in enumerate(document.rank_by)}
+    place = {name: number for number, name in enumerate(document.ranks)}
     choices = [one.choice for one in leads if one.choice is not None]
     steps = []
     for one in choices:

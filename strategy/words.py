@@ -1,8 +1,10 @@
 """What a strategy document says, in words: the same sentences for showing one and for telling two apart."""
 
+from domain.offers import Offer
 from domain.settings import Retry
 from strategy.documents import Document, Limits, Step, Strategy, Treatment
 from strategy.fields import FIELDS
+from strategy.objectives import KEPT_PER_CONTACT, NET_RECOVERY, OBJECTIVES
 
 _CHANNELS = {
     "call": "call",
@@ -44,14 +46,15 @@ def sentences(strategy: Strategy) -> dict[str, str]:
 
 def _of(document: Document) -> dict[str, str]:
     told = {
-        "ranked by": ", else ".join(_ranked(text) for text in document.rank_by) + ", greatest first",
+        "ranked by": ", else ".join(_ranked(text) for text in document.ranks) + ", greatest first",
         "lots": f"{_percent(document.explore)} of decisions are drawn between calling and not calling"
         if document.explore
         else "none: nothing is called, or left alone, to find out what calls bring",
         "limits": _limits(document.limits) or "as law and the campaign say",
     }
     if document.plan:
-        told["plan"] = "everybody at the hours of the week in which an agent's time brings most"
+        what = OBJECTIVES[document.objective].unit
+        told["plan"] = f"everybody at the hours of the week in which an agent's time brings most {what}".strip()
         told["within the day"] = (
             "who waits is planned anew where answers differ from forecasts" if document.replan else "the plan stands"
         )
@@ -59,8 +62,8 @@ def _of(document: Document) -> dict[str, str]:
             told["agents' days"] = ", ".join(document.capacity.days)
         if document.capacity.cost_per_attempt:
             told["cost of an attempt"] = f"{document.capacity.cost_per_attempt:g} minor units"
-    if document.objective != "net_recovery":
-        told["objective"] = document.objective.replace("_", " ")
+    if document.objective != NET_RECOVERY:
+        told["objective"] = OBJECTIVES[document.objective].words
     for number, segment in enumerate(document.segments, 1):
         when = "everybody else" if segment.when.strip() == "true" else " ".join(segment.when.split())
         told[f"segment {segment.name}"] = f"{number}. {when}: {segment.treatment}"
@@ -73,8 +76,11 @@ def _of(document: Document) -> dict[str, str]:
     return told
 
 
+_KEPT = "promises kept that a conversation brings, as models tell it"
+
+
 def _ranked(text: str) -> str:
-    meaning = FIELDS[text].meaning if text in FIELDS else ""
+    meaning = _KEPT if text == KEPT_PER_CONTACT else FIELDS[text].meaning if text in FIELDS else ""
     return f"{text} ({meaning})" if meaning else text
 
 
@@ -119,10 +125,15 @@ def _step(document: Document, step: Step) -> str:
     if step.agent_group:
         parts.append(f"agents of {step.agent_group} first")
     if step.offer is not None:
-        lengths = ", ".join(map(str, step.offer.plan_months))
-        parts.append(f"offer {_percent(step.offer.discount)} off" + (f", plans of {lengths} months" if lengths else ""))
+        parts.append(_offer(step.offer))
     parts += [f"after {word.replace('_', ' ')} {_retry(retry)}" for word, retry in step.retry.items()]
     return ", ".join(parts)
+
+
+def _offer(offer: Offer) -> str:
+    waived = f"{_percent(offer.discount)} off" if offer.discount else ""
+    lengths = f"plans of {', '.join(map(str, offer.plan_months))} months" if offer.plan_months else ""
+    return f"offer {', '.join(filter(None, (waived, lengths))) or 'nothing'}"
 
 
 def _retry(retry: Retry) -> str:

@@ -25,6 +25,7 @@ from dialer.engine.state import (
     Lines,
     State,
     Tally,
+    offer_of,
     put_off,
 )
 from dialer.engine.transitions import ALLOWED, STAGES, UNANSWERED
@@ -448,6 +449,7 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         pinned=order.agent is not None,
         # Its own, whatever a later list says of the lead.
         agent_group=campaign.settings.treatment(order.choice.treatment).agent_group if order.choice else "",
+        offer=offer_of(state.campaign_settings(order.campaign), order.choice),
     )
     state.calls[order.call_id] = call
     state.lines[order.campaign].unanswered[order.call_id] = call

@@ -13,6 +13,7 @@ from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
 from domain.events import DayCount, Disposed
 from domain.facts import PacingDecided
 from domain.instants import HOUR, SECOND, to_datetime
+from domain.offers import Offer
 from domain.pace import Pace, PaceRule, strictest
 from domain.people import Choice, Dossier, Phone
 from domain.settings import CampaignSettings, FloorSettings, Window
@@ -66,6 +67,8 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     detected: str = ""
     #: What the agent recorded before the conversation was over.
     disposed: Disposed | None = None
+    #: What the agent may offer, by the step under which the call was decided.
+    offer: Offer | None = None
     q850: int | None = None
     sip: int | None = None
     #: Group of agents that its step asks for; empty: none.
@@ -131,6 +134,11 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
             if one == phone:
                 return forecasts.at(hours, hour)
         return None
+
+
+def offer_of(settings: CampaignSettings, choice: Choice | None) -> Offer | None:
+    """Return what may be offered under the step that a strategy chose."""
+    return None if choice is None else settings.treatment(choice.treatment).offer
 
 
 def phones_of(lead: LeadState, dossier: Dossier) -> tuple[Phone, ...]:

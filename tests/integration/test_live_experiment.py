@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 from typer.testing import CliRunner
 
@@ -18,8 +19,10 @@ from domain.instants import DAY, midnight_us
 from ledger.experiments import find
 from ledger.schema import debt, decision
 from ledger.store import open_ledger
+from ledger.trial_status import contrast_at, status
 from ledger.trial_units import TOUCH_DAYS, Units, read_units
 from strategy.documents import HOLDOUT
+from strategy.objectives import OBJECTIVES
 
 DAYS = 16
 TRIAL = """
@@ -128,6 +131,45 @@ def test_status_tells_arms_rule_and_alarms(folder: Path) -> None:
     }  # fmt: skip
     assert any("was written down 16 days after it began" in one for one in found["warnings"])
     assert found["mismatch"] > 0.001
+
+
+def test_a_trial_is_decided_by_the_metric_that_it_was_started_with(folder: Path, units: Units) -> None:
+    with open_ledger(settings.load(folder).ledger_url) as ledger, ledger.reading() as connection:
+        one = find(connection, "rests")
+    assert one.metric == "net_recovery"
+    at_us = one.started_us + 14 * DAY
+    bounds = set()
+    for metric, objective in OBJECTIVES.items():
+        found = status(replace(one, metric=metric), units, at_us, "UTC")
+        plain = contrast_at(units, 1, at_us, "debtor", "UTC", objective.figure)
+        assert plain is not None
+        look = found.comparisons[0].looks[-1]
+        assert look.difference.value == plain.value
+        assert look.difference.high - look.difference.value == pytest.approx(-look.critical[0] * plain.error)
+        assert found.rule.startswith(f"{objective.words} by debtor")
+        assert found.arms[0].by_unit[objective.figure].value != 0.0
+        bounds.add(look.critical)
+    # Each has its own bounds, drawn from its own lots.
+    assert len(bounds) == 3
+
+
+def test_the_metric_is_the_documents_objective_unless_told_otherwise(folder: Path) -> None:
+    run(folder, "strategy", "new", "talk", "--from", "balance")
+    talk = folder / "strategies" / "talk.toml"
+    talk.write_text(talk.read_text().replace('name = "talk"', 'name = "talk"\nobjective = "right_party_contacts"', 1))
+    small = ("experiment", "plan", "talk", "--days", "4", "--debtors", "120", "--agents", "1", "--mde", "0.2")
+    by_document = run(folder, *small)
+    assert by_document["metric"] == "right_party_contacts"
+    # A debtor of four days: so many conversations that no money can be meant.
+    assert 0.0 < by_document["mean"] < 4.0
+    assert "conversations with debtors in person" in by_document["assumed"]
+    with pytest.raises(BadInput, match="--metric must be one of net_recovery, right_party_contacts, promises_kept"):
+        run(folder, *small, "--metric", "smiles")
+    with pytest.raises(BadInput, match="still runs"):
+        run(
+            folder, "experiment", "start", "sample", "--name", "more", "--asked-by", "Ana", "--approved-by", "Luis",
+            "--metric", "promises_kept",
+        )  # fmt: skip
 
 
 def test_complaints_count_against_their_guardrail_and_cost(folder: Path, units: Units) -> None:

@@ -179,8 +179,16 @@ def test_what_an_agent_hour_is_worth(folder: Path) -> None:
     (found,) = told["arms"].values()
     assert {one["local"][11:16] for one in found["slots"]} <= {"10:00", "11:00", "12:00"}
     assert len(found["slots"]) >= 12
-    assert (found["debtors"], found["money"], found["forecast"]) == (299, False, 0.0)
+    assert (found["debtors"], found["money"], found["unit"], found["forecast"]) == (299, False, "", 0.0)
     assert any(one["agent_hour"] > 0.0 for one in found["slots"])
+    document.write_text(document.read_text().replace("\nplan =", '\nobjective = "promises_kept"\nplan =', 1))
+    # No model tells of promises here: conversations count alike.
+    (found,) = answer(folder, "plan", "prices")["arms"].values()
+    assert (found["unit"], found["valued_by"]) == ("contacts", {"right_party_contacts": 1.0})
+    said = cadencia(folder, "plan", "prices")
+    assert "one more agent hour adds, contacts" in said
+    assert "A conversation is worth one, whoever it is with (100 %)" in said
+    assert "expected value, contacts" in cadencia(folder, "plan", "show")
     told = answer(folder, "plan", "show")
     assert told["planned_anew"] is None
     (shown,) = told["arms"].values()

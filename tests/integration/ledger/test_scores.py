@@ -127,7 +127,7 @@ def test_strategies_read_the_set_that_serves(ledger: SqlLedger) -> None:
         assert serving(ledger.reading, connection, 7 + STALE_US, every) is None
     assert found is not None
     assert few is not None
-    assert few.values.keys() == {"p_pay"}
+    assert few.values.keys() == {"p_promise", "p_pay"}
     assert (found.version, found.person.tolist()) == ("0001-a", list(range(1, 701)))
     row = {person: place for place, person in enumerate(found.person.tolist())}
     by_day = np.isin(np.arange(WEEK) % 24, range(9, 21))
@@ -137,6 +137,7 @@ def test_strategies_read_the_set_that_serves(ledger: SqlLedger) -> None:
 
     # 8 has a number whose right party is told, 4 one without, 6 none.
     told = {name: [values[row[one]] for one in (8, 4, 6)] for name, values in found.values.items()}
+    assert told["p_promise"] == pytest.approx([0.1, 0.4, 0.6])
     assert told["p_pay_uplift"] == pytest.approx([0.02, 0.02, np.nan], nan_ok=True)
     assert told["value_contact"] == pytest.approx([1234, 1234, np.nan], nan_ok=True)
     assert told["p_right"] == pytest.approx([right(8), np.nan, np.nan], nan_ok=True)

@@ -1,6 +1,7 @@
 """Amounts of a trial as people read them: with as many decimals as their currency has."""
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from console import experiment_text
@@ -20,12 +21,16 @@ def shown(what: object) -> str:
 )
 def test_money_has_the_decimals_of_its_currency(currency: str, mean: str, effect: str) -> None:
     plan = Planned(
-        strategy="s@1", unit="debtor", currency=currency, mean=1234.5678, deviation=1.0, explained=0.0, mde=0.1,
+        strategy="s@1", unit="debtor", metric="net_recovery", currency=currency, mean=1234.5678, deviation=1.0,
+        explained=0.0, mde=0.1,
         effect=0.4999, power=0.8, alpha=0.05, looks=(7,), shares=(0.5, 0.5), units=10, people=0, visible=None, days=7,
         assumed=[],
     )  # fmt: skip
     assert f"nets {mean} {currency}" in shown(experiment_text.plan(plan))
     assert f"({effect} {currency} a debtor)" in shown(experiment_text.plan(plan))
+    counted = replace(plan, metric="promises_kept", mean=0.25, effect=0.025)
+    assert "a debtor brings 0.250 promises kept" in shown(experiment_text.plan(counted))
+    assert "(0.025 promises kept a debtor)" in shown(experiment_text.plan(counted))
     one = Estimate(value=1234.5678, low=0.0, high=1234.5678)
     worth = Worth(n=1, debtors=1, had=one, ess=1.0, support=1.0, cut=0.0, most_weight=1.0, refused="", ips=one)
     answer = {

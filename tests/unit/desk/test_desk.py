@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dialer import desk, desk_words, live
+from dialer import desk, desk_words, live, sums
 from dialer.desk import Desk
 from dialer.engine.evolve import evolve
 from dialer.engine.state import Agent, Call, State
@@ -31,6 +31,7 @@ from domain.events import (
     SignedOut,
 )
 from domain.instants import HOUR, parse
+from domain.offers import Offer
 from domain.people import Debt, Dossier, Phone, Verdict
 from domain.settings import CampaignSettings, FloorSettings
 
@@ -59,7 +60,12 @@ class OfficeHours:
         return Verdict(allowed=False, rule="xx-hours", local_time="02:00", next_allowed_at_us=next_us)
 
 
-def floor(state: AgentState = AgentState.talking, phase: Phase = Phase.talking, debts: tuple[int, ...] = (7,)) -> Desk:
+def floor(
+    state: AgentState = AgentState.talking,
+    phase: Phase = Phase.talking,
+    debts: tuple[int, ...] = (7,),
+    offer: Offer | None = None,
+) -> Desk:
     """A floor where agent a1 stands in a state, with a call about debts."""
     engine = State()
     engine.at_us = NOW_US
@@ -91,6 +97,7 @@ def floor(state: AgentState = AgentState.talking, phase: Phase = Phase.talking, 
             abandon_message=False,
             phase=phase,
             agent="a1",
+            offer=offer,
         )
     return Desk(engine, OfficeHours())
 
@@ -319,6 +326,47 @@ def test_a_refused_outcome_says_what_to_do(fields: dict[str, Any], says: str) ->
         order("dispose", agent="a1", **fields)
 
 
+TENTH = Offer(discount=0.1, plan_months=(3, 6))
+
+
+@pytest.mark.parametrize(
+    ("offer", "fields", "kept"),
+    [
+        # A tenth off 100.05 EUR, rounded up, is 90.05 EUR.
+        (TENTH, PROMISE | {"amount": "90.05", "settles": True}, (9_005, None, True)),
+        (TENTH, PROMISE | {"amount": "90.05"}, (9_005, None, False)),
+        (TENTH, PROMISE | {"amount": "20"}, (2_000, None, False)),
+        (TENTH, PROMISE | {"disposition": "plan", "amount": "95", "instalments": 4, "settles": True}, (9_500, 4, True)),
+        # Who pays all settles it, offer or none.
+        (None, PROMISE | {"amount": "100.05", "settles": True}, (10_005, None, False)),
+        (None, PROMISE | {"disposition": "plan", "instalments": 48}, (5_000, 48, False)),
+        (Offer(discount=0.1), PROMISE | {"disposition": "plan", "instalments": 48}, (5_000, 48, False)),
+        # Below the campaign's least promise, and offered all the same.
+        (Offer(discount=0.95), PROMISE | {"amount": "5.01", "settles": True}, (501, None, True)),
+    ],
+)
+def test_what_is_agreed_within_the_offer_is_kept(
+    offer: Offer | None, fields: dict[str, Any], kept: tuple[int, int | None, bool]
+) -> None:
+    (event,) = order("dispose", on=floor(offer=offer), agent="a1", **fields)
+    assert (event.amount_minor, event.instalments, event.settles) == kept
+
+
+@pytest.mark.parametrize(
+    ("offer", "fields", "says"),
+    [
+        (TENTH, PROMISE | {"amount": "90.04", "settles": True}, r"90\.05 EUR of 100\.05 EUR settles it at the least"),
+        (None, PROMISE | {"settles": True}, r"offers no discount on 100\.05 EUR; leave --settles out"),
+        (Offer(plan_months=(3,)), PROMISE | {"settles": True}, "offers no discount"),
+        (TENTH, PROMISE | {"disposition": "plan", "instalments": 7}, "plans of 3, 6 .*was 7; agree on 6 at most"),
+        (TENTH, {"disposition": "no_promise", "settles": True}, "--settles too"),
+    ],
+)
+def test_what_is_agreed_outside_the_offer_is_refused(offer: Offer | None, fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        order("dispose", on=floor(offer=offer), agent="a1", **fields)
+
+
 def test_with_several_debts_a_promise_names_one() -> None:
     both = floor(debts=(7, 8))
     with pytest.raises(BadInput, match="about debts 7, 8"):
@@ -373,4 +421,4 @@ def test_both_languages_say_the_same_fields(key: str) -> None:
     ]
     assert len(fields) == len(desk_words.LANGUAGES)
     assert fields[0] == fields[1]
-    assert f'"{key}"' in Path(desk.__file__).read_text("utf-8") + Path(live.__file__).read_text("utf-8")
+    assert f'"{key}"' in "".join(Path(str(one.__file__)).read_text("utf-8") for one in (desk, live, sums))

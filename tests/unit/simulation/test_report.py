@@ -7,12 +7,16 @@ from itertools import combinations
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from domain.settings import CampaignSettings, FloorSettings
 from models import plots
 from simulation.comparison import Result, compare
 from simulation.measures import read_costs
+from simulation.outcome import Promised
 from simulation.phrases import signed
 from simulation.report import Made, page
+from strategy.documents import Document, Segment, Step, Strategy, Treatment, attached
 from tests.unit.simulation.months import experiment, month, ran
 
 MADE = Made(
@@ -214,3 +218,59 @@ def test_lists_that_end_are_told_with_their_day() -> None:
 def test_the_record_can_be_read_as_json() -> None:
     told = msgspec.json.decode(msgspec.json.encode(result(0.1)))
     assert told["compared"][0]["lines"][0]["name"] == "net_recovery"
+
+
+# ---- other objectives
+
+
+def for_objectives(*objectives: str, kept: int = 5) -> Result:
+    """Return A against B, who keeps so many more promises a month, each worked by a document of its objective."""
+    tried = experiment(*"AB"[: len(objectives)], replications=12)
+    document = Document(
+        name="x",
+        rank_by=("balance_share",),
+        segments=(Segment(name="all", when="true", treatment="call"),),
+        treatments={"call": Treatment(steps=(Step(channel="call"),))},
+    )
+    arms = []
+    for arm, objective in zip(tried.arms, objectives, strict=True):
+        strategy = Strategy(document=replace(document, objective=objective))
+        campaign = attached(CampaignSettings(name="sample"), strategy) if objective else CampaignSettings(name="sample")
+        arms.append(replace(arm, floor=FloorSettings(campaigns=(campaign,))))
+    outcomes = [
+        tuple(
+            replace(month(name, seed), promised=(Promised(0, 0, "EUR", 20, 0, 20, 0, seed % 3 + more, 0),))
+            for seed in range(1, 13)
+        )
+        for name, more in (("A", 3), ("B", 3 + kept))[: len(objectives)]
+    ]
+    tried = replace(tried, arms=tuple(arms))
+    return compare(tried, ran(tried, tuple(outcomes)), read_costs())
+
+
+def test_the_objective_of_all_arms_decides_and_comes_first() -> None:
+    found = for_objectives("promises_kept", "promises_kept")
+    assert (found.objective, found.differing) == ("promises_kept", "")
+    assert found.question == "Does B bring more promises kept than A?"
+    # Four on average against nine.
+    assert found.answer.startswith("B brings 125.0 % (125.0 % to 125.0 %) more promises kept than A")
+    assert found.compared[0].lines[0].name == "promises_kept"
+    assert [line.name for line in found.compared[0].lines].count("promises_kept") == 1
+    shown = Page(page(found, MADE))
+    assert "Promises kept, against the champion" in shown.titles
+    assert "fewer promises kept than A" in for_objectives("promises_kept", "promises_kept", kept=-2).answer
+    same = for_objectives("promises_kept", "promises_kept", kept=0)
+    assert same.answer.startswith("B brings exactly as many promises kept as A")
+    alone = for_objectives("right_party_contacts")
+    assert alone.answer.startswith("A brings 80.0 right-party contacts in 2 days")
+    spoken = for_objectives("right_party_contacts", "right_party_contacts")
+    assert spoken.answer.startswith("B brings exactly as many right-party contacts as A")
+
+
+@pytest.mark.parametrize("other", ["net_recovery", "right_party_contacts", ""])
+def test_where_objectives_differ_net_recovery_decides_and_that_is_said(other: str) -> None:
+    found = for_objectives("promises_kept", other)
+    assert (found.objective, found.compared[0].lines[0].name) == ("net_recovery", "net_recovery")
+    words = "right-party contacts" if other == "right_party_contacts" else "net recovery"
+    assert f"Objectives differ (A: promises kept, B: {words}), so net recovery decides." in found.answer
+    assert found.answer.startswith("B nets exactly what A nets")

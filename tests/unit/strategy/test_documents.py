@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from console.folder import schemas
 from domain.errors import BadInput
+from domain.offers import Offer
 from domain.settings import CallTreatment, CampaignSettings, Retry
 from strategy.checking import advice, agent_groups, examine, examine_text, planned, read
 from strategy.documents import Document, Strategy, attached, strategy_of
@@ -194,7 +195,7 @@ def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:
     more = """
 objective = "promises_kept"
 """
-    text = TEXT.replace('channel = "call"\n\n', 'channel = "call"\nagent_group = "x"\noffer = {discount = 0.1}\n\n')
+    text = TEXT.replace('channel = "call"\n\n', 'channel = "call"\nagent_group = "x"\n\n')
     text = text.replace("explore = 0.1\n", "explore = 0.1\nreplan = true" + more).replace(
         "[trial]\n", "[capacity.agents]\n9 = 10\n[trial]\nends_after_days = 30\n"
     )
@@ -203,8 +204,6 @@ objective = "promises_kept"
     told = "\n".join(planned(read(tmp_path / "all.toml")))
     assert "agent_group" not in told
     for word in (
-        "offer",
-        "objective",
         "capacity",
         "guardrails",
         "ends_after_days",
@@ -212,6 +211,7 @@ objective = "promises_kept"
         "replan",
     ):
         assert word in told
+    assert "objective promises_kept judges trials" in "\n".join(advice(read(tmp_path / "all.toml")))
 
 
 def test_people_who_have_agreed_are_not_forgotten() -> None:
@@ -277,6 +277,11 @@ def test_what_the_engine_is_told(tmp_path: Path) -> None:
         calls_per_day=2,
     )
     assert campaign.treatment("other.call.1") == CallTreatment()
+    offer = "offer = {discount = 0.1, plan_months = [3, 6]}\n"
+    assert problems(TEXT.replace('channel = "call"\n\n', f'channel = "call"\n{offer}\n'), tmp_path) == []
+    offering = attached(CampaignSettings(name="c"), read(tmp_path / "all.toml"))
+    assert offering.treatment("champion.hard.1").offer == Offer(discount=0.1, plan_months=(3, 6))
+    assert offering.treatment("champion.soft.2").offer is None
     assert campaign.follow("no_answer", campaign.treatment("champion.soft.2")).after_min == 90
     assert campaign.follow("busy", campaign.treatment("champion.soft.2")).after_min == 15
     # As the journal keeps it.

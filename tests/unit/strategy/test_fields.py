@@ -19,6 +19,7 @@ from strategy.fields import (
     Scores,
     columns,
     day_number,
+    kept_per_contact,
 )
 
 ZONE = "Europe/Madrid"
@@ -148,6 +149,18 @@ def test_scores_go_to_their_people() -> None:
     assert np.isnan(found["p_pay"]).all()
     nobody = Scores(np.array([], np.int64), {"value_call": np.array([])}, "m1")
     assert np.isnan(columns(book(), NOW, ZONE, nobody)["value_call"]).all()
+
+
+def test_kept_promises_of_a_conversation_are_told_where_models_tell_of_promise_and_reach() -> None:
+    found: dict[str, Any] = {
+        "p_promise": np.array([0.1, 0.1, 0.4, np.nan, 0.1, 0.1]),
+        "p_right": np.array([0.2, 0.2, 0.2, 0.2, np.nan, 0.0]),
+        "promises_kept": np.array([0.0, 3.0, 1.0, 0.0, 0.0, 0.0]),
+        "promises_broken": np.array([0.0, 1.0, 1.0, 0.0, 0.0, 0.0]),
+    }
+    # Half of the conversations bring one; kept are a half before any fell due, then four sixths of three in four.
+    expected = [0.5 * 0.5, 0.5 * 4 / 6, 1.0 * 0.5, np.nan, np.nan, np.nan]
+    assert kept_per_contact(found) == pytest.approx(expected, nan_ok=True)
 
 
 def test_nobody_has_empty_columns() -> None:
