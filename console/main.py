@@ -18,6 +18,7 @@ from console import (
     agents,
     calibrating,
     complaints,
+    due,
     experimenting,
     folder,
     forecasting,
@@ -48,7 +49,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for noun in (folder.app, portfolio.app, running.app, record.app, rules.app, reports.app, registers.app):
+for noun in (folder.app, portfolio.app, running.app, record.app, rules.app, reports.app, registers.app, due.app):
     app.add_typer(noun)
 app.add_typer(agents.app, name="agents", rich_help_panel="Run")
 app.add_typer(stops.app, name="stops", rich_help_panel="Data")

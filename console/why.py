@@ -25,6 +25,7 @@ from domain.instants import to_datetime
 from domain.people import Choice, Debt, Dossier, Stop, Verdict
 from domain.settings import CampaignSettings
 from ledger import decisions, plans, queries
+from ledger.handover import OnRecord, handed_out
 from ledger.people import dossiers
 from ledger.schema import attempt
 from ledger.store import SqlLedger
@@ -92,6 +93,8 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
     #: As they stood at the instant.
     attempts: list[queries.Attempt]
     denials: list[queries.Denial]
+    #: Messages and tasks that were handed out about the person, oldest first.
+    handed: list[OnRecord] = []
     #: Of those attempts, the ones whose strategy offered something.
     offers: list[Had] = []
     #: Of those attempts, what became later of the ones that were open at the instant.
@@ -162,6 +165,7 @@ def _answer(
             for one in settings.floor.campaigns
             if one.document
         }
+        handed = handed_out(connection, found.person, at_us)
         offers = [offer for one in attempts[-LAST:] if (offer := had(connection, one)) is not None]
         moved = {name: _moved(connection, one, found.person) for name, one in state.campaigns.items()}
     return Why(
@@ -187,6 +191,7 @@ def _answer(
         ],
         attempts=[_as_of(one, at_us) for one in attempts[-LAST:]],
         denials=denials[-LAST:],
+        handed=handed[-LAST:],
         offers=offers,
         later=[one for one in attempts[-LAST:] if _closed_us(one) > at_us],
     )

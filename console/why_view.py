@@ -28,6 +28,7 @@ def answer(found: Why, zone: str) -> RenderableType:
     head = Text.assemble((found.account, "bold"), f" · {found.creditor} · person {found.person} · {when}")
     parts: list[RenderableType] = [head, _debts(found), *_stops(found, zone)]
     parts += _campaigns(found, zone)
+    parts += _handed(found, zone)
     parts += _attempts(found, zone)
     return Group(*parts)
 
@@ -116,6 +117,18 @@ def _phone(phone: OnPhone, zone: str) -> RenderableType:
         source = f"\n[bright_black]{escape(rule.citation)} (confidence {rule.confidence})[/]" if rule.citation else ""
         table.add_row("   ", mark, escape(rule.rule), f"[dim]{escape(rule.detail)}[/]{source}")
     return Group(head, table)
+
+
+def _handed(found: Why, zone: str) -> Iterable[Text]:
+    for one in found.handed:
+        to = f" to number {one.phones[0]}" if one.template and one.phones else ""
+        said = f", {one.verdict.local_time} for the debtor" if one.verdict is not None else ""
+        yield Text(
+            f"  handed out {to_datetime(one.at_us, zone):%a %d %b %H:%M} by {one.handed_by}: "
+            f"{one.what} {one.template}".rstrip()
+            + f"{to}{said}; segment {one.segment}, {one.treatment} "
+            f"({one.strategy}, {one.campaign}, {one.reference})"
+        )
 
 
 def _attempts(found: Why, zone: str) -> Iterable[RenderableType]:

@@ -8,11 +8,13 @@ from sqlalchemy import Connection, and_, func, insert, select
 
 from domain.instants import DAY
 from ledger.reservations import batches
-from ledger.schema import decision
+from ledger.schema import decision, stand
 from strategy.listing import Decision, Stand
 
 #: Whoever was in no decision for so long comes into his segment anew.
 REMEMBERED_US = 35 * DAY
+#: Where somebody stands is written again after so long, though it is the same: to be remembered on.
+_TOLD_AGAIN_US = 7 * DAY
 
 
 def put(connection: Connection, plan: int, campaign: str, made: Iterable[Decision]) -> int:
@@ -52,18 +54,57 @@ def last(connection: Connection, campaign: str, person: int, at_us: int) -> Deci
 
 
 def stands(connection: Connection, campaign: str, at_us: int) -> dict[int, Stand]:
-    """Return in which segment each person stands by a campaign's last decision before an instant, and since when."""
+    """Return in which segment each person stands, and since when, by the last that was told of it before an instant.
+
+    It is told by a list's decisions, and by what was handed out besides calls.
+    """
+    since_us = at_us - REMEMBERED_US
     last = (
         select(decision.c.person, func.max(decision.c.plan).label("plan"))
-        .where(
-            decision.c.campaign == campaign,
-            decision.c.decided_us >= at_us - REMEMBERED_US,
-            decision.c.decided_us < at_us,
-        )
+        .where(decision.c.campaign == campaign, decision.c.decided_us >= since_us, decision.c.decided_us < at_us)
         .group_by(decision.c.person)
         .subquery()
     )
-    query = select(decision.c.person, decision.c.segment, decision.c.since_day).join(
+    query = select(decision.c.person, decision.c.decided_us, decision.c.segment, decision.c.since_day).join(
         last, and_(last.c.person == decision.c.person, last.c.plan == decision.c.plan)
     )
-    return {person: Stand(segment, since_day) for person, segment, since_day in connection.execute(query)}
+    found = {person: (decided_us, Stand(*told)) for person, decided_us, *told in connection.execute(query)}
+    for person, known in _seen(connection, campaign, at_us).items():
+        if person not in found or found[person][0] < known[0]:
+            found[person] = known
+    return {person: told for person, (_, told) in found.items()}
+
+
+def untold(
+    connection: Connection, campaign: str, standing: Iterable[tuple[int, Stand]], at_us: int
+) -> list[dict[str, Any]]:
+    """Return the rows of `stand` that have to be written, so that whoever is in no decision goes on in his segment."""
+    known = _seen(connection, campaign, at_us + 1)
+    return [
+        {
+            "campaign": campaign,
+            "person": person,
+            "known_us": at_us,
+            "segment": told.segment,
+            "since_day": told.since_day,
+        }
+        for person, told in standing
+        if (before := known.get(person)) is None or before[1] != told or before[0] < at_us - _TOLD_AGAIN_US
+    ]
+
+
+def _seen(connection: Connection, campaign: str, at_us: int) -> dict[int, tuple[int, Stand]]:
+    """Return where people stood when something was last handed out before an instant, and when that was told."""
+    mine = [stand.c.campaign == campaign, stand.c.known_us >= at_us - REMEMBERED_US, stand.c.known_us < at_us]
+    last = (
+        select(stand.c.person, func.max(stand.c.known_us).label("known_us"))
+        .where(*mine)
+        .group_by(stand.c.person)
+        .subquery()
+    )
+    query = (
+        select(stand.c.person, stand.c.known_us, stand.c.segment, stand.c.since_day)
+        .join(last, and_(last.c.person == stand.c.person, last.c.known_us == stand.c.known_us))
+        .where(stand.c.campaign == campaign)
+    )
+    return {person: (known_us, Stand(*told)) for person, known_us, *told in connection.execute(query)}

@@ -23,6 +23,8 @@ from ledger.schema import (
     debt,
     decision,
     denial,
+    handed,
+    handover,
     history,
     journal,
     outcome,
@@ -90,7 +92,7 @@ HISTORY = _of_table(
     _Column("inbound", "flag", "", history.c.inbound),
     _Column("event", "word", "a rung of the contact ladder, or assigned, balance, reopened, withdrawn, payment, "
             "stop, stop_lifted, consent, not_dialled, complaint", history.c.event),
-    _Column("attempt", "word", "call id; null: not by a call of ours", history.c.attempt),
+    _Column("attempt", "word", "call id, or the reference of a message handed out; null: neither", history.c.attempt),
     _Column("detail", "word", "disposition, stop, state…", history.c.detail),
     _Column("amount_minor", "minor", "", history.c.amount_minor),
     _Column("currency", "word", "", history.c.currency),
@@ -196,6 +198,23 @@ DECISIONS = _of_table(
     _Column("campaign", "word", "", decision.c.campaign),
     _Column("plan", "id", "the list", decision.c.plan),
 )  # fmt: skip
+_HANDED = _of_table(
+    "handed",
+    "messages and tasks that were handed out, a line each; a message stands in the history under due-HANDOVER-PLACE",
+    (handed.c.handover, handed.c.place),
+    _Column("handover", "id", "the file", handed.c.handover),
+    _Column("place", "count", "line of the file", handed.c.place),
+    _Column("at", "instant", "", handed.c.at_us),
+    _Column("campaign", "word", "", handed.c.campaign),
+    _Column("what", "word", "channel of the message, or the task", handed.c.what),
+    _Column("person", "id", "", handed.c.person),
+    _Column("strategy", "word", "NAME@VERSION", handover.c.strategy),
+    _Column("arm", "word", "", handed.c.arm),
+    _Column("segment", "word", "", handed.c.segment),
+    _Column("step", "word", "TREATMENT.STEP", handed.c.step),
+    _Column("template", "word", "name of the text; empty: a task", handed.c.template),
+    join=(handover, handover.c.id == handed.c.handover),
+)
 _PROMISES = _of_table(
     "promises",
     "promises and plans made",
@@ -334,20 +353,8 @@ _PACING = Subject(
     _pacing_row,
 )
 
-_SUBJECTS = (
-    HISTORY,
-    DEBTORS,
-    NUMBERS,
-    DEBTS,
-    _ATTEMPTS,
-    _OUTCOMES,
-    _VERDICTS,
-    _PACING,
-    DECISIONS,
-    _PROMISES,
-    _PAYMENTS,
-    _BALANCES,
-)
+_SUBJECTS = (HISTORY, DEBTORS, NUMBERS, DEBTS, _ATTEMPTS, _OUTCOMES, _VERDICTS, _PACING, DECISIONS, _HANDED, _PROMISES,
+             _PAYMENTS, _BALANCES)  # fmt: skip
 
 
 #: What models read: whom it is about, what happened, and whom strategies decided on.

@@ -354,6 +354,60 @@ decision = Table(
     sqlite_with_rowid=False,
 )
 
+#: In which segment a campaign's people stood when something besides calls was handed out: decisions remember it of
+#: those alone whom law lets be called. Rows are only ever added, when it changes and every week.
+stand = Table(
+    "stand",
+    metadata,
+    Column("campaign", Text, primary_key=True),
+    Column("person", Id, primary_key=True, autoincrement=False),
+    Column("known_us", Instant, primary_key=True, autoincrement=False),
+    Column("segment", Text, nullable=False),
+    Column("since_day", Integer, nullable=False, comment="in the segment since, in days since 1970-01-01"),
+    sqlite_with_rowid=False,
+)
+
+#: What was handed out for others to do, messages to send or debtors to research: a file each (docs/decisions/0040).
+handover = Table(
+    "handover",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("campaign", Text, nullable=False),
+    Column("what", Text, nullable=False, comment="channel of the messages, or the task"),
+    Column("strategy", Text, nullable=False, comment="NAME@VERSION"),
+    Column("rules", Text, nullable=False, comment="version of the rule packs that judged"),
+    Column("at_us", Instant, nullable=False),
+    Column("handed_by", Text, nullable=False),
+    Column("written_us", Instant, comment="by the clock, when its file was whole; null: it is not yet"),
+    Index(None, "campaign", "what"),
+    sqlite_autoincrement=True,
+)
+
+#: Its lines, in the order of the file: a debtor each.
+handed = Table(
+    "handed",
+    metadata,
+    Column("handover", Id, ForeignKey("handover.id"), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("campaign", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("at_us", Instant, nullable=False),
+    Column("person", Id, nullable=False, index=True),
+    Column("arm", Text, nullable=False),
+    Column("segment", Text, nullable=False),
+    Column("step", Text, nullable=False, comment="TREATMENT.STEP"),
+    Column("since_day", Integer, nullable=False, comment="in the segment since, in days since 1970-01-01"),
+    Column("template", Text, nullable=False, comment="name of the text; empty: a task"),
+    Column("debts", Text, nullable=False, comment="ids, comma separated"),
+    Column("phones", Text, nullable=False, comment="ids: where the message goes; of a task, those on record then"),
+    Column("score_version", Text, comment="null: no score was known"),
+    Column("verdict", Text, comment="domain.people.Verdict as JSON; null: a task"),
+    # A step is done once while somebody stays in its segment, whatever arm he is in.
+    UniqueConstraint("campaign", "person", "step", "since_day"),
+    Index(None, "campaign", "what", "at_us"),
+    sqlite_with_rowid=False,
+)
+
 #: Trials on live people: what was fixed before, by whom, and how each ended (docs/decisions/0028).
 experiment = Table(
     "experiment",

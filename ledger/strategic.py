@@ -219,14 +219,18 @@ class Made(NamedTuple):
     def lead(self, row: int, choice: Choice) -> Lead:
         """Return the lead of a row, with its numbers as the dossier has them."""
         person_id = int(self.book.person[row])
-        first, last = np.searchsorted(self.book.debts.row, (row, row + 1))
         return Lead(
             person=person_id,
             rank=choice.place - 1,
-            debts=tuple(self.book.debts.debt[first:last].tolist()),
+            debts=self.debts(row),
             owner=self.owners.get(person_id),
             choice=choice,
         )
+
+    def debts(self, row: int) -> tuple[int, ...]:
+        """Return the debts of a row's person that the campaign works."""
+        first, last = np.searchsorted(self.book.debts.row, (row, row + 1))
+        return tuple(self.book.debts.debt[first:last].tolist())
 
 
 def list_of(

@@ -16,7 +16,18 @@ from domain.documents import in_words, key_text
 from domain.errors import BadInput
 from domain.matching import GROUP
 from domain.settings import DEFAULT_RETRY
-from strategy.documents import GUARDED, HOLDOUT, Capacity, Document, Step, Strategy, Treatment, minutes, rules_of
+from strategy.documents import (
+    GUARDED,
+    HOLDOUT,
+    WRITTEN,
+    Capacity,
+    Document,
+    Step,
+    Strategy,
+    Treatment,
+    minutes,
+    rules_of,
+)
 from strategy.expressions import parse, parse_quantity
 from strategy.fields import FIELDS
 from strategy.objectives import NET_RECOVERY, OBJECTIVES
@@ -26,7 +37,6 @@ from strategy.toml_lines import line_of, lines_of
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 _OF_CALLS: Final = ("day_parts", "caller_ids", "retry", "agent_group", "offer")
-_WRITTEN: Final = ("sms", "email", "messaging", "letter")
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,8 +188,8 @@ def _problems(document: Document, tell: _Teller) -> Iterator[Problem]:
         if not (hour.isdecimal() and int(hour) < 24):
             yield tell(("capacity", "agents", hour), f"is no hour of a day; write 9 = {10} for ten agents at nine")
     for channel in document.budgets:
-        if channel not in _WRITTEN:
-            yield tell(("budgets", channel), f"is no channel with a budget; name one of {', '.join(_WRITTEN)}")
+        if channel not in WRITTEN:
+            yield tell(("budgets", channel), f"is no channel with a budget; name one of {', '.join(WRITTEN)}")
 
 
 def _segments(document: Document, tell: _Teller) -> Iterator[Problem]:
@@ -266,9 +276,9 @@ def _step(document: Document, step: Step, key: Key, tell: _Teller) -> Iterator[P
         for field in _OF_CALLS:
             if getattr(step, field):
                 yield tell((*key, field), f"is of calls, and the channel is {step.channel!r}; remove it")
-    if step.channel in _WRITTEN and not step.template:
+    if step.channel in WRITTEN and not step.template:
         yield tell((*key, "template"), f"is missing, and a step by {step.channel} has to say what is sent; name a text")
-    if step.channel not in _WRITTEN and step.template:
+    if step.channel not in WRITTEN and step.template:
         yield tell((*key, "template"), f"is {step.template!r}, and {step.channel} sends no text; remove it")
     if step.task and step.channel != "none":
         yield tell((*key, "task"), f'is {step.task!r}, and the channel is {step.channel!r}; write channel = "none"')
@@ -306,18 +316,15 @@ def planned(strategy: Strategy) -> list[str]:
         for name, treatment in document.treatments.items():
             for number, step in enumerate(treatment.steps, 1):
                 where = f"{said}treatment {name}, step {number}: "
-                if step.channel in _WRITTEN:
+                if step.channel in WRITTEN:
+                    known = "; no e-mail address is on record: the file names the account" * (step.channel == "email")
                     found.append(
-                        f"{where}{step.channel} is planned but not sent yet; until it is, nothing happens in this step"
+                        f"{where}{step.channel} is handed out by `cadencia due`, not sent by Cadencia yet{known}"
                     )
-                if step.task:
-                    found.append(f"{where}{step.task} is told by each decision's treatment, but handed to nobody yet")
         if document.capacity != Capacity() and not document.plan:
             found.append(f'{said}[capacity] is planned with by plan = "slots" alone; the list takes everybody')
         if document.replan and not document.plan:
             found.append(f'{said}replan concerns plan = "slots" alone; this document plans no hours')
-        if document.budgets:
-            found.append(f"{said}[budgets] bind nothing yet: only calls are made")
         if strange := [metric for metric in document.trial.guardrails if metric not in GUARDED]:
             found.append(
                 f"{said}guardrails: {', '.join(strange)} is not measured of arms yet; `cadencia experiment status` "

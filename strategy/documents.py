@@ -22,6 +22,10 @@ NumberOrder = Literal["as_imported", "mobile_first", "last_reached_first", "rota
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
 
+#: Channels of steps that are a written message.
+WRITTEN: Final = ("sms", "email", "messaging", "letter")
+#: What is done about a debtor where nobody contacts him.
+TASKS: Final = ("number_research", "address_research", "review")
 #: The arm of the document itself, where it names none.
 CHAMPION: Final = "champion"
 #: The arm of those who are left alone by lot.
@@ -68,6 +72,11 @@ class Step(_Part, frozen=True, kw_only=True):
     offer: Offer | None = None
     #: With channel none: what is done about the debtor instead.
     task: Literal["", "number_research", "address_research", "review"] = ""
+
+    @property
+    def besides_calls(self) -> str:
+        """Return the channel of the message, or the task, that the step is; empty: neither."""
+        return self.channel if self.channel in WRITTEN else self.task
 
 
 class Treatment(_Part, frozen=True, kw_only=True):
@@ -156,7 +165,7 @@ class Document(_Part, frozen=True, kw_only=True):
     treatments: dict[str, Treatment]
     trial: Trial = Trial()
     capacity: Capacity = Capacity()
-    #: Messages a day, by channel.
+    #: Messages of a day by channel: of the campaign, or of its arm where a challenger says it.
     budgets: dict[str, AtLeastOne] = {}
 
     @property

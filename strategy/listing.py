@@ -172,6 +172,14 @@ class Listing:
         """Return the day on which everybody came into that segment, in days since 1970-01-01."""
         return self._arms[arm].since_day
 
+    def steps(self, arm: int = 0) -> I8:
+        """Return the step of everybody's treatment in an arm's document, from 0; -1: its first has not come."""
+        return self._arms[arm].step
+
+    def in_order(self, rows: Flags, priority: I8) -> I8:
+        """Return the rows of some who are not held out as a list would have them; (n,) both, lowest priority first."""
+        return _order(rows, self.arm, priority, *self.stands, self.person)
+
     def _where(self, row: int, arm: int) -> tuple[str, str, int]:
         found = self._arms[arm]
         segment = found.document.segments[int(found.segment[row])]

@@ -447,9 +447,9 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         reserved_us=state.at_us,
         agent=order.agent,
         pinned=order.agent is not None,
-        offer=offer_of(campaign.settings, order.choice),
         # Its own, whatever a later list says of the lead.
         agent_group=campaign.settings.treatment(order.choice.treatment).agent_group if order.choice else "",
+        offer=offer_of(state.campaign_settings(order.campaign), order.choice),
     )
     state.calls[order.call_id] = call
     state.lines[order.campaign].unanswered[order.call_id] = call

@@ -33,7 +33,9 @@ from ledger.store import SqlLedger
 
 SCHEMA = "cadencia_stage"
 #: Of PostgreSQL's advisory locks: one import of a kind at a time.
-_IMPORT_LOCKS = {"portfolio": 7_236_002, "payments": 7_236_003, "stops": 7_236_004, "register": 7_236_005}
+_IMPORT_LOCKS = {
+    "portfolio": 7_236_002, "payments": 7_236_003, "stops": 7_236_004, "register": 7_236_005, "complaints": 7_236_006,
+}  # fmt: skip
 
 #: Of the names of staging files, which stand beside the ledger's.
 _SUFFIX = ".stage"

@@ -14,6 +14,7 @@ from domain.instants import DAY, parse, to_datetime
 from domain.people import Dossier, Stop, StopKind
 from domain.settings import Selection
 from ledger.book import read_book
+from ledger.complaints import import_complaints
 from ledger.intake.cells import Form
 from ledger.intake.direct import FileReport
 from ledger.plans import chosen
@@ -279,3 +280,8 @@ def test_a_file_lands_its_good_rows_and_tells_the_others(ledger: SqlLedger, tmp_
     assert {name: table for name, table in content(ledger).items() if name not in ("cap_key", "change")} == {
         name: table for name, table in after.items() if name not in ("cap_key", "change")
     }
+
+
+def test_a_file_of_complaints_lands_on_both(ledger: SqlLedger, tmp_path: Path) -> None:
+    path = write(tmp_path / "complaints.csv", [{"account": "A1", "at": "2026-11-17", "about": "tone"}])
+    assert import_complaints(ledger, path, at_us=NOW, form=FORM).added == 1

@@ -44,7 +44,7 @@ def test_the_examples_are_in_the_folder_and_hold(folder: Path) -> None:
     found = answer(folder, "strategy", "check")
     assert [Path(one["file"]).stem for one in found] == ["ageing", "balance", "digital-first", "gentle", "model"]
     assert not any(one["problems"] for one in found)
-    assert "sms is planned but not sent yet" in cadencia(folder, "strategy", "check", "digital-first")
+    assert "sms is handed out by `cadencia due`, not sent" in cadencia(folder, "strategy", "check", "digital-first")
 
 
 def test_a_mistake_is_told_with_its_line_and_status_1(folder: Path) -> None:

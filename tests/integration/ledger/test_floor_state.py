@@ -153,7 +153,7 @@ def test_an_older_history_learns_the_days_of_its_promises(new_url: Callable[[str
         connection.execute(text("DROP TABLE decision"))
         connection.execute(text("ALTER TABLE history DROP COLUMN due_on"))
         connection.execute(text("ALTER TABLE agent DROP COLUMN groups"))
-        for table in ("experiment", "score", "score_person", "score_set"):
+        for table in ("experiment", "score", "score_person", "score_set", "stand", "handed", "handover"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
         connection.execute(
@@ -183,7 +183,7 @@ def test_agents_of_an_older_ledger_are_in_no_group(new_url: Callable[[str], str]
     with database.writing() as connection:  # as the version before groups left it
         connection.execute(text("ALTER TABLE agent DROP COLUMN groups"))
         connection.execute(text("INSERT INTO agent (agent, created_us) VALUES ('ana', 7)"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0008'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0009'"))
     database.close()
     with open_ledger(url) as ledger:
         assert ledger.agents() == [Agent(agent="ana", name=None, extension=None, campaigns=(), active=True)]

@@ -17,7 +17,7 @@ from domain.people import Verdict
 from ledger import parquet
 from ledger.decisions import put
 from ledger.parquet import export_parquet
-from ledger.schema import balance_history, history, payment
+from ledger.schema import balance_history, handed, handover, history, payment
 from ledger.store import SqlLedger
 from strategy.listing import Decision
 from tests.integration.ledger.scribe import NOW, Scribe, person, settle
@@ -66,14 +66,27 @@ def test_the_whole_record_is_written(ledger: SqlLedger, tmp_path: Path, monkeypa
         person=2, decided_us=NOW, known_us=NOW, action="none", p_action={"call": 0.75, "none": 0.25}, arm="holdout",
         strategy="gentle@ab", score_version=None, segment="others", treatment="holdout.call.1", since_day=20_000,
     )  # fmt: skip
+    file = {"id": 4, "campaign": "spring", "what": "sms", "at_us": NOW}
+    line = {"handover": 4, "place": 1, "campaign": "spring", "what": "sms", "at_us": NOW, "person": 2, "since_day": 7}
+    line |= {
+        "arm": "champion",
+        "segment": "others",
+        "step": "write.1",
+        "template": "first",
+        "debts": "",
+        "phones": "20",
+    }
     with ledger.writing() as connection:
         assert put(connection, 3, "spring", [made]) == 1
+        connection.execute(insert(handover), file | {"strategy": "gentle@ab", "rules": "r1", "handed_by": "ana"})
+        connection.execute(insert(handed), line)
     rows = export_parquet(ledger, tmp_path / "out")
     found = {path.stem: pq.read_table(path) for path in (tmp_path / "out").glob("*.parquet")}
     assert {name: table.num_rows for name, table in found.items()} == rows
     assert rows == {
         "history": rows["history"], "debtors": 3, "numbers": rows["numbers"], "debts": 3, "attempts": 1,
-        "outcomes": 1, "verdicts": 2, "pacing": 1, "decisions": 1, "promises": 1, "payments": 1, "balances": 1,
+        "outcomes": 1, "verdicts": 2, "pacing": 1, "decisions": 1, "handed": 1, "promises": 1, "payments": 1,
+        "balances": 1,
     }  # fmt: skip
     with ledger.reading() as connection:
         assert rows["history"] == connection.execute(select(func.count()).select_from(history)).scalar() > 2
@@ -95,6 +108,8 @@ def test_the_whole_record_is_written(ledger: SqlLedger, tmp_path: Path, monkeypa
     assert (pacing["dials"], pacing["reason"], pacing["expected_free"]) == (2, "budget", 3.5)
     (decided,) = found["decisions"].to_pylist()
     assert (decided["person"], dict(decided["p_action"]), decided["arm"]) == (2, made.p_action, "holdout")
+    (written,) = found["handed"].to_pylist()
+    assert (written["handover"], written["strategy"], written["step"]) == (4, "gentle@ab", "write.1")
     assert found["decisions"].schema.field("p_action").type == pa.map_(pa.string(), pa.float64())
     assert found["decisions"].schema.field("decided_at").type == instant
     assert {one["event"] for one in found["history"].to_pylist()} >= {"dialed", "right_party_contact"}

@@ -163,7 +163,7 @@ def test_examples_hold_and_say_what_they_leave_out(path: Path) -> None:
         written = sum(
             step.channel not in ("call", "none") for one in document.treatments.values() for step in one.steps
         )
-        assert sum("planned but not sent yet" in line for line in planned(strategy)) == written
+        assert sum("not sent by Cadencia yet" in line for line in planned(strategy)) == written
         assert all("explore is 0" in line for line in advice(strategy))
 
 
@@ -197,7 +197,7 @@ objective = "promises_kept"
 """
     text = TEXT.replace('channel = "call"\n\n', 'channel = "call"\nagent_group = "x"\n\n')
     text = text.replace("explore = 0.1\n", "explore = 0.1\nreplan = true" + more).replace(
-        "[trial]\n", "[capacity.agents]\n9 = 10\n[budgets]\nsms = 100\n[trial]\nends_after_days = 30\n"
+        "[trial]\n", "[capacity.agents]\n9 = 10\n[trial]\nends_after_days = 30\n"
     )
     text += "[trial.guardrails]\nsmiles = 1.0\n"
     assert problems(text, tmp_path) == []
@@ -205,7 +205,6 @@ objective = "promises_kept"
     assert "agent_group" not in told
     for word in (
         "capacity",
-        "budgets",
         "guardrails",
         "ends_after_days",
         "sms",
