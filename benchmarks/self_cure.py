@@ -2,9 +2,9 @@
 
     python -m benchmarks.self_cure [--debtors 40000] [--days 30] [--world default]
 
-Placements of debtors come a week apart, each with calls, messages, promises and payments, and a conversation or none by
-lot (`simulation.trial`). The head `cure` learns from all but the last two by the way of `cadencia models fit`, and says
-of everybody on whom the lot fell in those, as if left alone, what the world knows. Prints one JSON object.
+Placements of debtors come two weeks apart, each with calls, messages, promises and payments, and a conversation or none
+by lot (`simulation.trial`). The head `cure` learns from all but the last two by the way of `cadencia models fit`, and
+says of everybody on whom the lot fell in those, as if left alone, what the world knows. Prints one JSON object.
 """
 
 import argparse
@@ -32,6 +32,7 @@ from simulation.trial import Drawn, Plan, draw
 pa: Any = pyarrow
 pq: Any = pyarrow.parquet
 HEAD: Final = "cure"
+EVERY_DAYS: Final = 14
 #: The last ones judge.
 JUDGES: Final = 2
 #: Score from which on nobody need call, as `config/strategies/model.toml` has it.
@@ -89,7 +90,7 @@ def judged(model: Model, export: Path, days: int, drawn: Sequence[Drawn]) -> dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--debtors", type=int, default=40_000, help="that come, those who judge included")
-    parser.add_argument("--placements", type=int, default=10)
+    parser.add_argument("--placements", type=int, default=12)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--world", default="default")
     options = parser.parse_args()
@@ -98,8 +99,8 @@ def main() -> None:
     last = options.placements - JUDGES
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
-        placed(home / "learn", laws, plan, range(last), n, 7)
-        drawn = placed(home / "judge", laws, plan, range(last, options.placements), n, 7)
+        placed(home / "learn", laws, plan, range(last), n, EVERY_DAYS)
+        drawn = placed(home / "judge", laws, plan, range(last, options.placements), n, EVERY_DAYS)
         model = learned(home / "learn", options.days, Registry(home / "registry"))
         found = judged(model, home / "judge", options.days, drawn)
     print(json.dumps({"days": options.days, "learned_from": model.manifest.data.rows} | found, indent=1))
