@@ -49,18 +49,20 @@ def write(folder: Path, parts: int, n: int) -> None:
     drawn = [draw(load("default"), PLAN, 1, START_US, part, n) for part in range(parts)]
     for name in drawn[0].tables:
         pq.write_table(pa.concat_tables([one.tables[name] for one in drawn]), folder / f"{name}.parquet")
-    pq.write_table(pa.concat_tables([_decisions(one) for one in drawn]), folder / "decisions.parquet")
+    pq.write_table(pa.concat_tables([decisions_of(one, PLAN) for one in drawn]), folder / "decisions.parquet")
 
 
-def _decisions(drawn: Drawn) -> Any:
+def decisions_of(drawn: Drawn, plan: Plan) -> Any:
+    """Return the table `decisions` of an export: whom the lot of a trial fell on."""
     instant = pa.timestamp("us", tz="UTC")
     words = np.array(drawn.actions, object)[drawn.action]
-    chances = [list(PLAN.actions.items())] * len(drawn.person)
+    chances = [list(plan.actions.items())] * len(drawn.person)
     return pa.table(
         {
             "person": drawn.person, "decided_at": pa.array(drawn.at_us, instant),
             "known_at": pa.array(drawn.at_us, instant), "action": pa.array(words, pa.string()),
             "p_action": pa.array(chances, pa.map_(pa.string(), pa.float64())),
+            "arm": pa.array(["trial"] * len(drawn.person), pa.string()),
         }
     )  # fmt: skip
 

@@ -324,6 +324,7 @@ def rows_of(part: "Part") -> Iterator["PersonScore"]:
         yield PersonScore(
             person=person,
             p_promise=number(people.p_promise, row), p_kept=number(people.p_kept, row), p_pay=number(people.p_pay, row),
+            p_self_cure=number(people.p_self_cure, row),
             uplift=known(people.uplift, row),
             value_minor=None if value is None else {name: round(of) for name, of in value.items()},
             currency=people.currency[row],

@@ -619,6 +619,7 @@ score_person = Table(
     Column("uplift", Text, comment="JSON: what a contact adds to it, by channel"),
     Column("value_minor", Text, comment="JSON: what a contact adds to what is paid, by channel, before its cost"),
     Column("currency", Currency),
+    Column("p_self_cure", Float, comment="that all is paid, left alone"),
 )
 
 # ---- reservations and news between writers

@@ -35,7 +35,7 @@ def serving(reading: Reading, connection: Connection, at_us: int, wanted: frozen
 
     Notes
     -----
-    No model here tells `p_self_cure`. `p_reach` and `p_right` are those of a person's best number, over the hours of a
+    `p_reach` and `p_right` are those of a person's best number, over the hours of a
     week from 9 to 21; `value_call` is what a contact adds times `p_right`.
     """
     made = latest(connection)
@@ -58,11 +58,12 @@ def serving(reading: Reading, connection: Connection, at_us: int, wanted: frozen
 def _of_people(
     connection: Connection, made: ScoreSet, wanted: frozenset[str]
 ) -> tuple[NDArray[np.int64], dict[str, Any]]:
-    columns = [score_person.c[name] for name in ("person", "p_promise", "p_pay", "uplift", "value_minor")]
+    told = ("p_promise", "p_pay", "p_self_cure")
+    columns = [score_person.c[name] for name in ("person", *told, "uplift", "value_minor")]
     query = select(*columns).where(score_person.c.score_set == made.number).order_by(score_person.c.person)
     rows = list(streamed(connection, query))
     persons = np.fromiter((row.person for row in rows), np.int64)
-    values = {name: _floats(getattr(row, name) for row in rows) for name in ("p_promise", "p_pay")}
+    values = {name: _floats(getattr(row, name) for row in rows) for name in told}
     if "p_pay_uplift" in wanted:
         values["p_pay_uplift"] = _floats(_of_call(row.uplift) for row in rows)
     if {"value_contact", "value_call"} & wanted:

@@ -60,7 +60,9 @@ class PersonScore(msgspec.Struct, frozen=True, kw_only=True):
     p_kept: float | None = None
     #: Within the model's window, left alone.
     p_pay: float | None = None
-    #: What a contact adds to it, and to what is paid, in minor units of `currency`, before its cost; by channel.
+    #: That all that is owed is paid within the window, left alone.
+    p_self_cure: float | None = None
+    #: What a contact adds to `p_pay`, and to what is paid, in minor units of `currency`, before its cost; by channel.
     uplift: Mapping[str, float] | None = None
     value_minor: Mapping[str, int] | None = None
     currency: str | None = None
@@ -134,6 +136,7 @@ def read(connection: Connection, number: int, persons: Sequence[int]) -> dict[in
         for row in _rows(connection, score_person, number, some):
             found[row.person] = PersonScore(
                 person=row.person, p_promise=row.p_promise, p_kept=row.p_kept, p_pay=row.p_pay,
+                p_self_cure=row.p_self_cure,
                 uplift=row.uplift and msgspec.json.decode(row.uplift, type=dict[str, float]),
                 value_minor=row.value_minor and msgspec.json.decode(row.value_minor, type=dict[str, int]),
                 currency=row.currency, phones=tuple(phones.get(row.person, ())),
@@ -195,7 +198,7 @@ def _rows(connection: Connection, table: Table, number: int, persons: Sequence[i
 def _person(number: int, one: PersonScore) -> dict[str, Any]:
     return {
         "score_set": number, "person": one.person, "p_promise": one.p_promise, "p_kept": one.p_kept,
-        "p_pay": one.p_pay, "currency": one.currency,
+        "p_pay": one.p_pay, "p_self_cure": one.p_self_cure, "currency": one.currency,
         "uplift": None if one.uplift is None else msgspec.json.encode(one.uplift).decode(),
         "value_minor": None if one.value_minor is None else msgspec.json.encode(one.value_minor).decode(),
     }  # fmt: skip

@@ -1,13 +1,15 @@
 """What a strategy would do with a campaign's people as the ledger knows them; nothing is kept."""
 
 from collections import Counter
+from contextlib import nullcontext
 
 import msgspec
 import numpy as np
 from sqlalchemy import Connection
 
 from domain.settings import CampaignSettings
-from ledger.strategic import Made, list_of
+from ledger import score_fields
+from ledger.strategic import Made, list_of, wanted
 from strategy.documents import Strategy, attached
 
 
@@ -53,7 +55,7 @@ class Moves(msgspec.Struct, frozen=True, kw_only=True):
 
 def counts(connection: Connection, campaign: CampaignSettings, strategy: Strategy, at_us: int, zone: str) -> Counts:
     """Count a campaign's people by the segments of a strategy's champion, at an instant."""
-    made = list_of(connection, attached(campaign, strategy), at_us, zone)
+    made = _made(connection, campaign, strategy, at_us, zone)
     listing, book = made.listing, made.book
     place = listing.segments()
     segments = []
@@ -87,7 +89,7 @@ def moves(
     connection: Connection, campaign: CampaignSettings, first: Strategy, second: Strategy, at_us: int, zone: str
 ) -> Moves:
     """Count what changes for a campaign's people from one strategy's champion to another's, at an instant."""
-    before, after = (list_of(connection, attached(campaign, one), at_us, zone) for one in (first, second))
+    before, after = (_made(connection, campaign, one, at_us, zone) for one in (first, second))
     names = [[one.name for one in of.of_arm(of.arms[0].name).segments] for of in (first, second)]
     pairs = Counter(zip(before.listing.segments().tolist(), after.listing.segments().tolist(), strict=True))
     both = before.listing.called & after.listing.called
@@ -103,6 +105,13 @@ def moves(
         second_only=int((after.listing.called & ~before.listing.called).sum()),
         moved=int((np.abs(shares) > 0.1).sum()),
     )
+
+
+def _made(connection: Connection, campaign: CampaignSettings, strategy: Strategy, at_us: int, zone: str) -> Made:
+    """Return the list of an instant, by the scores that would serve it."""
+    chosen = attached(campaign, strategy)
+    scores = score_fields.serving(lambda: nullcontext(connection), connection, at_us, wanted(chosen))
+    return list_of(connection, chosen, at_us, zone, scores)
 
 
 def _shares(made: Made) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -196,6 +196,38 @@ def _received(lines: Any, i: int, end: int, p: int, offset: int) -> float:
 
 
 @njit(cache=True, nogil=True)
+def settled(asked: Any, end_us: I8, lines: Any, debts: Any, out: F8) -> None:
+    """Say of each row whether all that was known to be owed is paid by an instant: 1 or 0; NaN: nothing was owed.
+
+    What was paid before the row and told after it counts: of that nothing was left to be paid.
+    """
+    for r in range(len(asked.row)):
+        i = asked.row[r]
+        left = np.zeros(debts.first[i + 1] - debts.first[i])
+        end = _known_until(lines, i, asked.as_of_us[r])
+        for e in range(lines.first[i], end):
+            d = lines.debt[e]
+            amount = lines.amount[e] if lines.amount[e] == lines.amount[e] else 0.0
+            if d < 0:
+                continue
+            if lines.kind[e] == PAYMENT:
+                left[d] = max(0.0, left[d] - amount)
+            elif lines.kind[e] == BALANCE:
+                left[d] = amount
+            elif lines.kind[e] == WITHDRAWN:
+                left[d] = 0.0
+        if not (left > 0.0).any():
+            out[r] = np.nan
+            continue
+        for e in range(end, lines.first[i + 1]):
+            d = lines.debt[e]
+            paid = d >= 0 and lines.kind[e] == PAYMENT and lines.event_us[e] <= end_us[r]
+            if paid and lines.amount[e] == lines.amount[e]:
+                left[d] -= lines.amount[e]
+        out[r] = 0.0 if (left > 0.0).any() else 1.0
+
+
+@njit(cache=True, nogil=True)
 def fill(
     asked: Any, lines: Any, numbers: Any, debts: Any, clock: Any, clocks: Any, usual: Any, at: Any, most: Any, out: F4
 ) -> None:

@@ -10,6 +10,7 @@ Who learns as of an instant leaves out rows whose window had not closed by then 
 | right_party | a call of which it is known who answered, if anybody did | the debtor answers | 4 hours |
 | payment | a decision: a contact by lot or by plan, or none | anything is paid on the debts | N days |
 | amount | the same, where something was paid | what was paid ÷ what was owed, at most 1 | N days |
+| cure | the same, where something was owed | all that was owed is paid | N days |
 | promise | a call begun | a promise or a plan is recorded | 4 hours |
 | kept | a promise made | 90 % of it is paid from its day on until the day due and three of grace | until then |
 | valid | a call that ended, the network having carried it | the number is in service and the debtor's | 4 hours |
@@ -28,7 +29,7 @@ from domain.people import GRACE_DAYS, KEPT_SHARE
 from models import export
 from models import history_kernel as kinds
 from models.decisions import Decisions
-from models.feature_kernel import Asked, Usual
+from models.feature_kernel import Asked, Usual, settled
 from models.feature_list import FEATURES, NAMES, check_features
 from models.features import CATEGORIES, Features, ask
 from models.history import History
@@ -44,7 +45,9 @@ I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 
 #: Those that become models of their own; what is paid is part of `payment`.
-HEADS: Final = ("reach", "right_party", "promise", "payment", "kept", "valid")
+HEADS: Final = ("reach", "right_party", "promise", "payment", "cure", "kept", "valid")
+#: Heads of decisions: what was done is a feature, and whoever owes is scored as if left alone.
+DECIDED: Final = ("payment", "cure")
 #: A call and what is recorded of it are over by then.
 _CALL_US: Final = 4 * HOUR
 #: Heads of a call at an hour, which are scored for every hour of the week.
@@ -62,6 +65,8 @@ BARRED: Final = {
     "right_party": OF_THE_DAY,
     "promise": (),
     "payment": (*_of("moment", "own", "number"), "line_type"),
+    # Who is held out was never called: calls on record would tell him from all whom the head is asked about.
+    "cure": _of("moment", "own", "rhythm", "number", "person"),
     "kept": (*_of("own", "number"), "line_type"),
     "valid": (*_of("moment", "own", "day"), "number_today", "calls_today", "days_payday"),
 }
@@ -149,6 +154,33 @@ def payment(history: History, decisions: Decisions, days: int, *, until_us: int 
         known_us=end_us[whole], y=(sums > 0.0).astype(np.float64), place=whole,
     )  # fmt: skip
     return rows, sums
+
+
+def cure(history: History, decisions: Decisions, days: int, *, until_us: int | None = None) -> Rows:
+    """Return the rows of `cure`: those of `payment` of whoever owed something, and whether all of it was paid.
+
+    Parameters
+    ----------
+    days, until_us
+        As `payment` takes them. What is owed is what was known as of the decision, debt by debt; what becomes due after
+        it does not count.
+
+    Raises
+    ------
+    BadInput
+        When nobody is left whose window has closed.
+    """
+    asked = ask(history, person=decisions.person, phone=None, as_of_us=decisions.at_us)
+    end_us = decisions.at_us + days * DAY
+    whole = _whole(end_us, last_known_us(history) if until_us is None else until_us, "cure", f"{days} days")
+    asked = Asked(*(column[whole] for column in asked))
+    paid = np.empty(len(whole))
+    settled(asked, end_us[whole], history.lines, history.debts, paid)
+    rows = Rows(
+        head="cure", asked=asked, person=decisions.person[whole], at_us=decisions.at_us[whole],
+        known_us=end_us[whole], y=paid, place=whole,
+    )  # fmt: skip
+    return take(rows, np.flatnonzero(~np.isnan(paid)))
 
 
 def amount(rows: Rows, paid_minor: F8, owed_minor: F8) -> Rows:
@@ -252,7 +284,7 @@ def table(
     days : float
         The horizon, by which windows are purged: at most so long after the row the outcome is known.
     actions, action
-        Of `payment`: what was done is a feature of its own, a category.
+        Of `payment` and `cure`: what was done is a feature of its own, a category.
     windows
         How the model is judged; a head with a long horizon may need fewer blocks on a short record.
     """
@@ -302,7 +334,7 @@ def schema(
 
 
 #: By which calibration is told, and mended where it differs.
-_SEGMENTS: Final = {"reach": ("hour", "line_type"), "right_party": ("hour", "line_type"), "payment": ("action",)}
+_SEGMENTS: Final = dict.fromkeys(SLOTTED, ("hour", "line_type")) | dict.fromkeys(DECIDED, ("action",))
 
 
 def _is_empty(column: Any) -> bool:

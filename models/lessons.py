@@ -128,6 +128,8 @@ def _lesson(record: Record, head: str, payment_days: int, threads: int) -> Lesso
     history = record.history
     if head == "payment":
         return _payment(record, payment_days, threads)
+    if head == "cure":
+        return _cure(record, payment_days, threads)
     if head in heads.SLOTTED:
         rows = heads.reach(history, record.attempts, head)
     elif head == "promise":
@@ -195,32 +197,78 @@ def _latest(rows: Rows) -> Rows:
     return heads.take(rows, np.sort(np.argsort(rows.at_us, kind="stable")[-MOST_ROWS:]))
 
 
-def _payment(record: Record, days: int, threads: int) -> Lesson:
-    decisions, history = record.decisions, record.history
+_MOVED: Final = {
+    "payment": "whom a contact moves is learned from debtors of whom a strategy left some alone",
+    "cure": "who pays all without a contact is learned from debtors whom a strategy left alone",
+}
+
+
+def _by_lot(record: Record, head: str) -> tuple[Decisions, NDArray[np.int64]]:
+    """Return the decisions on record, and the places of those that chance might have made otherwise.
+
+    Raises
+    ------
+    BadInput
+        When there is none.
+    """
+    decisions = record.decisions
     if decisions is None:
-        raise BadInput(
-            "payment: nobody was left alone by lot; whom a contact moves is learned from debtors of whom a strategy "
-            "left some alone, with the chance of it on record"
-        )
+        raise BadInput(f"{head}: nobody was left alone by lot; {_MOVED[head]}, with the chance of it on record")
     if NONE not in decisions.actions:
         raise BadInput(
-            f"payment: no decision on record was to leave somebody alone ({NONE!r}); give the strategy a share "
+            f"{head}: no decision on record was to leave somebody alone ({NONE!r}); give the strategy a share "
             "of debtors who are not contacted"
         )
     assert decisions.chances is not None
     none = decisions.chances[:, decisions.actions.index(NONE)]
     # Only whom chance might have left alone, and might have contacted, tells what a contact does.
-    known = (none > 0.0) & (none < 1.0) & np.isin(decisions.person, history.person)
+    known = (none > 0.0) & (none < 1.0) & np.isin(decisions.person, record.history.person)
     if not known.any():
         raise BadInput(
-            "payment: nobody was left alone by lot: every decision on record was certain; give the strategy a share of "
+            f"{head}: nobody was left alone by lot: every decision on record was certain; give the strategy a share of "
             "debtors who are not contacted"
         )
-    place = np.flatnonzero(known)
-    chosen = Decisions(
+    return decisions, np.flatnonzero(known)
+
+
+def _taken(decisions: Decisions, place: NDArray[np.int64]) -> Decisions:
+    return Decisions(
         decisions.person[place], decisions.at_us[place], decisions.action[place], decisions.p_action[place],
         decisions.actions,
     )  # fmt: skip
+
+
+def _cure(record: Record, days: int, threads: int) -> Lesson:
+    decisions, place = _by_lot(record, "cure")
+    assert decisions.chances is not None
+    nobody = decisions.actions.index(NONE)
+    # Whom a lot of the day spares is called on the next: that is not to be left alone for as long as the window.
+    spared = (decisions.action == nobody) & (decisions.chances[:, nobody] < _LEFT_ALONE)
+    if decisions.held_out is not None:
+        spared &= ~decisions.held_out
+    chosen = _taken(decisions, place[~spared[place]])
+    if not (chosen.action == nobody).any():
+        raise BadInput(
+            "cure: nobody was left alone for longer than a day; who pays all without a contact is learned from debtors "
+            "whom a strategy holds out: give it a holdout ([trial])"
+        )
+    rows = _latest(heads.cure(record.history, chosen, days))
+    if not len(rows):
+        raise BadInput("cure: whoever was decided on owed nothing as far as was known")
+    found = features(record.history, rows.asked, record.usual, threads=threads)
+    source = heads.columns(rows, found, actions=chosen.actions, action=chosen.action[rows.place])
+    return Lesson("cure", source, float(days))
+
+
+#: Chance of a decision to leave somebody alone from which on the next days' will be the same more often than not.
+_LEFT_ALONE: Final = 0.5
+
+
+def _payment(record: Record, days: int, threads: int) -> Lesson:
+    history = record.history
+    decisions, place = _by_lot(record, "payment")
+    assert decisions.chances is not None
+    chosen = _taken(decisions, place)
     rows, paid_minor = heads.payment(history, chosen, days)
     found = features(history, rows.asked, record.usual, threads=threads)
     action = chosen.action[rows.place]
@@ -261,7 +309,7 @@ def asked_now(record: Record, head: str, as_of_us: int, persons: NDArray[np.int6
 
 
 def given_now(record: Record, head: str, as_of_us: int, persons: NDArray[np.int64] | None = None) -> Given:
-    """Return the rows of `asked_now`, to be explained; a payment is asked about as if nobody were contacted.
+    """Return the rows of `asked_now`, to be explained; of payments is asked as if nobody were contacted.
 
     Raises
     ------
@@ -272,7 +320,7 @@ def given_now(record: Record, head: str, as_of_us: int, persons: NDArray[np.int6
     if not len(rows):
         raise BadInput(f"{head}: nobody of those has anything to be asked about: {_NOBODY.get(head, 'no number')}")
     found = features(record.history, rows.asked, record.usual)
-    action = np.zeros(len(rows), np.int64) if head == "payment" else None
+    action = np.zeros(len(rows), np.int64) if head in heads.DECIDED else None
     source = heads.columns(rows, found, actions=(NONE,), action=action)
     if head in _OF_NUMBERS:
         source = source.append_column("phone", [found.phone])
@@ -280,6 +328,6 @@ def given_now(record: Record, head: str, as_of_us: int, persons: NDArray[np.int6
     return Given(table=source, where=f"ledger, head {head}", moments=moments)
 
 
-_NOBODY: Final = {"kept": "no promise is open", "payment": "no debtor"}
+_NOBODY: Final = {"kept": "no promise is open", "payment": "no debtor", "cure": "no debtor"}
 #: Heads of which every number of a person has a row of its own.
 _OF_NUMBERS: Final = (*heads.SLOTTED, "promise", "valid")

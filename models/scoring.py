@@ -76,7 +76,9 @@ class People(NamedTuple):
     p_kept: F8 | None
     #: That something is paid within the model's window, the person left alone.
     p_pay: F8 | None
-    #: What a contact through a channel adds to that, and to what is paid, in minor units, before its cost.
+    #: That all that is owed is.
+    p_self_cure: F8 | None
+    #: What a contact through a channel adds to `p_pay`, and to what is paid, in minor units, before its cost.
     uplift: Mapping[str, F8]
     value_minor: Mapping[str, F8]
     #: Of the first debt; None: no debt.
@@ -350,6 +352,7 @@ class _Serving:
             p_promise=spread("promise", first),
             p_kept=spread("kept", heads.open_promises(history, self._as_of_us, owing)),
             p_pay=self._said("payment", found),
+            p_self_cure=self._said("cure", found),
             uplift=uplift,
             value_minor=value,
             currency=np.where(some, words[codes], np.array(None, object)),

@@ -75,6 +75,8 @@ class Drawn:
     #: (n, actions): chance that anything is paid within the horizon, and payments expected, in units of account.
     p_pay: F8
     paid: F8
+    #: (n,): chance that all that is owed is paid within it by who is left alone.
+    p_self_cure: F8
     #: Index of the kind of response, for analysts alone.
     kind: I8
     #: Minor units of a unit of account where each lives.
@@ -142,7 +144,7 @@ class _Trial:
         day = self._luck.integers(0, plan.spread_days, n)
         action = np.searchsorted(np.cumsum(chances)[:-1], self._luck.random(n), side="right")
         asked: list[I8] = []
-        columns: list[tuple[F8, F8, I8, I8]] = []
+        columns: list[tuple[F8, F8, F8, I8, I8]] = []
         now_us = self._start_us
         for step in range(plan.past_days + plan.spread_days + plan.horizon_days):
             lot = step - plan.past_days
@@ -156,7 +158,7 @@ class _Trial:
                 asked.append(chosen)
                 price = self._price[chosen][:, None]
                 columns.append((
-                    found.p_pay[owing], found.paid_minor[owing] / price, found.kind[owing],
+                    found.p_pay[owing], found.paid_minor[owing] / price, found.p_self_cure[owing], found.kind[owing],
                     np.full(len(chosen), now_us, np.int64),
                 ))  # fmt: skip
                 for i in chosen.tolist():
@@ -165,7 +167,7 @@ class _Trial:
             self._pass(now_us, now_us + DAY)
             now_us += DAY
         rows = np.concatenate(asked)
-        p_pay, paid, kind, at_us = (np.concatenate(column) for column in zip(*columns, strict=True))
+        p_pay, paid, p_self_cure, kind, at_us = (np.concatenate(column) for column in zip(*columns, strict=True))
         return Drawn(
             tables=self._book.tables(self._people),
             person=np.array([self._people[i].person for i in rows], np.int64),
@@ -175,6 +177,7 @@ class _Trial:
             actions=names,
             p_pay=p_pay,
             paid=paid,
+            p_self_cure=p_self_cure,
             kind=kind,
             price=self._price[rows],
         )

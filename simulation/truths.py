@@ -41,6 +41,7 @@ def truths(debtors: Debtors, people: Sequence[Dossier], at_us: int, zone: str = 
 
     values = {
         "p_pay": found.p_pay[:, 0],
+        "p_self_cure": found.p_self_cure,
         "p_pay_uplift": found.p_pay[:, 1] - found.p_pay[:, 0],
         "value_contact": found.paid_minor[:, 1] - found.paid_minor[:, 0],
     }

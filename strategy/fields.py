@@ -58,7 +58,7 @@ SCORES: Final = {
     "p_pay_uplift": _score("how much likelier a payment becomes by one more contact"),
     "value_call": _score("what one more call brings, less what it costs", "minor units"),
     "value_contact": _score("what a conversation with the debtor adds to what is paid", "minor units"),
-    "p_self_cure": _score("that all is paid without any contact"),
+    "p_self_cure": _score("that all is paid within the model's horizon, nobody calling"),
 }
 #: Everything that conditions may name. Money is in minor units of `currency`: write 200_00 for 200.00.
 FIELDS: Final[Mapping[str, Field]] = {

@@ -2,8 +2,8 @@
 
 Expected over the luck still to come, people being who they are, what was contacted before still working and promises
 made before still on their way. Small things are left out: that somebody may ask for a stop before they pay, that two
-debts of one person have one instant a day between them, that several part payments fall before a promised one, and that
-keeping goes with the amount (`promises.by_amount`, 0 in the worlds that ship).
+debts of one person have one instant a day between them, that several part payments fall before a promised one or that
+with it they make up the whole, and that keeping goes with the amount (`promises.by_amount`, 0 in the worlds that ship).
 """
 
 from collections.abc import Sequence
@@ -32,6 +32,8 @@ class Response:
     p_pay: F8
     #: Expected payments within it, minor units.
     paid_minor: F8
+    #: (n,): that all that is owed is paid within it, nothing being done; of who owes nothing 0.
+    p_self_cure: F8
     #: (n,): what is owed, minor units; the kind of response.
     owed_minor: F8
     kind: I8
@@ -70,21 +72,23 @@ def responses(
     owed = np.flatnonzero((conduct.owed > 0) & (place[debts.row] >= 0))
     owner = place[debts.row[owed]]
     n = len(rows)
-    p_pay, paid = np.zeros((n, len(actions))), np.zeros((n, len(actions)))
+    p_pay, paid, cured = np.zeros((n, len(actions))), np.zeros((n, len(actions))), np.zeros(n)
     stock = conduct.still_works(rows, at_us)
     pending = conduct.promised_until(at_us + days * DAY)
     for zone in np.unique(persons.zone[rows]).tolist():
         here = np.flatnonzero(persons.zone[rows[owner]] == zone)
         world = _Ahead(conduct, mixture, zone, owed[here], owner[here], at_us, days, pending, n)
         lives = persons.zone[rows] == zone
-        plain = world.without(stock)
+        *plain, p_all = world.without(stock)
+        cured[lives] = p_all[lives]
         for place_, action in enumerate(actions):
             any_, sum_ = world.after(stock, action, rows, free) if action.p.any() else plain
             p = np.where(action.p > 0.0, action.p, 0.0)
             p_pay[lives, place_] = (p * any_ + (1.0 - p) * plain[0])[lives]
             paid[lives, place_] = (p * sum_ + (1.0 - p) * plain[1])[lives]
     total: F8 = np.bincount(owner, conduct.owed[owed].astype(np.float64), n).astype(np.float64)
-    return Response(p_pay=p_pay, paid_minor=paid, owed_minor=total, kind=persons.kind[rows])
+    cured[total <= 0.0] = 0.0
+    return Response(p_pay=p_pay, paid_minor=paid, p_self_cure=cured, owed_minor=total, kind=persons.kind[rows])
 
 
 class _Ahead:
@@ -107,12 +111,13 @@ class _Ahead:
         self._owed = conduct.owed[debts].astype(np.float64)
         self._pending = [(k, pay) for k, debt in enumerate(debts.tolist()) for pay in pending.get(debt, ())]
 
-    def _days(self, stock: F8) -> tuple[F8, F8]:
+    def _days(self, stock: F8) -> tuple[F8, F8, F8]:
         """Return, with so much contact at work now, that a debt is not paid by itself until each day, and what is
-        left of it then, (days + 1, debts)."""
+        left of it then, (days + 1, debts); and that no payment settles it, (debts,)."""
         conduct = self._conduct
         half_life_us = conduct.laws.contact.half_life_days * DAY
         unpaid, left = [np.ones(len(self._debts))], [np.ones(len(self._debts))]
+        unsettled = np.ones(len(self._debts))
         for ahead, (first_us, last_us) in enumerate(self._windows):
             low_us, high_us = max(first_us, self._at_us), min(last_us, self._end_us)
             if low_us >= self._end_us:
@@ -125,14 +130,17 @@ class _Ahead:
                 p = -np.expm1(-rates) * ((high_us - low_us) / (last_us - first_us))
             unpaid.append(unpaid[-1] * (1.0 - p))
             left.append(left[-1] * (1.0 - p * self._share))
-        return np.array(unpaid), np.array(left)
+            unsettled *= 1.0 - p * self._p_full
+        return np.array(unpaid), np.array(left), unsettled
 
-    def without(self, stock: F8) -> tuple[F8, F8]:
-        """Return the chance that anything is paid, and what is, when nothing is done, each (n,)."""
-        return self._own(stock)[:2]
+    def without(self, stock: F8) -> tuple[F8, F8, F8]:
+        """Return the chance that anything is paid, what is, and that all is, when nothing is done, each (n,)."""
+        any_, total, _, _, taken, unsettled = self._own(stock)
+        settled = np.log(np.maximum(1.0 - np.where(taken < 1.0, unsettled, 0.0), 1e-300))
+        return any_, total, np.exp(np.bincount(self._owner, settled, self._n))
 
-    def _own(self, stock: F8) -> tuple[F8, F8, F8, F8, F8]:
-        unpaid, left = self._days(stock)
+    def _own(self, stock: F8) -> tuple[F8, F8, F8, F8, F8, F8]:
+        unpaid, left, unsettled = self._days(stock)
         taken = np.zeros(len(self._debts))
         came = np.zeros(self._n, np.bool_)
         total = self._owed * (1.0 - left[-1])
@@ -144,11 +152,11 @@ class _Ahead:
             came[self._owner[k]] = True
         any_ = 1.0 - np.exp(np.bincount(self._owner, np.log(np.maximum(unpaid[-1], 1e-300)), self._n))
         any_[came] = 1.0
-        return any_, np.bincount(self._owner, total, self._n).astype(np.float64), unpaid, left, taken
+        return any_, np.bincount(self._owner, total, self._n).astype(np.float64), unpaid, left, taken, unsettled
 
     def after(self, stock: F8, action: Action, rows: I8, free: NDArray[np.bool_]) -> tuple[F8, F8]:
         """Return the same when an action does what it may do."""
-        any_, total, unpaid, left, taken = self._own(stock + action.works)
+        any_, total, unpaid, left, taken, _ = self._own(stock + action.works)
         if not action.talk:
             return any_, total
         persons, _ = self._conduct.everybody()

@@ -28,9 +28,9 @@ from models.registry import MODEL, WORTH, Model, Registry
 from models.scoring import champions, scored, week_of
 from models.slots import OF_THE_DAY
 from models.worth import Worth
-from tests.integration.trial_export import LONG, PLAN, START_US, write_trial
+from tests.integration.trial_export import LONG, PAYING, PLAN, START_US, write_trial
 
-# Six heads are fitted before the first test.
+# All heads are fitted before the first test.
 pytestmark = pytest.mark.timeout(900)
 
 #: After the last that the trial tells.
@@ -60,17 +60,25 @@ def long_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, export: Path, long_export: Path) -> Path:
+def paying_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("paying")
+    write_trial(folder, laws=PAYING)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, export: Path, long_export: Path, paying_export: Path) -> Path:
     """A working folder whose heads are champions, whatever the gate says of so short a record."""
     folder = tmp_path_factory.mktemp("desk") / "folder"
     CliRunner().invoke(app, ["init", str(folder)], catch_exceptions=False)
     # One process: a second would take longer to start than it saves on rows so few.
     made = cadencia(folder, "models", "fit", "--history", str(export), "--workers", "1")
     assert [one["name"] for one in made["made"]] == ["reach", "right_party", "promise", "payment", "valid"]
-    assert set(made["left_out"]) == {"kept"}
-    assert "too little is on record yet" in made["left_out"]["kept"]
-    made = cadencia(folder, "models", "fit", "--history", str(long_export), "--head", "kept", "--workers", "1")
-    assert [one["name"] for one in made["made"]] == ["kept"], made["left_out"]
+    assert set(made["left_out"]) == {"cure", "kept"}
+    assert all(one.startswith(f"{head}: too little is on record yet") for head, one in made["left_out"].items())
+    for head, other in (("kept", long_export), ("cure", paying_export)):
+        made = cadencia(folder, "models", "fit", "--history", str(other), "--head", head, "--workers", "1")
+        assert [one["name"] for one in made["made"]] == [head], made["left_out"]
     every = cadencia(folder, "models", "promote", "--all", status=1)
     assert {one["name"] for one in every} == set(heads.HEADS)
     refused = [one for one in every if not one["promoted"]]
@@ -192,6 +200,7 @@ def test_scores_are_what_the_models_say(desk: Path, export: Path, record: Record
         alone = Asked(row, nowhere, as_of, as_of)
         assert (features(history, alone, record.usual).column("debts_open") > 0).all()
         np.testing.assert_allclose(people.p_pay, told(record, served.models["payment"], alone, action="none"))
+        np.testing.assert_allclose(people.p_self_cure, told(record, served.models["cure"], alone, action="none"))
         opened = heads.open_promises(history, AS_OF_US, row)
         said = told(record, served.models["kept"], opened)
         assert people.p_kept is not None
@@ -276,7 +285,7 @@ def test_a_debtor_is_explained_as_of_an_instant(desk: Path, export: Path, record
     assert told_of["version"].startswith(f"{head}/")
     assert {one["group"] for one in told_of["rows"]} == {str(persons[0])}
     assert all(1 <= len(one["reasons"]) <= 4 and 0.0 < one["p"] < 1.0 for one in told_of["rows"])
-    assert all((one["phone"] is None) == (head in ("payment", "kept")) for one in told_of["rows"])
+    assert all((one["phone"] is None) == (head in ("payment", "cure", "kept")) for one in told_of["rows"])
 
 
 def test_later_rows_of_the_ledger_judge_a_version(export: Path, tmp_path: Path) -> None:
@@ -324,6 +333,30 @@ def test_what_an_export_lacks_is_left_out_in_words(export: Path, tmp_path: Path)
         cadencia(folder, "models", "fit", "--head", "payment", "--history", str(lot))
 
 
+def test_who_is_spared_for_a_day_is_not_left_alone(export: Path, tmp_path: Path) -> None:
+    lot = tmp_path / "export"
+    shutil.copytree(export, lot)
+    given = pq.read_table(export / "decisions.parquet")
+    alone = np.array(given.column("action").to_pylist(), object) == "none"
+    p = pa.array([[("call", 0.9), ("none", 0.1)]] * len(given), given.schema.field("p_action").type)
+    given = given.set_column(4, given.schema.field("p_action"), p)
+    pq.write_table(given, lot / "decisions.parquet")
+    with pytest.raises(BadInput, match="cure: nobody was left alone for longer than a day"):
+        lessons.lesson(read_record(lot), "cure")
+    assert lessons.lesson(read_record(lot), "payment").source.num_rows
+    held = alone & (np.array(given.column("person")) % 2 == 0)
+    arm = given.schema.get_field_index("arm")
+    words = pa.array(np.where(held, "holdout", "champion"))
+    pq.write_table(given.set_column(arm, "arm", words), lot / "decisions.parquet")
+    rows = lessons.lesson(read_record(lot), "cure").source.to_pylist()
+    assert {one["person"] % 2 for one in rows if one["action"] == "none"} == {0}
+    assert {one["person"] % 2 for one in rows if one["action"] == "call"} == {0, 1}
+    both = lessons.lesson(read_record(export), "cure").source
+    assert len(rows) == both.num_rows - sum(
+        one["action"] == "none" and one["person"] % 2 for one in both.select(["action", "person"]).to_pylist()
+    )
+
+
 def test_a_history_may_lie_at_any_address_that_fsspec_opens(export: Path) -> None:
     fsspec = pytest.importorskip("fsspec")
     where = fsspec.filesystem("memory")
@@ -366,7 +399,7 @@ def test_a_ledger_s_own_people_are_scored(young: Path) -> None:
     with open_ledger(f"sqlite:///{young / 'ledger.db'}") as ledger, ledger.reading() as connection:
         found = scores.read(connection, made["set"]["number"], range(1, 61))
     assert len(found) == made["set"]["people"]
-    assert all(one.p_pay is not None and one.value_minor is not None for one in found.values())
+    assert all(None not in (one.p_pay, one.p_self_cure, one.value_minor) for one in found.values())
     told_of = cadencia(young, "models", "explain", "--head", "reach", "--who", str(next(iter(found))))
     assert told_of["rows"]
 

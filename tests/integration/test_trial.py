@@ -42,6 +42,19 @@ def test_the_truth_is_what_comes(default: Drawn) -> None:
     assert rows.y[default.action == 1].mean() > rows.y[default.action == 0].mean()
 
 
+def test_as_many_pay_all_by_themselves_as_is_true(default: Drawn) -> None:
+    decisions = Decisions(default.person, default.at_us, default.action, default.p_action, default.actions)
+    rows = heads.cure(history_of(**default.tables), decisions, PLAN.horizon_days)
+    assert len(rows) == len(default.person)
+    alone = default.action == 0
+    true = default.p_self_cure[alone]
+    assert abs(rows.y[alone].mean() - true.mean()) < 4.0 * np.sqrt((true * (1.0 - true)).sum()) / alone.sum()
+    assert 0.01 < true.mean() < default.p_pay[alone, 0].mean()
+    # Not more than pay anything, of anybody.
+    assert (default.p_self_cure <= default.p_pay[:, 0] + 1e-12).all()
+    assert rows.y[~alone].mean() > rows.y[alone].mean()
+
+
 def test_only_persuadables_are_moved_up_and_negatives_down(default: Drawn) -> None:
     kinds = list(load("default").responses)
     effect = default.p_pay[:, 1] - default.p_pay[:, 0]

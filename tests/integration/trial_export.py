@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from domain.instants import parse
-from simulation.population import load
+from simulation.population import Laws, load
 from simulation.trial import Drawn, Plan, draw
 
 START_US = parse("2026-03-02T17:00:00Z")
@@ -18,9 +18,13 @@ PLAN = Plan(past_days=15, spread_days=30, horizon_days=12, calls_per_week=1.5)
 LONG = Plan(past_days=60, spread_days=30, horizon_days=12, calls_per_week=2.0)
 
 
-def write_trial(folder: Path, n: int = 1_200, plan: Plan = PLAN) -> Drawn:
+#: Among whom enough pay all that they owe for so few to tell who does.
+PAYING = load("default", {"payment": {"self_cure_per_day": [0.04] * 6, "p_full": 0.9}})
+
+
+def write_trial(folder: Path, n: int = 1_200, plan: Plan = PLAN, laws: Laws | None = None) -> Drawn:
     """Draw a trial and write its export, with whom the lot fell on in `decisions`."""
-    drawn = draw(load("default"), plan, 1, START_US, n=n)
+    drawn = draw(laws or load("default"), plan, 1, START_US, n=n)
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in drawn.tables.items():
         pq.write_table(table, folder / f"{name}.parquet")

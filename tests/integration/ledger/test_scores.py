@@ -20,6 +20,7 @@ WEEKS = np.random.default_rng(1).integers(0, UNIT + 1, (50, WEEK)).astype("<u2")
 PEOPLE = [
     PersonScore(
         person=person, p_promise=0.1 * (person % 7), p_kept=None if person % 2 else 0.5, p_pay=0.25,
+        p_self_cure=0.01 * (person % 90) if person % 5 else None,
         uplift={"call": 0.02, "sms": -0.001} if person % 3 else None,
         value_minor={"call": 1234, "sms": 0} if person % 3 else None, currency="EUR" if person % 3 else None,
         phones=tuple(
@@ -127,7 +128,7 @@ def test_strategies_read_the_set_that_serves(ledger: SqlLedger) -> None:
         assert serving(ledger.reading, connection, 7 + STALE_US, every) is None
     assert found is not None
     assert few is not None
-    assert few.values.keys() == {"p_promise", "p_pay"}
+    assert few.values.keys() == {"p_promise", "p_pay", "p_self_cure"}
     assert (found.version, found.person.tolist()) == ("0001-a", list(range(1, 701)))
     row = {person: place for place, person in enumerate(found.person.tolist())}
     by_day = np.isin(np.arange(WEEK) % 24, range(9, 21))
@@ -138,6 +139,7 @@ def test_strategies_read_the_set_that_serves(ledger: SqlLedger) -> None:
     # 8 has a number whose right party is told, 4 one without, 6 none.
     told = {name: [values[row[one]] for one in (8, 4, 6)] for name, values in found.values.items()}
     assert told["p_promise"] == pytest.approx([0.1, 0.4, 0.6])
+    assert told["p_self_cure"] == pytest.approx([0.08, 0.04, 0.06])
     assert told["p_pay_uplift"] == pytest.approx([0.02, 0.02, np.nan], nan_ok=True)
     assert told["value_contact"] == pytest.approx([1234, 1234, np.nan], nan_ok=True)
     assert told["p_right"] == pytest.approx([right(8), np.nan, np.nan], nan_ok=True)

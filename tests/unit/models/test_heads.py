@@ -193,3 +193,61 @@ def test_who_is_spoken_to_within_the_window_is_told() -> None:
     known = history_of(**tables(lines))
     rows, _ = heads.payment(known, decided("2026-11-01T08:00:00", "2026-11-03T08:00:00"), 10)
     assert heads.spoken_to(known, rows).tolist() == [1.0, 0.0]
+
+
+def balance(at: str, minor: int) -> Line:
+    return line(at, "balance", debts=[100], amount_minor=minor, currency="EUR")
+
+
+def cured(*lines: Line | list[Line], at: str = "2026-11-01T12:00:00", days: int = 10) -> list[float]:
+    return heads.cure(told(*lines, END), decided(at), days).y.tolist()
+
+
+@pytest.mark.parametrize(
+    ("lines", "y"),
+    [
+        ((), [0.0]),
+        ((paid("2026-11-11T12:00:00", 100_000),), [1.0]),
+        ((paid("2026-11-11T12:00:01", 100_000),), [0.0]),
+        ((paid("2026-11-05T12:00:00", 99_999),), [0.0]),
+        # By when it was paid, whenever it was told; in parts, and before the decision.
+        ((paid("2026-11-05T12:00:00", 1), paid("2026-11-08T12:00:00", 99_999, known="2026-12-24T12:00:00")), [1.0]),
+        ((paid("2026-10-30T12:00:00", 100_000, known="2026-11-02T12:00:00"),), [1.0]),
+        ((paid("2026-10-20T12:00:00", 30_000), paid("2026-11-05T12:00:00", 70_000)), [1.0]),
+        # The balance as it was told last before the decision; what is told later does not count.
+        ((balance("2026-10-20T08:00:00", 500), paid("2026-11-05T12:00:00", 500)), [1.0]),
+        ((balance("2026-11-02T08:00:00", 500), paid("2026-11-05T12:00:00", 500)), [0.0]),
+        # Nothing was owed: nothing is asked.
+        ((paid("2026-10-20T12:00:00", 100_000),), []),
+        ((line("2026-10-20T08:00:00", "withdrawn", debts=[100]),), []),
+        # Withdrawn is not paid.
+        ((line("2026-11-05T08:00:00", "withdrawn", debts=[100]),), [0.0]),
+    ],
+)  # fmt: skip
+def test_cured_is_who_has_paid_all_that_was_known_to_be_owed(lines: tuple[Line, ...], y: list[float]) -> None:
+    assert cured(*lines) == y
+
+
+def test_cured_is_of_all_debts_each_by_what_was_paid_on_it() -> None:
+    def two(*lines: Line) -> list[float]:
+        second = line("2026-10-02T08:00:00", "assigned", debts=[101], amount_minor=50, currency="COP")
+        known = history_of(
+            **tables(
+                [ASSIGNED, second, *lines, END], debts=[(100, 1, "EUR", "2026-09-01"), (101, 1, "COP", "2026-09-01")]
+            )
+        )
+        return heads.cure(known, decided("2026-11-01T12:00:00"), 10).y.tolist()
+
+    other = line("2026-11-04T12:00:00", "payment", debts=[101], amount_minor=50, currency="COP")
+    assert two(paid("2026-11-05T12:00:00", 100_050)) == [0.0]
+    assert two(other) == [0.0]
+    assert two(paid("2026-11-05T12:00:00", 100_000), other) == [1.0]
+
+
+def test_cured_is_censored_while_the_window_is_open() -> None:
+    history = told(paid("2026-11-20T00:00:00", 5))
+    rows = heads.cure(history, decided("2026-11-01T12:00:00", "2026-11-11T12:00:00"), 10)
+    assert rows.place.tolist() == [0]
+    assert rows.known_us.tolist() == [parse("2026-11-11T12:00:00Z")]
+    with pytest.raises(BadInput, match=r"cure: of 1 rows none is 10 days old"):
+        heads.cure(history, decided("2026-11-11T12:00:00"), 10)
