@@ -39,7 +39,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 #: Changes with every change of what stands in `_Head` or below it, the pacers' memory included.
-_FORM = 14
+_FORM = 15
 #: Dossiers encoded at once.
 _SLICE = 500
 

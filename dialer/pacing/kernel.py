@@ -112,12 +112,12 @@ def _fill(
         done[h] = 1.0 - 0.5 * (alive[h] + alive[h + 1])
     for i in range(AGES):
         _survivals(talk, talk_scale_s, EDGES[2 * i] * talk_scale_s, alive)
-        talking[i, 0] = 0.0
-        for h in range(1, HORIZONS):
-            total = 0.0
-            for t in range(1, h + 1):
-                total += (alive[t - 1] - alive[t]) * done[h - t]
-            talking[i, h] = total
+        talking[i] = 0.0
+        # Each sum in the order of t, all of them side by side.
+        for t in range(1, HORIZONS):
+            ended = alive[t - 1] - alive[t]
+            for h in range(t, HORIZONS):
+                talking[i, h] += ended * done[h - t]
         _survivals(wrap, wrap_scale_s, EDGES[2 * i] * wrap_scale_s, alive)
         for h in range(HORIZONS):
             wrapping[i, h] = 1.0 - alive[h]
@@ -537,6 +537,58 @@ def progressed(p: float, q: Floats, stages: Stages, nothing: float, ringing: flo
         odds = one / (1.0 - one) * factor
         out[i] = odds / (1.0 + odds)
     return out
+
+
+@njit(cache=True)
+def add(counts: Floats, keep: float, place: int, parts: Floats) -> None:
+    """Let old outcomes fade, and take a new one, its parts around a bin."""
+    for b in range(counts.size):
+        counts[b] *= keep
+    first = place - parts.size // 2
+    for k in range(parts.size):
+        counts[min(counts.size - 1, max(0, first + k))] += parts[k]
+
+
+@njit(cache=True)
+def add_to_rates(
+    live: Floats,
+    seen: Floats,
+    beliefs: Floats,
+    is_live: bool,
+    prior: tuple[float, float],
+    memories: Floats,
+    share: float,
+) -> None:
+    """Take an outcome into several memories of a rate, and believe each as it has foretold (see `beliefs.updated`)."""
+    total = 0.0
+    for k in range(live.size):
+        rate = (live[k] + prior[0]) / (seen[k] + prior[1])
+        beliefs[k] *= rate if is_live else 1.0 - rate
+        total += beliefs[k]
+    scale, floor = (1.0 - share) / total, share / live.size
+    for k in range(live.size):
+        beliefs[k] = beliefs[k] * scale + floor
+        keep = 1.0 - 1.0 / memories[k]
+        live[k] = live[k] * keep + is_live
+        seen[k] = seen[k] * keep + 1.0
+
+
+@njit(cache=True)
+def rate(
+    live: Floats, seen: Floats, beliefs: Floats, prior: tuple[float, float], two: float
+) -> tuple[float, float, float]:
+    """Return a rate as its memories have it, its standard error, and the outcomes behind it.
+
+    `two` is handed in: a square that is known when compiling is a product, which rounds otherwise than a power.
+    """
+    rates = (live + prior[0]) / (seen + prior[1])
+    p = 0.0
+    for k in range(rates.size):
+        p += beliefs[k] * rates[k]
+    variance = 0.0
+    for k in range(rates.size):
+        variance += beliefs[k] * (rates[k] * (1.0 - rates[k]) / (seen[k] + prior[1]) + (rates[k] - p) ** two)
+    return p, sqrt(variance), p * (1.0 - p) / variance
 
 
 @njit(cache=True)

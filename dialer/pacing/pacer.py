@@ -117,6 +117,8 @@ class Pacer:
     def _warm(self) -> None:
         """Have every kernel loaded, or compiled where the cache is cold, before the first tick."""
         self._table(finishing=True)
+        Rings().add(True, 0.0)
+        AnswerRate().add(True, 1)
         p = kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
         bounds = self._bounds(Risk(0.0, 1.0, 1.0), 0)
         kernel.asked(
@@ -424,7 +426,7 @@ class Pacer:
         p_next: Sequence[float] | Floats | None,
     ) -> tuple[Floats, kernel.Stages, float, float, Floats]:
         """Return what tells calls apart, see `kernel.asked`."""
-        _, ringing, media = self._memory.progress.factors()
+        ringing, media = self._memory.progress.factors()
         return (
             _EMPTY if p_answer is None else self._believed("p_answer", p_answer, p),
             _UNTOLD if progress is None else np.frombuffer(bytearray(progress), dtype=np.uint8),
