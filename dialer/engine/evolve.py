@@ -68,7 +68,7 @@ def evolve(state: State, record: Any) -> None:
     Broken
         When the record contradicts the state: a forbidden transition, an unknown call.
     """
-    fold = _FOLDS.get(type(record))
+    fold = FOLDS.get(type(record))
     if fold is not None:
         fold(state, record)
 
@@ -519,6 +519,7 @@ def _originate(state: State, order: orders.Originate) -> None:
     call = _call(state, order.call_id)
     _enter(state, call, Phase.originating)
     call.dialled_us = state.at_us
+    state.lines[order.campaign].unanswered.note(call)
     tally = state.campaigns[order.campaign].tally
     tally.attempts += 1
     tally.dials_us.append(state.at_us)
@@ -553,6 +554,7 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
         call.agent = fact.agent
     if fact.phase is _RINGING:
         call.progress = call.progress or 1  # a resync told
+        state.lines[call.campaign].unanswered.note(call)
     if fact.phase in _ANSWERED and not call.answered_us:
         call.answered_us = state.at_us
     if fact.phase in _ANSWERED and fact.phase is not _DETECTING and not call.clock_us:
@@ -585,6 +587,8 @@ def _forget(state: State, call: Call) -> None:
 def _call_assigned(state: State, fact: facts.CallAssigned) -> None:
     call = _call(state, fact.call_id)
     call.agent, call.pinned = fact.agent, fact.agent is not None
+    if call.phase in UNANSWERED:
+        state.lines[call.campaign].unanswered.note(call)
 
 
 def _connect(state: State, order: orders.Connect) -> None:
@@ -612,6 +616,7 @@ def _told(state: State, call_id: str, progress: int) -> None:
     call = state.calls.get(call_id)
     if call is not None and call.phase in UNANSWERED:
         call.progress = progress
+        state.lines[call.campaign].unanswered.note(call)
 
 
 def _refused(state: State, event: events.Refused) -> None:
@@ -744,6 +749,7 @@ def _signed_in(state: State, event: events.SignedIn) -> None:
         agent = state.agents[event.agent] = Agent(agent=event.agent, node=event.node, since_us=state.at_us)
     agent.then = "signed_in"
     agent.campaigns, agent.call_me, agent.until_us = event.campaigns, event.call_me, event.until_us
+    state.busy.note(agent)
     if not agent.phone_up:
         agent.node = event.node
     if agent.allotted is not None:
@@ -761,6 +767,7 @@ def _phone_up(state: State, event: events.PhoneUp) -> None:
     if agent is None:
         agent = Agent(agent=event.agent, node=event.node, since_us=state.at_us, call_me=False, then="signed_in")
         state.agents[event.agent] = agent
+        state.busy.note(agent)
     agent.phone_up, agent.node = True, event.node
 
 
@@ -774,30 +781,33 @@ def _made_ready(state: State, event: events.MadeReady) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
         agent.then, agent.asked_us = "ready", 0
+        state.busy.note(agent)
 
 
 def _pause_asked(state: State, event: events.PauseAsked) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
-        _ask_to_go(agent, event.reason, state.at_us)
+        _ask_to_go(state, agent, event.reason)
 
 
 def _signed_out(state: State, event: events.SignedOut) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
-        _ask_to_go(agent, "leave", state.at_us)
+        _ask_to_go(state, agent, "leave")
 
 
-def _ask_to_go(agent: Agent, then: str, at_us: int) -> None:
+def _ask_to_go(state: State, agent: Agent, then: str) -> None:
     # Who asks again, or for something else, has waited since the first time.
-    agent.asked_us = agent.asked_us or at_us
+    agent.asked_us = agent.asked_us or state.at_us
     agent.then = then
+    state.busy.note(agent)
 
 
 def _finishing(state: State, event: events.Finishing) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None and agent.state is AgentState.talking:
         agent.finishing_us = (agent.finishing_us or state.at_us) if event.about_to else 0
+        state.busy.note(agent)
 
 
 _READY, _RESERVED, _PREVIEWING = AgentState.ready, AgentState.reserved, AgentState.previewing
@@ -828,6 +838,7 @@ def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
     if not (was is fact.state is _READY):
         agent.since_us = state.at_us
     agent.state, agent.reason, agent.call_id = fact.state, fact.reason, fact.call_id
+    state.busy.note(agent)
     if fact.state is _READY:
         state.ready[agent.agent] = None
     if agent.allotted is not None and (was in WORKING) != (fact.state in WORKING):
@@ -838,6 +849,7 @@ def _agent_allotted(state: State, fact: facts.AgentAllotted) -> None:
     agent = state.agents[fact.agent]
     touched = [name for name in (agent.allotted, fact.campaign) if name is not None]
     agent.allotted = fact.campaign
+    state.busy.note(agent)
     for name in touched:
         state.retune(name)
 
@@ -863,7 +875,8 @@ def _pacing_decided(state: State, fact: facts.PacingDecided) -> None:
     state.campaigns[fact.campaign].pacing = fact
 
 
-_FOLDS: dict[type, Callable[[State, Any], None]] = {
+#: What each kind of record changes; of others there is nothing to fold.
+FOLDS: dict[type, Callable[[State, Any], None]] = {
     events.FloorOpened: _floor_opened,
     events.RulesChanged: _rules_changed,
     events.LeadsLoaded: _leads_loaded,

@@ -126,6 +126,8 @@ def thaw(blob: bytes) -> State:
     state.opened = True
     state.campaigns, state.agents, state.calls = image.campaigns, image.agents, image.calls
     state.versions, state.nodes, state.alarms = image.versions, image.nodes, image.alarms
+    for agent in state.agents.values():
+        state.busy.note(agent)
     state.ready = dict.fromkeys(image.ready)
     state.people = {dossier.person: dossier for dossier in people}
     leads = (lead for campaign in state.campaigns.values() for lead in campaign.leads.values())

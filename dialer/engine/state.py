@@ -7,6 +7,7 @@ from math import ceil
 
 import msgspec
 
+from dialer.engine.columns import Busy, Unanswered
 from dialer.pacing import Limit, Pacer, PacingSettings
 from domain import forecasts
 from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
@@ -144,7 +145,7 @@ class Lines:
     __slots__ = ("answered", "detecting", "talking", "unanswered")
 
     def __init__(self) -> None:
-        self.unanswered: dict[str, Call] = {}
+        self.unanswered = Unanswered()
         self.detecting: dict[str, Call] = {}
         #: Without an agent yet.
         self.answered: dict[str, Call] = {}
@@ -280,6 +281,8 @@ class State:
         self.tokens = 0
         self.campaigns: dict[str, Campaign] = {}
         self.agents: dict[str, Agent] = {}
+        #: What they do, as pacing is told.
+        self.busy = Busy()
         #: Agents in state ready, longest idle first.
         self.ready: dict[str, None] = {}
         self.calls: dict[str, Call] = {}

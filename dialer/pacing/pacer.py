@@ -13,6 +13,7 @@ from dialer.pacing.decision import Decision
 from dialer.pacing.kernel import Floats
 from dialer.pacing.laws import Rings, Spells
 from dialer.pacing.rates import AnswerRate, Forecasts, Progress
+from dialer.pacing.seen import Seen
 from dialer.pacing.settings import PacingSettings
 from dialer.pacing.trunk import Trunk
 from domain.errors import BadInput
@@ -119,11 +120,10 @@ class Pacer:
         self._table(finishing=True)
         Rings().add(True, 0.0)
         AnswerRate().add(True, 1)
-        p = kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
+        kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
         bounds = self._bounds(Risk(0.0, 1.0, 1.0), 0)
-        kernel.asked(
-            self._believes()[2], p, (0, 0, 0), (0, 0, 0), self._chances(0.5, None, None, None), _NOBODY, bounds
-        )
+        chances = _EMPTY, _UNTOLD, 1.0, 1.0, _EMPTY
+        kernel.asked(self._believes()[2], _EMPTY, (0, 0, 0), (0, 0, 0), chances, _NOBODY, bounds)
         self._tabled, self._known = (-1, False), None
 
     # ---- learning
@@ -288,29 +288,41 @@ class Pacer:
         Decision
             `dials` is 0 or more and never above the lines.
         """
-        memory, settings = self._memory, self.settings
         ages_s = given.spells(
             talking_s=talking_s,
             wrapping_s=wrapping_s,
             finishing_s=_NONE if finishing_s is None else finishing_s,
             ringing_s=ringing_s,
         )
-        n_talking, n_wrapping, n_ringing = len(talking_s), len(wrapping_s), len(ringing_s)
-        n_finishing = ages_s.size - n_talking - n_wrapping - n_ringing
         given.seconds("at", at)
         given.count("free", free)
         given.count("waiting", waiting)
         if p_answer is not None:
-            given.alike("p_answer", len(p_answer), n_ringing)
+            given.alike("p_answer", len(p_answer), len(ringing_s))
         if progress is not None:
-            given.alike("progress", len(progress), n_ringing)
+            given.alike("progress", len(progress), len(ringing_s))
+        seen = Seen(
+            ages_s=ages_s,
+            talking=len(talking_s),
+            wrapping=len(wrapping_s),
+            finishing=0 if finishing_s is None else len(finishing_s),
+            told=_UNTOLD if progress is None else np.frombuffer(bytearray(progress), dtype=np.uint8),
+            p_answer=p_answer,
+            detecting=0 if detecting_s is None else len(detecting_s),
+            waiting=waiting,
+        )
+        return self.answer(at, free, seen, p_next)
+
+    def answer(self, at: float, free: int, seen: Seen, p_next: Sequence[float] | Floats | None = None) -> Decision:
+        """Return what `decide` does, of what is known to be what it is said to be."""
+        memory, settings = self._memory, self.settings
         self._at = at
-        n_detecting = 0 if detecting_s is None else len(detecting_s)
-        in_flight = n_ringing + waiting + n_detecting
+        ages_s, talking, wrapping, finishing = seen.ages_s, seen.talking, seen.wrapping, seen.finishing
+        ringing, in_flight = seen.ringing, seen.in_flight
         one_each = max(0, free - in_flight)
         room, full = _MOST, "lines"
         if settings.max_lines is not None:
-            room = min(room, settings.max_lines - in_flight - n_talking - n_finishing)
+            room = min(room, settings.max_lines - in_flight - talking - finishing)
         if settings.calls_per_second is not None:
             # By the clock, so that one call in several ticks is exact too.
             per_second = settings.calls_per_second
@@ -318,37 +330,37 @@ class Pacer:
             if per_tick < room:
                 room, full = per_tick, "calls_per_second"
         room = max(0, room)
-        n_staff = free + n_talking + n_wrapping + n_finishing
-        allowed = memory.budget.risk(settings, self._to_come(at, n_staff), memory.staff, waiting)
+        n_staff = free + seen.busy
+        allowed = memory.budget.risk(settings, self._to_come(at, n_staff), memory.staff, seen.waiting)
         rate, p, laws = self._believes()
 
-        def answer(dials: int, reason: str, free_soon: float, answers: float, risk: float = 0.0) -> Decision:
+        def said(dials: int, reason: str, free_soon: float, answers: float, risk: float = 0.0) -> Decision:
             if dials > room:
                 dials, reason = room, full
             return Decision(dials, reason, free_soon, answers, allowed.budget_left, risk, allowed.theta, rate)
 
         if memory.trunk.dead:
-            probe = free > 0 and not n_ringing and memory.trunk.may_probe(at)
-            return answer(int(probe), "trunk_failing", float(free), float(in_flight))
+            probe = free > 0 and not ringing and memory.trunk.may_probe(at)
+            return said(int(probe), "trunk_failing", float(free), float(in_flight))
         if not n_staff:
-            return answer(0, "no_agents", 0.0, float(in_flight))
+            return said(0, "no_agents", 0.0, float(in_flight))
         if memory.rate.n < max(_COLD_OUTCOMES, _COLD_SHARE * memory.staff):
             first = free
             if memory.staff >= _COLD_TEAM:
                 # If every call were answered after all, a hard limit would still hold.
                 first += int(min((_COLD_EACH - 1.0) * free, max(0.0, allowed.headroom)))
-            return answer(max(0, first - in_flight), "cold_start", float(free), float(in_flight))
+            return said(max(0, first - in_flight), "cold_start", float(free), float(in_flight))
         if memory.talk.n < _COLD_TALKS:
             # How long agents talk is not known yet: only those who are free are counted on.
-            ages_s, n_talking, n_wrapping, n_finishing = ages_s[ages_s.size - n_ringing :], 0, 0, 0
-        self._table(n_finishing > 0)
+            ages_s, talking, wrapping, finishing = ages_s[ages_s.size - ringing :], 0, 0, 0
+        self._table(finishing > 0)
         leaving = self._leaving(at, n_staff)
         dials, stopped, free_soon, answers, risk = kernel.asked(
             laws,
             ages_s,
-            (n_talking, n_wrapping, n_finishing),
-            (free, waiting, n_detecting),
-            self._chances(p, p_answer, progress, p_next),
+            (talking, wrapping, finishing),
+            (free, seen.waiting, seen.detecting),
+            self._chances(p, seen, p_next),
             leaving,
             self._bounds(allowed, room),
         )
@@ -362,7 +374,7 @@ class Pacer:
             reason = "shift_end"
         else:
             reason = "budget" if allowed.headroom <= 0.0 else "enough_ringing"
-        return answer(dials, reason, free_soon, answers, risk)
+        return said(dials, reason, free_soon, answers, risk)
 
     def _bounds(self, allowed: Risk, room: int) -> tuple[Any, ...]:
         """Return the fields of `kernel.Bounds`."""
@@ -419,17 +431,13 @@ class Pacer:
         return kernel.believed(given.chances(name, forecasts), p, held.offset, held.slope, held.mean, held.belief)
 
     def _chances(
-        self,
-        p: float,
-        p_answer: Sequence[float] | Floats | None,
-        progress: Sequence[int] | None,
-        p_next: Sequence[float] | Floats | None,
+        self, p: float, seen: Seen, p_next: Sequence[float] | Floats | None
     ) -> tuple[Floats, kernel.Stages, float, float, Floats]:
         """Return what tells calls apart, see `kernel.asked`."""
         ringing, media = self._memory.progress.factors()
         return (
-            _EMPTY if p_answer is None else self._believed("p_answer", p_answer, p),
-            _UNTOLD if progress is None else np.frombuffer(bytearray(progress), dtype=np.uint8),
+            _EMPTY if seen.p_answer is None else self._believed("p_answer", seen.p_answer, p),
+            seen.told,
             ringing,
             media,
             _EMPTY if p_next is None else self._believed("p_next", p_next, p),
