@@ -76,6 +76,10 @@ class Busy:
         # Loaded, or compiled where the cache is cold, before the first tick.
         seen(self.since_us, self.does, self.campaigns, 0, self.since_us, np.full(_ROOM, _GONE, np.uint8), 0, 0)
 
+    def place(self, agent: str) -> int:
+        """Return how many-th of `State.agents` one is."""
+        return self._places[agent]
+
     def of(self, campaign: str) -> int:
         """Return a campaign's number."""
         return self._campaigns.setdefault(campaign, len(self._campaigns))

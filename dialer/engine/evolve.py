@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from dialer.engine.state import (
     BUSY,
+    CLOCKED,
     CLOSED,
     HELD,
     PARKED,
@@ -839,6 +840,10 @@ def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
         agent.since_us = state.at_us
     agent.state, agent.reason, agent.call_id = fact.state, fact.reason, fact.call_id
     state.busy.note(agent)
+    if fact.state in CLOCKED:
+        state.clocked[agent.agent] = None
+    elif was in CLOCKED:
+        state.clocked.pop(agent.agent, None)
     if fact.state is _READY:
         state.ready[agent.agent] = None
     if agent.allotted is not None and (was in WORKING) != (fact.state in WORKING):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dialer.engine.state import Agent, Call, Campaign, Lines, State
+from dialer.engine.state import CLOCKED, Agent, Call, Campaign, Lines, State
 from dialer.engine.transitions import STAGES
 from dialer.pacing import Pacer
 from domain.errors import BadInput, Broken
@@ -128,6 +128,8 @@ def thaw(blob: bytes) -> State:
     state.versions, state.nodes, state.alarms = image.versions, image.nodes, image.alarms
     for agent in state.agents.values():
         state.busy.note(agent)
+        if agent.state in CLOCKED:
+            state.clocked[agent.agent] = None
     state.ready = dict.fromkeys(image.ready)
     state.people = {dossier.person: dossier for dossier in people}
     leads = (lead for campaign in state.campaigns.values() for lead in campaign.leads.values())

@@ -24,6 +24,8 @@ READY, PARKED, HELD, BUSY, CLOSED = "ready", "parked", "held", "busy", "closed"
 WORKING = frozenset(
     {AgentState.ready, AgentState.reserved, AgentState.previewing, AgentState.talking, AgentState.wrapup}
 )
+#: States that may have lasted long enough.
+CLOCKED = frozenset({AgentState.away, AgentState.wrapup, AgentState.previewing})
 
 
 class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -281,6 +283,8 @@ class State:
         self.tokens = 0
         self.campaigns: dict[str, Campaign] = {}
         self.agents: dict[str, Agent] = {}
+        #: Those in a state that may have lasted long enough.
+        self.clocked: dict[str, None] = {}
         #: What they do, as pacing is told.
         self.busy = Busy()
         #: Agents in state ready, longest idle first.

@@ -120,6 +120,8 @@ class Pacer:
         self._table(finishing=True)
         Rings().add(True, 0.0)
         AnswerRate().add(True, 1)
+        AnswerRate().value()
+        Budget().risk(self.settings, 0.0, 1, 0)
         kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
         bounds = self._bounds(Risk(0.0, 1.0, 1.0), 0)
         chances = _EMPTY, _UNTOLD, 1.0, 1.0, _EMPTY
@@ -318,7 +320,9 @@ class Pacer:
         memory, settings = self._memory, self.settings
         self._at = at
         ages_s, talking, wrapping, finishing = seen.ages_s, seen.talking, seen.wrapping, seen.finishing
-        ringing, in_flight = seen.ringing, seen.in_flight
+        busy = talking + wrapping + finishing
+        ringing = ages_s.size - busy
+        in_flight = ringing + seen.waiting + seen.detecting
         one_each = max(0, free - in_flight)
         room, full = _MOST, "lines"
         if settings.max_lines is not None:
@@ -330,7 +334,7 @@ class Pacer:
             if per_tick < room:
                 room, full = per_tick, "calls_per_second"
         room = max(0, room)
-        n_staff = free + seen.busy
+        n_staff = free + busy
         allowed = memory.budget.risk(settings, self._to_come(at, n_staff), memory.staff, seen.waiting)
         rate, p, laws = self._believes()
 
@@ -384,7 +388,7 @@ class Pacer:
         return allowed.theta, allowed.headroom, braking, _TASTE, room, patience_s, exact
 
     def _believes(self) -> tuple[float, float, tuple[Any, ...]]:
-        """Return the rate of answers, the same on the safe side, and the fields of all laws."""
+        """Return the rate of answers, the same on the safe side, and the fields of `kernel.Laws`."""
         if self._known is None:
             memory = self._memory
             rate, error, resolved = memory.rate.value()
@@ -392,24 +396,13 @@ class Pacer:
             if self._evidence[0] != memory.tellings:
                 self._evidence = (memory.tellings, memory.talk.evidence(), memory.wrap.evidence())
             _, talks, wraps = self._evidence
-            laws = kernel.Laws(
-                live=memory.rings.live,
-                rest=memory.rings.rest,
-                p=p,
-                resolved=resolved,
-                p_detected=memory.live / (memory.live + memory.machine),
-                talking=self._talking,
-                talk_scale_s=memory.talk.told_s,
-                wrapping=self._wrapping,
-                wrap_scale_s=memory.wrap.told_s,
-                finishing=self._finishing,
-                finish_scale_s=memory.finish.told_s,
-                talk_hazard=self._talk_hazard,
-                talks=talks,
-                wrap_hazard=self._wrap_hazard,
-                wraps=wraps,
+            laws = (
+                *(memory.rings.live, memory.rings.rest, p, resolved, memory.live / (memory.live + memory.machine)),
+                *(self._talking, memory.talk.told_s, self._wrapping, memory.wrap.told_s),
+                *(self._finishing, memory.finish.told_s),
+                *(self._talk_hazard, talks, self._wrap_hazard, wraps),
             )
-            self._known = rate, p, tuple(laws)
+            self._known = rate, p, laws
         return self._known
 
     def _table(self, finishing: bool) -> None:
