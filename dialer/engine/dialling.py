@@ -365,7 +365,9 @@ def _scores(campaign: Campaign, lead: LeadState, p_answer: float | None) -> str 
 def _node(step: Step, campaign: str) -> str:
     """Return the linked node whose agents have fewest calls in flight each."""
     state = step.state
-    nodes = [node for node in state.settings.nodes if state.nodes.get(node)]
+    nodes = state.settings.nodes
+    if len(nodes) > 1:
+        nodes = tuple([node for node in nodes if state.nodes.get(node)])
     if len(nodes) == 1:
         return nodes[0]
     staff = dict.fromkeys(nodes, 0)

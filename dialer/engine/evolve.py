@@ -381,7 +381,7 @@ def _lead_scheduled(state: State, fact: facts.LeadScheduled) -> None:
     campaign = state.campaigns[fact.campaign]
     lead = campaign.leads[fact.person]
     lead.why, lead.phone_index, lead.call_back = fact.why, fact.phone_index, fact.agent
-    lead.asked = lead.asked or fact.why == Disposition.call_back
+    lead.asked = lead.asked or fact.why == _CALL_BACK
     if fact.at_us <= state.at_us:
         state.place(campaign, lead, READY if fact.agent is None else HELD, fact.at_us)
     else:
@@ -412,10 +412,11 @@ def _show_lead(state: State, order: orders.ShowLead) -> None:
 
 _ANSWERED = frozenset({Phase.detecting, Phase.waiting, Phase.queued, Phase.message, Phase.talking})
 #: Asked often: see `domain.calls.Word`.
-_RINGING, _DETECTING, _WAITING, _CONNECTING = Phase.ringing, Phase.detecting, Phase.waiting, Phase.connecting
-_TALKING, _WRAPPING, _CLOSED = Phase.talking, Phase.wrapping, Phase.closed
+_ORIGINATING, _RINGING, _DETECTING, _WAITING = Phase.originating, Phase.ringing, Phase.detecting, Phase.waiting
+_CONNECTING, _TALKING, _WRAPPING, _CLOSED = Phase.connecting, Phase.talking, Phase.wrapping, Phase.closed
 _DIALED, _MACHINE, _CONNECTED = ContactEvent.dialed, AnswerClass.machine, AnswerClass.connected
-_HEARD_MACHINE, _PROMISES = Disposition.machine, frozenset({Disposition.promise, Disposition.plan})
+_HEARD_MACHINE, _CALL_BACK = Disposition.machine, Disposition.call_back
+_PROMISES = frozenset({Disposition.promise, Disposition.plan})
 
 
 def _call(state: State, call_id: str) -> Call:
@@ -433,7 +434,7 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         person=order.person,
         debts=order.debts,
         phone=order.phone,
-        keys=tuple(cap.key for cap in order.keys),
+        keys=tuple([cap.key for cap in order.keys]),
         mode=order.mode,
         node=order.node,
         trunk=order.trunk,
@@ -518,7 +519,7 @@ def _stale(state: State, event: events.Stale) -> None:
 
 def _originate(state: State, order: orders.Originate) -> None:
     call = _call(state, order.call_id)
-    _enter(state, call, Phase.originating)
+    _enter(state, call, _ORIGINATING)
     call.dialled_us = state.at_us
     state.lines[order.campaign].unanswered.note(call)
     tally = state.campaigns[order.campaign].tally
@@ -594,8 +595,8 @@ def _call_assigned(state: State, fact: facts.CallAssigned) -> None:
 
 def _connect(state: State, order: orders.Connect) -> None:
     call = _call(state, order.call_id)
-    if call.phase is not Phase.connecting:
-        _enter(state, call, Phase.connecting)
+    if call.phase is not _CONNECTING:
+        _enter(state, call, _CONNECTING)
     call.agent = order.agent
 
 

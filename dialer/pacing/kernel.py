@@ -557,9 +557,13 @@ def add_to_rates(
     is_live: bool,
     prior: tuple[float, float],
     memories: Floats,
+    longer: float,
     share: float,
 ) -> None:
-    """Take an outcome into several memories of a rate, and believe each as it has foretold (see `beliefs.updated`)."""
+    """Take an outcome into several memories of a rate, and believe each as it has foretold (see `beliefs.updated`).
+
+    The memories are so many times `longer`; `share` is as there.
+    """
     total = 0.0
     for k in range(live.size):
         rate = (live[k] + prior[0]) / (seen[k] + prior[1])
@@ -568,7 +572,7 @@ def add_to_rates(
     scale, floor = (1.0 - share) / total, share / live.size
     for k in range(live.size):
         beliefs[k] = beliefs[k] * scale + floor
-        keep = 1.0 - 1.0 / memories[k]
+        keep = 1.0 - 1.0 / (memories[k] * longer)
         live[k] = live[k] * keep + is_live
         seen[k] = seen[k] * keep + 1.0
 
