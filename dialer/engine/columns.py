@@ -136,4 +136,4 @@ def seen(
             last[calls] = told[i]
             n += 1
             calls += 1
-    return ages_s[:n], last[:calls], counts[_TALKING], counts[_WRAPPING], counts[_FINISHING]
+    return ages_s[:n], last[:calls], int(counts[_TALKING]), int(counts[_WRAPPING]), int(counts[_FINISHING])

@@ -128,4 +128,4 @@ def _risk(
         if hard:
             counted_on = min(_COUNTED_ON * to_come, _COUNTED_ON_MOST + _COUNTED_ON_BY_AGENT * staff)
             headroom = min(headroom, share_most * (met + counted_on) - left - 1.0 - waiting)
-    return theta, budget_left, headroom
+    return float(theta), float(budget_left), float(headroom)

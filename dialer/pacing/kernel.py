@@ -592,7 +592,7 @@ def rate(
     variance = 0.0
     for k in range(rates.size):
         variance += beliefs[k] * (rates[k] * (1.0 - rates[k]) / (seen[k] + prior[1]) + (rates[k] - p) ** two)
-    return p, sqrt(variance), p * (1.0 - p) / variance
+    return float(p), sqrt(variance), float(p * (1.0 - p) / variance)
 
 
 @njit(cache=True)
