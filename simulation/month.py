@@ -414,13 +414,8 @@ class Month(SimulatedFloor):
         call = self.engine.state.calls.get(event.call_id)
         if call is not None and event.debt is not None and call.disposed is None:
             until = date.fromisoformat(event.due_on) + timedelta(days=GRACE_DAYS + 1)
-            self._collector.promise(
-                call.person,
-                event.debt,
-                event.amount_minor or 0,
-                event.currency or "",
-                midnight_us(until, self._zone),
-            )
+            due_us = midnight_us(until, self._zone)
+            self._collector.promise(call.person, event.debt, event.amount_minor or 0, event.currency or "", due_us)
 
     def _reserved(self, order: Reserve) -> None:
         super()._reserved(order)

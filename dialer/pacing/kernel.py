@@ -1,6 +1,6 @@
 """The arithmetic of one decision, on arrays (decision 0015; the mathematics is in docs/pacing.md).
 
-All kernels are in this one file, somewhat over 500 lines: a cache on disk follows the file, not what it imports.
+All kernels are in this one file, over 500 lines: a cache on disk follows the file, not what it imports.
 Every function is at module level and compiled once into a cache on disk. Time runs over a fixed grid: rings in bins
 of half a second, spells of agents in bins of equal ratio around their scale, so that one table serves short and long
 talks.
