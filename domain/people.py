@@ -337,6 +337,8 @@ def with_consents(dossier: Dossier, given: tuple[Consent, ...]) -> Dossier:
     return msgspec.structs.replace(dossier, consents=tuple(standing.values()))
 
 
+#: Asked often: see `domain.calls.Word`.
+_RIGHT_PARTY = ContactEvent.right_party_contact
 _EVENTS = {
     Disposition.busy: ContactEvent.busy,
     Disposition.no_answer: ContactEvent.no_answer,
@@ -360,4 +362,4 @@ _EVENTS = {
 
 def rung(disposition: Disposition) -> ContactEvent | None:
     """Return the rung of the contact ladder that a disposition stands on; None: never dialled."""
-    return _EVENTS.get(disposition, ContactEvent.right_party_contact)
+    return _EVENTS.get(disposition, _RIGHT_PARTY)

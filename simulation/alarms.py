@@ -1,7 +1,7 @@
 """Callbacks on the SimPy clock: the hot path has no processes."""
 
 from collections.abc import Callable
-from heapq import heappush
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 from simpy import Environment
@@ -27,3 +27,12 @@ class Alarm(Event):
 
     #: SimPy calls each with the alarm.
     callbacks: Any = (_due,)
+
+
+def elapse(env: Environment, until_us: int) -> None:
+    """Let alarms go off up to an instant, its own not yet: `Environment.run`, where all events are alarms."""
+    queue: Any = env._queue
+    while queue and queue[0][0] < until_us:
+        env._now, _, _, alarm = heappop(queue)
+        alarm._due()
+    env._now = until_us

@@ -402,20 +402,20 @@ class Month(SimulatedFloor):
     # ---- counting
 
     def accept(self, event: AnyEvent) -> None:
-        if isinstance(event, Disposed):
-            self._said[event.call_id] = event
-        if isinstance(event, Disposed) and event.disposition is Disposition.promise and event.due_on is not None:
-            call = self.engine.state.calls.get(event.call_id)
-            if call is not None and event.debt is not None and call.disposed is None:
-                until = date.fromisoformat(event.due_on) + timedelta(days=GRACE_DAYS + 1)
-                self._collector.promise(
-                    call.person,
-                    event.debt,
-                    event.amount_minor or 0,
-                    event.currency or "",
-                    midnight_us(until, self._zone),
-                )
+        if type(event) is Disposed:
+            self._heard_said(event)
         super().accept(event)
+
+    def _heard_said(self, event: Disposed) -> None:
+        """Note what an agent says of a call, and the promise that was given in it."""
+        self._said[event.call_id] = event
+        if event.disposition is not Disposition.promise or event.due_on is None:
+            return
+        call = self.engine.state.calls.get(event.call_id)
+        if call is not None and event.debt is not None and call.disposed is None:
+            until = date.fromisoformat(event.due_on) + timedelta(days=GRACE_DAYS + 1)
+            due_us = midnight_us(until, self._zone)
+            self._collector.promise(call.person, event.debt, event.amount_minor or 0, event.currency or "", due_us)
 
     def _reserved(self, order: Reserve) -> None:
         super()._reserved(order)

@@ -25,7 +25,7 @@ from domain.protocols import Journal
 from domain.records import Row
 from domain.settings import FloorSettings
 from simulation.agents import Chair, Staff, Temper
-from simulation.alarms import Alarm
+from simulation.alarms import Alarm, elapse
 from simulation.callees import Callees
 from simulation.chance import Chance
 from simulation.draws import Draws
@@ -191,7 +191,7 @@ class SimulatedFloor:
 
     def _run_until(self, at_us: int) -> None:
         if at_us > self._now:
-            self.env.run(until=at_us)
+            elapse(self.env, at_us)
 
     def _start_ticking(self) -> None:
         """Tick until `_ticking` is taken back."""

@@ -55,7 +55,8 @@ class Engine:
             if type(event) is not FloorOpened:
                 raise Broken(f"the first input of a stream is FloorOpened, was {type(event).__name__}")
             state.settings = event.settings
-        if isinstance(event, (FloorOpened, RulesChanged)) and event.rules != self.gate.version:
+        # By the type itself: `isinstance` takes ten times as long where classes are records'.
+        if (type(event) is FloorOpened or type(event) is RulesChanged) and event.rules != self.gate.version:
             raise Broken(f"input names the rules {event.rules!r}, and the gate has {self.gate.version!r}")
         state.at_us = event.at_us
         step = Step(state, self.gate)

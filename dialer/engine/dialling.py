@@ -37,20 +37,18 @@ REPLY = "reply_to_debtor"
 _RUNNING, _DRAINING = CampaignState.running, CampaignState.draining
 _PREVIEW, _PROGRESSIVE, _PREDICTIVE = Mode.preview, Mode.progressive, Mode.predictive
 _READY, _WRAPUP, _PREVIEWING = AgentState.ready, AgentState.wrapup, AgentState.previewing
-#: States that may have lasted long enough.
-_CLOCKED = frozenset({AgentState.away, AgentState.wrapup, AgentState.previewing})
 
 
 def tick(step: Step) -> None:
     state = step.state
-    clocked = [agent for agent in state.agents.values() if agent.state in _CLOCKED]
+    clocked = [state.agents[name] for name in sorted(state.clocked, key=state.busy.place)]
     agents.rested(step, clocked)
     agents.let_go(step)
     _time_limits(step, clocked)
     if state.sweeping:
         calls.silent(step)
     allot(step)
-    linked = any(state.nodes.get(node) for node in state.settings.nodes)
+    linked = any(map(state.nodes.get, state.settings.nodes))
     late = lagging(state)
     _alarm(step, "commit_lag", "", late)
     blocked = "link_down" if not linked else "commit_lag" if late else ""
@@ -370,7 +368,9 @@ def _scores(campaign: Campaign, lead: LeadState, p_answer: float | None) -> str 
 def _node(step: Step, campaign: str) -> str:
     """Return the linked node whose agents have fewest calls in flight each."""
     state = step.state
-    nodes = [node for node in state.settings.nodes if state.nodes.get(node)]
+    nodes = state.settings.nodes
+    if len(nodes) > 1:
+        nodes = tuple([node for node in nodes if state.nodes.get(node)])
     if len(nodes) == 1:
         return nodes[0]
     staff = dict.fromkeys(nodes, 0)

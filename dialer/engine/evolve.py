@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from dialer.engine.state import (
     BUSY,
+    CLOCKED,
     CLOSED,
     HELD,
     PARKED,
@@ -69,7 +70,7 @@ def evolve(state: State, record: Any) -> None:
     Broken
         When the record contradicts the state: a forbidden transition, an unknown call.
     """
-    fold = _FOLDS.get(type(record))
+    fold = FOLDS.get(type(record))
     if fold is not None:
         fold(state, record)
 
@@ -381,7 +382,7 @@ def _lead_scheduled(state: State, fact: facts.LeadScheduled) -> None:
     campaign = state.campaigns[fact.campaign]
     lead = campaign.leads[fact.person]
     lead.why, lead.phone_index, lead.call_back = fact.why, fact.phone_index, fact.agent
-    lead.asked = lead.asked or fact.why == Disposition.call_back
+    lead.asked = lead.asked or fact.why == _CALL_BACK
     if fact.at_us <= state.at_us:
         state.place(campaign, lead, READY if fact.agent is None else HELD, fact.at_us)
     else:
@@ -412,10 +413,11 @@ def _show_lead(state: State, order: orders.ShowLead) -> None:
 
 _ANSWERED = frozenset({Phase.detecting, Phase.waiting, Phase.queued, Phase.message, Phase.talking})
 #: Asked often: see `domain.calls.Word`.
-_RINGING, _DETECTING, _WAITING, _CONNECTING = Phase.ringing, Phase.detecting, Phase.waiting, Phase.connecting
-_TALKING, _WRAPPING, _CLOSED = Phase.talking, Phase.wrapping, Phase.closed
+_ORIGINATING, _RINGING, _DETECTING, _WAITING = Phase.originating, Phase.ringing, Phase.detecting, Phase.waiting
+_CONNECTING, _TALKING, _WRAPPING, _CLOSED = Phase.connecting, Phase.talking, Phase.wrapping, Phase.closed
 _DIALED, _MACHINE, _CONNECTED = ContactEvent.dialed, AnswerClass.machine, AnswerClass.connected
-_HEARD_MACHINE, _PROMISES = Disposition.machine, frozenset({Disposition.promise, Disposition.plan})
+_HEARD_MACHINE, _CALL_BACK = Disposition.machine, Disposition.call_back
+_PROMISES = frozenset({Disposition.promise, Disposition.plan})
 
 
 def _call(state: State, call_id: str) -> Call:
@@ -434,7 +436,7 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         person=order.person,
         debts=order.debts,
         phone=order.phone,
-        keys=tuple(cap.key for cap in order.keys),
+        keys=tuple([cap.key for cap in order.keys]),
         mode=order.mode,
         node=order.node,
         trunk=order.trunk,
@@ -521,8 +523,9 @@ def _stale(state: State, event: events.Stale) -> None:
 
 def _originate(state: State, order: orders.Originate) -> None:
     call = _call(state, order.call_id)
-    _enter(state, call, Phase.originating)
+    _enter(state, call, _ORIGINATING)
     call.dialled_us = state.at_us
+    state.lines[order.campaign].unanswered.note(call)
     tally = state.campaigns[order.campaign].tally
     tally.attempts += 1
     tally.dials_us.append(state.at_us)
@@ -557,6 +560,7 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
         call.agent = fact.agent
     if fact.phase is _RINGING:
         call.progress = call.progress or 1  # a resync told
+        state.lines[call.campaign].unanswered.note(call)
     if fact.phase in _ANSWERED and not call.answered_us:
         call.answered_us = state.at_us
     if fact.phase in _ANSWERED and fact.phase is not _DETECTING and not call.clock_us:
@@ -589,12 +593,14 @@ def _forget(state: State, call: Call) -> None:
 def _call_assigned(state: State, fact: facts.CallAssigned) -> None:
     call = _call(state, fact.call_id)
     call.agent, call.pinned = fact.agent, fact.agent is not None
+    if call.phase in UNANSWERED:
+        state.lines[call.campaign].unanswered.note(call)
 
 
 def _connect(state: State, order: orders.Connect) -> None:
     call = _call(state, order.call_id)
-    if call.phase is not Phase.connecting:
-        _enter(state, call, Phase.connecting)
+    if call.phase is not _CONNECTING:
+        _enter(state, call, _CONNECTING)
     call.agent = order.agent
 
 
@@ -616,6 +622,7 @@ def _told(state: State, call_id: str, progress: int) -> None:
     call = state.calls.get(call_id)
     if call is not None and call.phase in UNANSWERED:
         call.progress = progress
+        state.lines[call.campaign].unanswered.note(call)
 
 
 def _refused(state: State, event: events.Refused) -> None:
@@ -749,6 +756,7 @@ def _signed_in(state: State, event: events.SignedIn) -> None:
     agent.then = "signed_in"
     agent.campaigns, agent.call_me, agent.until_us = event.campaigns, event.call_me, event.until_us
     agent.groups = event.groups
+    state.busy.note(agent)
     if not agent.phone_up:
         agent.node = event.node
     if agent.allotted is not None:
@@ -766,6 +774,7 @@ def _phone_up(state: State, event: events.PhoneUp) -> None:
     if agent is None:
         agent = Agent(agent=event.agent, node=event.node, since_us=state.at_us, call_me=False, then="signed_in")
         state.agents[event.agent] = agent
+        state.busy.note(agent)
     agent.phone_up, agent.node = True, event.node
 
 
@@ -779,30 +788,33 @@ def _made_ready(state: State, event: events.MadeReady) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
         agent.then, agent.asked_us = "ready", 0
+        state.busy.note(agent)
 
 
 def _pause_asked(state: State, event: events.PauseAsked) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
-        _ask_to_go(agent, event.reason, state.at_us)
+        _ask_to_go(state, agent, event.reason)
 
 
 def _signed_out(state: State, event: events.SignedOut) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
-        _ask_to_go(agent, "leave", state.at_us)
+        _ask_to_go(state, agent, "leave")
 
 
-def _ask_to_go(agent: Agent, then: str, at_us: int) -> None:
+def _ask_to_go(state: State, agent: Agent, then: str) -> None:
     # Who asks again, or for something else, has waited since the first time.
-    agent.asked_us = agent.asked_us or at_us
+    agent.asked_us = agent.asked_us or state.at_us
     agent.then = then
+    state.busy.note(agent)
 
 
 def _finishing(state: State, event: events.Finishing) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None and agent.state is AgentState.talking:
         agent.finishing_us = (agent.finishing_us or state.at_us) if event.about_to else 0
+        state.busy.note(agent)
 
 
 _READY, _RESERVED, _PREVIEWING = AgentState.ready, AgentState.reserved, AgentState.previewing
@@ -833,6 +845,11 @@ def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
     if not (was is fact.state is _READY):
         agent.since_us = state.at_us
     agent.state, agent.reason, agent.call_id = fact.state, fact.reason, fact.call_id
+    state.busy.note(agent)
+    if fact.state in CLOCKED:
+        state.clocked[agent.agent] = None
+    elif was in CLOCKED:
+        state.clocked.pop(agent.agent, None)
     if fact.state is _READY:
         state.ready[agent.agent] = None
     if agent.allotted is not None and (was in WORKING) != (fact.state in WORKING):
@@ -843,6 +860,7 @@ def _agent_allotted(state: State, fact: facts.AgentAllotted) -> None:
     agent = state.agents[fact.agent]
     touched = [name for name in (agent.allotted, fact.campaign) if name is not None]
     agent.allotted = fact.campaign
+    state.busy.note(agent)
     for name in touched:
         state.retune(name)
 
@@ -868,7 +886,8 @@ def _pacing_decided(state: State, fact: facts.PacingDecided) -> None:
     state.campaigns[fact.campaign].pacing = fact
 
 
-_FOLDS: dict[type, Callable[[State, Any], None]] = {
+#: What each kind of record changes; of others there is nothing to fold.
+FOLDS: dict[type, Callable[[State, Any], None]] = {
     events.FloorOpened: _floor_opened,
     events.RulesChanged: _rules_changed,
     events.LeadsLoaded: _leads_loaded,

@@ -20,25 +20,15 @@ def free_agents(state: State, campaign: Campaign) -> int:
 
 def paced(state: State, campaign: Campaign, flight: Flight, n_free: int, room: int) -> Decision:
     """Return what a campaign's pacer says with room for so many calls; nothing is changed."""
-    return state.pacers[campaign.name].decide(
-        state.shift_s(),
-        n_free,
-        flight.waiting,
-        flight.talking_s,
-        flight.wrapping_s,
-        flight.ringing_s,
-        p_answer=flight.p_answer or None,
-        p_next=forecasts(state, campaign, n_free, room) if state.forecast else None,
-        detecting_s=flight.detecting_s,
-        finishing_s=flight.finishing_s or None,
-        progress=flight.progress or None,
-    )
+    p_next = forecasts(state, campaign, n_free, room) if state.forecast else None
+    return state.pacers[campaign.name].answer(state.shift_s(), n_free, flight.seen, p_next)
 
 
 def figures(
     name: str, dials: int, reason: str, n_free: int, flight: Flight, decision: Decision, budget_left: float
 ) -> PacingDecided:
     """Return a decision with what was seen as it is recorded."""
+    seen = flight.seen
     return PacingDecided(
         campaign=name,
         dials=dials,
@@ -47,10 +37,10 @@ def figures(
         expected_free=round(decision.expected_free, 3),
         expected_answers=round(decision.expected_answers, 3),
         budget_left=round(budget_left, 3),
-        ringing=len(flight.ringing_s),
-        waiting=flight.waiting + len(flight.detecting_s),
-        busy=len(flight.talking_s) + len(flight.wrapping_s) + len(flight.finishing_s),
-        finishing=len(flight.finishing_s),
+        ringing=seen.ringing,
+        waiting=seen.waiting + seen.detecting,
+        busy=seen.busy,
+        finishing=seen.finishing,
         risk=round(decision.risk, 5),
         tolerated=round(decision.tolerated, 5),
         p_answer=round(decision.p_answer, 5),

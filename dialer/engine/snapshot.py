@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dialer.engine.state import Agent, Call, Campaign, Lines, State
+from dialer.engine.state import CLOCKED, Agent, Call, Campaign, Lines, State
 from dialer.engine.transitions import STAGES
 from dialer.pacing import Pacer
 from domain.errors import BadInput, Broken
@@ -39,7 +39,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 #: Changes with every change of what stands in `_Head` or below it, the pacers' memory included.
-_FORM = 16
+_FORM = 17
 #: Dossiers encoded at once.
 _SLICE = 500
 
@@ -126,6 +126,10 @@ def thaw(blob: bytes) -> State:
     state.opened = True
     state.campaigns, state.agents, state.calls = image.campaigns, image.agents, image.calls
     state.versions, state.nodes, state.alarms = image.versions, image.nodes, image.alarms
+    for agent in state.agents.values():
+        state.busy.note(agent)
+        if agent.state in CLOCKED:
+            state.clocked[agent.agent] = None
     state.ready = dict.fromkeys(image.ready)
     state.people = {dossier.person: dossier for dossier in people}
     leads = (lead for campaign in state.campaigns.values() for lead in campaign.leads.values())

@@ -7,6 +7,7 @@ from math import ceil
 
 import msgspec
 
+from dialer.engine.columns import Busy, Unanswered
 from dialer.pacing import Limit, Pacer, PacingSettings
 from domain import forecasts
 from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
@@ -24,6 +25,8 @@ READY, PARKED, HELD, BUSY, CLOSED = "ready", "parked", "held", "busy", "closed"
 WORKING = frozenset(
     {AgentState.ready, AgentState.reserved, AgentState.previewing, AgentState.talking, AgentState.wrapup}
 )
+#: States that may have lasted long enough.
+CLOCKED = frozenset({AgentState.away, AgentState.wrapup, AgentState.previewing})
 
 
 class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -155,7 +158,7 @@ class Lines:
     __slots__ = ("answered", "detecting", "talking", "unanswered")
 
     def __init__(self) -> None:
-        self.unanswered: dict[str, Call] = {}
+        self.unanswered = Unanswered()
         self.detecting: dict[str, Call] = {}
         #: Without an agent yet.
         self.answered: dict[str, Call] = {}
@@ -291,6 +294,10 @@ class State:
         self.tokens = 0
         self.campaigns: dict[str, Campaign] = {}
         self.agents: dict[str, Agent] = {}
+        #: Those in a state that may have lasted long enough.
+        self.clocked: dict[str, None] = {}
+        #: What they do, as pacing is told.
+        self.busy = Busy()
         #: Agents in state ready, longest idle first.
         self.ready: dict[str, None] = {}
         self.calls: dict[str, Call] = {}

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Protocol
 
-from dialer.engine.evolve import evolve
+from dialer.engine.evolve import FOLDS
 from dialer.engine.state import Agent, Call, Campaign, State
 from domain.pace import PaceRule
 from domain.people import Dossier, Phone, Verdict
@@ -55,7 +55,10 @@ class Step:
         state = self.state
         seq = state.seq = state.seq + 1
         self.rows.append(Row(stream=self._stream, seq=seq, at_us=self.at_us, campaign=campaign, record=record))
-        evolve(state, record)
+        # `evolve` written out: this is done for every row.
+        fold = FOLDS.get(type(record))
+        if fold is not None:
+            fold(state, record)
 
     def next_id(self) -> str:
         """Return the call id that the next row, a `Reserve`, will have."""

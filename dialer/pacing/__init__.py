@@ -2,6 +2,7 @@
 
 from dialer.pacing.decision import REASONS, Decision
 from dialer.pacing.pacer import Pacer
+from dialer.pacing.seen import Seen
 from dialer.pacing.settings import Limit, PacingSettings
 
-__all__ = ["REASONS", "Decision", "Limit", "Pacer", "PacingSettings"]
+__all__ = ["REASONS", "Decision", "Limit", "Pacer", "PacingSettings", "Seen"]

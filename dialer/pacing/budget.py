@@ -9,7 +9,10 @@ from math import exp, inf
 from typing import Final, NamedTuple
 
 import msgspec
+import numpy as np
+from numba import njit
 
+from dialer.pacing.kernel import Floats
 from dialer.pacing.settings import Limit, PacingSettings
 
 #: Risk of one more call that keeps the share of abandoned answers at a limit, as a multiple of that limit: by
@@ -48,8 +51,10 @@ class Risk(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _shift(share: float, hard: bool) -> Limit:
-    return Limit(name="shift", share=share, hard=hard)
+def _limits(share: float, hard: bool, further: tuple[Limit, ...]) -> Floats:
+    """Return the limits in force, the shift's first: share, whether it is hard, answered and abandoned before."""
+    rows = [(one.share, one.hard, one.answered_before, one.abandoned_before) for one in further]
+    return np.array([(share, hard, 0, 0), *rows], np.float64)
 
 
 #: Answers that an earlier shift's share of people counts as.
@@ -93,27 +98,34 @@ class Budget(msgspec.Struct):
         waiting : int
             Answered people without an agent.
         """
-        day = _shift(settings.abandon_limit, settings.hard)
         people = self.people()
-        to_come *= people
-        risk = _RISK + _RISK_SMALL / max(1, staff)
-        mixed = _RESERVE_MIXED * people * (1.0 - people)
-        reserve = min(_RESERVE_MOST, _RESERVE_HARD + _RESERVE_BY_AGENT * staff)
-        theta, budget_left, headroom = inf, inf, inf
-        for limit in (day, *settings.limits):
-            answered, abandoned = limit.answered_before + self.answered, limit.abandoned_before + self.abandoned
-            budget_left = min(budget_left, limit.share * (answered + 1) - abandoned)
-            aim = (_AIM_HARD if limit.hard else _AIM) * limit.share
-            balance = aim * answered - abandoned - (reserve if limit.hard else _RESERVE) - mixed
-            # An overdrawn window is paid back by the answers to come, and what is left is spent on them.
-            more = balance / (to_come + _REST)
-            share = aim + more
-            if limit.hard and more < 0.0:
-                share = max(aim + _PAYBACK * more, min(share, _PAYBACK_LEAST * aim))
-            share = max(0.0, min((_MOST_HARD if limit.hard else _MOST) * aim, share))
-            swing = max(-_GAIN_MOST, min(_GAIN_MOST, _GAIN * balance))
-            theta = min(theta, risk * people * share * exp(swing))
-            if limit.hard:
-                counted_on = min(_COUNTED_ON * to_come, _COUNTED_ON_MOST + _COUNTED_ON_BY_AGENT * staff)
-                headroom = min(headroom, limit.share * (answered + counted_on) - abandoned - 1.0 - waiting)
-        return Risk(theta, budget_left, headroom)
+        limits = _limits(settings.abandon_limit, settings.hard, settings.limits)
+        return Risk(*_risk(limits, self.answered, self.abandoned, people, to_come * people, staff, waiting))
+
+
+@njit(cache=True)
+def _risk(
+    limits: Floats, answered: int, abandoned: int, people: float, to_come: float, staff: int, waiting: int
+) -> tuple[float, float, float]:
+    risk = _RISK + _RISK_SMALL / max(1, staff)
+    mixed = _RESERVE_MIXED * people * (1.0 - people)
+    reserve = min(_RESERVE_MOST, _RESERVE_HARD + _RESERVE_BY_AGENT * staff)
+    theta, budget_left, headroom = inf, inf, inf
+    for k in range(limits.shape[0]):
+        share_most, hard = limits[k, 0], limits[k, 1] > 0.0
+        met, left = limits[k, 2] + answered, limits[k, 3] + abandoned
+        budget_left = min(budget_left, share_most * (met + 1.0) - left)
+        aim = (_AIM_HARD if hard else _AIM) * share_most
+        balance = aim * met - left - (reserve if hard else _RESERVE) - mixed
+        # An overdrawn window is paid back by the answers to come, and what is left is spent on them.
+        more = balance / (to_come + _REST)
+        share = aim + more
+        if hard and more < 0.0:
+            share = max(aim + _PAYBACK * more, min(share, _PAYBACK_LEAST * aim))
+        share = max(0.0, min((_MOST_HARD if hard else _MOST) * aim, share))
+        swing = max(-_GAIN_MOST, min(_GAIN_MOST, _GAIN * balance))
+        theta = min(theta, risk * people * share * exp(swing))
+        if hard:
+            counted_on = min(_COUNTED_ON * to_come, _COUNTED_ON_MOST + _COUNTED_ON_BY_AGENT * staff)
+            headroom = min(headroom, share_most * (met + counted_on) - left - 1.0 - waiting)
+    return float(theta), float(budget_left), float(headroom)

@@ -1,13 +1,13 @@
 """The arithmetic of one decision, on arrays (decision 0015; the mathematics is in docs/pacing.md).
 
-All kernels are in this one file, somewhat over 500 lines: a cache on disk follows the file, not what it imports.
+All kernels are in this one file, over 500 lines: a cache on disk follows the file, not what it imports.
 Every function is at module level and compiled once into a cache on disk. Time runs over a fixed grid: rings in bins
 of half a second, spells of agents in bins of equal ratio around their scale, so that one table serves short and long
 talks.
 """
 
 from math import erf, exp, inf, log, sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -112,12 +112,12 @@ def _fill(
         done[h] = 1.0 - 0.5 * (alive[h] + alive[h + 1])
     for i in range(AGES):
         _survivals(talk, talk_scale_s, EDGES[2 * i] * talk_scale_s, alive)
-        talking[i, 0] = 0.0
-        for h in range(1, HORIZONS):
-            total = 0.0
-            for t in range(1, h + 1):
-                total += (alive[t - 1] - alive[t]) * done[h - t]
-            talking[i, h] = total
+        talking[i] = 0.0
+        # Each sum in the order of t, all of them side by side.
+        for t in range(1, HORIZONS):
+            ended = alive[t - 1] - alive[t]
+            for h in range(t, HORIZONS):
+                talking[i, h] += ended * done[h - t]
         _survivals(wrap, wrap_scale_s, EDGES[2 * i] * wrap_scale_s, alive)
         for h in range(HORIZONS):
             wrapping[i, h] = 1.0 - alive[h]
@@ -457,6 +457,53 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
 
 
 @njit(cache=True)
+def asked(
+    laws: tuple[Any, ...],
+    ages_s: Floats,
+    busy: tuple[int, int, int],
+    lines: tuple[int, int, int],
+    chances: tuple[Floats, Stages, float, float, Floats],
+    leaving: Floats,
+    bounds: tuple[Any, ...],
+) -> tuple[int, int, float, float, float]:
+    """Return what `decide` does: plain tuples and few arrays cross into compiled code in a third of the time.
+
+    Parameters
+    ----------
+    laws, bounds : tuple
+        The fields of `Laws` and of `Bounds`.
+    ages_s : float64 array
+        Of agents who talk, who wrap up, who are about to finish, and of unanswered calls, one after the other.
+    busy : tuple of int
+        How many of `ages_s` are of each of the first three.
+    lines : tuple of int
+        Agents free, people waiting, calls in detection.
+    chances : tuple
+        Forecasts of unanswered calls; what the network told of them, and by what ringing and early media multiply the
+        odds; forecasts of the next leads. Empty arrays where there are none.
+    """
+    n_talking, n_wrapping, n_finishing = busy
+    free, waiting, detecting = lines
+    q_ringing, stages, ringing, media, q_next = chances
+    if stages.size:
+        q_ringing = progressed(laws[2], q_ringing, stages, 1.0, ringing, media)
+    talked = n_talking + n_wrapping
+    floor = Floor(
+        free,
+        waiting,
+        ages_s[:n_talking],
+        ages_s[n_talking:talked],
+        ages_s[talked : talked + n_finishing],
+        ages_s[talked + n_finishing :],
+        detecting,
+        q_ringing,
+        q_next,
+        leaving,
+    )
+    return decide(Laws(*laws), floor, Bounds(*bounds))
+
+
+@njit(cache=True)
 def outside(values: Floats, most: float, or_nan: bool) -> int:
     """Return the place of the first value that is not in [0, most] and finite, nor NaN where that may be; -1: none."""
     for i in range(values.size):
@@ -490,6 +537,62 @@ def progressed(p: float, q: Floats, stages: Stages, nothing: float, ringing: flo
         odds = one / (1.0 - one) * factor
         out[i] = odds / (1.0 + odds)
     return out
+
+
+@njit(cache=True)
+def add(counts: Floats, keep: float, place: int, parts: Floats) -> None:
+    """Let old outcomes fade, and take a new one, its parts around a bin."""
+    for b in range(counts.size):
+        counts[b] *= keep
+    first = place - parts.size // 2
+    for k in range(parts.size):
+        counts[min(counts.size - 1, max(0, first + k))] += parts[k]
+
+
+@njit(cache=True)
+def add_to_rates(
+    live: Floats,
+    seen: Floats,
+    beliefs: Floats,
+    is_live: bool,
+    prior: tuple[float, float],
+    memories: Floats,
+    longer: float,
+    share: float,
+) -> None:
+    """Take an outcome into several memories of a rate, and believe each as it has foretold (see `beliefs.updated`).
+
+    The memories are so many times `longer`; `share` is as there.
+    """
+    total = 0.0
+    for k in range(live.size):
+        rate = (live[k] + prior[0]) / (seen[k] + prior[1])
+        beliefs[k] *= rate if is_live else 1.0 - rate
+        total += beliefs[k]
+    scale, floor = (1.0 - share) / total, share / live.size
+    for k in range(live.size):
+        beliefs[k] = beliefs[k] * scale + floor
+        keep = 1.0 - 1.0 / (memories[k] * longer)
+        live[k] = live[k] * keep + is_live
+        seen[k] = seen[k] * keep + 1.0
+
+
+@njit(cache=True)
+def rate(
+    live: Floats, seen: Floats, beliefs: Floats, prior: tuple[float, float], two: float
+) -> tuple[float, float, float]:
+    """Return a rate as its memories have it, its standard error, and the outcomes behind it.
+
+    `two` is handed in: a square that is known when compiling is a product, which rounds otherwise than a power.
+    """
+    rates = (live + prior[0]) / (seen + prior[1])
+    p = 0.0
+    for k in range(rates.size):
+        p += beliefs[k] * rates[k]
+    variance = 0.0
+    for k in range(rates.size):
+        variance += beliefs[k] * (rates[k] * (1.0 - rates[k]) / (seen[k] + prior[1]) + (rates[k] - p) ** two)
+    return float(p), sqrt(variance), float(p * (1.0 - p) / variance)
 
 
 @njit(cache=True)

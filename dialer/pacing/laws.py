@@ -24,7 +24,9 @@ _SCALE_MEMORIES = (25.0, 150.0, 1000.0)
 _SHARE = 0.001
 _SCALE_PRIOR = 2.0
 #: An answer is spread over neighbouring bins: people do not answer on half seconds.
-_SMOOTH = (1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9)
+_SMOOTH, _WHOLE = np.array((1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9)), np.ones(1)
+#: Likewise a spell.
+_SPREAD = np.array((0.25, 0.5, 0.25))
 
 
 def _live_prior() -> Floats:
@@ -51,13 +53,10 @@ class Rings(msgspec.Struct):
     def add(self, is_live: bool, ring_s: float) -> None:
         """Take one outcome."""
         place = min(kernel.RING_BINS - 1, max(0, int(ring_s / kernel.RING_BIN_S)))
-        if not is_live:
-            self.rest *= 1.0 - 1.0 / _RING_MEMORY
-            self.rest[place] += 1.0
-            return
-        self.live *= 1.0 - 1.0 / _RING_MEMORY
-        for offset, part in enumerate(_SMOOTH, start=-2):
-            self.live[min(kernel.RING_BINS - 1, max(0, place + offset))] += part
+        if is_live:
+            kernel.add(self.live, 1.0 - 1.0 / _RING_MEMORY, place, _SMOOTH)
+        else:
+            kernel.add(self.rest, 1.0 - 1.0 / _RING_MEMORY, place, _WHOLE)
 
 
 def _shape_prior() -> Floats:
@@ -106,9 +105,7 @@ class Spells(msgspec.Struct):
         """Take one finished spell."""
         scale_s = self.scale_s()
         place = kernel.spell_bin(max(duration_s, 0.05) / scale_s)
-        self.shape *= 1.0 - 1.0 / _SHAPE_MEMORY
-        for offset, part in ((-1, 0.25), (0, 0.5), (1, 0.25)):
-            self.shape[min(kernel.SPELL_BINS - 1, max(0, place + offset))] += part
+        kernel.add(self.shape, 1.0 - 1.0 / _SHAPE_MEMORY, place, _SPREAD)
         self.n += 1
         x = log(max(duration_s, 0.05) / self.prior_s)
         forecast = log(scale_s / self.prior_s)

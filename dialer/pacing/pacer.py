@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from math import isnan
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from dialer.pacing import given, kernel
-from dialer.pacing.budget import Budget
+from dialer.pacing.budget import Budget, Risk
 from dialer.pacing.decision import Decision
 from dialer.pacing.kernel import Floats
 from dialer.pacing.laws import Rings, Spells
 from dialer.pacing.rates import AnswerRate, Forecasts, Progress
+from dialer.pacing.seen import Seen
 from dialer.pacing.settings import PacingSettings
 from dialer.pacing.trunk import Trunk
 from domain.errors import BadInput
@@ -37,7 +39,8 @@ _OCCUPANCY, _SERVICE_MEMORY = 0.8, 300
 _TELL_STAFF = 25
 #: Leavers so far ahead matter to the calls of now.
 _AHEAD_S = 60.0
-_EMPTY, _NOBODY = np.empty(0), np.empty((0, 2))
+_NONE: tuple[float, ...] = ()
+_EMPTY, _NOBODY, _UNTOLD = np.empty(0), np.empty((0, 2)), np.empty(0, np.uint8)
 
 
 class _Memory(msgspec.Struct):
@@ -107,7 +110,7 @@ class Pacer:
         #: As of which telling the tables are filled, and whether that of agents about to finish is among them.
         self._tabled = (-1, False)
         #: The rate of answers, the same on the safe side, and all laws, as long as nothing new is learned.
-        self._known: tuple[float, float, kernel.Laws] | None = None
+        self._known: tuple[float, float, tuple[Any, ...]] | None = None
         #: Weights of the finished spells behind the laws, and as of which telling.
         self._evidence = (-1, 0.0, 0.0)
         self._warm()
@@ -115,11 +118,14 @@ class Pacer:
     def _warm(self) -> None:
         """Have every kernel loaded, or compiled where the cache is cold, before the first tick."""
         self._table(finishing=True)
-        nobody = np.empty(0)
-        q = kernel.believed(nobody, 0.5, 0.0, 1.0, 0.0, 0.5)
-        floor = kernel.Floor(0, 0, nobody, nobody, nobody, nobody, 0, q, q, _NOBODY)
-        bounds = kernel.Bounds(0.0, 1.0, 1.0, 0.0, 0, self.settings.patience_s, True)
-        kernel.decide(self._believes()[2], floor, bounds)
+        Rings().add(True, 0.0)
+        AnswerRate().add(True, 1)
+        AnswerRate().value()
+        Budget().risk(self.settings, 0.0, 1, 0)
+        kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
+        bounds = self._bounds(Risk(0.0, 1.0, 1.0), 0)
+        chances = _EMPTY, _UNTOLD, 1.0, 1.0, _EMPTY
+        kernel.asked(self._believes()[2], _EMPTY, (0, 0, 0), (0, 0, 0), chances, _NOBODY, bounds)
         self._tabled, self._known = (-1, False), None
 
     # ---- learning
@@ -284,24 +290,43 @@ class Pacer:
         Decision
             `dials` is 0 or more and never above the lines.
         """
-        memory, settings = self._memory, self.settings
-        talking, wrapping = given.spells("talking_s", talking_s), given.spells("wrapping_s", wrapping_s)
-        ringing = given.spells("ringing_s", ringing_s)
-        finishing = _EMPTY if finishing_s is None else given.spells("finishing_s", finishing_s)
+        ages_s = given.spells(
+            talking_s=talking_s,
+            wrapping_s=wrapping_s,
+            finishing_s=_NONE if finishing_s is None else finishing_s,
+            ringing_s=ringing_s,
+        )
         given.seconds("at", at)
         given.count("free", free)
         given.count("waiting", waiting)
         if p_answer is not None:
-            given.alike("p_answer", len(p_answer), ringing.size)
+            given.alike("p_answer", len(p_answer), len(ringing_s))
         if progress is not None:
-            given.alike("progress", len(progress), ringing.size)
+            given.alike("progress", len(progress), len(ringing_s))
+        seen = Seen(
+            ages_s=ages_s,
+            talking=len(talking_s),
+            wrapping=len(wrapping_s),
+            finishing=0 if finishing_s is None else len(finishing_s),
+            told=_UNTOLD if progress is None else np.frombuffer(bytearray(progress), dtype=np.uint8),
+            p_answer=p_answer,
+            detecting=0 if detecting_s is None else len(detecting_s),
+            waiting=waiting,
+        )
+        return self.answer(at, free, seen, p_next)
+
+    def answer(self, at: float, free: int, seen: Seen, p_next: Sequence[float] | Floats | None = None) -> Decision:
+        """Return what `decide` does, of what is known to be what it is said to be."""
+        memory, settings = self._memory, self.settings
         self._at = at
-        n_detecting = 0 if detecting_s is None else len(detecting_s)
-        in_flight = ringing.size + waiting + n_detecting
+        ages_s, talking, wrapping, finishing = seen.ages_s, seen.talking, seen.wrapping, seen.finishing
+        busy = talking + wrapping + finishing
+        ringing = ages_s.size - busy
+        in_flight = ringing + seen.waiting + seen.detecting
         one_each = max(0, free - in_flight)
         room, full = _MOST, "lines"
         if settings.max_lines is not None:
-            room = min(room, settings.max_lines - in_flight - talking.size - finishing.size)
+            room = min(room, settings.max_lines - in_flight - talking - finishing)
         if settings.calls_per_second is not None:
             # By the clock, so that one call in several ticks is exact too.
             per_second = settings.calls_per_second
@@ -309,54 +334,40 @@ class Pacer:
             if per_tick < room:
                 room, full = per_tick, "calls_per_second"
         room = max(0, room)
-        n_staff = free + talking.size + wrapping.size + finishing.size
-        allowed = memory.budget.risk(settings, self._to_come(at, n_staff), memory.staff, waiting)
+        n_staff = free + busy
+        allowed = memory.budget.risk(settings, self._to_come(at, n_staff), memory.staff, seen.waiting)
         rate, p, laws = self._believes()
 
-        def answer(dials: int, reason: str, free_soon: float, answers: float, risk: float = 0.0) -> Decision:
+        def said(dials: int, reason: str, free_soon: float, answers: float, risk: float = 0.0) -> Decision:
             if dials > room:
                 dials, reason = room, full
             return Decision(dials, reason, free_soon, answers, allowed.budget_left, risk, allowed.theta, rate)
 
         if memory.trunk.dead:
-            probe = free > 0 and not ringing.size and memory.trunk.may_probe(at)
-            return answer(int(probe), "trunk_failing", float(free), float(in_flight))
+            probe = free > 0 and not ringing and memory.trunk.may_probe(at)
+            return said(int(probe), "trunk_failing", float(free), float(in_flight))
         if not n_staff:
-            return answer(0, "no_agents", 0.0, float(in_flight))
+            return said(0, "no_agents", 0.0, float(in_flight))
         if memory.rate.n < max(_COLD_OUTCOMES, _COLD_SHARE * memory.staff):
             first = free
             if memory.staff >= _COLD_TEAM:
                 # If every call were answered after all, a hard limit would still hold.
                 first += int(min((_COLD_EACH - 1.0) * free, max(0.0, allowed.headroom)))
-            return answer(max(0, first - in_flight), "cold_start", float(free), float(in_flight))
+            return said(max(0, first - in_flight), "cold_start", float(free), float(in_flight))
         if memory.talk.n < _COLD_TALKS:
             # How long agents talk is not known yet: only those who are free are counted on.
-            talking = wrapping = finishing = _EMPTY
-        self._table(finishing.size > 0)
+            ages_s, talking, wrapping, finishing = ages_s[ages_s.size - ringing :], 0, 0, 0
+        self._table(finishing > 0)
         leaving = self._leaving(at, n_staff)
-        # In the order of their fields: naming them costs as much as deciding.
-        floor = kernel.Floor(
-            free=free,
-            waiting=waiting,
-            talking_s=talking,
-            wrapping_s=wrapping,
-            finishing_s=finishing,
-            ringing_s=ringing,
-            detecting=n_detecting,
-            q_ringing=self._q_ringing(p, p_answer, progress),
-            q_next=_EMPTY if p_next is None else self._believed("p_next", p_next, p),
-            leaving=leaving,
+        dials, stopped, free_soon, answers, risk = kernel.asked(
+            laws,
+            ages_s,
+            (talking, wrapping, finishing),
+            (free, seen.waiting, seen.detecting),
+            self._chances(p, seen, p_next),
+            leaving,
+            self._bounds(allowed, room),
         )
-        bounds = kernel.Bounds(
-            theta=allowed.theta,
-            headroom=allowed.headroom,
-            braking=min(1.0, max(_BRAKING, memory.staff / _BRAKING_STAFF)),
-            kappa=_TASTE,
-            room=room,
-            patience_s=settings.patience_s,
-            exact=memory.staff <= _EXACT_STAFF,
-        )
-        dials, stopped, free_soon, answers, risk = kernel.decide(laws, floor, bounds)
         if dials < one_each and not leaving.size:
             dials, reason = one_each, "budget"
         elif stopped == kernel.BY_ROOM:
@@ -367,10 +378,17 @@ class Pacer:
             reason = "shift_end"
         else:
             reason = "budget" if allowed.headroom <= 0.0 else "enough_ringing"
-        return answer(dials, reason, free_soon, answers, risk)
+        return said(dials, reason, free_soon, answers, risk)
 
-    def _believes(self) -> tuple[float, float, kernel.Laws]:
-        """Return the rate of answers, the same on the safe side, and all laws."""
+    def _bounds(self, allowed: Risk, room: int) -> tuple[Any, ...]:
+        """Return the fields of `kernel.Bounds`."""
+        staff = self._memory.staff
+        braking = min(1.0, max(_BRAKING, staff / _BRAKING_STAFF))
+        patience_s, exact = self.settings.patience_s, staff <= _EXACT_STAFF
+        return allowed.theta, allowed.headroom, braking, _TASTE, room, patience_s, exact
+
+    def _believes(self) -> tuple[float, float, tuple[Any, ...]]:
+        """Return the rate of answers, the same on the safe side, and the fields of `kernel.Laws`."""
         if self._known is None:
             memory = self._memory
             rate, error, resolved = memory.rate.value()
@@ -378,22 +396,11 @@ class Pacer:
             if self._evidence[0] != memory.tellings:
                 self._evidence = (memory.tellings, memory.talk.evidence(), memory.wrap.evidence())
             _, talks, wraps = self._evidence
-            laws = kernel.Laws(
-                live=memory.rings.live,
-                rest=memory.rings.rest,
-                p=p,
-                resolved=resolved,
-                p_detected=memory.live / (memory.live + memory.machine),
-                talking=self._talking,
-                talk_scale_s=memory.talk.told_s,
-                wrapping=self._wrapping,
-                wrap_scale_s=memory.wrap.told_s,
-                finishing=self._finishing,
-                finish_scale_s=memory.finish.told_s,
-                talk_hazard=self._talk_hazard,
-                talks=talks,
-                wrap_hazard=self._wrap_hazard,
-                wraps=wraps,
+            laws = (
+                *(memory.rings.live, memory.rings.rest, p, resolved, memory.live / (memory.live + memory.machine)),
+                *(self._talking, memory.talk.told_s, self._wrapping, memory.wrap.told_s),
+                *(self._finishing, memory.finish.told_s),
+                *(self._talk_hazard, talks, self._wrap_hazard, wraps),
             )
             self._known = rate, p, laws
         return self._known
@@ -416,15 +423,18 @@ class Pacer:
         held = self._memory.forecasts
         return kernel.believed(given.chances(name, forecasts), p, held.offset, held.slope, held.mean, held.belief)
 
-    def _q_ringing(
-        self, p: float, forecasts: Sequence[float] | Floats | None, progress: Sequence[int] | None
-    ) -> Floats:
-        """Return the chance that each ringing call is answered by a person; empty where nothing tells them apart."""
-        q: Floats = _EMPTY if forecasts is None else self._believed("p_answer", forecasts, p)
-        if progress is None:
-            return q
-        stages = np.frombuffer(bytes(progress), dtype=np.uint8)
-        return kernel.progressed(p, q, stages, *self._memory.progress.factors())
+    def _chances(
+        self, p: float, seen: Seen, p_next: Sequence[float] | Floats | None
+    ) -> tuple[Floats, kernel.Stages, float, float, Floats]:
+        """Return what tells calls apart, see `kernel.asked`."""
+        ringing, media = self._memory.progress.factors()
+        return (
+            _EMPTY if seen.p_answer is None else self._believed("p_answer", seen.p_answer, p),
+            seen.told,
+            ringing,
+            media,
+            _EMPTY if p_next is None else self._believed("p_next", p_next, p),
+        )
 
     def _to_come(self, at: float, n_staff: int) -> float:
         """Return how many answers agents will still take in the shift."""

@@ -1,18 +1,22 @@
 """How likely the next call is to be answered by a person."""
 
-from math import exp, log, sqrt
+from math import exp, log
 
 import msgspec
+import numpy as np
 
-from dialer.pacing.beliefs import equal, mixed, updated
+from dialer.pacing import kernel
+from dialer.pacing.beliefs import equal
+from dialer.pacing.kernel import Floats
 
 #: Memories in outcomes, for teams up to `_TEAM` agents and longer for larger ones; see `Spells`. What is dialled at
 #: once ends in a wave: people first, then those who ring out. A memory shorter than the wave would take its tide for
 #: news.
 _TEAM = 10.0
-_MEMORIES = (60.0, 240.0, 960.0, 4000.0, 20000.0)
+_MEMORIES = np.array((60.0, 240.0, 960.0, 4000.0, 20000.0))
 _SHARE = 0.0003
-_PRIOR_LIVE, _PRIOR_N = 1.0, 4.0
+#: Answers by people and outcomes held before the first.
+_PRIOR = (1.0, 4.0)
 #: Forecast filter: deviation by which offset and slope wander from one outcome to the next, and their first deviations.
 _WANDER = (0.003, 0.0015)
 _FIRST = (0.2, 0.5)
@@ -36,33 +40,21 @@ def _expit(x: float) -> float:
 class AnswerRate(msgspec.Struct):
     """Share of calls answered by a person, over several memories, each believed as it has foretold."""
 
-    live: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_MEMORIES))
-    seen: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_MEMORIES))
-    beliefs: list[float] = msgspec.field(default_factory=lambda: equal(len(_MEMORIES)))
+    live: Floats = msgspec.field(default_factory=lambda: np.zeros(_MEMORIES.size))
+    seen: Floats = msgspec.field(default_factory=lambda: np.zeros(_MEMORIES.size))
+    beliefs: Floats = msgspec.field(default_factory=lambda: np.array(equal(_MEMORIES.size)))
     n: int = 0
-
-    def _rates(self) -> list[float]:
-        return [(live + _PRIOR_LIVE) / (seen + _PRIOR_N) for live, seen in zip(self.live, self.seen, strict=True)]
 
     def add(self, is_live: bool, staff: int) -> None:
         """Take one outcome of a team's calls."""
         longer = max(1.0, staff / _TEAM)
-        likelihoods = [rate if is_live else 1.0 - rate for rate in self._rates()]
-        self.beliefs = updated(self.beliefs, likelihoods, _SHARE / longer)
-        for k, memory in enumerate(_MEMORIES):
-            keep = 1.0 - 1.0 / (memory * longer)
-            self.live[k] = self.live[k] * keep + is_live
-            self.seen[k] = self.seen[k] * keep + 1.0
+        kernel.add_to_rates(self.live, self.seen, self.beliefs, is_live, _PRIOR, _MEMORIES, longer, _SHARE / longer)
         self.n += 1
 
     def value(self) -> tuple[float, float, float]:
         """Return the rate, its standard error, and the outcomes behind it."""
-        rates = self._rates()
-        p = mixed(self.beliefs, rates)
-        variance = 0.0
-        for belief, rate, seen in zip(self.beliefs, rates, self.seen, strict=True):
-            variance += belief * (rate * (1.0 - rate) / (seen + _PRIOR_N) + (rate - p) ** 2)
-        return p, sqrt(variance), p * (1.0 - p) / variance
+        found: tuple[float, float, float] = kernel.rate(self.live, self.seen, self.beliefs, _PRIOR, 2.0)
+        return found
 
 
 class Forecasts(msgspec.Struct):
@@ -129,7 +121,8 @@ class Progress(msgspec.Struct):
         counts = self.live if is_live else self.rest
         counts[stage] += 1.0
 
-    def factors(self) -> list[float]:
-        """Return by what each stage multiplies the odds of an answer."""
+    def factors(self) -> tuple[float, float]:
+        """Return by what ringing and early media multiply the odds of an answer."""
+        (_, a, b), (_, c, d) = self.live, self.rest
         live, rest = sum(self.live), sum(self.rest)
-        return [1.0, *[(a / live) / (b / rest) for a, b in zip(self.live[1:], self.rest[1:], strict=True)]]
+        return (a / live) / (c / rest), (b / live) / (d / rest)

@@ -506,10 +506,16 @@ class Floor(RuleBasedStateMachine):
         found = flights(state)
         for name, flight in found.items():
             theirs = [a for a in state.agents.values() if a.allotted == name and a.then == "ready"]
-            busy = flight.talking_s + flight.wrapping_s + flight.finishing_s
-            assert len(busy) == sum(a.state in (AgentState.talking, AgentState.wrapup) for a in theirs)
-            assert len(flight.finishing_s) == sum(bool(a.finishing_us) for a in theirs)
-            assert all(age_s >= 0.0 for age_s in busy + flight.ringing_s + flight.detecting_s)
+            talking = [a.since_us for a in theirs if a.state is AgentState.talking and not a.finishing_us]
+            wrapping = [a.since_us for a in theirs if a.state is AgentState.wrapup]
+            finishing = [a.finishing_us for a in theirs if a.finishing_us]
+            ringing = [call for call in state.lines[name].unanswered.values() if not call.pinned]
+            since = [*talking, *wrapping, *finishing, *(call.dialled_us or state.at_us for call in ringing)]
+            seen = flight.seen
+            assert seen.ages_s.tolist() == [(state.at_us - us) / 1e6 for us in since]
+            assert (seen.talking, seen.wrapping, seen.finishing) == (len(talking), len(wrapping), len(finishing))
+            assert seen.told.tolist() == [call.progress for call in ringing]
+            assert min(seen.ages_s, default=0.0) >= 0.0
         for agent in state.agents.values():
             assert not agent.finishing_us or agent.state is AgentState.talking
         for campaign in state.campaigns.values():

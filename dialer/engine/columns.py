@@ -1,0 +1,139 @@
+"""What pacing is told of calls and agents, kept in columns from record to record.
+
+A tick asks for the age of every unanswered call and of every spell of work, in order of arrival. To gather them from
+the records' objects took a tenth of a simulated floor's time. `dialer.engine.evolve` notes here what it changes.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import njit
+
+from domain.calls import AgentState
+
+if TYPE_CHECKING:
+    from dialer.engine.state import Agent, Call
+
+#: Asked often: see `domain.calls.Word`.
+_TALKS, _WRAPS_UP = AgentState.talking, AgentState.wrapup
+#: What an agent does, as far as pacing is concerned.
+_NOTHING, _TALKING, _WRAPPING, _FINISHING = 0, 1, 2, 3
+#: In the place of a call that is gone, or has an agent of its own: only a line to pacing.
+_GONE = 255
+#: Places at first.
+_ROOM = 64
+
+
+class Unanswered(dict[str, "Call"]):
+    """One campaign's calls that nobody has answered yet, in order of arrival."""
+
+    __slots__ = ("_places", "end", "since_us", "told")
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        #: Places taken, those of calls that are gone among them.
+        self.end = 0
+        #: By place: the instant of the dial (0: not yet), and the last that the network told (`Call.progress`).
+        self.since_us = np.zeros(_ROOM, np.int64)
+        self.told = np.full(_ROOM, _GONE, np.uint8)
+
+    def __setitem__(self, call_id: str, call: "Call") -> None:
+        if self.end == self.told.size:
+            self._close_up()
+        super().__setitem__(call_id, call)
+        self._places[call_id] = self.end
+        self.end += 1
+        self.note(call)
+
+    def __delitem__(self, call_id: str) -> None:
+        super().__delitem__(call_id)
+        self.told[self._places.pop(call_id)] = _GONE
+
+    def note(self, call: "Call") -> None:
+        """Take down how far a call that is here has come."""
+        place = self._places[call.call_id]
+        self.since_us[place] = call.dialled_us
+        self.told[place] = _GONE if call.pinned else call.progress
+
+    def _close_up(self) -> None:
+        """Close the gaps that calls left, or make more room where there are few."""
+        self.end = len(self)
+        self._places = {call_id: place for place, call_id in enumerate(self)}
+        self.since_us = np.zeros(max(_ROOM, 2 * self.end), np.int64)
+        self.told = np.full(self.since_us.size, _GONE, np.uint8)
+        for call in self.values():
+            self.note(call)
+
+
+class Busy:
+    """What every agent does, in the order of `State.agents`."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+        self._campaigns: dict[str, int] = {}
+        #: By place: the beginning of the spell at hand; what it is; and for which campaign, as `of` numbers it.
+        self.since_us, self.does, self.campaigns = np.zeros((3, _ROOM), np.int64)
+        # Loaded, or compiled where the cache is cold, before the first tick.
+        seen(self.since_us, self.does, self.campaigns, 0, self.since_us, np.full(_ROOM, _GONE, np.uint8), 0, 0)
+
+    def place(self, agent: str) -> int:
+        """Return how many-th of `State.agents` one is."""
+        return self._places[agent]
+
+    def of(self, campaign: str) -> int:
+        """Return a campaign's number."""
+        return self._campaigns.setdefault(campaign, len(self._campaigns))
+
+    def note(self, agent: "Agent") -> None:
+        """Take down what an agent does now; who will not be ready afterwards does nothing that counts."""
+        place = self._places.setdefault(agent.agent, len(self._places))
+        if place == self.does.size:
+            self.since_us, self.does, self.campaigns = (
+                np.concatenate((column, np.zeros_like(column))) for column in (self.since_us, self.does, self.campaigns)
+            )
+        does, since_us = _NOTHING, agent.since_us
+        if agent.then == "ready" and agent.allotted is not None:
+            self.campaigns[place] = self.of(agent.allotted)
+            if agent.state is _WRAPS_UP:
+                does = _WRAPPING
+            elif agent.state is _TALKS:
+                does = _TALKING
+                if agent.finishing_us:
+                    does, since_us = _FINISHING, agent.finishing_us
+        self.does[place], self.since_us[place] = does, since_us
+
+
+@njit(cache=True)
+def seen(
+    busy_since_us: Any, does: Any, campaigns: Any, campaign: int, since_us: Any, told: Any, end: int, at_us: int
+) -> Any:
+    """Return what pacing is told of a campaign.
+
+    Returns
+    -------
+    ages_s : float64 array
+        Of agents who talk, who wrap up, who are about to finish, and of unanswered calls, one after the other.
+    told : uint8 array
+        The last that the network told of each unanswered call.
+    talking, wrapping, finishing : int
+        How many of `ages_s` are of the first three.
+    """
+    ages_s = np.empty(does.size + end)
+    n = 0
+    counts = np.zeros(4, np.int64)
+    for doing in (_TALKING, _WRAPPING, _FINISHING):
+        before = n
+        for i in range(does.size):
+            if does[i] == doing and campaigns[i] == campaign:
+                ages_s[n] = (at_us - busy_since_us[i]) / 1e6
+                n += 1
+        counts[doing] = n - before
+    last = np.empty(end, np.uint8)
+    calls = 0
+    for i in range(end):
+        if told[i] != _GONE:
+            ages_s[n] = (at_us - since_us[i]) / 1e6 if since_us[i] else 0.0
+            last[calls] = told[i]
+            n += 1
+            calls += 1
+    return ages_s[:n], last[:calls], int(counts[_TALKING]), int(counts[_WRAPPING]), int(counts[_FINISHING])
