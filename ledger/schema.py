@@ -367,7 +367,7 @@ stand = Table(
     sqlite_with_rowid=False,
 )
 
-#: What was handed out for others to do, messages to send or debtors to research: a file each (docs/decisions/0040).
+#: What was handed out for others to do, messages to send or debtors to research: a file each (docs/decisions/0039).
 handover = Table(
     "handover",
     metadata,
