@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from console.experimenting import prices_of
+from console.prices import prices_of
 from domain.calls import Mode
 from domain.instants import DAY, midnight_us
 from domain.settings import CampaignSettings, FloorSettings

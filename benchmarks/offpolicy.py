@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from console.experimenting import prices_of
+from console.prices import prices_of
 from domain.calls import Mode
 from domain.instants import DAY, midnight_us
 from domain.settings import CampaignSettings, FloorSettings

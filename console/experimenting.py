@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from domain.settings import CampaignSettings
     from ledger.experiments import Registered
     from ledger.trial_status import Status
-    from ledger.trial_units import Prices
     from strategy.documents import Strategy
 
 app = typer.Typer(no_args_is_help=True, help="Try a strategy on live people: sizes, start, state, end, new champion.")
@@ -298,32 +297,10 @@ def _own_people(folder: Path) -> int:
         return len(chosen_people(connection, loaded.floor.campaigns[0], now_us, loaded.floor.zone))
 
 
-def prices_of(connection: "Connection", path: Path | None) -> "Prices":
-    """Return what work costs, in the currency of the debts where they have one that is priced."""
-    from sqlalchemy import select
-
-    from domain.money import EXPONENTS
-    from ledger.schema import debt
-    from ledger.trial_units import Prices
-    from simulation.measures import SHIPPED, read_costs
-
-    costs = read_costs(path or SHIPPED)
-    owed = sorted(connection.execute(select(debt.c.currency).distinct()).scalars())
-    currency = owed[0] if len(owed) == 1 and owed[0] in costs.prices else costs.currency
-    priced, minor = costs.prices[currency], 10.0 ** -EXPONENTS[currency]
-    return Prices(
-        currency=currency,
-        agent_hour=priced.agent_hour * minor,
-        call_minute=priced.call_minute * minor,
-        attempt=priced.attempt * minor,
-        complaint=priced.complaint * minor,
-        worth={code: costs.worth(code, currency) for code in owed},
-    )
-
-
 def _status(connection: "Connection", one: "Registered", at: str, costs: Path | None, zone: str) -> "Status":
     import time
 
+    from console.prices import prices_of
     from console.running import instant
     from ledger.trial_status import status
     from ledger.trial_units import read_units

@@ -60,7 +60,7 @@ def planned(
 
     import numpy as np
 
-    from console.experimenting import prices_of
+    from console.prices import prices_of
     from console.simulating import START
     from console.strategies import arm_of
     from domain.errors import BadInput

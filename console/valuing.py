@@ -26,8 +26,8 @@ def ope(
     import msgspec
 
     from console import settings
-    from console.experimenting import prices_of
     from console.portfolio import opened
+    from console.prices import prices_of
     from console.simulating import progress
     from console.strategising import path_of
     from domain.errors import BadInput

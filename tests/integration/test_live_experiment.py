@@ -12,8 +12,8 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from console import settings
-from console.experimenting import prices_of
 from console.main import app
+from console.prices import prices_of
 from domain.errors import BadInput
 from domain.instants import DAY, midnight_us
 from ledger.experiments import find
