@@ -11,7 +11,8 @@ import msgspec
 import structlog
 
 from dialer.control import Server
-from dialer.engine.state import State, offer_of
+from dialer.engine.leads import treatment_of
+from dialer.engine.state import State
 from domain.facts import AgentShifted
 from domain.offers import Terms, terms_of
 from domain.orders import ShowLead
@@ -103,7 +104,8 @@ class Screens:
         dossier = self._state.people[person]
         call = self._state.calls.get(call_id or "")
         # Of the step under which the call was decided: a list made since then may have another.
-        offer = offer_of(self._state.campaign_settings(campaign), lead.choice) if call is None else call.offer
+        settings = self._state.campaign_settings(campaign)
+        offer = treatment_of(settings, lead).offer if call is None else call.offer
         debts = tuple(debt for debt in dossier.debts if debt.debt in lead.debts)
         push = LeadPush(
             agent=agent,

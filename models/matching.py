@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from domain.errors import BadInput
 from domain.matching import Matching
-from models.metrics import Figure
+from models.metrics import Figure, by_chance, claimed
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -38,8 +38,6 @@ LEAST: Final = 500
 BANDS: Final = 3
 #: Shares of the conversations, in time, at which one is ready to be judged by those up to the next.
 _WINDOWS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-#: Before any conversation, what is found is worth what it says, give or take this share (`models.timing`).
-_GIVE_OR_TAKE: Final = 0.5
 #: The gain is told for so many agents free at once.
 FREE: Final = (2, 3, 5)
 
@@ -133,11 +131,10 @@ def learn(talks: Talks) -> Learned:
     said, unseen = _said(talks, group, plain.groups)
     judged = talks.take(unseen)
     measured, error = _slope(judged, group[unseen], plain.groups, said)
-    p_slope = 0.5 * math.erfc(measured / max(error, 1e-300) / math.sqrt(2.0)) if error > 0.0 else 1.0
+    p_slope = by_chance(measured, error) if error > 0.0 else 1.0
     slope = 0.0
     if p_slope < ALPHA and whole.p_cells < ALPHA_CELLS and whole.between > 0.0:
-        sure = _GIVE_OR_TAKE**2 / (_GIVE_OR_TAKE**2 + error**2)
-        slope = min(1.0, 1.0 + sure * (measured - 1.0))
+        slope = claimed(measured, error)
     counts = np.bincount(group, minlength=plain.groups)
     rates = np.bincount(group, talks.y, plain.groups) / np.maximum(counts, 1)
     return Learned(
@@ -170,19 +167,13 @@ def fit(talks: Talks, group: I8, groups: int) -> Fitted:
     """
     n_agents, n, y = len(talks.agents), len(talks.y), talks.y
     cell = talks.agent * groups + group
-    index = _plain_index(talks, group, groups)
-    size = int(index.max()) + 1
-    inverse, rank = _inverse(index, size)
-
-    def left(of: F8) -> F8:
-        effects = inverse @ np.bincount(index.ravel(), np.repeat(of, index.shape[1]), size)
-        return np.asarray(of - effects[index].sum(axis=1), np.float64)
-
+    by_themselves = _by_themselves(talks, group, groups)
+    index, size, inverse, left = by_themselves.places, by_themselves.size, by_themselves.inverse, by_themselves.left
     plain = left(y)
     rss_plain = float(plain @ plain)
     rss_cells, rank_cells = _within(talks, cell, n_agents * groups)
     count = np.bincount(cell, minlength=n_agents * groups).astype(np.float64)
-    more, over = rank_cells - rank, n - rank_cells
+    more, over = rank_cells - by_themselves.rank, n - rank_cells
     if more < 1 or over < 1 or rss_cells <= 0.0:
         return Fitted(np.zeros((n_agents, groups)), 0.0, 1.0)
     variance = rss_cells / over
@@ -245,15 +236,8 @@ def _slope(talks: Talks, group: I8, groups: int, said: F8) -> tuple[float, float
     """Return how much more often the outcome came for each unit of what was said, and its error by debtor."""
     if not len(said) or not np.abs(said).max() > 0.0:
         return 0.0, 0.0
-    index = _plain_index(talks, group, groups)
-    size = int(index.max()) + 1
-    inverse, _ = _inverse(index, size)
-
-    def left(of: F8) -> F8:
-        effects = inverse @ np.bincount(index.ravel(), np.repeat(of, index.shape[1]), size)
-        return np.asarray(of - effects[index].sum(axis=1), np.float64)
-
-    own, y = left(said), left(talks.y)
+    by_themselves = _by_themselves(talks, group, groups)
+    own, y = by_themselves.left(said), by_themselves.left(talks.y)
     spread = float(own @ own)
     if spread <= 1e-12:
         return 0.0, 0.0
@@ -263,20 +247,32 @@ def _slope(talks: Talks, group: I8, groups: int, said: F8) -> tuple[float, float
     return slope, error
 
 
-def _plain_index(talks: Talks, group: I8, groups: int) -> I8:
-    """Return the places of each row's agent, group and hour among all effects, (n, 3)."""
+class _ByThemselves(NamedTuple):
+    """What agents, groups and hours bring by themselves: dummies of each, by least squares."""
+
+    #: Places of each row's agent, group and hour among all effects, (n, 3), and how many effects there are.
+    places: I8
+    size: int
+    #: Pseudo-inverse of the normal equations, (size, size), and their rank.
+    inverse: F8
+    rank: int
+
+    def left(self, of: F8) -> F8:
+        """Return what is left of rows once that is taken away, (n,)."""
+        effects = self.inverse @ np.bincount(self.places.ravel(), np.repeat(of, self.places.shape[1]), self.size)
+        return np.asarray(of - effects[self.places].sum(axis=1), np.float64)
+
+
+def _by_themselves(talks: Talks, group: I8, groups: int) -> _ByThemselves:
     _, hour = np.unique(talks.hour, return_inverse=True)
     agents = len(talks.agents)
-    return np.column_stack((talks.agent, agents + group, agents + groups + hour)).astype(np.int64)
-
-
-def _inverse(index: I8, size: int) -> tuple[F8, int]:
-    """Return the pseudo-inverse of the normal equations of dummies, (size, size), and their rank."""
+    index = np.column_stack((talks.agent, agents + group, agents + groups + hour)).astype(np.int64)
+    size = int(index.max()) + 1
     normal = sum(_crossed(one, other, size, size) for one in index.T for other in index.T)
     values, vectors = np.linalg.eigh(normal)
     some = values > 1e-9 * values.max()
     inverse: F8 = np.einsum("ik,k,jk->ij", vectors[:, some], 1.0 / values[some], vectors[:, some])
-    return inverse, int(some.sum())
+    return _ByThemselves(index, size, inverse, int(some.sum()))
 
 
 def _crossed(one: I8, other: I8, size: int, sizes: int) -> F8:

@@ -4,6 +4,7 @@ All take a target of 0 and 1, probabilities of 1, and weights; each returns NaN 
 alone). Equal scores share their rank.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
@@ -23,6 +24,9 @@ METRICS = ("auc", "log_loss", "brier", "ece", "lift_10")
 #: Digits that are worth showing.
 DIGITS = {"auc": 3, "log_loss": 4, "brier": 4, "ece": 4, "lift_10": 2}
 WORDS = {"auc": "AUC", "log_loss": "log-loss", "brier": "Brier", "ece": "ECE", "lift_10": "lift at 10 %"}
+
+
+_GIVE_OR_TAKE = 0.5
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +231,20 @@ def draws_of(group: I8, draws: int, seed: int) -> Iterator[F8]:
 def bootstrap(figure: Callable[[F8], float], group: I8, weight: F8, draws: int = 400, seed: int = 1) -> Figure:
     """Return any figure of weights (n,) with its interval when whole groups are drawn."""
     return _interval(figure(weight), np.array([figure(weight * times) for times in draws_of(group, draws, seed)]))
+
+
+def by_chance(measured: float, error: float) -> float:
+    """Return the one-sided chance of as much where nothing is there, by the normal law."""
+    return 0.5 * math.erfc(measured / max(error, 1e-300) / math.sqrt(2.0))
+
+
+def claimed(slope: float, error: float) -> float:
+    """Return how much of what was said may be claimed, at most 1, where unseen data gave it a slope.
+
+    Before any of them it is worth what it says, give or take a half: few alone may not double it.
+    """
+    sure = _GIVE_OR_TAKE**2 / (_GIVE_OR_TAKE**2 + error**2)
+    return min(1.0, 1.0 + sure * (slope - 1.0))
 
 
 def _interval(value: float, drawn: F8) -> Figure:

@@ -16,13 +16,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.metrics import by_chance, claimed
+
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
 
 #: One-sided chance of as much without any timing, below which it is taken for one.
 ALPHA = 0.01
-#: Before any call, hours are worth what a model says, give or take this share: few calls alone may not double it.
-_GIVE_OR_TAKE = 0.5
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,11 +100,9 @@ def borne_out(mean: F8, adds: F8, y: F8, group: I8, weight: F8 | None = None) ->
     bread = np.linalg.inv(_bread(x, p, w))
     variance = np.einsum("ij,jk,kl->il", bread, np.einsum("ij,ik->jk", scores, scores), bread)
     slope, error = float(beta[2]), math.sqrt(max(float(variance[2, 2]), 0.0))
-    by_chance = 0.5 * math.erfc(slope / max(error, 1e-300) / math.sqrt(2.0))
-    if by_chance >= ALPHA:
+    if by_chance(slope, error) >= ALPHA:
         return Timing(slope=0.0, measured=slope, error=error)
-    sure = _GIVE_OR_TAKE**2 / (_GIVE_OR_TAKE**2 + error**2)
-    return Timing(slope=min(1.0, 1.0 + sure * (slope - 1.0)), measured=slope, error=error)
+    return Timing(slope=claimed(slope, error), measured=slope, error=error)
 
 
 def uplift(p: NDArray[np.float32]) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import BadInput
-from models.metrics import Figure, draws_of, qini
+from models.metrics import Figure, by_chance, draws_of, qini
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
@@ -238,8 +238,8 @@ def shown(told: F8, effects: F8, group: I8, alpha: float = ALPHA, reached: F8 | 
     def error(column: F8, bread: float) -> float:
         return float(np.sqrt((np.bincount(member, column * left) ** 2).sum())) / bread if bread > 0.0 else np.inf
 
-    p_mean = _beyond(mean / max(error(design[:, 0], size), 1e-300))
-    p_slope = _beyond(slope / max(error(design[:, 1], spread), 1e-300)) if spread > 0.0 else 1.0
+    p_mean = by_chance(mean, error(design[:, 0], size))
+    p_slope = by_chance(slope, error(design[:, 1], spread)) if spread > 0.0 else 1.0
     half = 1.96 * error(design[:, 0], size)
     figure = Figure(value=mean, low=mean - half, high=mean + half)
     if p_slope < alpha:
@@ -412,10 +412,3 @@ def _fit(x: NDArray[Any], y: F8, params: dict[str, Any], rounds: int, categories
 
 def _text(booster: Any) -> str:
     return str(booster.model_to_string())
-
-
-def _beyond(z: float) -> float:
-    """Return the chance that a standard normal lies beyond."""
-    from math import erfc, sqrt
-
-    return 0.5 * erfc(z / sqrt(2.0))

@@ -26,7 +26,6 @@ from dialer.engine.state import (
     Lines,
     State,
     Tally,
-    offer_of,
     put_off,
 )
 from dialer.engine.transitions import ALLOWED, STAGES, UNANSWERED
@@ -46,7 +45,7 @@ from domain.people import (
     stops_after,
     with_consents,
 )
-from domain.settings import AFTER_GREETING_MS
+from domain.settings import AFTER_GREETING_MS, NO_TREATMENT
 
 #: Why a lead is closed that a strategy's list of the day does not name.
 OFF_LIST = "off_list"
@@ -430,6 +429,7 @@ def _call(state: State, call_id: str) -> Call:
 def _reserve(state: State, order: orders.Reserve) -> None:
     dossier = state.people[order.person]
     campaign = state.campaigns[order.campaign]
+    how = campaign.settings.treatment(order.choice.treatment) if order.choice is not None else NO_TREATMENT
     call = Call(
         call_id=order.call_id,
         campaign=order.campaign,
@@ -449,9 +449,9 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         reserved_us=state.at_us,
         agent=order.agent,
         pinned=order.agent is not None,
-        # Its own, whatever a later list says of the lead.
-        agent_group=campaign.settings.treatment(order.choice.treatment).agent_group if order.choice else "",
-        offer=offer_of(state.campaign_settings(order.campaign), order.choice),
+        # The call's own, whatever a later list says of the lead.
+        agent_group=how.agent_group,
+        offer=how.offer,
     )
     state.calls[order.call_id] = call
     state.lines[order.campaign].unanswered[order.call_id] = call

@@ -139,11 +139,6 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
         return None
 
 
-def offer_of(settings: CampaignSettings, choice: Choice | None) -> Offer | None:
-    """Return what may be offered under the step that a strategy chose."""
-    return None if choice is None else settings.treatment(choice.treatment).offer
-
-
 def phones_of(lead: LeadState, dossier: Dossier) -> tuple[Phone, ...]:
     """Return a lead's numbers in the order of trial; those that its list did not name come last."""
     if not lead.numbers:
