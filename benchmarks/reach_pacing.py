@@ -2,19 +2,21 @@
 
     python -m benchmarks.reach_pacing [--agents 3,5,10] [--months 14] [--days 4] [--world default] [--folder DIR]
 
-A model of reach learns from a month of other debtors, as `cadencia models fit` would have it (kept in `--folder`, and
-used again). Then teams dial months of their own with the whole engine: every morning the model scores the numbers on
-the list from what is on record by then, and pacing is told each call's chance, or is not. Debtors, luck and the order
-of the list are the same. Occupancy is talk and wrap-up ÷ those and waiting; the first day, which has no record to go
-by, is left out. Prints one JSON object: points of occupancy gained with a 95 % interval over the months, the calls'
-AUC, and the abandonment of both.
+A model of reach learns from a month of other debtors, as `cadencia models fit` would have it (kept in `--folder` like
+each month that was lived, so that an interrupted run goes on). Then teams dial months of their own with the whole
+engine: every morning the model scores the numbers on the list from what is on record by then, and pacing is told each
+call's chance, or is not. Debtors, luck and the order of the list are the same. Occupancy is talk and wrap-up ÷ those
+and waiting; the first day, which has no record to go by, is left out. Prints one JSON object: points of occupancy
+gained with a 95 % interval over the months, the calls' AUC, and the abandonment of both.
 """
 
 import argparse
+import inspect
 import json
+import sys
 import tempfile
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,6 +32,7 @@ from domain.instants import midnight_us
 from domain.orders import Reserve
 from domain.settings import CampaignSettings, FloorSettings
 from models import lessons, scoring
+from models.cluster import code_of
 from models.metrics import auc
 from models.registry import Registry
 from models.training import train
@@ -38,6 +41,7 @@ from simulation.month import Arm, Month, Plan
 from simulation.outcome import FLOW, Outcome
 from simulation.roster import Roster, Shift, roster
 from simulation.statistics import student
+from simulation.store import ROOMS, Store, digest, key
 
 START: Final = "2027-02-01"
 #: Of the month from which the model learns: no team's.
@@ -166,33 +170,49 @@ def main() -> None:
         print(json.dumps(_compare(folder, asked), indent=2))
 
 
-def _compare(folder: Path, asked: argparse.Namespace) -> list[dict[str, Any]]:
-    seeds = range(1, asked.months + 1)
-    found = []
+def months(folder: Path, plan: Plan, asked: argparse.Namespace) -> list[list[dict[str, Any]]]:
+    """Return the months without forecasts and those with them, by seed: those kept, and those lived now."""
+    store = Store(folder / "months")
+    served = scoring.champions(Registry(folder / "registry"), ("reach",))
+    here = "".join(inspect.getsource(of) for of in (Foretold, lived, _counted))
+    versions = served.versions | {"code": code_of((*ROOMS, "models")), "here": digest(here.encode())}
+    cells = [
+        [(key(arm(), plan, seed, versions | {"told": str(told)}), seed, told) for seed in range(1, asked.months + 1)]
+        for told in (False, True)
+    ]
     with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
-        for agents in map(int, asked.agents.split(",")):
-            plan = Plan(
-                world=asked.world, debtors=agents * asked.debtors, start=START, days=asked.days, roster=roster(agents)
-            )
-            jobs = [[pool.submit(lived, folder, plan, seed, told) for seed in seeds] for told in (False, True)]
-            without, told = ([job.result() for job in some] for some in jobs)
-            gained = student(np.array([b["occupancy"] - a["occupancy"] for a, b in zip(without, told, strict=True)]))
-            both = (without, told)
-            found.append(
-                {
-                    "agents": agents,
-                    "points_of_occupancy": [round(100 * x, 2) for x in (gained.value, gained.low, gained.high)],
-                    "auc": round(float(np.mean([one["auc"] for one in told])), 4),
-                    "occupancy": [round(float(np.mean([one["occupancy"] for one in some])), 4) for some in both],
-                    "abandoned": [round(_sum(some, "abandoned") / _sum(some, "people"), 4) for some in both],
-                    "attempts": [_sum(some, "attempts") for some in both],
-                }
-            )
+        # The two of a seed side by side: what an interrupted run leaves are whole pairs.
+        missing = [cell for pair in zip(*cells, strict=True) for cell in pair if cell[0] not in store]
+        jobs = {pool.submit(lived, folder, plan, seed, told): name for name, seed, told in missing}
+        for done, job in enumerate(as_completed(jobs), 1):
+            store.put(jobs[job], json.dumps(job.result()).encode())
+            print(f"{plan.roster.shift[0].agents} agents: {done} of {len(jobs)}", file=sys.stderr, flush=True)
+    return [[json.loads(store.get(name) or b"") for name, _, _ in some] for some in cells]
+
+
+def _compare(folder: Path, asked: argparse.Namespace) -> list[dict[str, Any]]:
+    found = []
+    for agents in map(int, asked.agents.split(",")):
+        plan = Plan(
+            world=asked.world, debtors=agents * asked.debtors, start=START, days=asked.days, roster=roster(agents)
+        )
+        both = without, told = months(folder, plan, asked)
+        gained = student(np.array([b["occupancy"] - a["occupancy"] for a, b in zip(without, told, strict=True)]))
+        found.append(
+            {
+                "agents": agents,
+                "points_of_occupancy": [round(100 * x, 2) for x in (gained.value, gained.low, gained.high)],
+                "auc": round(float(np.mean([one["auc"] for one in told])), 4),
+                "occupancy": [round(float(np.mean([one["occupancy"] for one in some])), 4) for some in both],
+                "abandoned": [round(_sum(some, "abandoned") / _sum(some, "people"), 4) for some in both],
+                "attempts": [_sum(some, "attempts") for some in both],
+            }
+        )
     return found
 
 
-def _sum(months: list[dict[str, Any]], name: str) -> int:
-    return sum(one[name] for one in months)
+def _sum(some: list[dict[str, Any]], name: str) -> int:
+    return sum(one[name] for one in some)
 
 
 if __name__ == "__main__":
