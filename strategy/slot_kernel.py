@@ -3,7 +3,8 @@
 Shapes: `value` (n, s) float32, not above 0 where a debtor may not be planned; `chosen` (n, per_week) int16, slots of
 each debtor in no order, -1 for none. A day is `slots_per_day` slots in a row. `left` (n, s) uint8: how many slots a
 debtor may have until and with one that he has; it has no rows where nobody's are fewer than `per_week`, is looked at
-for those alone who are `bound` (n,), and asks for one slot a day.
+for those alone who are `bound` (n,), and asks for one slot a day. `peaks` (n, days) float32: the best of each day at no
+price; a day that is not worth its `cheapest` (days,) slot needs no look.
 """
 
 import numpy as np
@@ -34,6 +35,28 @@ def _highest(value: F4, prices: F4, i: int, first: int, end: int) -> np.float32:
 
 
 @njit(cache=True)
+def peaks_of(value: F4, prices: F4, slots_per_day: int) -> F4:
+    """Return `peaks`, where prices are 0 or `CLOSED`."""
+    n, s = value.shape
+    peaks = np.empty((n, (s - 1) // slots_per_day + 1), np.float32)
+    for i in range(n):
+        for day in range(peaks.shape[1]):
+            first = day * slots_per_day
+            peaks[i, day] = _highest(value, prices, i, first, min(s, first + slots_per_day))
+    return peaks
+
+
+@njit(cache=True)
+def _cheapest(prices: F4, slots_per_day: int) -> F4:
+    """Return the lowest price of each day."""
+    s = len(prices)
+    found = np.empty((s - 1) // slots_per_day + 1, np.float32)
+    for day in range(len(found)):
+        found[day] = prices[day * slots_per_day : (day + 1) * slots_per_day].min()
+    return found
+
+
+@njit(cache=True)
 def _of_day(value: F4, prices: F4, i: int, first: int, end: int, gains: F4, slots: I8) -> int:
     """Fill `gains` and `slots` with the best of a day, dearest first; return how many."""
     n, most = 0, len(gains)
@@ -52,15 +75,20 @@ def _of_day(value: F4, prices: F4, i: int, first: int, end: int, gains: F4, slot
 
 @njit(cache=True)
 def _days(
-    value: F4, prices: F4, i: int, per_day: int, slots_per_day: int, gains: F4, slots: I8, best: F4, taken: I8
-) -> int:
+    value: F4, peaks: F4, prices: F4, cheapest: F4, i: int, per_day: int, slots_per_day: int, gains: F4, slots: I8,
+    best: F4, taken: I8,
+) -> int:  # fmt: skip
     """Fill `best` and `taken` with the gains and slots of a debtor's choice, dearest first; return how many."""
     s, per_week = value.shape[1], len(best)
     n_taken = 0
-    for first in range(0, s, slots_per_day):
+    for day in range(len(cheapest)):
+        least = best[n_taken - 1] if n_taken == per_week else np.float32(0.0)
+        if peaks[i, day] - cheapest[day] <= least:
+            continue
+        first = day * slots_per_day
         end = min(s, first + slots_per_day)
         gains[0] = _highest(value, prices, i, first, end)
-        if gains[0] <= 0.0 or (n_taken == per_week and gains[0] <= best[n_taken - 1]):
+        if gains[0] <= least:
             continue
         # With one slot a day, which one it is matters only of the days taken.
         n_day, slots[0] = 1, first
@@ -96,8 +124,8 @@ def _keeps(taken: I8, n_taken: int, left: U1, i: int) -> bool:
 
 @njit(cache=True)
 def _in_turn(
-    value: F4, prices: F4, left: U1, i: int, slots_per_day: int, reach: F4, by: I8, gains: F4, slots: I8, best: F4,
-    taken: I8,
+    value: F4, peaks: F4, prices: F4, cheapest: F4, left: U1, i: int, slots_per_day: int, reach: F4, by: I8, gains: F4,
+    slots: I8, best: F4, taken: I8,
 ) -> int:  # fmt: skip
     """Do as `_days` for a debtor of whom it matters how many slots come before one, with one slot a day; in no order.
 
@@ -107,7 +135,11 @@ def _in_turn(
     s, per_week = value.shape[1], len(best)
     reach[:] = -CLOSED
     reach[0] = 0.0
-    for first in range(0, s, slots_per_day):
+    for day in range(len(cheapest)):
+        if peaks[i, day] - cheapest[day] <= 0.0:
+            by[day] = -1
+            continue
+        first = day * slots_per_day
         gains[:] = 0.0
         for k in range(first, min(s, first + slots_per_day)):
             gain, most = value[i, k] - prices[k], min(per_week, left[i, k])
@@ -118,11 +150,11 @@ def _in_turn(
                 gains[n], slots[n] = gains[n + 1], slots[n + 1]
         for n in range(per_week, 0, -1):
             better = gains[n] > 0.0 and reach[n - 1] + gains[n] > reach[n]
-            by[first // slots_per_day, n] = slots[n] if better else -1
+            by[day, n] = slots[n] if better else -1
             if better:
                 reach[n] = reach[n - 1] + gains[n]
     n, n_taken = int(np.argmax(reach)), 0
-    for day in range((s - 1) // slots_per_day, -1, -1):
+    for day in range(len(cheapest) - 1, -1, -1):
         k = by[day, n]
         if n and k >= 0:
             best[n_taken], taken[n_taken] = value[i, k] - prices[k], k
@@ -132,8 +164,8 @@ def _in_turn(
 
 @njit(cache=True)
 def choose(
-    value: F4, prices: F4, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int, chosen: I2,
-    demand: I8,
+    value: F4, peaks: F4, prices: F4, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int,
+    chosen: I2, demand: I8,
 ) -> float:  # fmt: skip
     """Let every debtor take the slots that are worth most to him above their prices.
 
@@ -144,14 +176,14 @@ def choose(
     best, taken = np.empty(per_week, np.float32), np.empty(per_week, np.int64)
     reach, nth_gains = np.empty(per_week + 1, np.float32), np.empty(per_week + 1, np.float32)
     by, nth_slots = np.empty((s // slots_per_day + 1, per_week + 1), np.int64), np.empty(per_week + 1, np.int64)
-    worth = 0.0
+    worth, cheapest = 0.0, _cheapest(prices, slots_per_day)
     demand[:] = 0
     for i in range(value.shape[0]):
-        n_taken = _days(value, prices, i, per_day, slots_per_day, gains, slots, best, taken)
+        n_taken = _days(value, peaks, prices, cheapest, i, per_day, slots_per_day, gains, slots, best, taken)
         # What is best without the limit is best with it, where it keeps it.
         if bound.size and bound[i] and not _keeps(taken, n_taken, left, i):
             n_taken = _in_turn(
-                value, prices, left, i, slots_per_day, reach, by, nth_gains, nth_slots, best, taken
+                value, peaks, prices, cheapest, left, i, slots_per_day, reach, by, nth_gains, nth_slots, best, taken
             )  # fmt: skip
         for m in range(n_taken):
             worth += best[m]
@@ -160,6 +192,50 @@ def choose(
             for m in range(per_week):
                 chosen[i, m] = taken[m] if m < n_taken else -1
     return worth
+
+
+@njit(cache=True)
+def first_places(
+    value: F4, peaks: F4, prices: F4, closed: I8, left: U1, bound: Flags, per_day: int, per_week: int,
+    slots_per_day: int, adds: F8,
+) -> None:  # fmt: skip
+    """Fill what one place in each of some slots that have none would add, `adds` (s,), by those whom it suits best."""
+    gains, slots = np.empty(per_day, np.float32), np.empty(per_day, np.int64)
+    best, taken = np.empty(per_week, np.float32), np.empty(per_week, np.int64)
+    reach, nth_gains = np.empty(per_week + 1, np.float32), np.empty(per_week + 1, np.float32)
+    cheapest, nth_slots = _cheapest(prices, slots_per_day), np.empty(per_week + 1, np.int64)
+    by = np.empty((len(cheapest), per_week + 1), np.int64)
+    adds[closed] = 0.0
+    for i in range(value.shape[0]):
+        limited = bound.size > 0 and bound[i]
+        if limited:
+            n_taken = _in_turn(
+                value, peaks, prices, cheapest, left, i, slots_per_day, reach, by, nth_gains, nth_slots, best, taken
+            )  # fmt: skip
+        else:
+            n_taken = _days(value, peaks, prices, cheapest, i, per_day, slots_per_day, gains, slots, best, taken)
+        before = best[:n_taken].sum()
+        for k in closed:
+            if value[i, k] <= adds[k]:
+                continue
+            day = k // slots_per_day
+            if limited:
+                peak, price, low = peaks[i, day], prices[k], cheapest[day]
+                peaks[i, day], prices[k], cheapest[day] = max(peak, value[i, k]), 0.0, 0.0
+                n = _in_turn(
+                    value, peaks, prices, cheapest, left, i, slots_per_day, reach, by, nth_gains, nth_slots, best, taken
+                )  # fmt: skip
+                peaks[i, day], prices[k], cheapest[day] = peak, price, low
+                adds[k] = max(adds[k], best[:n].sum() - before)
+                continue
+            # What he would give up for it: the least of that day where that is full, else of the week where that is.
+            n_day, of_day, of_week = 0, np.float32(CLOSED), np.float32(CLOSED)
+            for m in range(n_taken):
+                of_week = min(of_week, best[m])
+                if taken[m] // slots_per_day == day:
+                    n_day, of_day = n_day + 1, min(of_day, best[m])
+            given_up = of_day if n_day >= per_day else of_week if n_taken >= per_week else np.float32(0.0)
+            adds[k] = max(adds[k], value[i, k] - given_up)
 
 
 @njit(cache=True)
@@ -239,13 +315,14 @@ def leave(chosen: I2, slot: int, leavers: I8, other: I8, room: I8) -> None:
 
 
 @njit(cache=True)
-def openings(
-    value: F4, chosen: I2, slot: int, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int, out: F4
-) -> None:  # fmt: skip
-    """Fill `out` (n,) with what a slot is worth to each debtor who may still take it, 0 to the others."""
-    for i in range(value.shape[0]):
-        open_ = value[i, slot] > 0.0 and _fits(chosen, left, bound, i, slot, -1, per_day, per_week, slots_per_day)
-        out[i] = value[i, slot] if open_ else 0.0
+def may_take(
+    chosen: I2, debtors: I8, slot: int, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int
+) -> Flags:
+    """Return which of some debtors may take a slot besides those they have."""
+    found = np.empty(len(debtors), np.bool_)
+    for h in range(len(debtors)):
+        found[h] = _fits(chosen, left, bound, debtors[h], slot, -1, per_day, per_week, slots_per_day)
+    return found
 
 
 @njit(cache=True)

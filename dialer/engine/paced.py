@@ -10,6 +10,8 @@ from domain.facts import PacingDecided
 
 #: Leads ahead whose forecasts pacing sees, besides one for each free agent.
 LOOK_AHEAD = 24
+#: Of those, how many it is shown at first: most ticks place no call, and the list is long to look through.
+_FIRST = 3
 
 
 def free_agents(state: State, campaign: Campaign) -> int:
@@ -20,8 +22,15 @@ def free_agents(state: State, campaign: Campaign) -> int:
 
 def paced(state: State, campaign: Campaign, flight: Flight, n_free: int, room: int) -> Decision:
     """Return what a campaign's pacer says with room for so many calls; nothing is changed."""
-    p_next = forecasts(state, campaign, n_free, room) if state.forecast else None
-    return state.pacers[campaign.name].answer(state.shift_s(), n_free, flight.seen, p_next)
+    pacer, at_s = state.pacers[campaign.name], state.shift_s()
+    if not state.forecast:
+        return pacer.answer(at_s, n_free, flight.seen)
+    ahead = max(0, min(room, n_free + LOOK_AHEAD))
+    decision = pacer.answer(at_s, n_free, flight.seen, forecasts(state, campaign, min(ahead, _FIRST)))
+    if decision.dials < _FIRST or ahead <= _FIRST:
+        # It stopped at one that it was shown: those that follow would have changed nothing.
+        return decision
+    return pacer.answer(at_s, n_free, flight.seen, forecasts(state, campaign, ahead))
 
 
 def figures(
@@ -47,11 +56,11 @@ def figures(
     )
 
 
-def forecasts(state: State, campaign: Campaign, n_free: int, room: int) -> list[float] | None:
-    """Return the chances of the next leads, NaN where there is none; None where none has one."""
+def forecasts(state: State, campaign: Campaign, n: int) -> list[float] | None:
+    """Return the chances of the next n leads, NaN where there is none; None where none has one."""
     found: list[float] = []
     hour = state.hour()
-    for lead in islice(state.next_leads(campaign), max(0, min(room, n_free + LOOK_AHEAD))):
+    for lead in islice(state.next_leads(campaign), n):
         phones = phones_of(lead, state.people[lead.person])
         chance = lead.p_answer(phones[lead.phone_index % len(phones)].phone, hour) if phones else None
         found.append(nan if chance is None else chance)

@@ -88,6 +88,45 @@ def best_of_left(value: NDArray, capacity: NDArray, limits: tuple[int, int, int]
     return float(-found.fun)
 
 
+def test_hours_in_which_nobody_works_cost_the_plan_nothing():
+    # What most debtors would like best is closed, and a few are worth thousands of times what others are.
+    chance = np.random.default_rng(4)
+    value = chance.random((400, 24), dtype=np.float32) * (chance.pareto(0.8, (400, 1)) ** 2).astype(np.float32)
+    value[:, 8:] *= 3.0
+    value[chance.random(400) < 0.6] = 0.0
+    capacity = np.where(np.arange(24) < 8, 20, 0)
+    plan = assign(value, capacity, 1, 2, 4)
+    holds(plan, capacity, 1, 2, 4)
+    assert plan.gap < 1e-4
+    assert plan.value >= (1.0 - 1e-4) * best(value, capacity, 1, 2, 4)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(1, 12),
+    days=st.integers(1, 3),
+    slots_per_day=st.integers(1, 4),
+    per_day=st.integers(1, 2),
+    per_week=st.integers(1, 3),
+    limited=st.booleans(),
+)
+def test_a_closed_slot_is_priced_at_what_its_first_place_would_add(
+    seed, n, days, slots_per_day, per_day, per_week, limited
+):
+    chance = np.random.default_rng(seed)
+    value = chance.random((n, days * slots_per_day), dtype=np.float32) - np.float32(0.1)
+    left = np.sort(chance.integers(0, per_week + 1, value.shape, dtype=np.uint8), axis=1) if limited else None
+    limits = (1 if limited else per_day), per_week, slots_per_day
+    # Where there is room, there is room for all: what is found is the best.
+    capacity = n * chance.integers(0, 2, value.shape[1])
+    plan = assign(value, capacity, *limits, left=left)
+    for slot in np.flatnonzero(capacity == 0):
+        opened = capacity.copy()
+        opened[slot] = 1
+        more = assign(value, opened, *limits, left=left).value - plan.value
+        assert plan.prices[slot] == pytest.approx(more, abs=1e-5)
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 6),

@@ -1,5 +1,6 @@
 """What the engine tells its pacers, what it takes from them, and what it records of their decisions."""
 
+import random
 from math import nan
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 
 from dialer.engine import Engine, dialling
 from dialer.engine.flight import flights
-from dialer.engine.paced import forecasts
+from dialer.engine.paced import LOOK_AHEAD, forecasts, paced
 from dialer.engine.snapshot import freeze, thaw
 from dialer.pacing import REASONS, Limit
 from domain import events
@@ -179,9 +180,9 @@ def test_a_forecast_is_that_of_the_hour_and_goes_with_the_attempt():
             leads=(Lead(person=1, rank=1, debts=(100,), reach=told(1, chance)),), people=(person(1),),
         )  # fmt: skip
     at(floor, "2026-11-18T13:59:59.999999+01:00")
-    assert forecasts(floor.engine.state, floor.engine.state.campaigns["c"], 1, 9) == pytest.approx([0.3], abs=1e-5)
+    assert forecasts(floor.engine.state, floor.engine.state.campaigns["c"], 9) == pytest.approx([0.3], abs=1e-5)
     at(floor, "2026-11-18T14:00:00+01:00")
-    assert forecasts(floor.engine.state, floor.engine.state.campaigns["c"], 1, 9) == pytest.approx([0.15], abs=1e-5)
+    assert forecasts(floor.engine.state, floor.engine.state.campaigns["c"], 9) == pytest.approx([0.15], abs=1e-5)
     floor.agent("1001")
     (asked,) = of(floor.tick(), Reserve)
     assert (asked.p_answer, asked.score_version) == (pytest.approx(0.15, abs=1e-5), "reach@2")
@@ -207,13 +208,42 @@ def test_the_next_leads_forecasts_come_in_the_order_of_the_list():
     state = floor.engine.state
     campaign = state.campaigns["c"]
     assert [lead.person for lead in state.next_leads(campaign)] == [2, 4, 1, 3, 5, 6]
-    # The fifth has none; no more than lines allow.
-    assert forecasts(state, campaign, 3, 100) == pytest.approx([0.1, 0.2, 0.4, 0.3, nan, 0.5], nan_ok=True, abs=1e-5)
-    assert forecasts(state, campaign, 3, 2) == pytest.approx([0.1, 0.2], abs=1e-5)
+    # The fifth has none.
+    assert forecasts(state, campaign, 100) == pytest.approx([0.1, 0.2, 0.4, 0.3, nan, 0.5], nan_ok=True, abs=1e-5)
+    assert forecasts(state, campaign, 2) == pytest.approx([0.1, 0.2], abs=1e-5)
     # One that has left its place in the heap is not among them.
     floor.agent("1001")
     floor.dial()
     assert [lead.person for lead in state.next_leads(campaign)] == [4, 1, 3, 5, 6]
+
+
+def test_looking_at_the_first_leads_alone_changes_no_answer():
+    chance = random.Random(8)
+    people = [person(n) for n in range(1, 60)]
+    floor = Floor(predictive(), people=0)
+    floor.hear(
+        events.LeadsLoaded, campaign="c", plan="q", chunk=0, sha256="", scores="reach@1", people=tuple(people),
+        leads=tuple(
+            Lead(person=n, rank=n, debts=(n * 100,), reach=told(n, None if n % 7 == 0 else chance.uniform(0.01, 0.9)))
+            for n in range(1, 60)
+        ),
+    )  # fmt: skip
+    state = floor.engine.state
+    campaign, pacer = state.campaigns["c"], state.pacers["c"]
+    for _ in range(300):
+        p = chance.uniform(0.05, 0.6)
+        pacer.observe_outcome("live" if chance.random() < p else "no_answer", chance.uniform(2.0, 25.0), p)
+        pacer.observe_talk(chance.uniform(20.0, 200.0))
+        pacer.observe_wrap(chance.uniform(5.0, 30.0))
+    flight, at_s = flights(state)["c"], state.shift_s()
+    placed = []
+    for n_free, room in [(n, room) for n in range(12) for room in (0, 1, 2, 4, 9, 100)]:
+        shown = forecasts(state, campaign, min(room, n_free + LOOK_AHEAD))
+        answer = paced(state, campaign, flight, n_free, room)
+        assert answer == pacer.answer(at_s, n_free, flight.seen, shown)
+        placed.append(answer.dials)
+    assert {0, 1, 2, 3} <= set(placed), placed
+    assert max(placed) > 8
 
 
 def test_a_machine_that_an_agent_heard_is_no_person_to_the_limit():
