@@ -1,13 +1,14 @@
-"""What a model of reach gives the pacing core: the same months with its forecasts and without, small teams.
+"""What models of reach give the pacing core: the same months with their forecasts and without, small teams.
 
     python -m benchmarks.reach_pacing [--agents 3,5,10] [--months 14] [--days 4] [--world default] [--folder DIR]
 
-A model of reach learns from a month of other debtors, as `cadencia models fit` would have it (kept in `--folder` like
-each month that was lived, so that an interrupted run goes on). Then teams dial months of their own with the whole
-engine: every morning the model scores the numbers on the list from what is on record by then, and pacing is told each
-call's chance, or is not. Debtors, luck and the order of the list are the same. Occupancy is talk and wrap-up ÷ those
-and waiting; the first day, which has no record to go by, is left out. Prints one JSON object: points of occupancy
-gained with a 95 % interval over the months, the calls' AUC, and the abandonment of both.
+Models of who answers and of machines (a machine takes an agent where it is not detected) learn from a month of other
+debtors, as `cadencia models fit` would have it (kept in `--folder` like each month that was lived, so that an
+interrupted run goes on). Then teams dial months of their own with the whole engine: every morning the models score the
+numbers on the list from what is on record by then, and pacing is told each call's chance, or is not. Debtors, luck and
+the order of the list are the same. Occupancy is talk and wrap-up ÷ those and waiting; the first day, which has no
+record to go by, is left out. Prints one JSON object: points of occupancy gained with a 95 % interval over the months,
+the calls' AUC, and the abandonment of both.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from msgspec.structs import replace
 from domain.calls import AgentState, AnswerClass, Mode
 from domain.events import AnyEvent, LeadsLoaded
 from domain.facts import CallClassed
+from domain.forecasts import UNIT
 from domain.instants import midnight_us
 from domain.orders import Reserve
 from domain.settings import CampaignSettings, FloorSettings
@@ -46,6 +48,8 @@ from simulation.store import ROOMS, Store, digest, key
 START: Final = "2027-02-01"
 #: Of the month from which the model learns: no team's.
 _OTHERS: Final = 1_000_000
+#: A machine takes an agent too, where it is not detected.
+HEADS: Final = ("reach", "machine")
 _BUSY: Final = {AgentState.talking, AgentState.wrapup}
 _WAITS: Final = {AgentState.ready, AgentState.reserved}
 
@@ -65,9 +69,11 @@ def learn(folder: Path, world: str, debtors: int, days: int) -> None:
     plan = Plan(world=world, debtors=debtors, start="2026-11-02", days=days, roster=Roster(shift=shifts, absence=0.0))
     export_month(arm(), plan, _OTHERS, folder / "export")
     registry = Registry(folder / "registry")
-    lesson = lessons.lesson(lessons.read_record(folder / "export"), "reach")
-    made, _ = train(lessons.table_of(lesson), registry, made_at="", versions={}, moments=lesson.moments)
-    registry.promote("reach", made.version, at="", by="benchmark", why="of a benchmark")
+    record = lessons.read_record(folder / "export")
+    for head in HEADS:
+        lesson = lessons.lesson(record, head)
+        made, _ = train(lessons.table_of(lesson), registry, made_at="", versions={}, moments=lesson.moments)
+        registry.promote(head, made.version, at="", by="benchmark", why="of a benchmark")
 
 
 class Foretold(Month):
@@ -79,7 +85,7 @@ class Foretold(Month):
         super().__init__(arm(), plan, seed, tape)
         self._annals, self._folder, self._served, self._told = tape, folder, served, told
         self._reach: dict[int, tuple[tuple[int, bytes], ...]] = {}
-        #: By call, the chance told; and those that a person answered.
+        #: By call, the chance told; and those that took an agent.
         self.calls: dict[str, float] = {}
         self.answered: set[str] = set()
 
@@ -95,9 +101,12 @@ class Foretold(Month):
         (part,) = scoring.scored(self._folder, self._served, self._now, self._zone)
         numbers = part.numbers
         assert numbers.p_answered is not None
+        assert numbers.p_machine is not None
         first = 24 * day.weekday()
         found: dict[int, list[tuple[int, bytes]]] = {}
-        of_the_day = np.ascontiguousarray(numbers.p_answered[:, first : first + 24])
+        # As lists take them along: the hours of the day, and that a machine answers where no person does.
+        machine = np.rint(numbers.p_machine * UNIT).astype(np.uint16)
+        of_the_day = np.column_stack((numbers.p_answered[:, first : first + 24], machine)).astype("<u2")
         for person, phone, hours in zip(numbers.person.tolist(), numbers.phone.tolist(), of_the_day, strict=True):
             found.setdefault(person, []).append((phone, hours.tobytes()))
         return {person: tuple(phones) for person, phones in found.items()}
@@ -112,7 +121,7 @@ class Foretold(Month):
     def _reserved(self, order: Reserve) -> None:
         super()._reserved(order)
         if order.p_answer is not None:
-            self.calls[order.call_id] = order.p_answer
+            self.calls[order.call_id] = order.p_answer if order.p_taken is None else order.p_taken
 
     def _classed(self, fact: CallClassed) -> None:
         super()._classed(fact)
@@ -122,7 +131,7 @@ class Foretold(Month):
 
 def lived(folder: Path, plan: Plan, seed: int, told: bool) -> dict[str, Any]:
     """Run one month, and return what counts of it."""
-    served = scoring.champions(Registry(folder / "registry"), ("reach",))
+    served = scoring.champions(Registry(folder / "registry"), HEADS)
     start_us = midnight_us(date.fromisoformat(plan.start), arm().floor.zone)
     with tempfile.TemporaryDirectory() as scratch:
         record = Path(scratch)
@@ -173,7 +182,7 @@ def main() -> None:
 def months(folder: Path, plan: Plan, asked: argparse.Namespace) -> list[list[dict[str, Any]]]:
     """Return the months without forecasts and those with them, by seed: those kept, and those lived now."""
     store = Store(folder / "months")
-    served = scoring.champions(Registry(folder / "registry"), ("reach",))
+    served = scoring.champions(Registry(folder / "registry"), HEADS)
     here = "".join(inspect.getsource(of) for of in (Foretold, lived, _counted))
     versions = served.versions | {"code": code_of((*ROOMS, "models")), "here": digest(here.encode())}
     cells = [

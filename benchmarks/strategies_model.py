@@ -39,7 +39,7 @@ Scored = Callable[[Sequence[Dossier], int], Scores]
 #: Seed of the month that is learned from: none of those tried.
 OTHERS: Final = 1_000_000
 #: Heads that a list by what calls bring is made of.
-HEADS: Final = ("reach", "right_party", "payment")
+HEADS: Final = ("reach", "right_party", "machine", "payment")
 #: Left alone by lot while is learned: agents cannot call everybody anyway.
 HELD_OUT: Final = 0.5
 _BY_DAY: Final = (np.arange(WEEK) % 24 >= 9) & (np.arange(WEEK) % 24 < 21)
@@ -102,12 +102,13 @@ def scores_of(parts: Sequence[scoring.Part], version: str) -> Scores:
     """Return what the parts of a portfolio were scored, as lists read it."""
     people: list[NDArray[np.int64]] = []
     values: dict[str, list[NDArray[np.float64]]] = {"p_pay": [], "p_pay_uplift": [], "value_contact": []}
-    persons, phones, answered, right = [], [], [], []
+    persons, phones, answered, right, machines = [], [], [], [], []
     for part in parts:
         told, numbers = part.people, part.numbers
         assert told.p_pay is not None
         assert numbers.p_answered is not None
         assert numbers.p_right is not None
+        assert numbers.p_machine is not None
         people.append(told.person)
         for name, of in (("p_pay", told.p_pay), ("p_pay_uplift", told.uplift["call"]),
                          ("value_contact", told.value_minor["call"])):  # fmt: skip
@@ -116,12 +117,14 @@ def scores_of(parts: Sequence[scoring.Part], version: str) -> Scores:
         phones.append(numbers.phone)
         answered.append(numbers.p_answered)
         right.append(numbers.p_right)
+        machines.append(numbers.p_machine)
     person, phone = np.concatenate(persons), np.concatenate(phones)
+    machine = np.concatenate(machines).astype(np.float32)
     weeks = [np.concatenate(some).astype(np.float32) / np.float32(UNIT) for some in (answered, right)]
 
     def numbers_of(wanted: Sequence[int]) -> Numbers:
         of = np.isin(person, np.asarray(wanted, np.int64))
-        return Numbers(person[of], phone[of], weeks[0][of], weeks[1][of])
+        return Numbers(person[of], phone[of], weeks[0][of], weeks[1][of], machine[of])
 
     ids = np.concatenate(people)
     fields = {name: np.concatenate(some) for name, some in values.items()}

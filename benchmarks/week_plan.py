@@ -74,7 +74,8 @@ def scores(people: Sequence[Dossier]) -> Scores:
     def numbers(ids: Sequence[int]) -> Numbers:
         pairs = np.array([(one, phone) for one in ids for phone in phones[one]], np.int64)
         answered = curves[pairs[:, 1] % 500]
-        return Numbers(pairs[:, 0], pairs[:, 1], answered, answered * np.float32(0.6))
+        no_machine = np.full(len(pairs), np.nan, np.float32)
+        return Numbers(pairs[:, 0], pairs[:, 1], answered, answered * np.float32(0.6), no_machine)
 
     ids = np.array(sorted(phones), np.int64)
     return Scores(ids, {"value_contact": chance.lognormal(8.0, 1.5, len(ids))}, "m", numbers)

@@ -331,7 +331,7 @@ def rows_of(part: "Part") -> Iterator["PersonScore"]:
             phones=tuple(
                 PhoneScore(
                     phone=phone[at], p_answered=packed(numbers.p_answered, at), p_right=packed(numbers.p_right, at),
-                    p_valid=number(numbers.p_valid, at),
+                    p_valid=number(numbers.p_valid, at), p_machine=number(numbers.p_machine, at),
                 )
                 for at in range(first[row], last[row])
             ),

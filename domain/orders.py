@@ -36,6 +36,8 @@ class Reserve(Order, frozen=True, kw_only=True):
     agent: str | None = None
     #: Chance that a person answers, and the scores that tell it.
     p_answer: float | None = None
+    #: Chance that it takes an agent, where that is another: machines do where they are not detected.
+    p_taken: float | None = None
     score_version: str | None = None
     #: Of the campaign's strategy, where it has one.
     choice: Choice | None = None

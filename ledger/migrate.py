@@ -8,7 +8,7 @@ from domain.errors import BadInput
 from ledger.database import Database
 
 #: Newest migration under ledger/migrations/versions.
-HEAD = "0011"
+HEAD = "0012"
 
 #: Of PostgreSQL's advisory lock: two processes may open an empty database at once.
 _MIGRATION_LOCK = 7_236_002

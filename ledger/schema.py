@@ -606,6 +606,7 @@ score = Table(
     ),
     Column("p_right", LargeBinary(336), comment="the same, that it is the debtor"),
     Column("p_valid", Float),
+    Column("p_machine", Float, comment="that a machine answers where no person does"),
 )
 
 score_person = Table(

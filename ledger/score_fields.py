@@ -92,7 +92,7 @@ def _of_numbers(connection: Connection, made: ScoreSet, persons: NDArray[np.int6
 
 def _numbers(connection: Connection, number: int, persons: Sequence[int]) -> Numbers:
     rows: list[Any] = []
-    columns = [score.c[name] for name in ("person", "phone", "p_answered", "p_right")]
+    columns = [score.c[name] for name in ("person", "phone", "p_answered", "p_right", "p_machine")]
     for some in batches(persons):
         query = select(*columns).where(score.c.score_set == number, score.c.person.in_(some))
         rows += connection.execute(query.order_by(score.c.person, score.c.phone)).all()
@@ -101,6 +101,7 @@ def _numbers(connection: Connection, number: int, persons: Sequence[int]) -> Num
         phone=np.fromiter((row.phone for row in rows), np.int64),
         p_answered=_weeks([row.p_answered for row in rows]),
         p_right=_weeks([row.p_right for row in rows]),
+        p_machine=_floats(row.p_machine for row in rows).astype(np.float32),
     )
 
 

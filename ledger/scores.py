@@ -49,6 +49,7 @@ class PhoneScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     p_answered: bytes | None = None
     p_right: bytes | None = None
     p_valid: float | None = None
+    p_machine: float | None = None
 
 
 class PersonScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +132,10 @@ def read(connection: Connection, number: int, persons: Sequence[int]) -> dict[in
     found: dict[int, PersonScore] = {}
     for some in batches(persons):
         for row in _rows(connection, score, number, some):
-            one = PhoneScore(phone=row.phone, p_answered=row.p_answered, p_right=row.p_right, p_valid=row.p_valid)
+            one = PhoneScore(
+                phone=row.phone, p_answered=row.p_answered, p_right=row.p_right, p_valid=row.p_valid,
+                p_machine=row.p_machine,
+            )  # fmt: skip
             phones.setdefault(row.person, []).append(one)
         for row in _rows(connection, score_person, number, some):
             found[row.person] = PersonScore(
@@ -207,5 +211,5 @@ def _person(number: int, one: PersonScore) -> dict[str, Any]:
 def _phone(number: int, person: int, one: PhoneScore) -> dict[str, Any]:
     return {
         "score_set": number, "person": person, "phone": one.phone, "p_answered": one.p_answered,
-        "p_right": one.p_right, "p_valid": one.p_valid,
+        "p_right": one.p_right, "p_valid": one.p_valid, "p_machine": one.p_machine,
     }  # fmt: skip

@@ -174,8 +174,10 @@ def pace_of(connection: Connection, campaign: str, at_us: int) -> Pace:
     """Return what the campaign's calls of recent days came to."""
     took = func.coalesce(outcome.c.talk_us, 0) + func.coalesce(outcome.c.wrap_us, 0)
     right = case((outcome.c.event == str(ContactEvent.right_party_contact), 1), else_=0)
+    heard = and_(outcome.c.talk_us.is_not(None), outcome.c.disposition == str(Disposition.machine))
+    machines, of_machines = func.sum(case((heard, 1), else_=0)), func.sum(case((heard, took), else_=0))
     query = (
-        select(func.count(), func.count(outcome.c.talk_us), func.sum(right), func.sum(took))
+        select(func.count(), func.count(outcome.c.talk_us), func.sum(right), func.sum(took), machines, of_machines)
         .select_from(attempt)
         .join(outcome, outcome.c.call_id == attempt.c.call_id)
         .where(
@@ -186,8 +188,9 @@ def pace_of(connection: Connection, campaign: str, at_us: int) -> Pace:
             outcome.c.at_us <= at_us,
         )
     )
-    n, connected, spoken, took_us = connection.execute(query).one()
-    return Pace(n, connected, int(spoken or 0), int(took_us or 0) / SECOND)
+    n, connected, *sums = connection.execute(query).one()
+    spoken, took_us, n_machines, machines_us = (int(one or 0) for one in sums)
+    return Pace(n, connected, spoken, took_us / SECOND, n_machines, machines_us / SECOND)
 
 
 def wanted(campaign: CampaignSettings) -> frozenset[str]:

@@ -13,6 +13,7 @@ Who learns as of an instant leaves out rows whose window had not closed by then 
 | cure | the same, where something was owed | all that was owed is paid | N days |
 | promise | a call begun | a promise or a plan is recorded | 4 hours |
 | kept | a promise made | 90 % of it is paid from its day on until the day due and three of grace | until then |
+| machine | a call that no person answered | a machine does | 4 hours |
 | valid | a call that ended, the network having carried it | the number is in service and the debtor's | 4 hours |
 """
 
@@ -45,13 +46,15 @@ I8 = NDArray[np.int64]
 F8 = NDArray[np.float64]
 
 #: Those that become models of their own; what is paid is part of `payment`.
-HEADS: Final = ("reach", "right_party", "promise", "payment", "cure", "kept", "valid")
+HEADS: Final = ("reach", "right_party", "promise", "payment", "cure", "kept", "machine", "valid")
 #: Heads of decisions: what was done is a feature, and whoever owes is scored as if left alone.
 DECIDED: Final = ("payment", "cure")
 #: A call and what is recorded of it are over by then.
 _CALL_US: Final = 4 * HOUR
 #: Heads of a call at an hour, which are scored for every hour of the week.
 SLOTTED: Final = ("reach", "right_party")
+#: Heads of a number as such, whenever it is called.
+OF_NUMBERS: Final = ("machine", "valid")
 
 
 def _of(*groups: str) -> tuple[str, ...]:
@@ -68,8 +71,7 @@ BARRED: Final = {
     # Who is held out was never called: calls on record would tell him from all whom the head is asked about.
     "cure": _of("moment", "own", "rhythm", "number", "person"),
     "kept": (*_of("own", "number"), "line_type"),
-    "valid": (*_of("moment", "own", "day"), "number_today", "calls_today", "days_payday"),
-}
+} | dict.fromkeys(OF_NUMBERS, (*_of("moment", "own", "day"), "number_today", "calls_today", "days_payday"))
 
 
 @dataclass(slots=True, frozen=True)
@@ -111,14 +113,15 @@ def last_known_us(history: History) -> int:
 
 
 def reach(history: History, attempts: Attempts, head: str = "reach") -> Rows:
-    """Return a row for each call: whether a person answered; of `right_party`, whether the debtor did.
+    """Return a row for each call: whether a person answered; of `right_party`, whether the debtor did; of `machine`,
+    for each that no person answered, whether a machine did.
 
     Raises
     ------
     BadInput
         When somebody is not among the debtors, or a number is none of theirs.
     """
-    y = attempts.answered if head == "reach" else attempts.right_party
+    y = {"reach": attempts.answered, "right_party": attempts.right_party, "machine": attempts.machine}[head]
     known = np.flatnonzero(y >= 0)
     at_us = attempts.decided_us[known]
     asked = ask(history, person=attempts.person[known], phone=attempts.phone[known], as_of_us=at_us)
@@ -362,7 +365,7 @@ def _signs(head: str, names: Container[str]) -> dict[str, Literal[1, -1]]:
     """Return the directions in which a head's probability may only move: of paying, or of being reached."""
     found: dict[str, Literal[1, -1]] = {}
     for one in FEATURES:
-        sign = {"valid": 0}.get(head, one.reach if head in (*SLOTTED, "promise") else one.pay)
+        sign = 0 if head in OF_NUMBERS else one.reach if head in (*SLOTTED, "promise") else one.pay
         if sign and one.name in names:
             found[one.name] = 1 if sign > 0 else -1
     return found

@@ -130,7 +130,7 @@ def _lesson(record: Record, head: str, payment_days: int, threads: int) -> Lesso
         return _payment(record, payment_days, threads)
     if head == "cure":
         return _cure(record, payment_days, threads)
-    if head in heads.SLOTTED:
+    if head in heads.SLOTTED or head == "machine":
         rows = heads.reach(history, record.attempts, head)
     elif head == "promise":
         rows = heads.promise(history)
@@ -157,6 +157,7 @@ _NOTHING: Final = {
     "right_party": "of no call of ours is it known who answered",
     "promise": "no call of ours was begun yet",
     "kept": "no promise with a day has fallen due",
+    "machine": "no call of ours has ended yet without a person",
     "valid": "no call of ours has ended yet",
 }
 
@@ -330,4 +331,4 @@ def given_now(record: Record, head: str, as_of_us: int, persons: NDArray[np.int6
 
 _NOBODY: Final = {"kept": "no promise is open", "payment": "no debtor", "cure": "no debtor"}
 #: Heads of which every number of a person has a row of its own.
-_OF_NUMBERS: Final = (*heads.SLOTTED, "promise", "valid")
+_OF_NUMBERS: Final = (*heads.SLOTTED, *heads.OF_NUMBERS, "promise")

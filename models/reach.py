@@ -64,6 +64,8 @@ class Attempts(NamedTuple):
     answered: NDArray[np.int8]
     #: 1: it was the debtor; -1: nobody knows who it was.
     right_party: NDArray[np.int8]
+    #: 1: a machine answered; -1: a person did.
+    machine: NDArray[np.int8]
 
     def weight(self) -> NDArray[np.float64]:
         """Return how much each call counts for `right_party`, (n,).
@@ -135,4 +137,5 @@ def attempts_of(history: Any) -> Attempts:
         decided_us=decided_us[order],
         answered=(end >= kinds.ABANDONED).astype(np.int8),
         right_party=np.where(unknown, -1, end == kinds.RIGHT).astype(np.int8),
+        machine=np.where(end >= kinds.ABANDONED, -1, end == kinds.MACHINE).astype(np.int8),
     )

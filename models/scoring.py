@@ -64,6 +64,8 @@ class Numbers(NamedTuple):
     p_right: U2 | None
     #: That the number is in service, and not a stranger's.
     p_valid: F8 | None
+    #: That a machine answers where no person does.
+    p_machine: F8 | None
 
 
 class People(NamedTuple):
@@ -311,7 +313,12 @@ class _Serving:
                 x = encoded(found, models[head].encoding)
                 weeks[head] = one.chances(x, hours, history.clock[asked.row], slots, self._threads)
         return Numbers(
-            found.person, found.phone, weeks.get("reach"), weeks.get("right_party"), self._said("valid", found)
+            found.person,
+            found.phone,
+            weeks.get("reach"),
+            weeks.get("right_party"),
+            self._said("valid", found),
+            self._said("machine", found),
         )
 
     def _people(self, history: History, usual: Usual, owing: I8, alone: Asked, told: Features) -> People:

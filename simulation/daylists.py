@@ -62,8 +62,10 @@ class DayLists:
         self.known = Known()
         self._shifts: dict[date, list[Chair]] = {}
         #: By campaign, calls of recent days: when they ended, whether an agent and whether the debtor was on them,
-        #: how long they took.
-        self._recent: dict[str, deque[tuple[int, bool, bool, int]]] = {one.name: deque() for one in floor.campaigns}
+        #: whether an agent heard a machine, how long they took.
+        self._recent: dict[str, deque[tuple[int, bool, bool, bool, int]]] = {
+            one.name: deque() for one in floor.campaigns
+        }
         #: Calls under way.
         self._open: dict[str, _Try] = {}
         #: By campaign, of calls with a forecast, by the stretch in which they were reserved: its sum, and the answered.
@@ -96,7 +98,9 @@ class DayLists:
             self._count(one, 0.0, -1)
         took_us = (fact.talk_us or 0) + (fact.wrap_us or 0)
         right = fact.event == ContactEvent.right_party_contact
-        self._recent[fact.campaign].append((at_us, fact.talk_us is not None, right, took_us))
+        met = fact.talk_us is not None
+        heard = met and fact.disposition is Disposition.machine
+        self._recent[fact.campaign].append((at_us, met, right, heard, took_us))
 
     def _count(self, one: _Try, forecast: float | None, answered: int) -> None:
         if one.forecast is not None:
@@ -151,9 +155,11 @@ class DayLists:
             recent.popleft()
         return Pace(
             attempts=len(recent),
-            connected=sum(met for _, met, _, _ in recent),
-            right_party=sum(right for _, _, right, _ in recent),
-            handling_s=sum(took_us for _, _, _, took_us in recent) / SECOND,
+            connected=sum(met for _, met, _, _, _ in recent),
+            right_party=sum(right for _, _, right, _, _ in recent),
+            handling_s=sum(took_us for _, _, _, _, took_us in recent) / SECOND,
+            machines=sum(heard for _, _, _, heard, _ in recent),
+            machines_s=sum(took_us for _, _, _, heard, took_us in recent if heard) / SECOND,
         )
 
     def _staff(self, campaign: CampaignSettings, hour_us: int) -> float:

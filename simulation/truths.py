@@ -34,10 +34,11 @@ def truths(debtors: Debtors, people: Sequence[Dossier], at_us: int, zone: str = 
     phone = np.array([one for _, one in pairs], np.int64)
     answered = np.array([one for one, _ in weeks], np.float32).reshape(-1, WEEK)
     right = np.array([one for _, one in weeks], np.float32).reshape(-1, WEEK)
+    machine = np.array([debtors.machine(one, phone) for one, phone in pairs], np.float32)
 
     def numbers(persons: Sequence[int]) -> Numbers:
         of = np.isin(person, np.asarray(persons, np.int64))
-        return Numbers(person[of], phone[of], answered[of], right[of])
+        return Numbers(person[of], phone[of], answered[of], right[of], machine[of])
 
     values = {
         "p_pay": found.p_pay[:, 0],

@@ -158,6 +158,8 @@ class Numbers(NamedTuple):
     #: Chances that somebody answers, and that the debtor himself does, shape (p, `domain.forecasts.WEEK`).
     p_answered: F4
     p_right: F4
+    #: Chance that a machine answers where no person does, shape (p,).
+    p_machine: F4
 
 
 class Scores(NamedTuple):

@@ -25,8 +25,10 @@ class Forecasts:
         self._row = _rows_of(self._numbers)
         self._people = people
 
-    def of(self, number: int, hours: I8) -> tuple[Flags, tuple[F4, F4]]:
-        """Return of whose number of this place something is told, (n,), and the chances in hours, (n, s) each."""
+    def of(self, number: int, hours: I8) -> tuple[Flags, tuple[F4, F4, F4]]:
+        """Return of whose number of this place something is told, (n,), the chances in hours, (n, s) each, and that of
+        a machine where no person answers, (n,), NaN where that is not known.
+        """
         place = np.array(
             [
                 self._row.get((one.person, one.phones[number].phone), -1) if number < len(one.phones) else -1
@@ -38,8 +40,10 @@ class Forecasts:
         answered, right = np.zeros((2, len(place), len(hours)), np.float32)
         answered[told] = self._numbers.p_answered[place[told]][:, hours]
         right[told] = self._numbers.p_right[place[told]][:, hours]
+        machine = np.full(len(place), np.nan, np.float32)
+        machine[told] = self._numbers.p_machine[place[told]]
         told &= ~(np.isnan(answered).any(axis=1) | np.isnan(right).any(axis=1))
-        return told, (answered, right)
+        return told, (answered, right, machine)
 
 
 def _rows_of(numbers: Numbers) -> dict[tuple[int, int], int]:
@@ -75,8 +79,12 @@ def tell(
     found = []
     for one, hour_us in zip(people, hours_us, strict=True):
         rows = [(phone.phone, row[one.person, phone.phone]) for phone in one.phones if (one.person, phone.phone) in row]
-        answered = [(phone, numbers.p_answered[at, day]) for phone, at in rows]
-        reach = tuple((phone, pack(chances.tolist())) for phone, chances in answered if not np.isnan(chances).any())
+        answered = [(phone, numbers.p_answered[at, day], numbers.p_machine[at : at + 1]) for phone, at in rows]
+        reach = tuple(
+            (phone, pack([*chances.tolist(), *machine[~np.isnan(machine)].tolist()]))
+            for phone, chances, machine in answered
+            if not np.isnan(chances).any()
+        )
         right = {phone: numbers.p_right[at, day] for phone, at in rows}
         order: tuple[int, ...] = ()
         if len(right) == len(one.phones) > 1 and not any(np.isnan(of).any() for of in right.values()):

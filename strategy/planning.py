@@ -51,6 +51,9 @@ _OCCUPANCY, _FEW, _LEAST = 0.9, 0.5, 0.3
 #: What is assumed of a floor before it has called, and weighs as much as so many attempts.
 _ASSUMED: Final = 300
 _P_ANSWERED, _P_RIGHT, _HANDLING_S = 0.22, 0.13, 170.0
+#: Machines heard that what is assumed of them counts as, and how long one is assumed to take, s.
+_ASSUMED_HEARD: Final = 20
+_HEARD_S: Final = 15.0
 #: Where no forecast tells it: a call is worth so much of the one before at the same hour of the day.
 _SAME_HOUR: Final = 0.85
 #: Agents wait while a call rings, unless calls are dialled ahead of them.
@@ -67,6 +70,9 @@ class Pace(NamedTuple):
     connected: int = 0
     right_party: int = 0
     handling_s: float = 0.0
+    #: Of those calls, machines that agents heard, and how long these took.
+    machines: int = 0
+    machines_s: float = 0.0
 
     @property
     def p_answered(self) -> float:
@@ -81,6 +87,18 @@ class Pace(NamedTuple):
         """Return how long an answered call takes an agent."""
         n = _ASSUMED * _P_ANSWERED
         return (self.handling_s + n * _HANDLING_S) / (self.connected + n)
+
+    @property
+    def handling_per_person_s(self) -> float:
+        """Return how long a call takes an agent that a person answers."""
+        n = _ASSUMED * _P_ANSWERED
+        took_s = max(0.0, self.handling_s - self.machines_s)
+        return (took_s + n * _HANDLING_S) / (max(0, self.connected - self.machines) + n)
+
+    @property
+    def handling_per_machine_s(self) -> float:
+        """Return how long a machine takes an agent who hears it."""
+        return (self.machines_s + _ASSUMED_HEARD * _HEARD_S) / (self.machines + _ASSUMED_HEARD)
 
 
 class Floor(NamedTuple):
@@ -264,17 +282,23 @@ class Planner:
             may = np.minimum(law.calls, own.calls)
             mask = (number < count)[:, None] & (may > 0)
             answered, right = pace.p_answered * flat, pace.p_right * flat
+            takes_s, heard_s = np.full((n, 1), pace.handling_per_call_s), np.zeros((n, 1))
             if numbers is not None:
-                told, of = numbers.of(number, self._of_week)
+                told, (by_people, of_debtor, machine) = numbers.of(number, self._of_week)
                 self._known[part] |= told
                 # Models tell of people; agents hear machines out too.
-                met = of[0] + _machines(pace, of[0][told[:, None] & mask])
-                answered, right = np.where(told[:, None], met, answered), np.where(told[:, None], of[1], right)
+                met = by_people + _machines(pace, by_people[told[:, None] & mask])
+                if not self._campaign.detect_machines:
+                    apart = (told & ~np.isnan(machine))[:, None]
+                    met = np.where(apart, by_people, met)
+                    takes_s = np.where(apart, pace.handling_per_person_s, takes_s)
+                    heard_s = np.where(apart, (1.0 - by_people) * machine[:, None] * pace.handling_per_machine_s, 0.0)
+                answered, right = np.where(told[:, None], met, answered), np.where(told[:, None], of_debtor, right)
             answered, right = answered * self._answers, right * self._answers
             gain = np.where(mask, worth * right - cost, 0.0)
             better = gain > best
             best = np.where(better, gain, best)
-            work = np.where(better, answered * pace.handling_per_call_s + ring_s, work)
+            work = np.where(better, (answered * takes_s + heard_s + ring_s).astype(np.float32), work)
             left = np.where(better, may, left)
             after = np.where(better, np.minimum(law.after, own.after), after)
         self.value[part], self.work[part], self._left[part] = best, work, left

@@ -329,7 +329,11 @@ def reserve(
     number = f"phone:{phone.phone}"
     keys = tuple([cap for cap in dossier.keys if cap.key == number or not cap.key.startswith("phone:")])
     worked = leads.open_debts(dossier, lead.debts)
-    p_answer = lead.p_answer(phone.phone, step.state.hour()) if lead.reach else None
+    p_answer, p_taken = None, None
+    if lead.reach:
+        hour = step.state.hour()
+        p_answer = lead.p_answer(phone.phone, hour)
+        p_taken = lead.p_taken(phone.phone, hour, settings.detect_machines)
     of_country = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*")
     numbers = leads.treatment_of(settings, lead).caller_ids or of_country or ("",)
     step.emit(
@@ -349,6 +353,7 @@ def reserve(
             ordinal=lead.attempts + 1,
             agent=agent.agent if agent is not None else None,
             p_answer=p_answer,
+            p_taken=p_taken if p_taken != p_answer else None,
             score_version=_scores(campaign, lead, p_answer),
             choice=lead.choice,
         ),

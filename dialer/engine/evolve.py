@@ -444,7 +444,7 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         language=dossier.language,
         abandon_message=order.verdict.abandon_message,
         valid_until_us=order.verdict.valid_until_us,
-        p_answer=order.p_answer,
+        p_taken=order.p_answer if order.p_taken is None else order.p_taken,
         since_us=state.at_us,
         reserved_us=state.at_us,
         agent=order.agent,
@@ -743,7 +743,7 @@ def _outcome(state: State, call: Call, kind: str, at_us: int) -> None:
     """Teach a campaign's pacer how one of its calls came out at an instant."""
     ring_s = (at_us - call.dialled_us) / 1e6
     pacer = state.pacers[call.campaign]
-    pacer.observe_outcome(kind, ring_s, call.p_answer, at=state.shift_s(), progress=call.progress)
+    pacer.observe_outcome(kind, ring_s, call.p_taken, at=state.shift_s(), progress=call.progress)
 
 
 # ---- agents

@@ -36,8 +36,8 @@ def flights(state: State) -> dict[str, Flight]:
             busy.since_us, busy.does, busy.campaigns, busy.of(name), calls.since_us, calls.told, calls.end, at_us
         )
         forecasts = None
-        if state.forecast and any(call.p_answer is not None for call in calls.values() if not call.pinned):
-            forecasts = [nan if call.p_answer is None else call.p_answer for call in calls.values() if not call.pinned]
+        if state.forecast and any(call.p_taken is not None for call in calls.values() if not call.pinned):
+            forecasts = [nan if call.p_taken is None else call.p_taken for call in calls.values() if not call.pinned]
         detecting = [call for call in lines.detecting.values() if not call.pinned and call.answer_class is None]
         waiting = [
             call

@@ -59,10 +59,10 @@ def figures(
 def forecasts(state: State, campaign: Campaign, n: int) -> list[float] | None:
     """Return the chances of the next n leads, NaN where there is none; None where none has one."""
     found: list[float] = []
-    hour = state.hour()
+    hour, detected = state.hour(), campaign.settings.detect_machines
     for lead in islice(state.next_leads(campaign), n):
         phones = phones_of(lead, state.people[lead.person])
-        chance = lead.p_answer(phones[lead.phone_index % len(phones)].phone, hour) if phones else None
+        chance = lead.p_taken(phones[lead.phone_index % len(phones)].phone, hour, detected) if phones else None
         found.append(nan if chance is None else chance)
     return None if all(map(isnan, found)) else found
 

@@ -39,7 +39,7 @@ class _Head(msgspec.Struct, array_like=True):
 
 
 #: Changes with every change of what stands in `_Head` or below it, the pacers' memory included.
-_FORM = 17
+_FORM = 18
 #: Dossiers encoded at once.
 _SLICE = 500
 
@@ -133,9 +133,7 @@ def thaw(blob: bytes) -> State:
     state.ready = dict.fromkeys(image.ready)
     state.people = {dossier.person: dossier for dossier in people}
     leads = (lead for campaign in state.campaigns.values() for lead in campaign.leads.values())
-    state.forecast = any(lead.reach for lead in leads) or any(
-        call.p_answer is not None for call in state.calls.values()
-    )
+    state.forecast = any(lead.reach for lead in leads) or any(call.p_taken is not None for call in state.calls.values())
     state.lines = {name: Lines() for name in state.campaigns}
     for call in state.calls.values():
         state.person_call[call.person] = call.call_id

@@ -45,7 +45,8 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     abandon_message: bool
     #: Verdict's end.
     valid_until_us: int | None = None
-    p_answer: float | None = None
+    #: Chance that it takes an agent.
+    p_taken: float | None = None
     #: The last that the network told before the outcome: 0 nothing, 1 ringing, 2 early media.
     progress: int = 0
     phase: Phase = Phase.reserving
@@ -136,6 +137,13 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
         for one, hours in self.reach:
             if one == phone:
                 return forecasts.at(hours, hour)
+        return None
+
+    def p_taken(self, phone: int, hour: int, detected: bool) -> float | None:
+        """Return the chance that a call takes an agent, where it is told: machines do unless they are detected."""
+        for one, hours in self.reach:
+            if one == phone:
+                return forecasts.at(hours, hour) if detected else forecasts.taken(hours, hour)
         return None
 
 

@@ -321,6 +321,21 @@ class Debtors:
         )
         return answered, right
 
+    def machine(self, person: int, phone: int) -> float:
+        """Return the known truth that a machine answers a number where no person does, over the hours of a week."""
+        number, law = self._numbers[phone], self.laws.answering
+        if number.dead or not number.voicemail:
+            return 0.0
+        answered = self._p_answered(phone, self._persons[person])[0].mean()
+        rings = 1.0 - law.p_congestion - law.p_network_fail - law.p_busy
+        missed = rings - answered
+        if number.mobile:
+            # Some of those at hand decline.
+            near = [number.stranger] if number.stranger else number.residents or [number.owner]
+            at_hand = float(np.mean([one.at_hand[True] for one in near]))
+            missed -= law.p_decline * max(0.0, rings * at_hand - answered)
+        return float(missed / (1.0 - answered))
+
     def chance_now(self, phone: int, at_us: int) -> tuple[float, dict[int, float]]:
         """Return the known truth of the next call: that a person answers, and by whom asked for, that they do.
 

@@ -54,10 +54,11 @@ def scores(people: Sequence[Dossier], seed: int) -> Scores:
     person, phone = np.array([one for one, _ in pairs]), np.array([one for _, one in pairs])
     answered = luck.uniform(0.05, 0.6, (len(pairs), WEEK)).astype(np.float32)
     right = (answered * luck.uniform(0.1, 0.9, answered.shape)).astype(np.float32)
+    machine = np.where(luck.random(len(pairs)) < 0.5, luck.random(len(pairs)), np.nan).astype(np.float32)
 
     def numbers(persons: Sequence[int]) -> Numbers:
         of = np.isin(person, np.array(persons))
-        return Numbers(person[of], phone[of], answered[of], right[of])
+        return Numbers(person[of], phone[of], answered[of], right[of], machine[of])
 
     return Scores(ids, {"value_contact": luck.lognormal(8, 1.5, len(ids))}, "m1", numbers)
 

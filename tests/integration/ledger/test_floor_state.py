@@ -182,6 +182,7 @@ def test_agents_of_an_older_ledger_are_in_no_group(new_url: Callable[[str], str]
     database = Database(url)
     with database.writing() as connection:  # as the version before groups left it
         connection.execute(text("ALTER TABLE agent DROP COLUMN groups"))
+        connection.execute(text("ALTER TABLE score DROP COLUMN p_machine"))
         connection.execute(text("INSERT INTO agent (agent, created_us) VALUES ('ana', 7)"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0010'"))
     database.close()

@@ -124,6 +124,7 @@ def test_answers_by_somebody_known_stand_for_those_of_whom_nobody_knows() -> Non
     calls = Attempts(
         person=np.ones(5, np.int64), phone=np.full(5, 10), decided_us=at,
         answered=np.array([1, 1, 0, 1, 0], np.int8), right_party=np.array([1, -1, 0, 0, 0], np.int8),
+        machine=np.array([-1, -1, 0, -1, 1], np.int8),
     )  # fmt: skip
     history = told(*(call(f"2026-11-0{day}T10:00:00", "no_answer") for day in range(1, 6)), END)
     rows = heads.reach(history, calls, "right_party")
@@ -136,6 +137,10 @@ def test_answers_by_somebody_known_stand_for_those_of_whom_nobody_knows() -> Non
     assert source.column("weight").to_pylist() == [1.0, 1.5]
     assert heads.schema("right_party", source, days=1.0).weight == "weight"
     assert heads.reach(history, calls).weight is None
+    # Of those that nobody answered, which a machine did.
+    machines = heads.reach(history, calls, "machine")
+    assert (machines.place.tolist(), machines.y.tolist()) == ([2, 4], [0.0, 1.0])
+    assert {"hour", "weekday", "calls_today"} <= set(heads.BARRED["machine"])
 
 
 def test_a_number_is_valid_unless_it_is_dead_or_a_stranger_s() -> None:
