@@ -23,10 +23,12 @@ from compliance.gate import Gate
 from compliance.numbers import Numbers
 from compliance.packs import SHIPPED
 from dialer.asterisk.client import AmiServer
+from dialer.asterisk.connection import Connection
 from dialer.asterisk.lab import Lab
 from dialer.asterisk.lab_numbers import Behaviour, Outcome, lab_number, lab_outcome
 from dialer.asterisk.orders import AsteriskNode
 from dialer.asterisk.render import QueuePlan
+from dialer.asterisk.resync import ask_endings
 from dialer.asterisk.switch import AsteriskSwitch
 from dialer.clocks import RehearsedClock
 from dialer.control import Client
@@ -36,7 +38,7 @@ from dialer.live import Floor
 from dialer.robots import Habits, Robots
 from domain.calls import NEVER_DIALLED, AnswerClass, Disposition, Mode
 from domain.errors import BadInput
-from domain.events import Reserved, Stale
+from domain.events import EndedCall, Reserved, Stale
 from domain.instants import HOUR, parse
 from domain.records import Row
 from domain.settings import CampaignSettings, FloorSettings, Retry
@@ -134,6 +136,15 @@ def write_portfolio(path: Path, behaviours: Iterable[Behaviour], country: str = 
             rows.writerow(
                 ["Banco", f"A{index:06d}", f"Persona {index}", number, country, "MD", "28001", "100", "EUR", index]
             )
+
+
+async def _remembered(server: AmiServer) -> list[EndedCall]:
+    connection = Connection(server, lambda _event: None)
+    await connection.open()
+    try:
+        return await ask_endings(connection, time.time() - 3600.0)
+    finally:
+        connection.drop("asked")
 
 
 class Attempt(NamedTuple):
@@ -300,6 +311,21 @@ class LabFloor:
         return all(
             lead.place == CLOSED or (lead.place == PARKED and lead.at_us > _FAR_US) for lead in campaign.leads.values()
         )
+
+    def remembered(self) -> list[EndedCall]:
+        """Return the calls that the switch remembers to have ended, as an engine that comes back asks it.
+
+        Its console is not asked: it drops lines when whoever reads them is slow.
+        """
+        state = self.lab.state
+        assert state is not None
+        # Floors of several threads have secrets of their own.
+        name = f"{SECRET}_{id(self)}"
+        os.environ[name] = state.ami_secret
+        server = AmiServer(
+            node="lab", host=state.address, port=state.ami_port, user=state.ami_user, secret_variable=name
+        )
+        return asyncio.run(_remembered(server))
 
     def ended(self) -> int:
         """Return how many dialled attempts have their outcome on record."""

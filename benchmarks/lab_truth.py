@@ -15,14 +15,6 @@ from domain.facts import AttemptClosed, CallClassed, CallMoved
 from domain.orders import Originate, Reserve
 from domain.records import Record, Row
 
-#: Classes by the last CADENCIA_STATE of an answered call.
-_CLASSES = {
-    "connected": AnswerClass.connected,
-    "message": AnswerClass.abandoned,
-    "hangup": AnswerClass.abandoned,
-    "queued": AnswerClass.abandoned,
-    "waiting": AnswerClass.abandoned,
-}
 #: A disposition that only the network's own word can give.
 _NETWORKS_WORD = frozenset({Disposition.busy, Disposition.rejected, Disposition.not_in_service})
 
@@ -165,16 +157,21 @@ def _compare_network(floor: LabFloor, calls: dict[str, Call], numbers: dict[int,
 
 def _compare_memory(floor: LabFloor, calls: dict[str, Call], found: Account) -> None:
     """Each answered caller met an agent or was abandoned, and the record says which."""
-    remembered = floor.lab.remembered()
-    for call_id, (state, agent) in remembered.items():
+    remembered = {one.call_id: one for one in floor.remembered()}
+    for call_id, one in remembered.items():
         call = calls.get(call_id)
+        told = f"{one.answer_class} {one.agent or ''}".rstrip()
         if call is None:
-            found.findings.append(f"{call_id}: the switch remembers {state}, the record knows no such call")
-        elif state == "connected" and call.answer_class is AnswerClass.abandoned and call.agent == agent:
+            found.findings.append(f"{call_id}: the switch remembers {told}, the record knows no such call")
+        elif (
+            one.answer_class is AnswerClass.connected
+            and call.answer_class is AnswerClass.abandoned
+            and call.agent == one.agent
+        ):
             continue  # met an agent after all, out of the message
-        elif call.answer_class is not _CLASSES[state] or (agent and call.agent != agent):
+        elif call.answer_class is not one.answer_class or (one.agent and call.agent != one.agent):
             found.findings.append(
-                f"{call_id}: the switch remembers {state} {agent}, the record {call.answer_class} {call.agent}"
+                f"{call_id}: the switch remembers {told}, the record {call.answer_class} {call.agent}"
             )
     for call_id, call in calls.items():
         if call.answer_class in (AnswerClass.connected, AnswerClass.abandoned) and call_id not in remembered:

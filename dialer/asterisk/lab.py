@@ -222,11 +222,6 @@ class Lab:
             return []
         return re.findall(r"sip:([+0-9]+)", text)
 
-    def remembered(self) -> dict[str, tuple[str, str]]:
-        """Return how answered calls ended by the switch's memory: last CADENCIA_STATE and agent, by call."""
-        kept = re.findall(r"^/cadencia-ended-\d+/(\S+)\s*: (\w+),(\w*),", self.cli("database show"), re.MULTILINE)
-        return {call: (state, agent) for call, state, agent in kept}
-
     def plan(self, network: str) -> AsteriskPlan:
         """Return what the lab's files are rendered from."""
         return AsteriskPlan(

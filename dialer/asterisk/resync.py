@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 import msgspec
 
 from dialer.asterisk.client import Message
+from dialer.asterisk.connection import Connection
 from dialer.asterisk.link import Link
 from dialer.asterisk.orders import agent_of
 from domain.calls import AnswerClass
@@ -76,15 +77,20 @@ async def ask(link: Link, since_s: float) -> Snapshot:
     statuses = await link.collect("Status", {"Variables": "CADENCIA_STATE,CADENCIA_AGENT"})
     agents = await link.collect("Agents")
     members = await link.collect("QueueStatus")
-    endings: list[EndedCall] = []
-    for family in _families(since_s, time.time()):
-        endings += read_endings(await link.collect("DBGetTree", {"Family": family}, nothing="entry not found"))
     return Snapshot(
         channels=[read_channel(status) for status in statuses],
         agents=read_agents(agents, time.time()),
         queues=read_queues(members),
-        endings=endings,
+        endings=await ask_endings(link, since_s),
     )
+
+
+async def ask_endings(link: Link | Connection, since_s: float) -> list[EndedCall]:
+    """Ask a node which calls ended since an instant, epoch seconds, by its own memory."""
+    endings: list[EndedCall] = []
+    for family in _families(since_s, time.time()):
+        endings += read_endings(await link.collect("DBGetTree", {"Family": family}, nothing="entry not found"))
+    return endings
 
 
 def _families(since_s: float, now_s: float) -> Iterable[str]:
