@@ -72,7 +72,7 @@ def sentences(decided: PacingDecided, seen: PacingDecided, since_us: int) -> lis
             f"{seen.budget_left:.1f} abandoned calls are left under the tightest limit."
         )
     if seen.p_answer:
-        said.append(f"A call is answered by a person with {seen.p_answer:.1%}, by what was seen so far.")
+        said.append(f"A call takes an agent with {seen.p_answer:.1%}, by what was seen so far.")
     return said
 
 

@@ -73,7 +73,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, export: Path, long_export: Pa
     CliRunner().invoke(app, ["init", str(folder)], catch_exceptions=False)
     # One process: a second would take longer to start than it saves on rows so few.
     made = cadencia(folder, "models", "fit", "--history", str(export), "--workers", "1")
-    assert [one["name"] for one in made["made"]] == ["reach", "right_party", "promise", "payment", "valid"]
+    assert [one["name"] for one in made["made"]] == ["reach", "right_party", "promise", "payment", "machine", "valid"]
     assert set(made["left_out"]) == {"cure", "kept"}
     assert all(one.startswith(f"{head}: too little is on record yet") for head, one in made["left_out"].items())
     for head, other in (("kept", long_export), ("cure", paying_export)):
@@ -194,6 +194,8 @@ def test_scores_are_what_the_models_say(desk: Path, export: Path, record: Record
             assert week.std() > 0.0
         said = told(record, served.models["valid"], Asked(row, number, as_of, as_of))
         np.testing.assert_allclose(numbers.p_valid[at], said, rtol=1e-9)  # type: ignore[index]
+        said = told(record, served.models["machine"], Asked(row, number, as_of, as_of))
+        np.testing.assert_allclose(numbers.p_machine[at], said, rtol=1e-9)  # type: ignore[index]
 
         row = history.rows_of(people.person)
         as_of, nowhere = np.full(len(row), AS_OF_US, np.int64), np.full(len(row), -1, np.int64)

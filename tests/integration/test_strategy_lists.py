@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from compliance.gate import Gate
 from compliance.packs import SHIPPED
-from domain.forecasts import UNIT
+from domain.forecasts import MACHINE, UNIT, at
 from domain.instants import DAY, HOUR, midnight_us, to_datetime
 from domain.people import Dossier
 from domain.settings import CampaignSettings, FloorSettings
@@ -94,7 +94,10 @@ def scores_of(ledger: SqlLedger, told: Scores, people: list[Dossier]) -> str:
     for row, (one, phone) in enumerate(zip(numbers.person.tolist(), numbers.phone.tolist(), strict=True)):
         phones.setdefault(one, []).append(
             ledger_scores.PhoneScore(
-                phone=phone, p_answered=packed(numbers.p_answered[row]), p_right=packed(numbers.p_right[row])
+                phone=phone,
+                p_answered=packed(numbers.p_answered[row]),
+                p_right=packed(numbers.p_right[row]),
+                p_machine=float(numbers.p_machine[row]),
             )
         )
     values = dict(zip(told.person.tolist(), told.values["value_contact"].tolist(), strict=True))
@@ -190,6 +193,11 @@ def test_the_same_plan(month: tuple[Kept, SqlLedger], scored: bool) -> None:
     tonight_us = int(place.hours_us(AT_US)[FLOOR.slots - 1])
     assert found.plans["champion"].today == sum(0 < lead.from_us <= tonight_us for lead in found.leads) > 10
     assert any(lead.reach for lead in found.leads) == scored
+    # Voicemail is told with the hours of the day.
+    machines = {at(hours, MACHINE) > 0.1 for lead in found.leads for _, hours in lead.reach}
+    assert machines == ({True, False} if scored else set())
+    assert pace.machines > 0
+    assert pace.handling_per_machine_s < 0.5 * pace.handling_per_person_s
 
 
 @pytest.mark.parametrize("order", ["balance", "ageing"])

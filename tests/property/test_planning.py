@@ -295,6 +295,32 @@ def test_the_floor_is_known_by_its_recent_days() -> None:
     assert 1.5 * took[0]["champion"].planned < took[1]["champion"].planned
 
 
+@pytest.mark.parametrize("detected", [False, True])
+def test_machines_take_their_time_of_agents_who_hear_them(detected: bool) -> None:
+    people = list(portfolio(load("bank_early"), 400, 3, MONDAY_US))
+    told = scores(people, 3)
+    pace = Pace(attempts=9000, connected=3000, right_party=600, handling_s=200e3, machines=2000, machines_s=20e3)
+    assert pace.handling_per_person_s == pytest.approx(180.0, rel=0.02)
+    assert pace.handling_per_machine_s == pytest.approx(10.0, rel=0.02)
+    of = campaign(Limits(calls_per_week=1), Capacity())
+    if detected:
+        of = replace(of, detect_machines=True, clock_starts="greeting_end")
+
+    def seconds(machine: float) -> float:
+        assert told.numbers is not None
+
+        def numbers(ids: Sequence[int]) -> Numbers:
+            found = told.numbers(ids)  # type: ignore[misc]
+            return found._replace(p_machine=np.full(len(found.phone), machine, np.float32))
+
+        made = planned(people, of, MONDAY_US + 9 * HOUR, 40.0, told._replace(numbers=numbers), pace)
+        return sum(one.used * one.agents for one in made.plans["champion"].slots)
+
+    never, always = seconds(0.0), seconds(1.0)
+    # A person takes 180 s with a third of the calls, a machine 10 s with the rest.
+    assert always / never == pytest.approx(1.0 if detected else 1.0 + 10.0 / 180.0 * 0.63 / 0.37, rel=0.05)
+
+
 def test_who_has_his_calls_of_the_week_planned_waits_for_them() -> None:
     # Law has no limit by the week there.
     people = [one for one in portfolio(load("bank_early"), 600, 3, MONDAY_US) if one.country == "ES"]

@@ -27,6 +27,7 @@ PEOPLE = [
             PhoneScore(
                 phone=1000 * nth + person, p_answered=WEEKS[person % 50].tobytes(),
                 p_right=WEEKS[(person + nth) % 50].tobytes() if nth else None, p_valid=0.9 if nth else None,
+                p_machine=0.01 * (person % 90) if nth else None,
             )
             for nth in range(person % 3)
         ),
@@ -150,3 +151,4 @@ def test_strategies_read_the_set_that_serves(ledger: SqlLedger) -> None:
     assert numbers.p_answered[2] == pytest.approx(WEEKS[8] / UNIT, abs=1e-6)
     assert numbers.p_right[2] == pytest.approx(WEEKS[9] / UNIT, abs=1e-6)
     assert np.isnan(numbers.p_right[0]).all()
+    assert numbers.p_machine.tolist() == pytest.approx([np.nan, np.nan, 0.08], nan_ok=True)

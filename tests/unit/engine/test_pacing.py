@@ -189,6 +189,26 @@ def test_a_forecast_is_that_of_the_hour_and_goes_with_the_attempt():
     assert thaw(freeze(floor.engine.state)).forecast
 
 
+@pytest.mark.parametrize("detected", [False, True])
+def test_a_machine_takes_an_agent_unless_it_is_detected(detected: bool):
+    detects = {"detect_machines": True, "clock_starts": "greeting_end"} if detected else {}
+    floor = Floor(predictive(**detects), people=0)
+    phone = person(1).phones[0].phone
+    floor.hear(
+        events.LeadsLoaded, campaign="c", plan="q", chunk=0, sha256="", scores="reach@1", people=(person(1),),
+        leads=(Lead(person=1, rank=1, debts=(100,), reach=((phone, pack([0.2] * 24 + [0.5])),)),),
+    )  # fmt: skip
+    state = floor.engine.state
+    chance = 0.2 if detected else 0.6
+    assert forecasts(state, state.campaigns["c"], 9) == pytest.approx([chance], abs=1e-4)
+    floor.agent("1001")
+    (asked,) = of(floor.tick(), Reserve)
+    assert asked.p_answer == pytest.approx(0.2, abs=1e-4)
+    assert asked.p_taken == (None if detected else pytest.approx(0.6, abs=1e-4))
+    for now in (state, thaw(freeze(state))):
+        assert flights(now)["c"].seen.p_answer == pytest.approx([chance], abs=1e-4)
+
+
 def test_the_next_leads_forecasts_come_in_the_order_of_the_list():
     floor = Floor(predictive(), people=0)
     chances = {1: 0.4, 2: 0.1, 3: 0.3, 4: 0.2, 5: None, 6: 0.5}

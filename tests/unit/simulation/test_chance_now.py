@@ -80,6 +80,32 @@ def test_on_days_when_all_pick_up_more_often_nobody_does_so_more_than_surely() -
     assert sum(more) > 2 * sum(usual)
 
 
+def test_machines_answer_as_often_as_is_told_where_no_person_does() -> None:
+    laws = load("default")
+    people = list(portfolio(laws, 3000, 7, START_US))
+    debtors = Debtors(laws, Chance(7), start_us=START_US)
+    debtors.meet(people)
+    numbers = truths(debtors, people, START_US).numbers
+    assert numbers is not None
+    told = numbers([one.person for one in people])
+    of = dict(zip(told.phone.tolist(), told.p_machine.tolist(), strict=True))
+    said = {True: [0, 0.0], False: [0, 0.0]}
+    machines = {True: 0, False: 0}
+    for one in people:
+        phone = one.phones[0].phone
+        # One hour of each day, so that all stand for the week.
+        meeting = debtors.dial(phone, START_US + (one.person % 7) * DAY + (9 + one.person % 12) * HOUR)
+        if meeting.fate is None and meeting.who != "machine":
+            continue
+        likely = of[phone] > 0.5
+        said[likely][0] += 1
+        said[likely][1] += of[phone]
+        machines[likely] += meeting.who == "machine"
+    for likely, (n, expected) in said.items():
+        assert n > 500
+        assert abs(machines[likely] - expected) < 4.5 * math.sqrt(0.25 * n) * (1 if likely else 0.2)
+
+
 def test_as_many_answer_as_the_chances_say_call_after_call() -> None:
     laws = load("default")
     people = list(portfolio(laws, 1500, 6, START_US))
