@@ -34,7 +34,7 @@ def test_a_decision_is_told_with_every_figure_behind_it() -> None:
         "2 agents free, 11 agents busy, 2 of them about to finish: 4.2 expected free soon",
         "12 calls ringing, 1 answered without an agent: 3.1 answers expected",
         "with 2.91%; 2.70% is tolerated: 1.4 abandoned calls are left",
-        "answered by a person with 24.3%",
+        "takes an agent with 24.3%",
     ):
         assert words in said
 
