@@ -138,11 +138,11 @@ def write_portfolio(path: Path, behaviours: Iterable[Behaviour], country: str = 
             )
 
 
-async def _remembered(server: AmiServer) -> list[EndedCall]:
+async def _remembered(server: AmiServer, since_s: float) -> list[EndedCall]:
     connection = Connection(server, lambda _event: None)
     await connection.open()
     try:
-        return await ask_endings(connection, time.time() - 3600.0)
+        return await ask_endings(connection, since_s)
     finally:
         connection.drop("asked")
 
@@ -200,6 +200,7 @@ class LabFloor:
         )
         assert report.added == len(behaviours), report
         self.process: BaseProcess | None = None
+        self._opened_s = 0.0
         self._folded = Engine(Gate.load(SHIPPED))
 
     @property
@@ -220,6 +221,7 @@ class LabFloor:
 
     def open(self) -> None:
         """Start the lab and say where it is."""
+        self._opened_s = time.time()
         state = self.lab.start()
         self.setup.user, self.setup.secret = state.ami_user, state.ami_secret
         self.point(state.address, state.ami_port)
@@ -321,11 +323,14 @@ class LabFloor:
         assert state is not None
         # Floors of several threads have secrets of their own.
         name = f"{SECRET}_{id(self)}"
-        os.environ[name] = state.ami_secret
         server = AmiServer(
             node="lab", host=state.address, port=state.ami_port, user=state.ami_user, secret_variable=name
         )
-        return asyncio.run(_remembered(server))
+        os.environ[name] = state.ami_secret
+        try:
+            return asyncio.run(_remembered(server, self._opened_s))
+        finally:
+            del os.environ[name]
 
     def ended(self) -> int:
         """Return how many dialled attempts have their outcome on record."""

@@ -77,7 +77,10 @@ def _rows(part: scoring.Part) -> Iterator[PersonScore]:
         phones = []
         while at < len(numbers.person) and numbers.person[at] == person:
             weeks = numbers.p_answered[at].tobytes(), numbers.p_right[at].tobytes()
-            phones.append(PhoneScore(phone=int(numbers.phone[at]), p_answered=weeks[0], p_right=weeks[1], p_valid=0.9))
+            one = PhoneScore(
+                phone=int(numbers.phone[at]), p_answered=weeks[0], p_right=weeks[1], p_valid=0.9, p_machine=0.4
+            )
+            phones.append(one)
             at += 1
         value = {"call": 100}
         yield PersonScore(person=person, p_pay=0.1, value_minor=value, currency="EUR", phones=tuple(phones))

@@ -161,12 +161,14 @@ def _shown(what: str, campaign: str, plans: "dict[str, Plan]", currency: str | N
             or "nothing known"
         )
         pace = plan.pace
+        apart = f"{pace.handling_per_person_s:.0f} s with people and {pace.handling_per_machine_s:.0f} s with machines"
         said = (
             f"{plan.debtors:,} debtors on the list, {plan.planned:,} planned within the week, {plan.today:,} of them "
             f"today. A conversation is worth {valued}; hours are told apart by a model for "
             f"{100 * plan.forecast:.0f} % of them. Assumed: {100 * plan.occupancy:.0f} % of agents' time on calls, "
             f"{100 * pace.p_answered:.0f} % of calls answered where no model says it, "
-            f"{pace.handling_per_call_s:.0f} s each ({pace.attempts:,} recent calls counted). "
+            f"{pace.handling_per_call_s:.0f} s each, where one tells machines apart {apart} "
+            f"({pace.attempts:,} recent calls counted). "
             f"No plan at these terms is better by more than {100 * plan.gap:.2f} %."
         )
         parts += [f"[bold]{campaign}[/], arm {arm}: {head}", table, said]

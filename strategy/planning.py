@@ -1,7 +1,8 @@
 """Which hour of the week each debtor is for: where an agent's time brings most, under law, caps and capacity.
 
 The ledger's lists and the simulator's both call `Planner`. An attempt is worth P(the debtor himself answers) times what
-a conversation with him is worth, and takes P(somebody answers) times the length of a conversation of an agent's time.
+a conversation with him is worth, and takes P(somebody answers) times the length of a conversation of an agent's time,
+and P(a machine does) times the length of those, where agents hear them and a model tells them apart (decision 0043).
 `strategy.slots` knows places and not seconds; so seconds are priced, at what the plan itself says that they bring, and
 a place is as many of them as its hour's attempts take (decision 0029). Laws kept: nobody is planned for an hour that
 the mask or his treatment's limits forbid; nobody is taken off the list: who is for another day is dialled when nobody
@@ -282,7 +283,7 @@ class Planner:
             may = np.minimum(law.calls, own.calls)
             mask = (number < count)[:, None] & (may > 0)
             answered, right = pace.p_answered * flat, pace.p_right * flat
-            takes_s, heard_s = np.full((n, 1), pace.handling_per_call_s), np.zeros((n, 1))
+            takes_s, machines = np.full((n, 1), pace.handling_per_call_s), np.zeros((n, 1))
             if numbers is not None:
                 told, (by_people, of_debtor, machine) = numbers.of(number, self._of_week)
                 self._known[part] |= told
@@ -292,12 +293,13 @@ class Planner:
                     apart = (told & ~np.isnan(machine))[:, None]
                     met = np.where(apart, by_people, met)
                     takes_s = np.where(apart, pace.handling_per_person_s, takes_s)
-                    heard_s = np.where(apart, (1.0 - by_people) * machine[:, None] * pace.handling_per_machine_s, 0.0)
+                    machines = np.where(apart, machine[:, None], 0.0)
                 answered, right = np.where(told[:, None], met, answered), np.where(told[:, None], of_debtor, right)
             answered, right = answered * self._answers, right * self._answers
             gain = np.where(mask, worth * right - cost, 0.0)
             better = gain > best
             best = np.where(better, gain, best)
+            heard_s = (1.0 - np.minimum(answered, 1.0)) * machines * pace.handling_per_machine_s
             work = np.where(better, (answered * takes_s + heard_s + ring_s).astype(np.float32), work)
             left = np.where(better, may, left)
             after = np.where(better, np.minimum(law.after, own.after), after)

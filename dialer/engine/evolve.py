@@ -99,6 +99,8 @@ def _floor_opened(state: State, event: events.FloorOpened) -> None:
             continue
         # What an operator set by hand stays unless the file itself was changed.
         before, campaign.settings = campaign.settings, settings
+        if before.detect_machines != settings.detect_machines and settings.name in state.pacers:
+            state.pacers[settings.name].forget_forecasts()
         if before.mode != settings.mode or before.ratio != settings.ratio:
             campaign.mode, campaign.ratio = settings.mode, settings.ratio
         if before.abandon_limit != settings.abandon_limit:

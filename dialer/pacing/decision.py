@@ -30,5 +30,5 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     #: Chance that one more call, if answered, would meet nobody; and the chance that is tolerated.
     risk: float = 0.0
     tolerated: float = 0.0
-    #: Chance that a call is answered by a person.
+    #: Chance that a call is answered, by a person or by a machine that takes an agent.
     p_answer: float = 0.0

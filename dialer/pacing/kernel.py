@@ -222,7 +222,7 @@ class Laws(NamedTuple):
     #: Answers by people, and all other outcomes, by bins of seconds since the dial.
     live: Floats
     rest: Floats
-    #: Chance that a call is answered by a person, and the outcomes behind it.
+    #: Chance that a call is answered by somebody who takes an agent, and the outcomes behind it.
     p: float
     resolved: float
     #: Chance that a call in machine detection is a person.

@@ -241,6 +241,10 @@ class Pacer:
             memory.untold, self._known = 0, None
             memory.tellings += 1
 
+    def forget_forecasts(self) -> None:
+        """Begin anew with what forecasts are worth: they tell of something else now, of machines too or no more."""
+        self._memory.forecasts = Forecasts()
+
     def observe_staff(self, agents: int) -> None:
         """Take how many agents work for this campaign now."""
         given.count("agents", agents)

@@ -1,4 +1,4 @@
-"""How likely the next call is to be answered by a person."""
+"""How likely the next call is to take an agent: answered by a person, or by a machine that is not detected."""
 
 from math import exp, log
 
@@ -15,7 +15,7 @@ from dialer.pacing.kernel import Floats
 _TEAM = 10.0
 _MEMORIES = np.array((60.0, 240.0, 960.0, 4000.0, 20000.0))
 _SHARE = 0.0003
-#: Answers by people and outcomes held before the first.
+#: Such answers and outcomes held before the first.
 _PRIOR = (1.0, 4.0)
 #: Forecast filter: deviation by which offset and slope wander from one outcome to the next, and their first deviations.
 _WANDER = (0.003, 0.0015)
@@ -38,7 +38,7 @@ def _expit(x: float) -> float:
 
 
 class AnswerRate(msgspec.Struct):
-    """Share of calls answered by a person, over several memories, each believed as it has foretold."""
+    """Share of calls that take an agent, over several memories, each believed as it has foretold."""
 
     live: Floats = msgspec.field(default_factory=lambda: np.zeros(_MEMORIES.size))
     seen: Floats = msgspec.field(default_factory=lambda: np.zeros(_MEMORIES.size))

@@ -20,7 +20,7 @@ class Word(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Dialled(Word, frozen=True, kw_only=True, tag="dialled"):
     call: str
     campaign: str
-    #: Forecast of an answer by a person, where one is known.
+    #: Forecast that it takes an agent, where one is known: a person answers, or a machine that is not detected.
     p_answer: float | None = None
 
 

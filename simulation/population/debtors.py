@@ -326,13 +326,13 @@ class Debtors:
         number, law = self._numbers[phone], self.laws.answering
         if number.dead or not number.voicemail:
             return 0.0
-        answered = self._p_answered(phone, self._persons[person])[0].mean()
+        answered = weekly(self._p_answered(phone, self._persons[person])[0][None]).mean()
         rings = 1.0 - law.p_congestion - law.p_network_fail - law.p_busy
         missed = rings - answered
         if number.mobile:
             # Some of those at hand decline.
             near = [number.stranger] if number.stranger else number.residents or [number.owner]
-            at_hand = float(np.mean([one.at_hand[True] for one in near]))
+            at_hand = weekly(np.mean([one.at_hand[True] for one in near], axis=0)[None]).mean()
             missed -= law.p_decline * max(0.0, rings * at_hand - answered)
         return float(missed / (1.0 - answered))
 

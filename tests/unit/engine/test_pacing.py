@@ -5,12 +5,13 @@ from math import nan
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from dialer.engine import Engine, dialling
 from dialer.engine.flight import flights
 from dialer.engine.paced import LOOK_AHEAD, forecasts, paced
 from dialer.engine.snapshot import freeze, thaw
-from dialer.pacing import REASONS, Limit
+from dialer.pacing import REASONS, Limit, Pacer
 from domain import events
 from domain.calls import AgentState, Cause, Disposition, Mode
 from domain.errors import BadInput
@@ -207,6 +208,21 @@ def test_a_machine_takes_an_agent_unless_it_is_detected(detected: bool):
     assert asked.p_taken == (None if detected else pytest.approx(0.6, abs=1e-4))
     for now in (state, thaw(freeze(state))):
         assert flights(now)["c"].seen.p_answer == pytest.approx([chance], abs=1e-4)
+
+
+def test_what_forecasts_are_worth_is_learned_anew_when_machines_take_agents_or_no_longer_do():
+    floor = Floor(predictive(), people=9)
+    pacer = floor.engine.state.pacers["c"]
+    for n in range(200):
+        pacer.observe_outcome("live" if n % 2 else "no_answer", 12.0, 0.8 if n % 2 else 0.2)
+    learned = pacer.state()
+    floor.hear(events.FloorOpened, settings=replace(floor.settings, max_lines=77), rules="open", versions={})
+    assert pacer.state() == learned
+    detects = replace(floor.settings.campaigns[0], detect_machines=True, clock_starts="greeting_end")
+    floor.hear(events.FloorOpened, settings=replace(floor.settings, campaigns=(detects,)), rules="open", versions={})
+    anew = Pacer.restore(pacer.settings, learned)
+    anew.forget_forecasts()
+    assert anew.state() == pacer.state() != learned
 
 
 def test_the_next_leads_forecasts_come_in_the_order_of_the_list():
