@@ -327,34 +327,64 @@ def may_take(
 
 @njit(cache=True)
 def _edges(
-    value: F4, chosen: I2, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int, gain: F8, who: I8,
-    least: F8, loser: I8,
+    value: F4, chosen: I2, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int, stale: Flags,
+    gain: F8, who: I8, least: F8, loser: I8,
 ) -> None:  # fmt: skip
-    """Fill the best moves from slot to slot: gain (s + 1, s) and the debtor; row s: a slot more for somebody.
+    """Find the best moves from slot to slot anew where they are `stale` (s + 2, s): gain (s + 1, s) and the debtor.
 
-    `least` (s,) is the smallest loss of a holder who gives up his slot, `loser` that holder.
+    Row s is a slot more for somebody; the last of `stale` is `least` (s,), the smallest loss of a holder who gives up
+    his slot, and `loser`, that holder. Of equals the first debtor is taken.
     """
     n, s = value.shape
-    gain[:, :] = -CLOSED
-    who[:, :] = -1
-    least[:] = CLOSED
+    some = np.zeros(s + 1, np.bool_)
+    for a in range(s + 1):
+        for k in range(s):
+            if stale[a, k]:
+                gain[a, k], who[a, k], some[a] = -CLOSED, -1, True
+    least[stale[s + 1]] = CLOSED
+    more = np.flatnonzero(stale[s])
     for i in range(n):
         for m in range(chosen.shape[1]):
             a = chosen[i, m]
-            if a >= 0 and value[i, a] < least[a]:
-                least[a], loser[a] = value[i, a], i
-        for k in range(s):
-            own = value[i, k]
-            if own <= 0.0:
+            if a < 0:
                 continue
-            if own > gain[s, k] and _fits(chosen, left, bound, i, k, -1, per_day, per_week, slots_per_day):
-                gain[s, k], who[s, k] = own, i
-            for m in range(chosen.shape[1]):
-                a = chosen[i, m]
-                if a < 0 or own - value[i, a] <= gain[a, k]:
+            if stale[s + 1, a] and value[i, a] < least[a]:
+                least[a], loser[a] = value[i, a], i
+            if not some[a]:
+                continue
+            for k in range(s):
+                own = value[i, k]
+                if not stale[a, k] or own <= 0.0 or own - value[i, a] <= gain[a, k]:
                     continue
                 if _fits(chosen, left, bound, i, k, a, per_day, per_week, slots_per_day):
                     gain[a, k], who[a, k] = own - value[i, a], i
+        for j in range(len(more)):
+            k = int(more[j])
+            own = value[i, k]
+            if own <= 0.0 or own <= gain[s, k]:
+                continue
+            if _fits(chosen, left, bound, i, k, -1, per_day, per_week, slots_per_day):
+                gain[s, k], who[s, k] = own, i
+
+
+@njit(cache=True)
+def _moves_of(
+    value: F4, chosen: I2, left: U1, bound: Flags, per_day: int, per_week: int, slots_per_day: int, i: int,
+    gain: F8, who: I8,
+) -> None:  # fmt: skip
+    """Let a debtor's moves stand where they are better than the best so far, or as good and he comes first."""
+    s = value.shape[1]
+    for m in range(-1, chosen.shape[1]):
+        a = -1 if m < 0 else chosen[i, m]
+        if m >= 0 and a < 0:
+            continue
+        row, now = (s, np.float32(0.0)) if m < 0 else (a, value[i, a])
+        for k in range(s):
+            own = value[i, k]
+            if own <= 0.0 or own - now < gain[row, k] or (own - now == gain[row, k] and i >= who[row, k]):
+                continue
+            if _fits(chosen, left, bound, i, k, a, per_day, per_week, slots_per_day):
+                gain[row, k], who[row, k] = own - now, i
 
 
 @njit(cache=True)
@@ -392,15 +422,19 @@ def augment(
     finds a free place or gives up his slot. `room` (s,) is that of each slot, and is brought up to date; `missing`
     is what a plan could gain at most, less what is not worth the search. Returns how many chains were moved.
     """
-    s = value.shape[1]
+    n, s = value.shape
     gain, who = np.empty((s + 1, s)), np.empty((s + 1, s), np.int64)
     least, loser = np.empty(s), np.empty(s, np.int64)
     reach, before = np.empty(s), np.empty(s, np.int64)
+    stale, moves = np.ones((s + 2, s), np.bool_), np.zeros(n, np.bool_)
     moved = 0
     while moved < most and missing > 0.0:
-        _edges(value, chosen, left, bound, per_day, per_week, slots_per_day, gain, who, least, loser)
+        _edges(value, chosen, left, bound, per_day, per_week, slots_per_day, stale, gain, who, least, loser)
+        for mover in np.flatnonzero(moves):
+            _moves_of(value, chosen, left, bound, per_day, per_week, slots_per_day, int(mover), gain, who)
+        open_ = gain.copy()
         while True:
-            _longest(gain, reach, before)
+            _longest(open_, reach, before)
             end, best = -1, 1e-6 * missing
             for k in range(s):
                 total = reach[k] if room[k] > 0 else reach[k] - least[k]
@@ -423,18 +457,25 @@ def augment(
                 at = before[at]
             if twice < 0:
                 break
-            gain[before[twice], twice] = -CLOSED
+            open_[before[twice], twice] = -CLOSED
+        stale[:, :], moves[:] = False, False
         if room[end] <= 0:
+            moves[loser[end]] = True
             _swap(chosen, loser[end], end, -1)
             room[end] += 1
         at = end
         while at != s:
             source = before[at]
+            moves[who[source, at]] = stale[s + 1, at] = True
             _swap(chosen, who[source, at], -1 if source == s else source, at)
             room[at] -= 1
             if source < s:
                 room[source] += 1
             at = source
+        # Nobody else's moves are others than they were.
+        for a in range(s + 1):
+            for k in range(s):
+                stale[a, k] = who[a, k] >= 0 and moves[who[a, k]]
         missing -= best
         moved += 1
     return moved
