@@ -1,6 +1,6 @@
 """What models of reach give the pacing core: the same months with their forecasts and without, small teams.
 
-    python -m benchmarks.reach_pacing [--agents 3,5,10] [--months 14] [--days 4] [--world default] [--folder DIR]
+    python -m benchmarks.reach_pacing [--agents 3,5,10] [--months 14] [--days 4] [--world W] [--detect] [--folder DIR]
 
 Models of who answers and of machines (a machine takes an agent where it is not detected) learn from a month of other
 debtors, as `cadencia models fit` would have it (kept in `--folder` like each month that was lived, so that an
@@ -8,7 +8,7 @@ interrupted run goes on). Then teams dial months of their own with the whole eng
 numbers on the list from what is on record by then, and pacing is told each call's chance, or is not. Debtors, luck and
 the order of the list are the same. Occupancy is talk and wrap-up ÷ those and waiting; the first day, which has no
 record to go by, is left out. Prints one JSON object: points of occupancy gained with a 95 % interval over the months,
-the calls' AUC, and the abandonment of both.
+the calls' AUC, and the abandonment of both. With --detect machines are detected, and only people take agents.
 """
 
 import argparse
@@ -54,8 +54,11 @@ _BUSY: Final = {AgentState.talking, AgentState.wrapup}
 _WAITS: Final = {AgentState.ready, AgentState.reserved}
 
 
-def arm() -> Arm:
-    campaign = CampaignSettings(name="a", mode=Mode.predictive, caller_ids={"*": ("+34910000000",)})
+def arm(*, detects: bool = False) -> Arm:
+    campaign = CampaignSettings(
+        name="a", mode=Mode.predictive, caller_ids={"*": ("+34910000000",)}, detect_machines=detects,
+        clock_starts="greeting_end" if detects else "answer",
+    )  # fmt: skip
     return Arm(name="a", floor=FloorSettings(campaigns=(campaign,)))
 
 
@@ -83,9 +86,9 @@ class Foretold(Month):
     """A month whose leads bring what a model says of them, unless pacing is to do without."""
 
     def __init__(
-        self, plan: Plan, seed: int, tape: Annals, folder: Path, served: scoring.Champions, told: bool
+        self, of: Arm, plan: Plan, seed: int, tape: Annals, folder: Path, served: scoring.Champions, told: bool
     ) -> None:
-        super().__init__(arm(), plan, seed, tape)
+        super().__init__(of, plan, seed, tape)
         self._annals, self._folder, self._served, self._told = tape, folder, served, told
         self._reach: dict[int, tuple[tuple[int, bytes], ...]] = {}
         #: By call, the chance told; and those that took an agent.
@@ -132,14 +135,14 @@ class Foretold(Month):
             self.answered.add(fact.call_id)
 
 
-def lived(folder: Path, plan: Plan, seed: int, told: bool) -> dict[str, Any]:
+def lived(folder: Path, of: Arm, plan: Plan, seed: int, told: bool) -> dict[str, Any]:
     """Run one month, and return what counts of it."""
     served = scoring.champions(Registry(folder / "registry"), HEADS)
-    start_us = midnight_us(date.fromisoformat(plan.start), arm().floor.zone)
+    start_us = midnight_us(date.fromisoformat(plan.start), of.floor.zone)
     with tempfile.TemporaryDirectory() as scratch:
         record = Path(scratch)
         with Annals(record, start_us, parts=True) as annals:
-            month = Foretold(plan, seed, annals, record, served, told)
+            month = Foretold(of, plan, seed, annals, record, served, told)
             outcome = month.month()
     p = np.array(list(month.calls.values()))
     y = np.array([call in month.answered for call in month.calls], np.float64)
@@ -171,6 +174,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=4)
     parser.add_argument("--debtors", type=int, default=1500, help="for each agent of a team")
     parser.add_argument("--world", default="default")
+    parser.add_argument("--detect", action="store_true", help="machines are detected")
     parser.add_argument("--learn", type=int, default=10_000, help="debtors of the month that the model learns from")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--processes", type=int, default=2)
@@ -183,18 +187,18 @@ def main() -> None:
 
 def months(folder: Path, plan: Plan, asked: argparse.Namespace) -> list[list[dict[str, Any]]]:
     """Return the months without forecasts and those with them, by seed: those kept, and those lived now."""
-    store = Store(folder / "months")
+    store, of = Store(folder / "months"), arm(detects=asked.detect)
     served = scoring.champions(Registry(folder / "registry"), HEADS)
     here = "".join(inspect.getsource(of) for of in (Foretold, lived, _counted))
     versions = served.versions | {"code": code_of((*ROOMS, "models")), "here": digest(here.encode())}
     cells = [
-        [(key(arm(), plan, seed, versions | {"told": str(told)}), seed, told) for seed in range(1, asked.months + 1)]
+        [(key(of, plan, seed, versions | {"told": str(told)}), seed, told) for seed in range(1, asked.months + 1)]
         for told in (False, True)
     ]
     with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
         # The two of a seed side by side: what an interrupted run leaves are whole pairs.
         missing = [cell for pair in zip(*cells, strict=True) for cell in pair if cell[0] not in store]
-        jobs = {pool.submit(lived, folder, plan, seed, told): name for name, seed, told in missing}
+        jobs = {pool.submit(lived, folder, of, plan, seed, told): name for name, seed, told in missing}
         for done, job in enumerate(as_completed(jobs), 1):
             store.put(jobs[job], json.dumps(job.result()).encode())
             print(f"{plan.roster.shift[0].agents} agents: {done} of {len(jobs)}", file=sys.stderr, flush=True)
