@@ -1,6 +1,7 @@
 """A trial from its start to a promoted challenger, and a strategy valued from the record, on a ledger with a past."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,8 @@ def test_status_tells_arms_rule_and_alarms(folder: Path) -> None:
     assert {(one["metric"], one["state"]) for one in found["guards"]} == {
         ("stops", "holds"), ("complaints", "holds"), ("calls_per_week", "alarm"),
     }  # fmt: skip
-    assert any("was written down 16 days after it began" in one for one in found["warnings"])
+    # In the afternoon it is nearer to 17.
+    assert any(re.search(r"was written down 1[67] days after it began", one) for one in found["warnings"])
     assert found["mismatch"] > 0.001
 
 

@@ -192,7 +192,7 @@ def test_what_an_agent_hour_is_worth(folder: Path) -> None:
     told = answer(folder, "plan", "show")
     assert told["planned_anew"] is None
     (shown,) = told["arms"].values()
-    assert sum(one["debtors"] for one in shown["slots"]) >= shown["planned"] > 50
+    assert sum(one["debtors"] for one in shown["slots"]) >= shown["planned"] > 30  # of four days at least
     assert sum(one["value"] for one in shown["slots"]) == pytest.approx(shown["value"])
     assert "one more agent hour adds" in cadencia(folder, "plan", "prices")
     assert "share of the agents' time" in cadencia(folder, "plan", "show")
