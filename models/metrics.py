@@ -26,6 +26,7 @@ DIGITS = {"auc": 3, "log_loss": 4, "brier": 4, "ece": 4, "lift_10": 2}
 WORDS = {"auc": "AUC", "log_loss": "log-loss", "brier": "Brier", "ece": "ECE", "lift_10": "lift at 10 %"}
 
 
+#: See `claimed`.
 _GIVE_OR_TAKE = 0.5
 
 

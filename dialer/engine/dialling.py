@@ -329,11 +329,8 @@ def reserve(
     number = f"phone:{phone.phone}"
     keys = tuple([cap for cap in dossier.keys if cap.key == number or not cap.key.startswith("phone:")])
     worked = leads.open_debts(dossier, lead.debts)
-    p_answer, p_taken = None, None
-    if lead.reach:
-        hour = step.state.hour()
-        p_answer = lead.p_answer(phone.phone, hour)
-        p_taken = lead.p_taken(phone.phone, hour, settings.detect_machines)
+    told = lead.chances(phone.phone, step.state.hour(), settings.detect_machines) if lead.reach else (None, None)
+    p_answer, p_taken = told
     of_country = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*")
     numbers = leads.treatment_of(settings, lead).caller_ids or of_country or ("",)
     step.emit(

@@ -62,7 +62,8 @@ def forecasts(state: State, campaign: Campaign, n: int) -> list[float] | None:
     hour, detected = state.hour(), campaign.settings.detect_machines
     for lead in islice(state.next_leads(campaign), n):
         phones = phones_of(lead, state.people[lead.person])
-        chance = lead.p_taken(phones[lead.phone_index % len(phones)].phone, hour, detected) if phones else None
+        phone = phones[lead.phone_index % len(phones)].phone if phones else 0
+        _, chance = lead.chances(phone, hour, detected)
         found.append(nan if chance is None else chance)
     return None if all(map(isnan, found)) else found
 

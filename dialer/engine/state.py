@@ -132,19 +132,15 @@ class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
     #: By phone, where a model told it: `domain.forecasts`.
     reach: tuple[tuple[int, bytes], ...] = ()
 
-    def p_answer(self, phone: int, hour: int) -> float | None:
-        """Return the chance that a person answers on a number at an hour of the floor's day, where it is told."""
+    def chances(self, phone: int, hour: int, detected: bool) -> tuple[float | None, float | None]:
+        """Return the chances, where they are told, that a person answers on a number at an hour of the floor's day, and
+        that the call takes an agent: machines do unless they are detected.
+        """
         for one, hours in self.reach:
             if one == phone:
-                return forecasts.at(hours, hour)
-        return None
-
-    def p_taken(self, phone: int, hour: int, detected: bool) -> float | None:
-        """Return the chance that a call takes an agent, where it is told: machines do unless they are detected."""
-        for one, hours in self.reach:
-            if one == phone:
-                return forecasts.at(hours, hour) if detected else forecasts.taken(hours, hour)
-        return None
+                by_person = forecasts.at(hours, hour)
+                return by_person, by_person if detected else forecasts.taken(hours, hour)
+        return None, None
 
 
 def phones_of(lead: LeadState, dossier: Dossier) -> tuple[Phone, ...]:
