@@ -48,7 +48,7 @@ from simulation.roster import roster
 from simulation.statistics import relative
 from simulation.store import ROOMS, Store, digest, key
 from simulation.tape import Tape
-from simulation.truths import truths
+from simulation.truths import HORIZON_DAYS
 from strategy.documents import Document, Limits, Segment, Step, Strategy, Treatment, attached
 
 #: By arm: what ranks, whether hours are planned, and whose scores: nobody's, the world's, or the champions'.
@@ -108,8 +108,9 @@ class Told(Month):
     conversations, worth_minor = 0.0, 0.0
 
     def _load_lists(self, day: date) -> None:
-        found = truths(self.people, [self._as_it_stands(one.person) for one in self.portfolio], self._now)
-        self._adds = dict(zip(found.person.tolist(), found.values["value_contact"].tolist(), strict=True))
+        known = [self._as_it_stands(one.person) for one in self.portfolio]
+        paid = self.people.responses(known, self._now, HORIZON_DAYS, ("", "call")).paid_minor
+        self._adds = dict(zip([one.person for one in known], (paid[:, 1] - paid[:, 0]).tolist(), strict=True))
         super()._load_lists(day)
 
     def _dial(self, order: Originate) -> None:

@@ -11,7 +11,7 @@ from simulation.population import Debtors
 from strategy.fields import Numbers, Scores
 
 #: Payments count so long.
-_HORIZON_DAYS: Final = 30
+HORIZON_DAYS: Final = 30
 VERSION: Final = "truth"
 
 
@@ -27,7 +27,7 @@ def truths(debtors: Debtors, people: Sequence[Dossier], at_us: int, zone: str = 
 
     hours_us = tuple(week_of(at_us, zone).tolist())
     known = sorted(people, key=lambda one: one.person)
-    found = debtors.responses(known, at_us, _HORIZON_DAYS, ("", "call"))
+    found = debtors.responses(known, at_us, HORIZON_DAYS, ("", "call"))
     pairs = [(one.person, phone.phone) for one in known for phone in one.phones]
     weeks = [debtors.hours(one, phone, hours_us) for one, phone in pairs]
     person = np.array([one for one, _ in pairs], np.int64)

@@ -15,7 +15,7 @@ F8 = NDArray[np.float64]
 
 #: Rounds in which the price of a second settles, and debtors on whom it does.
 _ROUNDS: Final = 5
-_SAMPLE: Final = 20_000
+_SAMPLE: Final = 5_000
 
 
 def in_seconds(
@@ -28,14 +28,17 @@ def in_seconds(
     """
     step = max(1, -(-len(value) // _SAMPLE))
     price, usual = 0.0, _usual(value, work, None)
+    begin: F8 | None = None
     for round_ in range(_ROUNDS):
         last = round_ == _ROUNDS - 1
         some = slice(None) if last else slice(None, None, step)
         of, takes = value[some], work[some]
         places = seconds / usual / (1 if last else step)
         told = np.where(of > 0, of - np.float32(price) * (takes - usual.astype(np.float32)), np.float32(0.0))
-        plan = assign(told, places, 1, per_week, per_day, left=None if left is None else left[some])
-        per_second = plan.prices / usual
+        plan = assign(
+            told, places, 1, per_week, per_day, left=None if left is None else left[some], begin=begin
+        )  # fmt: skip
+        begin, per_second = plan.prices, plan.prices / usual
         if not last:
             usual = _usual(of, takes, plan.chosen)
             total = float(seconds.sum())

@@ -32,6 +32,8 @@ _SAMPLE: Final = 30_000
 #: everybody of a large one. Each stage begins anew from the best prices so far, in shorter steps.
 _STAGES: Final = ((40, 0.6), (60, 0.1), (60, 0.02), (60, 0.005))
 _STAGES_ALL: Final = ((8, 0.04), (7, 0.006))
+#: Stages from the first one on that are needed where prices are begun at those of a plan much like this one.
+_STAGES_NEAR: Final = _STAGES[1:]
 #: Work of the chains at the end, in values looked at.
 _CHAIN_WORK: Final = 330_000_000
 #: Slots whose values are brought together at once, each in a row: to walk down a column takes five times as long.
@@ -92,6 +94,7 @@ def assign(
     slots_per_day: int = 12,
     mask: Flags | None = None,
     left: U1 | None = None,
+    begin: F8 | None = None,
 ) -> SlotPlan:
     """Return a plan of greatest value, as near as its gap says.
 
@@ -110,6 +113,8 @@ def assign(
     left : (n, s) uint8, optional
         How many slots a debtor may have until and with each that he has, where that may be fewer than `per_week`; asks
         for one slot a day.
+    begin : (s,), optional
+        Prices of a plan much like this one, which are then near: they are found sooner.
 
     Raises
     ------
@@ -122,20 +127,21 @@ def assign(
         own = _Own(np.ascontiguousarray(left), np.asarray(((left < per_week) & (value > 0.0)).any(axis=1)))
     limits = per_day, per_week, slots_per_day
     n, s = value.shape
-    prices: F8 = np.zeros(s)
-    stages: Sequence[tuple[int, float]] = _STAGES
+    prices: F8 = np.zeros(s) if begin is None else begin.astype(np.float64)
+    first: Sequence[tuple[int, float]] = _STAGES if begin is None else _STAGES_NEAR
+    stages = first
     if not n or not s:
         return SlotPlan(np.full((n, per_week), -1, np.int16), prices, 0.0, 0.0)
     # Nobody is to look at a slot without a place: what it would be worth is told afterwards.
     closed = np.flatnonzero(places < 1)
     prices[closed] = kernel.CLOSED
-    peaks = kernel.peaks_of(value, prices.astype(np.float32), slots_per_day)
+    peaks = kernel.peaks_of(value, np.where(places < 1, np.float32(kernel.CLOSED), np.float32(0.0)), slots_per_day)
     scale = _scale(peaks)
     if n > 2 * _SAMPLE:
         # Spread evenly by multiples of the golden ratio, in no order that a list is likely to have.
         some = np.flatnonzero(np.arange(n, dtype=np.uint64) * _GOLDEN < np.uint64(2**64 * (_SAMPLE / n)))
         prices, _ = _priced(
-            value[some], peaks[some], places * (len(some) / n), prices, own.some(some), limits, _STAGES, scale
+            value[some], peaks[some], places * (len(some) / n), prices, own.some(some), limits, first, scale
         )
         stages = _STAGES_ALL
     prices, most = _priced(value, peaks, places.astype(np.float64), prices, own, limits, stages, scale)

@@ -316,10 +316,10 @@ class Debtors:
         nth = min(number.nth + 1 + number.worn, _WORN - 1)
         worn = self._fatigue[nth] * np.array([self._same_hour[n] for n in number.hours])
         again = np.where(days == number.day, self._same_day[min(number.today, _WORN - 1)], 1.0)
-        answered, right = (
-            ((p.reshape(3, 24) * worn).reshape(-1)[slots] * again).mean(axis=1) for p in self._p_answered(phone, owner)
-        )
-        return answered, right
+        by_quarter = [(p.reshape(3, 24) * worn).reshape(-1)[slots] * again for p in self._p_answered(phone, owner)]
+        if slots.shape[1] == 1:
+            return by_quarter[0][:, 0], by_quarter[1][:, 0]
+        return by_quarter[0].mean(axis=1), by_quarter[1].mean(axis=1)
 
     def machine(self, person: int, phone: int) -> float:
         """Return the known truth that a machine answers a number where no person does, over the hours of a week."""
