@@ -266,7 +266,8 @@ def a_restart_goes_on_under_changed_settings(home: Path) -> None:
             floor.start()
             await floor.until(floor.done)
 
-    with opened(home, mix(70)) as floor:
+    # Talks that outlast a restart on a busy machine.
+    with opened(home, mix(70, talk_s=9.0)) as floor:
         asyncio.run(story(floor))
         assert settled(floor).readopted
         assert [one.settings.tick_s for one in records(floor, FloorOpened)] == [0.5, 0.25]

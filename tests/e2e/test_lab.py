@@ -26,8 +26,11 @@ pytestmark = pytest.mark.lab
 #: Phones that do something else than answer and stay.
 PHONES = {"1005": "silent", "1006": "busy", "1007": "leaves-010"}
 READY = ("1001", "1002", "1003")
-#: Short times keep the tests short; the flow is the same.
+#: Short times keep the tests short; the flow is the same. What a story has to do within a time of the switch's has
+#: seconds for it: on a busy machine a moment may last one.
 QUICK = {"GRACE_MS": "150", "LIMIT_MS": "450"}
+#: Into the queue at once, and time enough there.
+QUEUED = {"GRACE_MS": "150", "LIMIT_MS": "4000"}
 
 
 @pytest.fixture(scope="module")
@@ -238,10 +241,10 @@ def test_a_trunk_that_is_not_there_fails_without_a_channel(both: Both) -> None:
 def test_connect_brings_debtor_and_agent_together(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
-        ami.originate(call, number(Outcome.human, talk_s=1.5), RECORD="1")
+        ami.originate(call, number(Outcome.human, talk_s=40), RECORD="1")
         parked(ami, call)
         assert ami.connect(call, "1001")["Response"] == "Success"
-        bridged(ami, call, "1001")
+        met = bridged(ami, call, "1001")
         status = {e["Uniqueid"]: e for e in resync(ami)}[call]
         assert (status["ChannelState"], status["CADENCIA_STATE"], status["CADENCIA_AGENT"]) == (
             "6",
@@ -250,7 +253,9 @@ def test_connect_brings_debtor_and_agent_together(both: Both) -> None:
         )
         agents = {e["Agent"]: e["Status"] for e in ami.listing("Agents", "AgentsComplete")}
         assert (agents["1001"], agents["1002"], agents["1004"]) == ("AGENT_ONCALL", "AGENT_IDLE", "AGENT_LOGGEDOFF")
-        ended(ami, call)
+        time.sleep(1.5)
+        assert ami.action("Hangup", Channel=call)["Response"] == "Success"
+        talked_s = float(ended(ami, call)["Timestamp"]) - float(met["Timestamp"])
         taken = ami.wait(lambda e: e["Event"] == "DeviceStateChange" and e["State"] == "INUSE", "agent taken")
         assert taken["Device"] == "Agent:1001"
         ami.wait(lambda e: usable(e, "1001"), "agent free again")
@@ -258,7 +263,7 @@ def test_connect_brings_debtor_and_agent_together(both: Both) -> None:
         assert remembered(ami, call) == "connected,1001"
         recording = ami.lab.directory / "var" / "spool" / "monitor" / "cadencia" / f"{call}.wav"
         with wave.open(str(recording)) as sound:
-            assert 1 < sound.getnframes() / sound.getframerate() < 2.5
+            assert 1 < sound.getnframes() / sound.getframerate() < talked_s + 1
             assert any(sound.readframes(sound.getnframes()))
 
     both(story)
@@ -274,7 +279,7 @@ def test_a_connected_call_costs_seven_messages(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
         before = len(ami.events)
-        ami.originate(call, number(Outcome.answer, talk_s=0.5))
+        ami.originate(call, number(Outcome.answer, talk_s=3))
         parked(ami, call)
         ami.connect(call, "1001")
         ended(ami, call)
@@ -313,7 +318,7 @@ def test_a_refused_caller_stays_ours_and_may_be_connected_again(both: Both, agen
         ami.connect(other, "1002")
         bridged(ami, other, "1002")
         call = call_id()
-        ami.originate(call, number(Outcome.answer, talk_s=1))
+        ami.originate(call, number(Outcome.answer, talk_s=5))
         parked(ami, call)
         ami.connect(call, agent)
         refused = told(ami, call, "CadenciaAgentRefused")
@@ -345,14 +350,14 @@ def test_a_refused_caller_without_another_order_meets_the_message(both: Both) ->
 def test_keep_holds_the_caller_until_connect(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
-        ami.originate(call, number(Outcome.answer, talk_s=1.5), **QUICK)
+        ami.originate(call, number(Outcome.answer, talk_s=8), GRACE_MS="2000", LIMIT_MS="500")
         parked(ami, call)
         assert (
             ami.action("Redirect", Channel=call, Context="cadencia-keep", Exten="3000", Priority="1")["Response"]
             == "Success"
         )
         parked(ami, call, "cadencia-keep")
-        time.sleep(0.7)  # longer than grace and limit: only Keep holds this caller now
+        time.sleep(2.7)  # longer than grace and limit: only Keep holds this caller now
         ami.connect(call, "1001")
         bridged(ami, call, "1001")
         ended(ami, call)
@@ -364,14 +369,14 @@ def test_keep_holds_the_caller_until_connect(both: Both) -> None:
 def test_a_late_refusal_does_not_stretch_the_limit(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
-        ami.originate(call, number(Outcome.answer), ABANDON="hangup", GRACE_MS="1200", LIMIT_MS="100")
+        ami.originate(call, number(Outcome.answer), ABANDON="hangup", GRACE_MS="3000", LIMIT_MS="100")
         answer = parked(ami, call)
         ami.action("Redirect", Channel=call, Context="cadencia-keep", Exten="9000", Priority="1")
-        time.sleep(0.9)
+        time.sleep(2.5)
         ami.connect(call, "1004")
         abandoned = told(ami, call, "CadenciaAbandoned")
-        # 1.3 s is the limit; another whole grace would end at 2.1 s.
-        assert float(abandoned["Timestamp"]) - float(answer["Timestamp"]) < 2
+        # 3.1 s is the limit; another whole grace would end after 5.5 s.
+        assert float(abandoned["Timestamp"]) - float(answer["Timestamp"]) < 5
 
     both(story)
 
@@ -394,7 +399,7 @@ def test_without_orders_the_queue_connects_a_free_agent(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
         with queued_member(ami, "1001"):
-            ami.originate(call, number(Outcome.answer, talk_s=2), **QUICK)
+            ami.originate(call, number(Outcome.answer, talk_s=7), GRACE_MS="150", LIMIT_MS="2000")
             parked(ami, call)
             told(ami, call, "CadenciaQueued")
             connected = ami.wait(lambda e: e["Event"] == "AgentConnect" and e["Uniqueid"] == call, "AgentConnect")
@@ -402,8 +407,8 @@ def test_without_orders_the_queue_connects_a_free_agent(both: Both) -> None:
             status = {e["Uniqueid"]: e for e in resync(ami)}[call]
             assert (status["CADENCIA_STATE"], status["CADENCIA_AGENT"]) == ("connected", "1001")
             end = ended(ami, call)
-        # The limit was 0.45 s: it must not cut a talk.
-        assert float(end["Timestamp"]) - float(connected["Timestamp"]) > 1
+        # The limit was 2 s: it must not cut a talk.
+        assert float(end["Timestamp"]) - float(connected["Timestamp"]) > 2.5
         assert user_events(ami, call) == ["CadenciaQueued"]
         assert remembered(ami, call) == "connected,1001"
         ami.wait(lambda e: usable(e, "1001"), "agent free again")
@@ -414,7 +419,7 @@ def test_without_orders_the_queue_connects_a_free_agent(both: Both) -> None:
 def test_a_connect_that_comes_late_takes_the_caller_out_of_the_queue(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
-        ami.originate(call, number(Outcome.answer, talk_s=1.5), **QUICK)
+        ami.originate(call, number(Outcome.answer, talk_s=6), **QUEUED)
         parked(ami, call)
         told(ami, call, "CadenciaQueued")
         while {c["Uniqueid"]: c["Application"] for c in resync(ami)}[call] != "Queue":
@@ -435,7 +440,7 @@ def test_an_order_that_comes_too_late_leaves_the_caller_with_the_agent_of_the_qu
     def story(ami: Ami) -> None:
         call = call_id()
         with queued_member(ami, "1001"):
-            ami.originate(call, number(Outcome.answer, talk_s=2), **QUICK)
+            ami.originate(call, number(Outcome.answer, talk_s=6), **QUEUED)
             ami.wait(lambda e: e["Event"] == "AgentConnect" and e["Uniqueid"] == call, "AgentConnect")
             context, extension = order
             ami.action("Redirect", Channel=call, Context=context, Exten=extension, Priority="1")
@@ -462,7 +467,7 @@ def test_an_order_that_comes_too_late_leaves_the_caller_with_the_agent_of_the_qu
 def test_a_late_keep_lets_the_caller_wait_in_the_queue_or_hear_the_message_to_its_end(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
-        ami.originate(call, number(Outcome.answer), ABANDON="message", GRACE_MS="150", LIMIT_MS="650")
+        ami.originate(call, number(Outcome.answer), ABANDON="message", GRACE_MS="150", LIMIT_MS="2000")
         told(ami, call, "CadenciaQueued")
         ami.action("Redirect", Channel=call, Context="cadencia-keep", Exten="60000", Priority="1")
         told(ami, call, "CadenciaAbandoned")
@@ -485,7 +490,7 @@ def test_without_agents_the_limit_ends_the_wait(both: Both, how: str, language: 
         assert abandoned["How"] == how
         waited_s = float(abandoned["Timestamp"]) - float(answer["Timestamp"])
         # GRACE_MS + LIMIT_MS, never less; more only by the machine's load.
-        assert 0.84 < waited_s < 2
+        assert 0.84 < waited_s < 5
         end = ended(ami, call)
         assert (float(end["Timestamp"]) - float(abandoned["Timestamp"]) > 0.5) == (how == "message")
         assert user_events(ami, call) == ["CadenciaQueued", "CadenciaAbandoned"]
@@ -500,7 +505,7 @@ def test_without_agents_the_limit_ends_the_wait(both: Both, how: str, language: 
 def test_a_debtor_who_leaves_while_waiting_is_just_gone(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
-        ami.originate(call, number(Outcome.leaves, talk_s=0.4), GRACE_MS="100")
+        ami.originate(call, number(Outcome.leaves, talk_s=2), GRACE_MS="100", LIMIT_MS="9000")
         parked(ami, call)
         ended(ami, call)
         assert user_events(ami, call) == ["CadenciaQueued"]
@@ -525,7 +530,7 @@ def test_detection_hangs_up_on_a_machine(both: Both) -> None:
 def test_detection_passes_a_person_on(both: Both) -> None:
     def story(ami: Ami) -> None:
         call = call_id()
-        ami.originate(call, number(Outcome.human, talk_s=3), DETECT="1")
+        ami.originate(call, number(Outcome.human, talk_s=8), DETECT="1")
         assert told(ami, call, "CadenciaDetected")["Status"] == "HUMAN"
         parked(ami, call)
         ami.connect(call, "1001")
