@@ -34,10 +34,13 @@ _STAGES: Final = ((40, 0.6), (60, 0.1), (60, 0.02), (60, 0.005))
 _STAGES_ALL: Final = ((8, 0.04), (7, 0.006))
 #: Stages from the first one on that are needed where prices are begun at those of a plan much like this one.
 _STAGES_NEAR: Final = _STAGES[1:]
+#: A gap by which they were not near: what is found without them is no worse.
+_FAR: Final = 1e-3
 #: Work of the chains at the end, in values looked at.
 _CHAIN_WORK: Final = 330_000_000
 #: Slots whose values are brought together at once, each in a row: to walk down a column takes five times as long.
 _COLUMNS: Final = 16
+_PLENTY: Final = 2.0**53
 #: Debtors who are asked first whether they may still take a slot.
 _LOOKED: Final = 2000
 #: Share of the bound that is not searched for.
@@ -121,7 +124,7 @@ def assign(
     BadInput
         When shapes disagree, a value is not finite, or a number is out of range.
     """
-    value, places = _checked(value, capacity, per_day, per_week, slots_per_day, mask, left)
+    value, places = _checked(value, capacity, per_day, per_week, slots_per_day, mask, left, begin)
     own = _Own(_NOTHING, _NOBODY)
     if left is not None:
         own = _Own(np.ascontiguousarray(left), np.asarray(((left < per_week) & (value > 0.0)).any(axis=1)))
@@ -153,7 +156,10 @@ def assign(
         kernel.first_places(value, peaks, prices.astype(np.float32), closed, *own, *limits, prices)
     chosen.sort(axis=1)
     total = _total(value, chosen)
-    return SlotPlan(chosen, prices, total, max(most, total))
+    plan = SlotPlan(chosen, prices, total, max(most, total))
+    if begin is not None and plan.gap > _FAR:
+        return assign(value, places, *limits, left=left)
+    return plan
 
 
 def _priced(
@@ -252,6 +258,7 @@ def _checked(
     slots_per_day: int,
     mask: Flags | None,
     left: U1 | None,
+    begin: F8 | None,
 ) -> tuple[F4, I8]:
     """Return values, 0 where mask or limit forbids, and whole places, in the types of the kernels."""
     value = np.ascontiguousarray(value, np.float32)
@@ -283,4 +290,8 @@ def _checked(
         if per_day > 1:
             raise BadInput(f"left: is kept with one slot a day alone; per_day was {per_day}")
         value = np.where(left > 0, value, np.float32(0.0))
-    return value, np.floor(places).astype(np.int64)
+    if begin is not None and (begin.shape != (s,) or not (np.isfinite(begin) & (begin >= 0)).all()):
+        found = begin.tolist() if begin.shape == (s,) else f"shape {begin.shape}"
+        raise BadInput(f"begin: expected {s} prices, each a number, 0 or more; found {found}")
+    # Nobody has so many debtors; whole numbers go on a little further.
+    return value, np.floor(np.minimum(places, _PLENTY)).astype(np.int64)

@@ -51,6 +51,19 @@ def test_part_of_a_place_is_none():
     assert assign(values((1.0,), (2.0,)), np.array([1.9]), slots_per_day=1).value == 2.0
 
 
+@pytest.mark.parametrize("plenty", [1e15, 1e18, 1e300])
+def test_places_beyond_any_number_are_as_good_as_enough(plenty: float):
+    assert assign(values((1.0, 3.0), (2.0, 5.0)), np.full(2, plenty), slots_per_day=2).value == 8.0
+
+
+def test_prices_to_begin_at_change_no_plan():
+    value, places = values((1.0, 3.0), (2.0, 5.0), (4.0, 1.0)), np.ones(2)
+    plan = assign(value, places, slots_per_day=2)
+    for begin in (plan.prices, np.zeros(2), np.full(2, 100.0)):
+        again = assign(value, places, slots_per_day=2, begin=begin)
+        assert (again.value, again.gap) == (plan.value, pytest.approx(plan.gap, abs=1e-4))
+
+
 def test_a_closed_slot_tells_what_it_would_bring():
     plan = assign(values((4.0,), (6.0,)), np.array([0]), slots_per_day=1)
     assert not plan.slots.any()
@@ -84,6 +97,8 @@ def test_the_inputs_are_left_as_they_are():
         ({"slots_per_day": 0}, "slots_per_day: expected 1 or more, found 0"),
         ({"mask": np.ones((3, 2), bool)}, "mask: expected the shape of value"),
         ({"left": np.ones((2, 2))}, "left: expected the shape of value, (2, 2), as uint8; found (2, 2), float64"),
+        ({"begin": np.ones(3)}, "begin: expected 2 prices, each a number, 0 or more; found shape (3,)"),
+        ({"begin": np.array([1.0, np.nan])}, "begin: expected 2 prices, each a number, 0 or more; found [1.0, nan]"),
         ({"left": np.ones((2, 2), np.uint8), "per_day": 2}, "left: is kept with one slot a day alone; per_day was 2"),
     ],
 )
