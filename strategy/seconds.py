@@ -15,7 +15,7 @@ F8 = NDArray[np.float64]
 
 #: Rounds in which the price of a second settles, and debtors on whom it does.
 _ROUNDS: Final = 5
-_SAMPLE: Final = 5_000
+_SAMPLE: Final = 10_000
 
 
 def in_seconds(

@@ -28,19 +28,26 @@ Flags = NDArray[np.bool_]
 
 #: Debtors in the sample on which prices are first found.
 _SAMPLE: Final = 30_000
-#: Steps and their length, in what a debtor's best slot is worth: with a sample or a small portfolio, and then with
-#: everybody of a large one. Each stage begins anew from the best prices so far, in shorter steps.
-_STAGES: Final = ((40, 0.6), (60, 0.1), (60, 0.02), (60, 0.005))
-_STAGES_ALL: Final = ((8, 0.04), (7, 0.006))
-#: Stages from the first one on that are needed where prices are begun at those of a plan much like this one.
-_STAGES_NEAR: Final = _STAGES[1:]
-#: A gap by which they were not near: what is found without them is no worse.
+#: Steps and their length: first of the logarithm, since slots may be worth thousands of times what others are.
+_ROUGHLY: Final = (40, 0.5)
+_ROUGHLY_NEAR: Final = (20, 0.5)
+#: Then in the price itself: with a sample or a small portfolio, and with everybody of a large one. Each stage begins
+#: anew from the best prices so far, in shorter steps.
+_STAGES: Final = ((60, 0.1), (60, 0.02), (60, 0.005))
+_STAGES_ALL: Final = ((8, 0.06), (7, 0.01))
+#: A slot of small price takes steps as if it had this share of a middling one: it may have to rise.
+_LEAST: Final = 0.03
+#: Debtors by whom is told what a slot is worth at most.
+_ASKED: Final = 4000
+#: A gap by which prices to begin at were not near: what is found without them is no worse.
 _FAR: Final = 1e-3
 #: Work of the chains at the end, in values looked at.
 _CHAIN_WORK: Final = 330_000_000
 #: Slots whose values are brought together at once, each in a row: to walk down a column takes five times as long.
 _COLUMNS: Final = 16
 _PLENTY: Final = 2.0**53
+#: More than nothing, so that it can be multiplied.
+_TINY: Final = 1e-37
 #: Debtors who are asked first whether they may still take a slot.
 _LOOKED: Final = 2000
 #: Share of the bound that is not searched for.
@@ -112,7 +119,7 @@ def assign(
     slots_per_day : int
         Slots in a row that make a day.
     mask : (n, s) bool, optional
-        Where a debtor may be contacted.
+        Where a debtor may be contacted; elsewhere values may be anything.
     left : (n, s) uint8, optional
         How many slots a debtor may have until and with each that he has, where that may be fewer than `per_week`; asks
         for one slot a day.
@@ -130,24 +137,23 @@ def assign(
         own = _Own(np.ascontiguousarray(left), np.asarray(((left < per_week) & (value > 0.0)).any(axis=1)))
     limits = per_day, per_week, slots_per_day
     n, s = value.shape
-    prices: F8 = np.zeros(s) if begin is None else begin.astype(np.float64)
-    first: Sequence[tuple[int, float]] = _STAGES if begin is None else _STAGES_NEAR
-    stages = first
     if not n or not s:
-        return SlotPlan(np.full((n, per_week), -1, np.int16), prices, 0.0, 0.0)
+        return SlotPlan(np.full((n, per_week), -1, np.int16), np.zeros(s), 0.0, 0.0)
     # Nobody is to look at a slot without a place: what it would be worth is told afterwards.
     closed = np.flatnonzero(places < 1)
-    prices[closed] = kernel.CLOSED
-    peaks = kernel.peaks_of(value, np.where(places < 1, np.float32(kernel.CLOSED), np.float32(0.0)), slots_per_day)
-    scale = _scale(peaks)
+    prices: F8 = np.where(places < 1, kernel.CLOSED, 0.0)
+    peaks = kernel.peaks_of(value, prices.astype(np.float32), slots_per_day)
+    stages: Sequence[tuple[int, float]] = _STAGES
+    room = places.astype(np.float64)
     if n > 2 * _SAMPLE:
         # Spread evenly by multiples of the golden ratio, in no order that a list is likely to have.
         some = np.flatnonzero(np.arange(n, dtype=np.uint64) * _GOLDEN < np.uint64(2**64 * (_SAMPLE / n)))
-        prices, _ = _priced(
-            value[some], peaks[some], places * (len(some) / n), prices, own.some(some), limits, first, scale
-        )
+        part = value[some], peaks[some], room * (len(some) / n), own.some(some), limits
+        prices, _ = _priced(*part, _roughly(*part, prices, begin), stages)
         stages = _STAGES_ALL
-    prices, most = _priced(value, peaks, places.astype(np.float64), prices, own, limits, stages, scale)
+    else:
+        prices = _roughly(value, peaks, room, own, limits, prices, begin)
+    prices, most = _priced(value, peaks, room, own, limits, prices, stages)
     chosen = np.empty((n, per_week), np.int16)
     demand = np.empty(s, np.int64)
     kernel.choose(value, peaks, prices.astype(np.float32), *own, *limits, chosen, demand)
@@ -162,33 +168,81 @@ def assign(
     return plan
 
 
+def _roughly(
+    value: F4,
+    peaks: F4,
+    places: F8,
+    own: "_Own",
+    limits: tuple[int, int, int],
+    prices: F8,
+    begin: F8 | None,
+) -> F8:
+    """Return prices of the right size where slots are open; those of closed ones stay."""
+    demand, seen = np.empty(len(prices), np.int64), np.zeros(len(prices))
+    is_open = prices < kernel.CLOSED
+    free = np.where(is_open, 0.0, prices)
+    _asked(value, peaks, places, own, limits, free, demand)
+    if (demand <= places).all():
+        return free
+    # At a price that fewer would pay than there are places, were there no other slots, there is room.
+    some = np.sort(value[:: max(1, len(value) // _ASKED)], axis=0)
+    rank = np.maximum(0, len(some) - 1 - (places * (len(some) / len(value))).astype(np.int64))
+    highest = np.maximum(np.take_along_axis(some, rank[None], 0)[0], _TINY)
+    # A price of nothing at the beginning may have to rise.
+    prices = np.where(is_open, highest if begin is None else np.maximum(begin, _LEAST * highest), prices)
+    best, bound = prices, np.inf
+    steps, length = _ROUGHLY if begin is None else _ROUGHLY_NEAR
+    for _ in range(steps):
+        worth = _asked(value, peaks, places, own, limits, prices, demand)
+        if worth < bound:
+            best, bound = prices, worth
+        excess = np.clip(np.log((demand + 0.5) / (places + 0.5)), -1.0, 1.0)
+        seen += excess * excess
+        prices = np.where(is_open, prices * np.exp(length * excess / np.sqrt(seen + 1e-12)), prices)
+    return best
+
+
 def _priced(
     value: F4,
     peaks: F4,
     places: F8,
-    prices: F8,
     own: "_Own",
     limits: tuple[int, int, int],
+    prices: F8,
     stages: Sequence[tuple[int, float]],
-    scale: float,
 ) -> tuple[F8, float]:
     """Return the prices with the lowest bound that were met on the way, and the bound."""
     demand = np.empty(len(prices), np.int64)
     per_place = 1.0 / np.maximum(places, 1.0)
+    is_open = prices < kernel.CLOSED
+    usual = np.median(prices[is_open]) if is_open.any() else 0.0
+    scale = np.where(is_open, np.maximum(prices, _LEAST * usual), 0.0)
     best, bound = prices, np.inf
     for steps, length in stages:
         prices, seen = best, np.zeros(len(best))
         for _ in range(steps):
-            at = prices.astype(np.float32)
-            worth = kernel.choose(value, peaks, at, *own, *limits, _NOT_KEPT, demand) + float(
-                at.astype(np.float64) @ places
-            )
+            worth = _asked(value, peaks, places, own, limits, prices, demand)
             if worth < bound:
                 best, bound = prices, worth
             excess = (demand - places) * per_place
             seen += excess * excess
             prices = np.maximum(0.0, prices + length * scale * excess / np.sqrt(seen + 1e-12))
     return best, bound
+
+
+def _asked(
+    value: F4,
+    peaks: F4,
+    places: F8,
+    own: "_Own",
+    limits: tuple[int, int, int],
+    prices: F8,
+    demand: I8,
+) -> float:
+    """Fill `demand` by what debtors choose at some prices; return what no plan exceeds."""
+    at = prices.astype(np.float32)
+    above = kernel.choose(value, peaks, at, *own, *limits, _NOT_KEPT, demand)
+    return above + float(at.astype(np.float64) @ places)
 
 
 def _fit(
@@ -243,13 +297,6 @@ def _total(value: F4, chosen: I2) -> float:
     return float(value[np.nonzero(held)[0], chosen[held]].sum(dtype=np.float64))
 
 
-def _scale(peaks: F4) -> float:
-    """Return what a debtor's best slot is worth typically."""
-    best = peaks[:: max(1, len(peaks) // 1000)].max(axis=1)
-    best = best[best > 0.0]
-    return float(np.median(best)) if len(best) else 1.0
-
-
 def _checked(
     value: F4,
     capacity: NDArray[np.generic],
@@ -271,17 +318,20 @@ def _checked(
     if (wrong := np.flatnonzero(~(np.isfinite(places) & (places >= 0)))).size:
         raise BadInput(f"capacity: slot {wrong[0]} has {places[wrong[0]]}; places are a number, 0 or more")
     for name, number in (("per_day", per_day), ("per_week", per_week), ("slots_per_day", slots_per_day)):
-        if number < 1:
-            raise BadInput(f"{name}: expected 1 or more, found {number}")
+        if not isinstance(number, (int, np.integer)) or number < 1:
+            raise BadInput(f"{name}: expected a whole number, 1 or more, found {number!r}")
     if s > np.iinfo(np.int16).max:
         raise BadInput(f"value: {s} slots; at most {np.iinfo(np.int16).max} can be planned at once")
+    if mask is not None:
+        mask = np.asarray(mask)
+        if mask.shape != value.shape or mask.dtype != np.bool_:
+            raise BadInput(
+                f"mask: expected the shape of value, {value.shape}, as bool; found {mask.shape}, {mask.dtype}"
+            )
+        value = np.where(mask, value, np.float32(0.0))
     if not np.isfinite(value).all():
         row, slot = (int(place[0]) for place in np.nonzero(~np.isfinite(value)))
         raise BadInput(f"value: row {row}, slot {slot} is {value[row, slot]}; every value must be a finite number")
-    if mask is not None:
-        if mask.shape != value.shape:
-            raise BadInput(f"mask: expected the shape of value, {value.shape}, found {mask.shape}")
-        value = np.where(mask, value, np.float32(0.0))
     if left is not None:
         if left.shape != value.shape or left.dtype != np.uint8:
             raise BadInput(

@@ -101,6 +101,37 @@ def test_hours_in_which_nobody_works_cost_the_plan_nothing():
     assert plan.value >= (1.0 - 1e-4) * best(value, capacity, 1, 2, 4)
 
 
+@pytest.mark.parametrize("places", [1, 5, 30])
+@pytest.mark.parametrize("kind", ["lognormal", "tenth", "apart", "slots"])
+def test_debtors_and_hours_worth_a_thousand_times_others_are_priced_as_they_are(kind: str, places: int):
+    chance = np.random.default_rng(7)
+    n, s = 1200, 24
+    value = chance.random((n, s), dtype=np.float32)
+    few = chance.random((n, 1)) < 0.1
+    if kind == "lognormal":
+        value *= np.exp(2.0 * chance.standard_normal((n, 1))).astype(np.float32)
+    elif kind == "slots":
+        value *= np.power(10.0, np.linspace(-3, 3, s)).astype(np.float32)
+    else:
+        value *= np.where(few, np.float32(1000), np.float32(1))
+    if kind == "apart":
+        # The few have hours of their own.
+        value *= few == (np.arange(s) % 6 < 2)
+    capacity = np.full(s, places)
+    plan = assign(value, capacity, 1, 3, 6)
+    holds(plan, capacity, 1, 3, 6)
+    optimum = best(value, capacity, 1, 3, 6)
+    assert plan.value >= (1.0 - 1e-4) * optimum
+    assert plan.bound <= (1.0 + 1e-3) * optimum
+    # A price is what one more place adds, between the steps of the value before and behind it.
+    for slot in (0, 5, 23):
+        more, less = capacity.copy(), capacity.copy()
+        more[slot] += 1
+        less[slot] -= 1
+        adds = best(value, more, 1, 3, 6) - optimum, optimum - best(value, less, 1, 3, 6)
+        assert 0.9 * adds[0] - 1e-3 <= plan.prices[slot] <= 1.1 * adds[1] + 1e-3
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 12),

@@ -77,6 +77,12 @@ def test_nobody_and_no_slots_make_an_empty_plan(shape: tuple[int, int]):
     assert plan.value == plan.gap == 0.0
 
 
+def test_what_may_not_be_planned_may_be_worth_anything():
+    value = values((np.nan, 2.0), (3.0, -np.inf))
+    plan = assign(value, np.ones(2), slots_per_day=2, mask=[[False, True], [True, False]])
+    assert (plan.value, plan.slots.tolist()) == (5.0, [[False, True], [True, False]])
+
+
 def test_the_inputs_are_left_as_they_are():
     value, mask = np.ones((3, 2), np.float32), np.array([[1, 0]] * 3) > 0
     before = value.copy()
@@ -92,11 +98,14 @@ def test_the_inputs_are_left_as_they_are():
         ({"capacity": np.ones(3)}, "capacity: expected 2 slots as in value, found shape"),
         ({"capacity": np.array([1.0, -2.0])}, "capacity: slot 1 has -2.0"),
         ({"capacity": np.array([np.inf, 1.0])}, "capacity: slot 0 has inf"),
-        ({"per_day": 0}, "per_day: expected 1 or more, found 0"),
-        ({"per_week": -1}, "per_week: expected 1 or more, found -1"),
-        ({"slots_per_day": 0}, "slots_per_day: expected 1 or more, found 0"),
+        ({"per_day": 0}, "per_day: expected a whole number, 1 or more, found 0"),
+        ({"per_week": -1}, "per_week: expected a whole number, 1 or more, found -1"),
+        ({"slots_per_day": 0}, "slots_per_day: expected a whole number, 1 or more, found 0"),
         ({"mask": np.ones((3, 2), bool)}, "mask: expected the shape of value"),
         ({"left": np.ones((2, 2))}, "left: expected the shape of value, (2, 2), as uint8; found (2, 2), float64"),
+        ({"mask": np.ones((2, 2))}, "mask: expected the shape of value, (2, 2), as bool; found (2, 2), float64"),
+        ({"per_week": 2.5}, "per_week: expected a whole number, 1 or more, found 2.5"),
+        ({"per_week": None}, "per_week: expected a whole number, 1 or more, found None"),
         ({"begin": np.ones(3)}, "begin: expected 2 prices, each a number, 0 or more; found shape (3,)"),
         ({"begin": np.array([1.0, np.nan])}, "begin: expected 2 prices, each a number, 0 or more; found [1.0, nan]"),
         ({"left": np.ones((2, 2), np.uint8), "per_day": 2}, "left: is kept with one slot a day alone; per_day was 2"),
