@@ -151,6 +151,7 @@ def re_drawn(pool: Arrays, name: str, truth: float, debtors: int, explored: floa
             debtor=np.arange(debtors),
             features=pool["features"][who],
             fold=np.arange(debtors) % 4,
+            by={"ran": debtors},
             held_out=0,
             unknown=0,
             differing=0,

@@ -73,10 +73,14 @@ def status(found: "Status") -> RenderableType:
     table = Table(title=f"By {'debtor' if found.unit == 'debtor' else 'day'}; money in {currency}")
     table.add_column("")
     for arm in found.arms:
-        table.add_column(f"{arm.arm}\n{arm.units:,} ({100 * arm.share:.3g} %)", justify="right")
+        units = f"{arm.units:,}" if arm.units else "no one yet" if found.unit == "debtor" else "no day yet"
+        table.add_column(f"{arm.arm}\n{units} ({100 * arm.share:.3g} %)", justify="right")
     for metric, words in _WORDS.items():
         if any(metric in arm.by_unit for arm in found.arms):
-            table.add_row(words, *(_figure(metric, arm.by_unit[metric].value, currency) for arm in found.arms))
+            table.add_row(
+                words,
+                *(_figure(metric, arm.by_unit[metric].value, currency) if arm.units else "–" for arm in found.arms),
+            )
     costs = [arm.cost_per_collected for arm in found.arms]
     table.add_row("cost per unit collected", *("–" if one is None else f"{one:.3f}" for one in costs))
     parts.append(table)
@@ -134,9 +138,12 @@ def valued(answer: dict[str, Any], found: "Worth") -> RenderableType:
     lines += [
         f"Worth {found.ess:,.0f} decisions; {100 * found.support:.1f} % of what it would do was tried; weights up to "
         f"{found.most_weight:,.1f}, {100 * found.cut:.2f} % of them cut.",
-        f"Left out: {left['held_out']:,} held out, {left['unknown_document']:,} by documents that are not at hand, "
+        f"Left out: {left['held_out']:,} held out, {left['unknown_document']:,} by documents that the record does not "
+        f"hold, "
         f"{left['not_made_again']:,} that are not made again as they were.",
-        "One decision at a time: what many days of it would do to debtors is for a trial.",
+        f"Valued: {answer['values']}, one decision at a time: what many days of it would do to debtors is for a trial.",
+        f"[yellow]Not valued:[/] {', '.join(answer['does_not_value'])}. Documents that differ in these alone have the "
+        "same figures here; compare them with cadencia simulate run --strategy A --strategy B, or by an experiment.",
     ]
     return Text.from_markup("\n".join(lines))
 

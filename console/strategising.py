@@ -162,8 +162,7 @@ def new(
     target = folder / settings.STRATEGIES / f"{name}.toml"
     if target.exists():
         raise BadInput(f"{target}: is there already; edit it, or name another")
-    text = source.read_text(encoding="utf-8")
-    text = re.sub(rf'^name = "{re.escape(source.stem)}"', f'name = "{name}"', text, count=1, flags=re.MULTILINE)
+    text = _renamed(source, name)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
     schema_file = folder / "schemas" / "strategy.json"
@@ -175,6 +174,32 @@ def new(
         as_json,
         lambda: f"[green]made[/]  {target}, from {source.stem}. Next: edit it, then cadencia strategy check {name}",
     )
+
+
+def _renamed(source: Path, name: str) -> str:
+    """Return a document's text, comments and all, under another name; arms that name the document itself follow it.
+
+    Raises
+    ------
+    BadInput
+        When it cannot be read, or is no TOML.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    from domain.errors import BadInput
+
+    try:
+        document = tomlkit.parse(source.read_text(encoding="utf-8"))
+    except (TOMLKitError, UnicodeDecodeError) as error:
+        raise BadInput(f"{source}: is not TOML ({error}); correct it, or make one from another with --from") from None
+    before = document.get("name")
+    document["name"] = name
+    trial = document.get("trial", {})
+    for arm in trial.get("arms", ()) if isinstance(trial, dict) else ():
+        if isinstance(arm, dict) and "strategy" in arm and arm["strategy"] == before:
+            arm["strategy"] = name
+    return tomlkit.dumps(document)
 
 
 @app.command()

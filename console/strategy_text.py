@@ -48,7 +48,16 @@ def document(answer: Mapping[str, Any], found: "Counts | None") -> RenderableTyp
     return Group(*parts)
 
 
+def _nobody(campaign: str) -> RenderableType:
+    return (
+        f"Campaign [bold]{escape(campaign)}[/]: no account that it works is on record, so nobody can be counted; "
+        "cadencia import FILE brings them."
+    )
+
+
 def _counts(found: "Counts") -> RenderableType:
+    if not found.accounts:
+        return _nobody(found.campaign)
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("segment")
     table.add_column("treatment")
@@ -82,6 +91,8 @@ def changed(answer: Mapping[str, Any], found: "Moves | None") -> RenderableType:
 
 
 def _moves(found: "Moves") -> RenderableType:
+    if not found.accounts:
+        return _nobody(found.campaign)
     columns = list(dict.fromkeys(to for row in found.matrix.values() for to in row))
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("from \\ to")

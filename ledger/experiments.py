@@ -109,7 +109,9 @@ def find(connection: Connection, word: str) -> Registered:
     known = experiments(connection)
     named = [one for one in known if one.name == word] or [one for one in known if word in ("", one.campaign)]
     if not named:
-        names = ", ".join(one.name for one in known) or "none yet: cadencia experiment start CAMPAIGN begins one"
+        if not known:
+            raise BadInput("experiment: none is on record yet; cadencia experiment start CAMPAIGN begins one")
+        names = ", ".join(one.name for one in known)
         raise BadInput(f"experiment {word!r}: the ledger has none of that name or campaign; it has {names}")
     return named[-1]
 

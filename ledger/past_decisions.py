@@ -6,19 +6,25 @@ out has a history of his own, and the lots are no longer a matter of chance once
 reason those held out are left out here.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
+from domain.errors import BadInput
+from domain.events import FloorOpened
 from domain.instants import DAY, SECOND
+from domain.records import decode
 from domain.settings import CampaignSettings
 from ledger import decisions
 from ledger.book import read_book
 from ledger.plans import chosen
-from ledger.schema import decision
+from ledger.schema import TERMS, decision, journal
+from ledger.terms import known_streams
 from ledger.trial_units import Prices, Units, read_units
 from strategy.documents import HOLDOUT, Strategy
 from strategy.listing import CALL, NONE, Stand, decide
@@ -43,10 +49,36 @@ class Log(NamedTuple):
     debtor: I8
     features: F8
     fold: I8
+    #: By which documents they were made, oldest first, with the number of decisions.
+    by: dict[str, int]
     #: Left out: of those held out; made by documents that are not at hand; not made again as they were.
     held_out: int
     unknown: int
     differing: int
+
+
+def documents(connection: Connection, campaign: str) -> dict[str, Strategy]:
+    """Return the strategies that a campaign ever had while a floor ran, by NAME@VERSION, edited since or not.
+
+    A floor opens with its settings in the journal, and those hold the document; what lists are made by is nothing else.
+    """
+    texts: dict[str, None] = {}
+    for stream in known_streams(connection):
+        opened = select(journal.c.payload).where(
+            journal.c.stream == stream, journal.c.kind == FloorOpened.__name__, text(TERMS)
+        )
+        for payload in connection.execute(opened.order_by(journal.c.kind, journal.c.seq)).scalars():
+            event: FloorOpened = decode(payload)  # type: ignore[assignment]
+            texts |= {one.document: None for one in event.settings.campaigns if one.name == campaign and one.document}
+    found = {}
+    for document in texts:
+        try:
+            strategy = msgspec.json.decode(document, type=Strategy)
+            found[strategy.word] = strategy
+        except (msgspec.ValidationError, BadInput):
+            # By a field that this version no longer has: counted as not at hand.
+            continue
+    return found
 
 
 def log_of(
@@ -84,7 +116,9 @@ def log_of(
     row_of = {person: number for number, person in enumerate(units.person.tolist())}
     money = _Money(units, to_us)
     parts: list[tuple[F8, ...]] = []
-    stood: dict[int, Stand] = {}
+    by: Counter[str] = Counter()
+    # As if the new one had taken over then: who stands in a segment of the same name stands in it as long.
+    stood = decisions.stands(connection, campaign.name, plans[0].decided_us) if plans else {}
     held_out = unknown = differing = 0
     for number, (plan, at_us, word) in enumerate(plans):
         report("lists", number, len(plans))
@@ -116,6 +150,7 @@ def log_of(
         differing += len(kept) - len(alike)
         if not alike:
             continue
+        by[word] += len(alike)
         at = np.array([place[one.person] for one in alike])
         of = np.array([row_of[one.person] for one in alike], np.int64)
         parts.append(
@@ -131,7 +166,7 @@ def log_of(
     if not parts:
         empty, none = np.empty(0), np.empty((0, 2))
         nobody = np.empty(0, np.int64)
-        return Log(empty, nobody, none, none, nobody, none, nobody, held_out, unknown, differing)
+        return Log(empty, nobody, none, none, nobody, none, nobody, {}, held_out, unknown, differing)
     reward, action, own, others, debtor, features = (np.concatenate(column) for column in zip(*parts, strict=True))
     people = debtor.astype(np.int64)
     return Log(
@@ -142,6 +177,7 @@ def log_of(
         debtor=people,
         features=features,
         fold=(draw("off-policy fold", people) * _FOLDS).astype(np.int64),
+        by=dict(by),
         held_out=held_out,
         unknown=unknown,
         differing=differing,

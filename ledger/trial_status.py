@@ -279,12 +279,28 @@ def _warnings(one: Registered, units: Units, even: float) -> list[str]:
     if one.registered_us - one.started_us > DAY:
         late = (one.registered_us - one.started_us) / DAY
         found.append(f"was written down {late:.0f} days after it began: what was seen by then may have chosen it")
+    others = [name for name in units.versions if name != one.strategy]
     if even < evidence.MISMATCH:
-        found.append(
-            f"the arms' sizes do not fit their shares (p = {even:.2g}): the lots or the record are broken, and no "
-            "difference can be trusted; find out who is missing before anything else"
+        # Whoever stood on another document's list counts in the arm that it gave him.
+        why = (
+            f"lists by {', '.join(others)} gave people other arms first, and no difference can be trusted; stop this "
+            f"trial, and start one from a day on which {one.strategy} made the list"
+            if others
+            else "the lots or the record are broken, and no difference can be trusted; find out who is missing before "
+            "anything else"
         )
-    if others := [name for name in units.versions if name != one.strategy]:
+        found.append(f"the arms' sizes do not fit their shares (p = {even:.2g}): {why}")
+    if unwatched := one.read.document.trial.unwatched:
+        found.append(
+            f"guardrails {', '.join(unwatched)} are of debtors, and whole days are drawn here, so that every debtor is "
+            "in every arm: nobody watches them; look at the floor's complaints and stops yourself"
+        )
+    if others and one.strategy not in units.versions:
+        found.append(
+            f"no list was made by {one.strategy} since the start, so nobody is in its arms as it draws them; "
+            f"{', '.join(others)} made them"
+        )
+    elif others:
         found.append(
             f"lists were made by {', '.join(others)} too, and not only by {one.strategy}: what is compared is what "
             "ran, and not the document that was started"

@@ -18,6 +18,7 @@ from domain.matching import GROUP
 from domain.settings import DEFAULT_RETRY
 from strategy.documents import (
     GUARDED,
+    GUARDED_BY_DAY,
     HOLDOUT,
     WRITTEN,
     Capacity,
@@ -329,6 +330,12 @@ def planned(strategy: Strategy) -> list[str]:
             found.append(
                 f"{said}guardrails: {', '.join(strange)} is not measured of arms yet; `cadencia experiment status` "
                 f"watches {', '.join(GUARDED)}"
+            )
+        if unwatched := document.trial.unwatched:
+            found.append(
+                f'{said}guardrails: {", ".join(unwatched)} is of debtors, and unit = "pool_day" has every debtor in '
+                f"every arm: not watched; only {', '.join(GUARDED_BY_DAY)} is, so look at complaints yourself, or "
+                'write unit = "debtor"'
             )
         if document.trial.ends_after_days is not None:
             found.append(

@@ -32,6 +32,8 @@ CHAMPION: Final = "champion"
 HOLDOUT: Final = "holdout"
 #: What guardrails may limit; their units stand in `docs/strategy.md`.
 GUARDED: Final = ("complaints", "stops", "disputes", "abandonment", "calls_per_week")
+#: Those of them that can be told of an arm where whole days are drawn: all others are of debtors, who are in each arm.
+GUARDED_BY_DAY: Final = ("abandonment",)
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -128,6 +130,12 @@ class Trial(_Part, frozen=True, kw_only=True):
     #: By metric, what it may not exceed.
     guardrails: dict[str, float] = {}
     ends_after_days: AtLeastOne | None = None
+
+    @property
+    def unwatched(self) -> list[str]:
+        """Return the guardrails that nobody watches because whole days are drawn."""
+        of_debtors = [name for name in GUARDED if name not in GUARDED_BY_DAY]
+        return [name for name in self.guardrails if name in of_debtors and self.unit == "pool_day"]
 
 
 class Capacity(_Part, frozen=True, kw_only=True):

@@ -6,6 +6,8 @@ action taken (IPS, Horvitz & Thompson 1952), divided by the sum of weights (SNIP
 a correction of predicted outcomes (DR, Dudík, Langford & Li 2011). Intervals are by debtor: one debtor's decisions are
 not independent, and corrected for skewness: few decisions with large weights make a value lopsided.
 
+What is weighed is an action, and whatever else a strategy says is not in it: `VALUED`, `NOT_VALUED`.
+
 Where the log says too little there is no estimate, but a reason: when the new strategy does what was never tried, or
 its weights leave too few decisions that count.
 """
@@ -25,6 +27,18 @@ I8 = NDArray[np.int64]
 LEAST_ESS, LEAST_SUPPORT = 200.0, 0.95
 #: A weight above this counts as this; what that may hide is told.
 MOST_WEIGHT: Final = 50.0
+#: What a value is of where the actions are to call and not to call, and what it is blind to: two strategies that
+#: differ in this alone have the same value.
+VALUED: Final = "whom a list holds and whom it leaves out, with the chance of each"
+NOT_VALUED: Final = (
+    "the order of the list",
+    "planned hours and parts of the day",
+    "capacity",
+    "limits of calls",
+    "numbers, retries and caller ids",
+    "offers and groups of agents",
+    "messages and tasks",
+)
 #: Of Student's quantile, for intervals of 95 %.
 _LEVEL: Final = 0.975
 

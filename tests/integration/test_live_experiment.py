@@ -1,5 +1,6 @@
 """A trial from its start to a promoted challenger, and a strategy valued from the record, on a ledger with a past."""
 
+import dataclasses
 import json
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 from sqlalchemy import select
 from typer.testing import CliRunner
 
-from console import settings
+from console import experiment_text, settings
 from console.main import app
 from console.prices import prices_of
 from domain.errors import BadInput
@@ -133,6 +135,40 @@ def test_status_tells_arms_rule_and_alarms(folder: Path) -> None:
     # In the afternoon it is nearer to 17.
     assert any(re.search(r"was written down 1[67] days after it began", one) for one in found["warnings"])
     assert found["mismatch"] > 0.001
+
+
+def test_guardrails_that_nobody_watches_by_day_are_told(folder: Path, units: Units) -> None:
+    with open_ledger(settings.load(folder).ledger_url) as ledger, ledger.reading() as connection:
+        one = find(connection, "rests")
+    assert not any("nobody watches" in said for said in status(one, units, one.started_us + 14 * DAY, "UTC").warnings)
+    document = one.document.replace('"trial":{', '"trial":{"unit":"pool_day",', 1)
+    by_day = status(replace(one, unit="pool_day", document=document), units, one.started_us + 14 * DAY, "UTC")
+    assert by_day.guards == []
+    assert any(
+        said.startswith("guardrails stops, complaints, calls_per_week are of debtors, and whole days are drawn")
+        for said in by_day.warnings
+    )
+
+
+def test_uneven_lots_by_another_documents_lists_are_told_as_that(folder: Path, units: Units) -> None:
+    with open_ledger(settings.load(folder).ledger_url) as ledger, ledger.reading() as connection:
+        one = find(connection, "rests")
+    # As where arms are written into the document after its lists were made: nobody is in the second.
+    late = dataclasses.replace(units, arm=np.minimum(units.arm, 0))
+    found = status(replace(one, strategy="gentle@later"), late, one.started_us + 14 * DAY, "UTC")
+    (uneven,) = (said for said in found.warnings if "do not fit their shares" in said)
+    assert f"lists by {one.strategy} gave people other arms first" in uneven
+    assert "broken" not in uneven
+    assert any(said.startswith("no list was made by gentle@later since the start") for said in found.warnings)
+    assert [arm.units for arm in found.arms][1] == 0
+    console = Console(width=160)
+    with console.capture() as caught:
+        console.print(experiment_text.status(found))
+    assert "no one yet (45 %)" in caught.get()
+    assert "nan" not in caught.get()
+    # Of its own lists alone, it is the lots.
+    broken = status(one, late, one.started_us + 14 * DAY, "UTC").warnings
+    assert any("the lots or the record are broken" in said for said in broken)
 
 
 def test_a_trial_is_decided_by_the_metric_that_it_was_started_with(folder: Path, units: Units) -> None:

@@ -103,6 +103,48 @@ def test_new_keeps_what_is_there(folder: Path) -> None:
         CliRunner().invoke(app, ["strategy", "new", "a b", "--folder", str(folder)], catch_exceptions=False)
 
 
+@pytest.mark.parametrize(
+    "named",
+    ['name="own"  # mine', "name = 'own'", '"name" = """own"""', 'name\t=\t"own"', '# name = "own"\nname = "own"'],
+)
+def test_a_copy_has_its_own_name_however_the_name_is_written(folder: Path, named: str) -> None:
+    own, copy = (folder / "strategies" / f"{name}.toml" for name in ("own", "copy"))
+    text = (folder / "strategies" / "gentle.toml").read_text(encoding="utf-8").replace('name = "gentle"', named, 1)
+    arms = '\n[trial]\n[[trial.arms]]\nname = "champion"\nshare = 1.0\nstrategy = "own"  # itself\n'
+    own.write_text(text + arms, encoding="utf-8")
+    cadencia(folder, "strategy", "new", "copy", "--from", "own")
+    (found,) = answer(folder, "strategy", "check", "copy")
+    assert found["strategy"].startswith("copy@")
+    before, after = (path.read_text(encoding="utf-8") for path in (own, copy))
+    assert [line for line in before.splitlines() if "#" in line and '"own"' not in line] == [
+        line for line in after.splitlines() if "#" in line and '"copy"' not in line and '"own"' not in line
+    ]
+    assert 'strategy = "copy"  # itself' in after
+    assert ("# mine" in after) == ("# mine" in before)
+    own.unlink()
+    copy.unlink()
+
+
+def test_a_text_that_is_no_toml_is_not_copied(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text('name = "bad\n', encoding="utf-8")
+    asked = ["strategy", "new", "copy", "--from", str(tmp_path / "bad.toml"), "--folder", str(folder)]
+    with pytest.raises(BadInput, match=r"bad\.toml: is not TOML .*at line 1"):
+        CliRunner().invoke(app, asked, catch_exceptions=False)
+    assert not (folder / "strategies" / "copy.toml").exists()
+
+
+def test_a_ledger_without_accounts_is_told_so(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["init", str(tmp_path)]).exit_code == 0
+    for words in (("diff", "balance", "gentle"), ("show", "gentle")):
+        said = cadencia(tmp_path, "strategy", *words)
+        assert "Campaign sample: no account that it works is on record" in said
+        assert "from \\ to" not in said
+        assert "on today's list" not in said
+    for word in ("", "sample"):
+        with pytest.raises(BadInput, match=r"^experiment: none is on record yet; cadencia experiment start CAMPAIGN"):
+            CliRunner().invoke(app, ["experiment", "status", word, "-C", str(tmp_path)], catch_exceptions=False)
+
+
 def test_the_schema_is_json() -> None:
     done = CliRunner().invoke(app, ["strategy", "schema"])
     assert json.loads(done.stdout)["$defs"]["Step"]["properties"]["channel"]

@@ -36,5 +36,6 @@ def test_money_has_the_decimals_of_its_currency(currency: str, mean: str, effect
     answer = {
         "strategy": "s@1", "campaign": "c", "currency": currency, "days": 7,
         "left_out": {"held_out": 0, "unknown_document": 0, "not_made_again": 0},
+        "values": "calls", "does_not_value": ["order"],
     }  # fmt: skip
     assert f"IPS: {mean} (" in shown(experiment_text.valued(answer, worth))

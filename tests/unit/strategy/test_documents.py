@@ -191,6 +191,16 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         read(tmp_path / "x.toml")
 
 
+def test_guardrails_that_nobody_watches_by_day_are_told(tmp_path: Path) -> None:
+    text = TEXT.replace("[trial]\n", "[trial]\nguardrails = {complaints = 2, calls_per_week = 3, abandonment = 0.03}\n")
+    assert problems(text, tmp_path) == []
+    assert not any("guardrails" in one for one in planned(read(tmp_path / "all.toml")))
+    assert problems(text.replace("[trial]\n", '[trial]\nunit = "pool_day"\n'), tmp_path) == []
+    (told,) = (one for one in planned(read(tmp_path / "all.toml")) if "guardrails" in one)
+    assert told.startswith('all: guardrails: complaints, calls_per_week is of debtors, and unit = "pool_day"')
+    assert "not watched" in told
+
+
 def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:
     more = """
 objective = "promises_kept"
