@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from domain import countries
 from domain.calls import Disposition, Mode
 from domain.errors import BadInput
 from domain.instants import HOUR, from_datetime, to_datetime
@@ -225,6 +226,12 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             value = getattr(self, field)
             if value not in allowed:
                 raise BadInput(f"{where}: {field} must be one of {', '.join(allowed)}, was {value!r}; correct it")
+        for key, places in (("selection.countries", self.selection.countries), ("caller_ids", self.caller_ids)):
+            for place in places:
+                if place not in countries.CODES and not (place == "*" and key == "caller_ids"):
+                    code = countries.meant(place)
+                    hint = f"do you mean {code}?" if code else "write the two letters of ISO 3166, as ES"
+                    raise BadInput(f"{where}: {key} has {place!r}, which is no country; {hint}")
         if "no_agent" not in self.counted or any(kind not in COUNTABLE for kind in self.counted):
             raise BadInput(
                 f"{where}: counted must hold no_agent and may hold {', '.join(COUNTABLE[1:])}, "

@@ -356,8 +356,8 @@ def planned(strategy: Strategy) -> list[str]:
             found.append(f"{said}guardrails are watched between the arms of an experiment, and no arms are drawn here")
         elif trial.unit == "pool_day" and (unseen := [one for one in trial.guardrails if one not in GUARDED_BY_DAY]):
             found.append(
-                f"{said}guardrails: {', '.join(unseen)} is not measured where whole days are drawn; there "
-                f'`cadencia experiment status` watches {", ".join(GUARDED_BY_DAY)} alone, with unit = "debtor" all of them'
+                f"{said}guardrails: {', '.join(unseen)} is not measured where whole days are drawn; `cadencia "
+                f'experiment status` watches {", ".join(GUARDED_BY_DAY)} there, and all of them with unit = "debtor"'
             )
         if document.trial.ends_after_days is not None:
             found.append(

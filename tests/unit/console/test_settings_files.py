@@ -46,6 +46,11 @@ def complaint(folder: Path) -> str:
         ("max_attempts = 0", "max_attempts must be in [1, 1000000], was 0; correct it"),
         ("record = 1", "record must be true or false, was 1; correct it"),
         ('selection.countries = "ES"', "selection.countries must be a list in [ ], was 'ES'; correct it"),
+        ('selection.countries = ["es"]', "selection.countries has 'es', which is no country; do you mean ES?"),
+        (
+            'caller_ids = { "*" = ["+34910000000"], Spain = [] }',
+            "caller_ids has 'Spain', which is no country; do you mean ES?",
+        ),
         ("selection.countries = [3]", "selection.countries.0 must be text in quotes, was 3; correct it"),
         (
             'caller_ids.CO = ["+571"]\ncaller_ids.ES = [34]',
