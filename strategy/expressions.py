@@ -109,6 +109,19 @@ class Condition(_Expression):
         """Return whether it is the bare word true."""
         return isinstance(self._tree, ast.Name) and self._tree.id == "true"
 
+    @property
+    def bounds(self) -> frozenset[str]:
+        """Return the fields that it compares with figures other than nought."""
+        found: set[str] = set()
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Compare):
+                parts = list(ast.walk(node))
+                if any(
+                    isinstance(one, ast.Constant) and isinstance(one.value, int | float) and one.value for one in parts
+                ):
+                    found |= {one.id for one in parts if isinstance(one, ast.Name)}
+        return frozenset(found)
+
     def holds(self, columns: Mapping[str, NDArray[Any]]) -> Flags:
         """Return where the condition is known to hold.
 
@@ -218,8 +231,8 @@ class _Checker:
                 return "flag"
             case ast.Name(id=name):
                 return self.field(node, name).kind
-            case ast.Constant(value=int() | float() as value):
-                if not math.isfinite(value) or abs(value) > _GREATEST:
+            case ast.Constant(value=int() | float() as number):
+                if not math.isfinite(number) or abs(number) > _GREATEST:
                     self.fail(node, f"{self.word(node)} is more than any field holds; write a smaller number")
                 return "number"
             case ast.Constant(value=str()):
