@@ -347,14 +347,15 @@ def planned(strategy: Strategy) -> list[str]:
         if document.replan and not document.plan:
             found.append(f'{said}replan concerns plan = "slots" alone; this document plans no hours')
         trial = document.trial
-        if trial.guardrails and document is not strategy.document:
+        watched = [*trial.guardrails, *(["fairness"] if trial.fairness is not None else [])]
+        if watched and document is not strategy.document:
             found.append(
                 f"{said}guardrails of a challenger's document are not looked at; write them in "
                 f"{strategy.document.name}, which draws the arms"
             )
-        elif trial.guardrails and not trial.arms:
+        elif watched and not trial.arms:
             found.append(f"{said}guardrails are watched between the arms of an experiment, and no arms are drawn here")
-        elif trial.unit == "pool_day" and (unseen := [one for one in trial.guardrails if one not in GUARDED_BY_DAY]):
+        elif trial.unit == "pool_day" and (unseen := [one for one in watched if one not in GUARDED_BY_DAY]):
             found.append(
                 f"{said}guardrails: {', '.join(unseen)} is not measured where whole days are drawn; `cadencia "
                 f'experiment status` watches {", ".join(GUARDED_BY_DAY)} there, and all of them with unit = "debtor"'

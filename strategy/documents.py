@@ -153,6 +153,15 @@ class Arm(_Part, frozen=True, kw_only=True):
     strategy: str = ""
 
 
+class Fairness(_Part, frozen=True, kw_only=True):
+    """Whom an arm may not call more than others for what they are; `experiment status` looks at it."""
+
+    #: Calls by debtor and week of one group: at most so many times those of all debtors of the arm.
+    intensity_ratio: Annotated[float, Meta(gt=1.0, le=100.0)]
+    #: What makes the groups; none of them is known to a model.
+    by: Annotated[tuple[Literal["language", "region", "country"], ...], Meta(min_length=1, max_length=3)]
+
+
 class Trial(_Part, frozen=True, kw_only=True):
     """Champion and challengers, and who is left alone."""
 
@@ -166,6 +175,8 @@ class Trial(_Part, frozen=True, kw_only=True):
     lot: str = ""
     #: By metric, what it may not exceed.
     guardrails: Annotated[dict[str, float], _guarded()] = {}
+    #: Whom no arm may call more than others; without it nobody looks.
+    fairness: Fairness | None = None
     #: When an experiment is decided, unless it is started with other days.
     ends_after_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
 

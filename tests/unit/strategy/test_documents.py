@@ -155,6 +155,11 @@ def test_a_document_with_everything_holds(tmp_path: Path) -> None:
         ("holdout = 0.1", "guardrails = {abandonment = -1}", "guardrails", "abandonment is -1.*a number from 0 to 1"),
         ("holdout = 0.1", "guardrails = {stops = -1}", "guardrails", "is -1, and it limits debtors of 1,000 who asked"),
         ("holdout = 0.1", "guardrails = {stops = nan}", "guardrails", "guardrails.stops is nan, which is no finite"),
+        ("holdout = 0.1", "fairness = {intensity_ratio = 1, by = ['language']}", "fairness", "a number > 1.0, was 1"),
+        ("holdout = 0.1", "fairness = {intensity_ratio = 2, by = []}", "fairness", "fairness.by must be a list"),
+        ("holdout = 0.1", "fairness = {intensity_ratio = 2, by = ['langage']}", "fairness", "do you mean language"),
+        ("holdout = 0.1", "fairness = {by = ['language']}", "fairness", "intensity_ratio is missing; add it"),
+        ("holdout = 0.1", "fairness = {intensity_ratio = 1.2, by = ['language']}", None, ""),
         ('stop_when = "plans_open > 0"', 'stop_when = "plans_open"', "stop_when", "plans_open is a number; yes or no"),
     ],
 )  # fmt: skip
@@ -374,9 +379,19 @@ def test_the_schema_takes_the_examples() -> None:
 
 def test_the_schema_describes_every_key_and_completes_closed_words() -> None:
     records = json.loads(schemas()["strategy.json"])["$defs"]
-    assert {"Document", "Segment", "Treatment", "Step", "Limits", "Retry", "Offer", "Trial", "Arm", "Capacity"} == set(
-        records
-    )
+    assert {
+        "Document",
+        "Segment",
+        "Treatment",
+        "Step",
+        "Limits",
+        "Retry",
+        "Offer",
+        "Trial",
+        "Arm",
+        "Capacity",
+        "Fairness",
+    } == set(records)
     bare = [f"{of}.{key}" for of, one in records.items() for key, told in one["properties"].items()
             if len(told.get("description", "")) < 10]  # fmt: skip
     assert bare == []
@@ -392,10 +407,16 @@ def test_guardrails_that_nobody_watches_are_named(tmp_path: Path) -> None:
         assert problems(text, tmp_path) == []
         return "\n".join(one for one in planned(read(tmp_path / "all.toml")) if "guardrails" in one)
 
-    guarded = TEXT.replace("holdout = 0.1", "holdout = 0.1\nguardrails = {stops = 2, abandonment = 0.03}")
+    guarded = TEXT.replace(
+        "holdout = 0.1",
+        "holdout = 0.1\nguardrails = {stops = 2, abandonment = 0.03}\n"
+        'fairness = {intensity_ratio = 1.25, by = ["language", "region"]}',
+    )
     assert notes(guarded) == ""
     by_day = notes(guarded.replace("[trial]\n", '[trial]\nunit = "pool_day"\n'))
-    assert "stops is not measured where whole days are drawn" in by_day
+    said = sentences(read(tmp_path / "all.toml"))
+    assert said["fairness"] == "debtors of one language or region called at most 1.25 times as often as all"
+    assert "stops, fairness is not measured where whole days are drawn" in by_day
     assert "no arms are drawn here" in notes(guarded[: guarded.index("[[trial.arms]]")])
     problems(TEXT, tmp_path)
     other = (tmp_path / "balance.toml").read_text(encoding="utf-8")
