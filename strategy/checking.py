@@ -316,6 +316,9 @@ def _trial(document: Document, tell: _Teller) -> Iterator[Problem]:
             yield tell(key, f"is {arm.name!r}; write letters, digits, hyphens and underscores, and not {HOLDOUT}")
         elif arm.name in names[:number]:
             yield tell(key, f"is {arm.name!r}, as that of another arm; rename one of them")
+        if arm.share == 0.0:
+            # Records of earlier trials may hold one; nothing can be planned or told of it.
+            yield tell((*key[:-1], "share"), "is 0, and of an arm without debtors nothing is learned; remove the arm")
     if abs(sum(arm.share for arm in trial.arms) - 1.0) > 1e-9:
         shares = " + ".join(f"{arm.share:g}" for arm in trial.arms)
         yield tell(

@@ -147,8 +147,8 @@ class Arm(_Part, frozen=True, kw_only=True):
 
     #: Letters, digits, hyphens and underscores.
     name: str
-    #: Of the debtors who are not held out; those of all arms make 1.
-    share: Annotated[float, Meta(gt=0.0, le=1.0)]
+    #: Of the debtors who are not held out; more than 0, and those of all arms make 1.
+    share: Share
     #: File beside this one, without its ending; empty: this document.
     strategy: str = ""
 
