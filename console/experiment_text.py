@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -107,7 +108,7 @@ def status(found: "Status") -> RenderableType:
     for guard in found.guards:
         colour = {"alarm": "bold red", "over": "yellow", "holds": "green"}[guard.state]
         lines.append(
-            f"guardrail {guard.metric}, {guard.arm}: {guard.value:.3g} (at most {guard.most:g}; surely above "
+            f"guardrail {escape(guard.metric)}, {guard.arm}: {guard.value:.3g} (at most {guard.most:g}; surely above "
             f"{guard.at_least:.3g}) [{colour}]{guard.state}[/]"
         )
     lines += [f"[yellow]careful:[/] {one}" for one in found.warnings]

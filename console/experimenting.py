@@ -310,5 +310,7 @@ def _status(connection: "Connection", one: "Registered", at: str, costs: Path | 
         at_us = min(at_us, one.stopped_us)
     arms = [arm.name for arm in one.read.arms]
     prices = prices_of(connection, costs)
-    units = read_units(connection, one.campaign, arms, one.started_us, at_us, zone, prices)
+    fairness = one.read.document.trial.fairness
+    groups = () if fairness is None else fairness.by
+    units = read_units(connection, one.campaign, arms, one.started_us, at_us, zone, prices, groups)
     return status(one, units, at_us, zone)

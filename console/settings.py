@@ -5,16 +5,17 @@ no file: a node names the environment variable that holds its own.
 """
 
 import difflib
+import inspect
 import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
-from domain.documents import in_words
+from domain.documents import in_words, key_text, unusable_numbers
 from domain.errors import BadInput
 from domain.matching import Matching
 from domain.settings import MADE, MADE_OF_FLOOR, CampaignSettings, FloorSettings
@@ -231,6 +232,8 @@ def read(path: Path, kind: type[T], *, shown_from: Path) -> T:
         raise BadInput(f"{shown}: byte {error.start} is not UTF-8; save the file as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{shown}: is not TOML: {error}; correct that line") from None
+    for key, what in unusable_numbers(data):
+        raise BadInput(f"{shown}: {key_text(key)} {what}")
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
@@ -272,9 +275,42 @@ def with_strategy(campaign: CampaignSettings, folder: Path, shown: str) -> Campa
     return attached(campaign, read_strategy(path, f"{STRATEGIES}/{path.name}"))
 
 
+def _records(kind: Any, found: dict[str, type[msgspec.Struct]]) -> dict[str, type[msgspec.Struct]]:
+    """Return the records that a kind holds, itself among them, by name."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__name__ not in found:
+        found[kind.__name__] = kind
+        for field in msgspec.structs.fields(kind):
+            _records(field.type, found)
+    for inner in get_args(kind):
+        _records(inner, found)
+    return found
+
+
+def _comments(record: type[msgspec.Struct]) -> dict[str, str]:
+    """Return what the `#:` lines above a record's keys say of them; none where its source was not installed."""
+    try:
+        lines = inspect.getsource(record).splitlines()
+    except OSError:
+        return {}
+    found, above = {}, list[str]()
+    for line in map(str.strip, lines):
+        if line.startswith("#:"):
+            above.append(line.removeprefix("#:").strip())
+            continue
+        key = re.match(r"(\w+): ", line)
+        if key and above and key[1] in record.__struct_fields__:
+            found[key[1]] = " ".join(above)
+        above.clear()
+    return found
+
+
 def schema(kind: type[Any]) -> bytes:
-    """Return the JSON Schema of a settings record, for editors."""
+    """Return the JSON Schema of a settings record, for editors; each key is described by its comment in the code."""
     told = msgspec.json.schema(kind)
+    for record in _records(kind, {}).values():
+        keys = told["$defs"][record.__name__]["properties"]
+        for name, words in _comments(record).items():
+            keys[name].setdefault("description", words)
     for name in MADE:
         told["$defs"].get("CampaignSettings", {"properties": {}})["properties"].pop(name, None)
     for name in MADE_OF_FLOOR:

@@ -17,6 +17,7 @@ import msgspec
 
 from console import settings
 from console.accepted import in_force
+from domain.documents import in_words, key_text, unusable_numbers
 from domain.errors import BadInput
 from domain.settings import MADE, CampaignSettings, FloorSettings
 from simulation.month import Arm
@@ -127,10 +128,12 @@ def _changed(word: str, campaign: CampaignSettings, changes: str, folder: Path) 
             if not isinstance(place, dict):
                 raise BadInput(f"--strategy {word!r}: {key} is no setting: {step} holds no others; correct it")
         place[steps[-1]] = _value(text.strip())
+    for path, what in unusable_numbers(told):
+        raise BadInput(f"--strategy {word!r}: {key_text(path)} {what}")
     try:
         changed = msgspec.convert(told, CampaignSettings)
     except msgspec.ValidationError as error:
-        raise BadInput(f"--strategy {word!r}: {error}; correct it") from None
+        raise BadInput(f"--strategy {word!r}: {in_words(str(error), told, CampaignSettings)[1]}") from None
     if changed.strategy == campaign.strategy:
         return changed
     plain = msgspec.structs.replace(changed, document="", treatments={})

@@ -36,6 +36,7 @@ def check(
     from console import settings
     from domain.errors import BadInput
     from strategy.checking import advice, agent_groups, examine, planned
+    from strategy.currencies import mixed
 
     paths = [path_of(word, folder) for word in documents or ()]
     if not documents:
@@ -45,16 +46,22 @@ def check(
                 f"{folder / settings.STRATEGIES}: there is no strategy; make one with `cadencia strategy new NAME`"
             )
     answers, good = [], True
+    owed = _owed(folder)
     for path in paths:
         strategy, problems = examine(path)
         good = good and not problems
+        consider = [] if strategy is None else [*advice(strategy), *map(_first, agent_groups(strategy))]
+        if strategy is not None:
+            # Of a document that no campaign names yet, any may be the one.
+            its = {name: one for name, one in owed.items() if one[0] == strategy.document.name} or owed
+            consider += [words for name, (_, found) in its.items() for words in mixed(strategy, name, found)]
         answers.append(
             {
                 "file": str(path),
                 "strategy": strategy.word if strategy is not None else None,
                 "problems": problems,
                 "planned": planned(strategy) if strategy is not None else [],
-                "advice": [*advice(strategy), *map(_first, agent_groups(strategy))] if strategy is not None else [],
+                "advice": consider,
             }
         )
 
@@ -90,11 +97,13 @@ def show(document: Word, campaign: Campaign = "", folder: Folder = HERE, as_json
         if own is not None:
             from console.roster import missing_groups
             from ledger.queries import agents
-            from ledger.strategy_counts import counts
+            from ledger.strategy_counts import counts, currencies
+            from strategy.currencies import mixed
 
             connection, settings, at_us, zone = own
             found = counts(connection, settings, strategy, at_us, zone)
             consider = [*advice(strategy), *missing_groups(asked, agents(connection))]
+            consider += mixed(strategy, settings.name, currencies(connection, settings, at_us, zone))
     answer = {
         "strategy": strategy.word,
         "about": strategy.document.about,
@@ -240,6 +249,32 @@ def path_of(word: str, folder: Path) -> Path:
     near = difflib.get_close_matches(word, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
     raise BadInput(f"strategy {word!r}: {own.parent} has none of that name, and none ships; {hint}")
+
+
+def _owed(folder: Path) -> dict[str, tuple[str, list[str]]]:
+    """Return by campaign its strategy and the currencies of its debts; empty where no ledger is at hand to tell."""
+    import time
+
+    from console import settings
+    from console.portfolio import opened
+    from domain.errors import BadInput
+
+    if not (folder / settings.SETTINGS_FILE).is_file():
+        return {}
+    try:
+        loaded = settings.load(folder)
+        file = loaded.ledger_url.partition("sqlite:///")[2]
+        if file and not Path(file).is_file():
+            return {}
+        from ledger.strategy_counts import currencies
+
+        with opened(loaded) as ledger, ledger.reading() as connection:
+            at_us, zone = time.time_ns() // 1000, loaded.floor.zone
+            return {
+                one.name: (one.strategy, currencies(connection, one, at_us, zone)) for one in loaded.floor.campaigns
+            }
+    except BadInput:
+        return {}  # documents are checked all the same; what is wrong with the folder, `doctor` says
 
 
 @contextmanager

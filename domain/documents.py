@@ -1,10 +1,12 @@
 """Where in a document of an operator's a fault lies, as far as msgspec tells it, and how it is told."""
 
 import difflib
+import math
 import re
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
+from datetime import date, datetime, time
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -55,6 +57,38 @@ def _complaint(stated: Any, kind: type[Any]) -> str:
     return ""
 
 
+def unusable_numbers(stated: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield where a document holds a number that nobody can reckon with, and what to do about it.
+
+    TOML writes `inf` and `nan`, which pass for numbers anywhere, and Python reads whole numbers of any length.
+    """
+    if isinstance(stated, Mapping):
+        for key, value in stated.items():
+            yield from unusable_numbers(value, (*path, key))
+    elif isinstance(stated, list | tuple):
+        for number, value in enumerate(stated):
+            yield from unusable_numbers(value, (*path, number))
+    elif isinstance(stated, float) and not math.isfinite(stated):
+        yield path, f"is {toml_text(stated)}, which is no finite number; write a number, or leave the key out"
+    elif isinstance(stated, int) and not -(2**63) <= stated < 2**63:
+        yield path, f"has {len(str(abs(stated)))} digits, and a whole number has 19 at most; write a smaller one"
+
+
+def toml_text(value: Any) -> str:
+    """Return a value as a document has it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case datetime() | date() | time():
+            return value.isoformat()
+        case list() | tuple():
+            return f"[{', '.join(map(toml_text, value))}]"
+        case dict():
+            return "{ " + ", ".join(f"{key} = {toml_text(one)}" for key, one in value.items()) + " }" if value else "{}"
+        case _:
+            return repr(value)
+
+
 def key_text(path: Sequence[str | int], first: int = 0) -> str:
     """Return a path as people read it, entries of lists counted from `first` on."""
     return ".".join(str(step + first) if isinstance(step, int) else step for step in path)
@@ -79,13 +113,24 @@ def in_words(message: str, stated: Any, kind: type[Any], first: int = 0) -> tupl
         fields = _fields(kind, path)
         near = [known for known in fields if name in known] or difflib.get_close_matches(name, fields, n=1)
         return [*path, name], f"{whole} is no setting; {f'did you mean {near[0]}?' if near else 'remove it'}"
-    return path, f"{key or 'the file'} must be {_expected(what, kind, path)}, was {found!r}; correct it"
+    must = f"{key or 'the file'} must be {_expected(what, kind, path)}, was {toml_text(found)}"
+    return path, f"{must}; {_remedy(what, found, _words(_at(kind, path)))}"
+
+
+def _remedy(what: str, found: Any, words: Sequence[str]) -> str:
+    if isinstance(found, str) and (near := difflib.get_close_matches(found, words, n=1)):
+        return f"do you mean {near[0]}?"
+    if re.match(r"Expected `float` <=? 1\.0", what) and isinstance(found, int | float) and 1.0 < found <= 100.0:
+        return f"shares are from 0 to 1: {found:g} % is written {found / 100:g}"
+    return "correct it"
 
 
 def _expected(what: str, kind: type[Any], path: Sequence[str | int]) -> str:
     if "Invalid enum value" in what:
-        words = _words(_at(kind, path))
-        return f"one of {', '.join(words)}" if words else "a known word"
+        all_words = _words(_at(kind, path))
+        words = [word for word in all_words if word]
+        known = f"{'one of ' * (len(words) > 1)}{', '.join(words)}" if words else "a known word"
+        return known + ", or left out" * (len(words) < len(all_words))
     match = re.match(r"Expected `([^`]+)`(.*?)(?:, got .*)?$", what)
     if not match:
         return what

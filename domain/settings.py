@@ -1,10 +1,13 @@
 """Settings of a floor as records; they are journalled whole, so they hold no secret and no person."""
 
 from datetime import datetime, time, timedelta
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Meta
 
+from domain import countries
 from domain.calls import Disposition, Mode
 from domain.errors import BadInput
 from domain.instants import HOUR, from_datetime, to_datetime
@@ -16,17 +19,19 @@ AFTER_GREETING_MS = 800
 DETECTION_MS = 1900
 #: With detection inside the patience, less leaves no time for an agent.
 LEAST_DETECTING_S = 2.5
+#: Nobody rests for longer than ten years.
+MOST_AFTER_MIN = 10 * 366 * 24 * 60
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What follows one disposition."""
 
     #: Minutes until the person may be tried again; None: leaves the list.
-    after_min: float | None = None
+    after_min: Annotated[float, Meta(ge=0.0, le=MOST_AFTER_MIN)] | None = None
     #: Try the next number of this person.
     next_number: bool = False
     #: Attempts of this person in this campaign that may end so before it leaves the list.
-    limit: int = 1000
+    limit: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
 
 
 DEFAULT_RETRY: dict[str, Retry] = {
@@ -60,13 +65,25 @@ DEFAULT_RETRY: dict[str, Retry] = {
 }
 
 
+#: What follows by disposition; editors complete their names.
+Retries = Annotated[
+    dict[str, Retry],
+    Meta(
+        extra_json_schema={
+            "properties": {key: {"$ref": "#/$defs/Retry"} for key in sorted(DEFAULT_RETRY)},
+            "propertyNames": {"enum": sorted(DEFAULT_RETRY)},
+        }
+    ),
+]
+
+
 class CallTreatment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How the calls of one step of a strategy are made, where that differs from the campaign's own way."""
 
     #: Minutes of the debtor's local day between which to dial, [begin, end); empty: whenever law allows.
     hours: tuple[tuple[int, int], ...] = ()
     #: What follows a disposition, before the campaign's own word.
-    retry: dict[str, Retry] = {}
+    retry: Retries = {}
     #: Numbers shown to the debtor; empty: the campaign's.
     caller_ids: tuple[str, ...] = ()
     #: Free agents of this group are given its callers before others; empty: all are alike.
@@ -167,7 +184,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     selection: Selection = Selection()
     #: Attempts of one person in this campaign over its life.
     max_attempts: int = 30
-    retry: dict[str, Retry] = {}
+    retry: Retries = {}
     #: Least promise, share of the balance in [0, 1].
     min_promise_share: float = 0.0
     #: A promise may lie this many days ahead.
@@ -193,10 +210,13 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             ("wrapup_s", 1.0, 3600.0),
             ("preview_s", 5.0, 3600.0),
             ("min_promise_share", 0.0, 1.0),
+            ("max_attempts", 1, 1_000_000),
+            ("max_promise_days", 0, 3650),
+            ("max_lines", 1, 1_000_000),
         ):
             value = getattr(self, field)
-            if not low <= value <= high:
-                raise BadInput(f"{where}: {field} must be in [{low:g}, {high:g}], was {value!r}; correct it")
+            if value is not None and not low <= value <= high:
+                raise BadInput(f"{where}: {field} must be in [{low:g}, {high:.10g}], was {value!r}; correct it")
         for field, allowed in (
             ("clock_starts", ("answer", "greeting_end")),
             ("unsure", ("person", "cut")),
@@ -206,6 +226,12 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             value = getattr(self, field)
             if value not in allowed:
                 raise BadInput(f"{where}: {field} must be one of {', '.join(allowed)}, was {value!r}; correct it")
+        for key, places in (("selection.countries", self.selection.countries), ("caller_ids", self.caller_ids)):
+            for place in places:
+                if place not in countries.CODES and not (place == "*" and key == "caller_ids"):
+                    code = countries.meant(place)
+                    hint = f"do you mean {code}?" if code else "write the two letters of ISO 3166, as ES"
+                    raise BadInput(f"{where}: {key} has {place!r}, which is no country; {hint}")
         if "no_agent" not in self.counted or any(kind not in COUNTABLE for kind in self.counted):
             raise BadInput(
                 f"{where}: counted must hold no_agent and may hold {', '.join(COUNTABLE[1:])}, "
@@ -281,6 +307,18 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
                 raise BadInput(
                     f"floor {self.stream!r}: pause reason {reason!r} must be one word of letters and underscores, "
                     "and neither ready nor leave; rename it"
+                )
+        for field, low, high in (
+            ("tick_s", 0.01, 3600.0),
+            ("commit_patience_s", 0.01, 3600.0),
+            ("recall_guard_h", 0.0, 8784.0),
+            ("first_hour", 0, 23),
+            ("slots", 1, 24),
+        ):
+            value = getattr(self, field)
+            if not low <= value <= high:
+                raise BadInput(
+                    f"floor {self.stream!r}: {field} must be in [{low:g}, {high:.10g}], was {value!r}; correct it"
                 )
         if self.max_lines < 1 or not self.nodes:
             raise BadInput(f"floor {self.stream!r}: max_lines must be 1 or more and nodes may not be empty")

@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Connection, delete, select, text, update
 
+from domain.countries import plain
 from domain.errors import BadInput
-from ledger.intake.cells import BadCell, plain
+from ledger.intake.cells import BadCell
 from ledger.intake.files import Progress, Table, open_table
 from ledger.intake.phones import e164
 from ledger.intake.stage import only_import

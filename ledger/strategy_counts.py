@@ -5,10 +5,11 @@ from contextlib import nullcontext
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from domain.settings import CampaignSettings
 from ledger import score_fields
+from ledger.plans import chosen
 from ledger.strategic import Made, list_of, wanted
 from strategy.documents import Strategy, attached
 
@@ -51,6 +52,12 @@ class Moves(msgspec.Struct, frozen=True, kw_only=True):
     second_only: int
     #: Of those on both lists, who stand elsewhere on it by more than a tenth of it.
     moved: int
+
+
+def currencies(connection: Connection, campaign: CampaignSettings, at_us: int, zone: str) -> list[str]:
+    """Return the currencies of the debts that a campaign works at an instant."""
+    debts = chosen(campaign.selection, at_us, zone).subquery()
+    return sorted(connection.execute(select(debts.c.currency).distinct()).scalars())
 
 
 def counts(connection: Connection, campaign: CampaignSettings, strategy: Strategy, at_us: int, zone: str) -> Counts:

@@ -14,7 +14,7 @@ from domain.instants import DAY
 from domain.intervals import Interval
 from ledger.experiments import Registered
 from ledger.trial_units import Units, weekdays
-from strategy import evidence
+from strategy import evidence, fairness
 from strategy.documents import HOLDOUT, Trial
 from strategy.evidence import Contrast, Guard, Look
 from strategy.objectives import OBJECTIVES
@@ -137,7 +137,7 @@ def status(one: Registered, units: Units, at_us: int, zone: str) -> Status:
     even = evidence.mismatch(counts, shares)
     guards = _guards(units, trial, names, at_us, one.unit, zone)
     alarms = [one for one in guards if one.state == "alarm"]
-    warnings = _warnings(one, units, even)
+    warnings = [*_warnings(one, units, even), *_not_compared(trial, names, guards, one.unit)]
     safe = {name for name in names if not any(alarm.arm == name for alarm in alarms)}
     better = [each for each in comparisons if each.says == "better" and each.arm in safe]
     best = max(better, key=lambda each: each.looks[-1].difference.value).arm if better else ""
@@ -267,6 +267,30 @@ def _guards(units: Units, trial: Trial, names: list[str], at_us: int, unit: str,
             elif metric == "calls_per_week" and unit == "debtor":
                 calls, weeks = by_person["calls"][here].sum(), by_person["weeks"][here].sum()
                 found.append(_guard(metric, name, most, calls, weeks, 1.0, True))
+    if trial.fairness is not None and unit == "debtor":
+        for field, words in units.groups.items():
+            for place, name in enumerate(names):
+                here = arms == place
+                most, calls, weeks = trial.fairness.intensity_ratio, by_person["calls"][here], by_person["weeks"][here]
+                if (told := fairness.intensity(field, words[here], name, most, calls, weeks)) is not None:
+                    found.append(told)
+    return found
+
+
+def _not_compared(trial: Trial, names: list[str], guards: list[Guard], unit: str) -> list[str]:
+    """Return in words by what fairness is asked for and cannot be told."""
+    if trial.fairness is None:
+        return []
+    if unit != "debtor":
+        return ["fairness is not looked at where whole days are drawn: no debtor has an arm"]
+    told = {(guard.arm, guard.metric.partition(",")[0]) for guard in guards}
+    found = []
+    for field in trial.fairness.by:
+        if silent := [name for name in names if (name, f"{fairness.CALLS_BY} {field}") not in told]:
+            found.append(
+                f"fairness by {field} is not told of {', '.join(silent)}: there are no two groups of "
+                f"{fairness.LEAST_DEBTORS} debtors that were called"
+            )
     return found
 
 

@@ -22,6 +22,7 @@ from domain.people import COMPLAINT, GRACE_DAYS, KEPT_SHARE, StopKind
 from ledger.attendance import agent_spans
 from ledger.database import streamed
 from ledger.schema import attempt, balance_history, debt, decision, history, outcome, payment, promise, stop
+from ledger.schema import person as person_table
 from strategy.documents import HOLDOUT
 
 F8 = NDArray[np.float64]
@@ -117,6 +118,8 @@ class Units:
     #: Documents by which lists were made, with the number of lists; people whose arm changed.
     versions: dict[str, int]
     moved: int
+    #: By field that was asked for (`language`, `region`, `country`), each person's word; empty: not known.
+    groups: dict[str, NDArray[np.str_]]
 
     def __len__(self) -> int:
         return len(self.person)
@@ -212,7 +215,14 @@ class Units:
 
 
 def read_units(
-    connection: Connection, campaign: str, arms: Sequence[str], from_us: int, to_us: int, zone: str, prices: Prices
+    connection: Connection,
+    campaign: str,
+    arms: Sequence[str],
+    from_us: int,
+    to_us: int,
+    zone: str,
+    prices: Prices,
+    groups: Sequence[str] = (),
 ) -> Units:
     """Return the units of a trial that began at an instant, as known at another.
 
@@ -220,6 +230,8 @@ def read_units(
     ----------
     arms : sequence of str
         In the order of the document.
+    groups : sequence of str
+        Fields of a person that tell groups apart; nothing is compared by them but how often they are called.
     """
     d = decision.c
     of_trial = (d.campaign == campaign, d.decided_us >= from_us, d.decided_us < to_us, d.known_us <= to_us)
@@ -272,6 +284,7 @@ def read_units(
         prices=prices,
         versions={name: len(plans) for name, plans in sorted(versions.items())},
         moved=len(moved),
+        groups=_groups(connection, row, len(people), groups),
     )
 
 
@@ -290,6 +303,18 @@ def _sums(row: I8, weights: F8 | None, n: int) -> F8:
 
 def _table(rows: Sequence[tuple[Any, ...]], *kinds: Any) -> list[Any]:
     return [np.array([one[n] for one in rows], kind) for n, kind in enumerate(kinds)]
+
+
+def _groups(connection: Connection, row: Rows, n: int, fields: Sequence[str]) -> dict[str, NDArray[np.str_]]:
+    if not fields:
+        return {}
+    found = {field: np.full(n, "", object) for field in fields}
+    query = select(person_table.c.id, *(person_table.c[field] for field in fields))
+    for one, *words in streamed(connection, query):
+        if (here := row(one)) is not None:
+            for field, word in zip(fields, words, strict=True):
+                found[field][here] = word or ""
+    return {field: words.astype(str) for field, words in found.items()}
 
 
 def _calls(connection: Connection, row: Rows, campaign: str, from_us: int, to_us: int) -> Calls:

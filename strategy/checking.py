@@ -3,16 +3,17 @@
 Law kept: a document says nothing that is silently dropped. What the code does not do yet is told by `planned`.
 """
 
+import math
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from domain.documents import in_words, key_text
+from domain.documents import in_words, key_text, unusable_numbers
 from domain.errors import BadInput
 from domain.matching import GROUP
 from domain.settings import DEFAULT_RETRY
@@ -20,6 +21,7 @@ from strategy.documents import (
     GUARDED,
     GUARDED_BY_DAY,
     HOLDOUT,
+    HOURS,
     WRITTEN,
     Capacity,
     Document,
@@ -127,7 +129,12 @@ def examine_text(text: str, shown: str, stem: str | None = None) -> tuple[Docume
         return None, [
             Problem(file=shown, line=line, key="", what=f"{column}this is not TOML: {what}; correct that line")
         ]
+    except (RecursionError, ValueError) as error:
+        what = f"this cannot be read as TOML ({type(error).__name__}): a number or a list in it is too long or too deep"
+        return None, [Problem(file=shown, line=1, key="", what=f"{what}; shorten it")]
     tell = _Teller(text, shown)
+    if unusable := [tell(key, what) for key, what in unusable_numbers(stated)]:
+        return None, unusable
     try:
         document = msgspec.convert(stated, Document)
     except msgspec.ValidationError as error:
@@ -186,11 +193,13 @@ def _problems(document: Document, tell: _Teller) -> Iterator[Problem]:
         yield from _treatment(document, name, treatment, tell)
     yield from _trial(document, tell)
     for hour in document.capacity.agents:
-        if not (hour.isdecimal() and int(hour) < 24):
-            yield tell(("capacity", "agents", hour), f"is no hour of a day; write 9 = {10} for ten agents at nine")
+        if hour not in HOURS:
+            yield tell(
+                ("capacity", "agents", hour), "is no hour of a day, 0 to 23; write 9 = 10 for ten agents at nine"
+            )
     for channel in document.budgets:
         if channel not in WRITTEN:
-            yield tell(("budgets", channel), f"is no channel with a budget; name one of {', '.join(WRITTEN)}")
+            yield tell(("budgets", channel), f"is no channel with a budget; {_meant(channel, WRITTEN)}")
 
 
 def _segments(document: Document, tell: _Teller) -> Iterator[Problem]:
@@ -263,15 +272,10 @@ def _step(document: Document, step: Step, key: Key, tell: _Teller) -> Iterator[P
             (*key, "agent_group"),
             f"is {step.agent_group!r}; write one group as it is on record: letters, digits, hyphens and underscores",
         )
-    for disposition, retry in step.retry.items():
+    for disposition in step.retry:
         if disposition not in DEFAULT_RETRY:
-            near = get_close_matches(disposition, DEFAULT_RETRY, 1)
-            hint = f"do you mean {near[0]}?" if near else f"use one of {', '.join(sorted(DEFAULT_RETRY))}"
-            yield tell((*key, "retry", disposition), f"is no outcome of a call; {hint}")
-        elif retry.after_min is not None and retry.after_min < 0:
             yield tell(
-                (*key, "retry", disposition, "after_min"),
-                f"is {retry.after_min:g} minutes; write 0 or more, or leave it out to end the calls",
+                (*key, "retry", disposition), f"is no outcome of a call; {_meant(disposition, sorted(DEFAULT_RETRY))}"
             )
     if step.channel != "call":
         for field in _OF_CALLS:
@@ -285,17 +289,36 @@ def _step(document: Document, step: Step, key: Key, tell: _Teller) -> Iterator[P
         yield tell((*key, "task"), f'is {step.task!r}, and the channel is {step.channel!r}; write channel = "none"')
 
 
+def _meant(word: str, words: Sequence[str]) -> str:
+    near = get_close_matches(word.casefold(), words, 1)
+    return f"do you mean {near[0]}?" if near else f"name one of {', '.join(words)}"
+
+
 def _trial(document: Document, tell: _Teller) -> Iterator[Problem]:
     trial = document.trial
+    for metric, limit in trial.guardrails.items():
+        key: Key = ("trial", "guardrails", metric)
+        if metric not in GUARDED:
+            yield tell(key, f"is nothing that arms are watched for; {_meant(metric, list(GUARDED))}")
+            continue
+        unit, most = GUARDED[metric]
+        if most == 1.0 < limit <= 100.0:
+            yield tell(key, f"is {limit:g}, and it is a {unit}, from 0 to 1; {limit:g} % is written {limit / 100:g}")
+        elif not 0.0 <= limit <= most:
+            upper = f" to {most:,.0f}" if math.isfinite(most) else " or more"
+            yield tell(key, f"is {limit:g}, and it limits {unit}; write a number from 0{upper}")
     if not trial.arms:
         return
     names = [arm.name for arm in trial.arms]
     for number, arm in enumerate(trial.arms):
-        key: Key = ("trial", "arms", number, "name")
+        key = ("trial", "arms", number, "name")
         if not _NAME.fullmatch(arm.name) or arm.name == HOLDOUT:
             yield tell(key, f"is {arm.name!r}; write letters, digits, hyphens and underscores, and not {HOLDOUT}")
         elif arm.name in names[:number]:
             yield tell(key, f"is {arm.name!r}, as that of another arm; rename one of them")
+        if arm.share == 0.0:
+            # Records of earlier trials may hold one; nothing can be planned or told of it.
+            yield tell((*key[:-1], "share"), "is 0, and of an arm without debtors nothing is learned; remove the arm")
     if abs(sum(arm.share for arm in trial.arms) - 1.0) > 1e-9:
         shares = " + ".join(f"{arm.share:g}" for arm in trial.arms)
         yield tell(
@@ -326,12 +349,16 @@ def planned(strategy: Strategy) -> list[str]:
             found.append(f'{said}[capacity] is planned with by plan = "slots" alone; the list takes everybody')
         if document.replan and not document.plan:
             found.append(f'{said}replan concerns plan = "slots" alone; this document plans no hours')
-        if strange := [metric for metric in document.trial.guardrails if metric not in GUARDED]:
+        trial = document.trial
+        watched = [*trial.guardrails, *(["fairness"] if trial.fairness is not None else [])]
+        if watched and document is not strategy.document:
             found.append(
-                f"{said}guardrails: {', '.join(strange)} is not measured of arms yet; `cadencia experiment status` "
-                f"watches {', '.join(GUARDED)}"
+                f"{said}guardrails of a challenger's document are not looked at; write them in "
+                f"{strategy.document.name}, which draws the arms"
             )
-        if unwatched := document.trial.unwatched:
+        elif watched and not trial.arms:
+            found.append(f"{said}guardrails are watched between the arms of an experiment, and no arms are drawn here")
+        elif unwatched := trial.unwatched:
             found.append(
                 f'{said}guardrails: {", ".join(unwatched)} is of debtors, and unit = "pool_day" has every debtor in '
                 f"every arm: not watched; only {', '.join(GUARDED_BY_DAY)} is, so look at complaints yourself, or "

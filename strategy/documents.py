@@ -4,6 +4,7 @@ A document is one TOML file of a folder's `strategies/`; `strategy.checking` rea
 Its version is the hash of what it means: comments, spaces, the order of tables and `about` change nothing.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
@@ -12,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from domain.offers import Offer
-from domain.settings import CallTreatment, CampaignSettings, Retry
+from domain.settings import CallTreatment, CampaignSettings, Retries
 from strategy import objectives
 from strategy.expressions import Condition, Quantity, parse, parse_quantity
 from strategy.fields import FIELDS
@@ -20,20 +21,45 @@ from strategy.fields import FIELDS
 Channel = Literal["call", "sms", "email", "messaging", "letter", "none"]
 NumberOrder = Literal["as_imported", "mobile_first", "last_reached_first", "rotate"]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-AtLeastOne = Annotated[int, Meta(ge=1)]
+AtLeastOne = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 #: Channels of steps that are a written message.
 WRITTEN: Final = ("sms", "email", "messaging", "letter")
 #: What is done about a debtor where nobody contacts him.
 TASKS: Final = ("number_research", "address_research", "review")
+#: Hours of a day, as `capacity` names them.
+HOURS: Final = tuple(map(str, range(24)))
 #: The arm of the document itself, where it names none.
 CHAMPION: Final = "champion"
 #: The arm of those who are left alone by lot.
 HOLDOUT: Final = "holdout"
-#: What guardrails may limit; their units stand in `docs/strategy.md`.
-GUARDED: Final = ("complaints", "stops", "disputes", "abandonment", "calls_per_week")
+#: What guardrails may limit, what each is counted in, and the most that it can be; infinity: any number.
+GUARDED: Final = {
+    "complaints": ("debtors of 1,000 who complained", 1000.0),
+    "stops": ("debtors of 1,000 who asked for a stop", 1000.0),
+    "disputes": ("debtors of 1,000 who disputed", 1000.0),
+    "abandonment": ("share of people who answered", 1.0),
+    "calls_per_week": ("calls by debtor and week", float("inf")),
+}
 #: Those of them that can be told of an arm where whole days are drawn: all others are of debtors, who are in each arm.
 GUARDED_BY_DAY: Final = ("abandonment",)
+
+
+def _words(of: Iterable[str], kind: dict[str, Any]) -> Meta:
+    """Return what makes editors complete the keys of a table, and `strategy.checking` says what is none."""
+    words = sorted(of)
+    return Meta(extra_json_schema={"properties": dict.fromkeys(words, kind), "propertyNames": {"enum": words}})
+
+
+def _guarded() -> Meta:
+    words = _words(GUARDED, {}).extra_json_schema
+    assert words is not None
+    limits = {
+        name: {"type": "number", "minimum": 0.0, "description": f"At most so many: {unit}."}
+        | ({} if most == float("inf") else {"maximum": most})
+        for name, (unit, most) in GUARDED.items()
+    }
+    return Meta(extra_json_schema=words | {"properties": limits})
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -43,8 +69,9 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbi
 class Limits(_Part, frozen=True, kw_only=True):
     """How often one person is called at most, besides what law says; None: as law says."""
 
-    #: On a day of the debtor, and in any 7 days; calls of other campaigns count too.
+    #: On a day of the debtor; calls of other campaigns count too.
     calls_per_day: AtLeastOne | None = None
+    #: In any 7 days; calls of other campaigns count too.
     calls_per_week: AtLeastOne | None = None
     #: In this campaign over its life.
     max_calls: AtLeastOne | None = None
@@ -53,6 +80,7 @@ class Limits(_Part, frozen=True, kw_only=True):
 class Step(_Part, frozen=True, kw_only=True):
     """One step of a treatment; it holds from its day on until the day of the next."""
 
+    #: By what the debtor is contacted; none: not at all. Messages are handed out by `cadencia due`.
     channel: Channel
     #: Days since the debtor came into the segment.
     after_days: Annotated[int, Meta(ge=0, le=3650)] = 0
@@ -65,7 +93,7 @@ class Step(_Part, frozen=True, kw_only=True):
     #: Numbers that the debtor sees, E.164; empty: the campaign's.
     caller_ids: tuple[str, ...] = ()
     #: What follows an outcome, where it differs from the campaign's own word.
-    retry: dict[str, Retry] = {}
+    retry: Retries = {}
     #: Text to send.
     template: str = ""
     #: Free agents of this group come before others when a debtor answers.
@@ -84,9 +112,11 @@ class Step(_Part, frozen=True, kw_only=True):
 class Treatment(_Part, frozen=True, kw_only=True):
     """What is done with the debtors of a segment."""
 
+    #: What is done, in the order of their days.
     steps: Annotated[tuple[Step, ...], Meta(min_length=1)]
+    #: For readers.
     about: str = ""
-    #: Nothing is done while this holds.
+    #: Nothing is done while this condition holds.
     stop_when: str = ""
     #: Whether lots may call whom this would not, and the other way round; None: where it calls.
     explore: bool | None = None
@@ -102,19 +132,34 @@ class Treatment(_Part, frozen=True, kw_only=True):
 class Segment(_Part, frozen=True, kw_only=True):
     """Debtors who are treated alike: those for whom `when` is known to hold, and who are in no earlier segment."""
 
+    #: Letters, digits, hyphens and underscores.
     name: str
+    #: Condition over fields of a debtor, such as `days_past_due > 30`; `true`: everybody else.
     when: str
+    #: Name of what is done with them, of `treatments`.
     treatment: str
+    #: For readers.
     about: str = ""
 
 
 class Arm(_Part, frozen=True, kw_only=True):
     """A share of the debtors who are not held out, and the document by which they are worked."""
 
+    #: Letters, digits, hyphens and underscores.
     name: str
+    #: Of the debtors who are not held out; more than 0, and those of all arms make 1.
     share: Share
     #: File beside this one, without its ending; empty: this document.
     strategy: str = ""
+
+
+class Fairness(_Part, frozen=True, kw_only=True):
+    """Whom an arm may not call more than others for what they are; `experiment status` looks at it."""
+
+    #: Calls by debtor and week of one group: at most so many times those of all debtors of the arm.
+    intensity_ratio: Annotated[float, Meta(gt=1.0, le=100.0)]
+    #: What makes the groups; none of them is known to a model.
+    by: Annotated[tuple[Literal["language", "region", "country"], ...], Meta(min_length=1, max_length=3)]
 
 
 class Trial(_Part, frozen=True, kw_only=True):
@@ -124,29 +169,39 @@ class Trial(_Part, frozen=True, kw_only=True):
     holdout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
     #: What is drawn by lot: each debtor for good, or each day for all.
     unit: Literal["debtor", "pool_day"] = "debtor"
+    #: Champion and challengers; empty: everybody is worked by this document.
     arms: tuple[Arm, ...] = ()
     #: Another word draws the arms anew; who is held out stays so.
     lot: str = ""
     #: By metric, what it may not exceed.
-    guardrails: dict[str, float] = {}
-    ends_after_days: AtLeastOne | None = None
+    guardrails: Annotated[dict[str, float], _guarded()] = {}
+    #: Whom no arm may call more than others; without it nobody looks.
+    fairness: Fairness | None = None
+    #: When an experiment is decided, unless it is started with other days.
+    ends_after_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
 
     @property
     def unwatched(self) -> list[str]:
         """Return the guardrails that nobody watches because whole days are drawn."""
-        of_debtors = [name for name in GUARDED if name not in GUARDED_BY_DAY]
-        return [name for name in self.guardrails if name in of_debtors and self.unit == "pool_day"]
+        if self.unit != "pool_day":
+            return []
+        fairness = ["fairness"] if self.fairness is not None else []
+        return [name for name in [*self.guardrails, *fairness] if name not in GUARDED_BY_DAY]
 
 
 class Capacity(_Part, frozen=True, kw_only=True):
     """What a plan may spend."""
 
-    #: Agents by hour of the floor's day; empty: as the floor is staffed.
-    agents: dict[str, Annotated[float, Meta(ge=0)]] = {}
+    #: Agents by hour of the floor's day, from 0 to 23; empty: as the floor is staffed.
+    agents: Annotated[
+        dict[str, Annotated[float, Meta(ge=0.0, le=100_000.0)]], _words(HOURS, {"type": "number", "minimum": 0.0})
+    ] = {}
     #: Days on which those agents work.
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
+    days: Annotated[
+        tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Meta(min_length=1, max_length=7)
+    ] = ("mon", "tue", "wed", "thu", "fri")
     #: Minor units that an attempt costs besides the agents' time.
-    cost_per_attempt: Annotated[float, Meta(ge=0)] = 0.0
+    cost_per_attempt: Annotated[float, Meta(ge=0.0, le=1e9)] = 0.0
 
 
 class Document(_Part, frozen=True, kw_only=True):
@@ -154,6 +209,7 @@ class Document(_Part, frozen=True, kw_only=True):
 
     #: As the file.
     name: str
+    #: For readers.
     about: str = ""
     #: By what trials and simulations judge it, and what its plan counts.
     objective: objectives.Name = objectives.NET_RECOVERY
@@ -166,15 +222,20 @@ class Document(_Part, frozen=True, kw_only=True):
     replan: bool = False
     #: Share of decisions drawn by lot among calling and not calling, so that the record can tell what calls bring.
     explore: Share = 0.05
+    #: How often one person is called at most, besides what law says.
     limits: Limits = Limits()
     #: Parts of the debtor's local day: `09:00-13:00`.
     day_parts: dict[str, str] = {}
+    #: Who is treated alike: each debtor is in the first whose condition is known to hold.
     segments: Annotated[tuple[Segment, ...], Meta(min_length=1)]
+    #: By the name that segments give, what is done.
     treatments: dict[str, Treatment]
+    #: Arms that are compared, and who is left alone by lot.
     trial: Trial = Trial()
+    #: With `plan`: what it may spend.
     capacity: Capacity = Capacity()
     #: Messages of a day by channel: of the campaign, or of its arm where a challenger says it.
-    budgets: dict[str, AtLeastOne] = {}
+    budgets: Annotated[dict[str, AtLeastOne], _words(WRITTEN, {"type": "integer", "minimum": 1})] = {}
 
     @property
     def plans_kept(self) -> bool:

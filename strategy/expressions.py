@@ -1,8 +1,8 @@
 """Conditions that business people write: safe expressions over named fields of a debtor.
 
     days_past_due > 30 and balance >= 200_00 and p_pay_uplift > 0.02
-    country in ("ES", "PT") and not promise_open
-    missing(last_contact_days) or last_contact_days >= 7
+    country in ("ES", "PT") and promises_open == 0
+    missing(days_since_contact) or days_since_contact >= 7
 
 The syntax is Python's, of which comparisons, `and`, `or`, `not`, `in`, + - * / and `missing(field)` are allowed; it is
 never executed. A field without a value makes a comparison unknown, as in SQL: a debtor is in a segment only where the
@@ -10,6 +10,7 @@ condition is known to hold (`not` of unknown is unknown).
 """
 
 import ast
+import math
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, Literal, NamedTuple, NoReturn
@@ -18,7 +19,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.countries import plain
 from domain.errors import BadInput
+from strategy.spelling import misspelt
 
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.float64]
@@ -26,6 +29,12 @@ Kind = Literal["number", "word", "flag"]
 
 #: Longer conditions are two segments.
 MOST_CHARACTERS: Final = 2_000
+#: So many operations may lie within one another; Python itself ends near a thousand.
+_DEEPEST: Final = 100
+#: No field holds more; beyond it neighbouring whole numbers are one as floats.
+_GREATEST: Final = 2**53
+#: More words than these are not listed in an error.
+_LISTED: Final = 20
 _MISSING: Final = "missing"
 _COMPARE: Final[dict[type[ast.cmpop], Any]] = {
     ast.Lt: np.less,
@@ -57,6 +66,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     unit: str = ""
     #: The words that it may hold; empty: any.
     words: tuple[str, ...] = ()
+    #: Other names of those words, as `domain.countries.plain` has them.
+    names: Mapping[str, str] = {}
 
 
 class Truth(NamedTuple):
@@ -98,6 +109,19 @@ class Condition(_Expression):
         """Return whether it is the bare word true."""
         return isinstance(self._tree, ast.Name) and self._tree.id == "true"
 
+    @property
+    def bounds(self) -> frozenset[str]:
+        """Return the fields that it compares with figures other than nought."""
+        found: set[str] = set()
+        for node in ast.walk(self._tree):
+            if isinstance(node, ast.Compare):
+                parts = list(ast.walk(node))
+                if any(
+                    isinstance(one, ast.Constant) and isinstance(one.value, int | float) and one.value for one in parts
+                ):
+                    found |= {one.id for one in parts if isinstance(one, ast.Name)}
+        return frozenset(found)
+
     def holds(self, columns: Mapping[str, NDArray[Any]]) -> Flags:
         """Return where the condition is known to hold.
 
@@ -137,15 +161,21 @@ def _checked(text: str, fields: Mapping[str, Field], where: str, kind: Kind) -> 
     if not text.strip():
         what = "an empty condition; write true for everybody" if kind == "flag" else "empty; name a field"
         raise BadInput(f"{where}: {what}")
+    if (fault := misspelt(text)) is not None:
+        column, what = fault
+        raise BadInput(f"{where}: column {column}: {what}{_pointed(text, column)}")
     try:
         # In parentheses, so that it may go over several lines.
         tree = ast.parse(f"({text}\n)", mode="eval").body
     except SyntaxError as error:
         column = _column(text, error.lineno or 1, (error.offset or 1) - 1)
-        raise BadInput(f"{where}: column {column}: {error.msg}{_pointed(text, column)}") from None
+        # What Python guesses ("Perhaps you forgot a comma?") is about programs.
+        what = f"{error.msg.partition('. ')[0]}; {_ALLOWED}"
+        raise BadInput(f"{where}: column {column}: {what}{_pointed(text, column)}") from None
     except (RecursionError, MemoryError, ValueError):
         raise BadInput(f"{where}: too deeply nested; make it two segments") from None
     checker = _Checker(text, fields, where)
+    checker.shallow(tree)
     checker.want(tree, kind)
     return tree, frozenset(checker.reads)
 
@@ -178,6 +208,15 @@ class _Checker:
         column = _column(self.text, node.lineno, len(line.encode()[: node.col_offset].decode()))
         raise BadInput(f"{self.where}: column {column}: {what}{_pointed(self.text, column)}")
 
+    def shallow(self, tree: ast.expr) -> None:
+        """Refuse what is nested too deeply to be gone through."""
+        level: list[ast.AST] = [tree]
+        for _ in range(_DEEPEST):
+            level = [inner for node in level for inner in ast.iter_child_nodes(node)]
+        for node in level:
+            if isinstance(node, ast.expr):
+                self.fail(node, f"more than {_DEEPEST} operations within one another; make it two segments")
+
     def want(self, node: ast.expr, kind: Kind) -> None:
         found = self.kind(node)
         if found != kind:
@@ -192,7 +231,9 @@ class _Checker:
                 return "flag"
             case ast.Name(id=name):
                 return self.field(node, name).kind
-            case ast.Constant(value=int() | float()):
+            case ast.Constant(value=int() | float() as number):
+                if not math.isfinite(number) or abs(number) > _GREATEST:
+                    self.fail(node, f"{self.word(node)} is more than any field holds; write a smaller number")
                 return "number"
             case ast.Constant(value=str()):
                 return "word"
@@ -217,9 +258,14 @@ class _Checker:
                 self.field(of, field)
                 return "flag"
             case ast.Call(func=ast.Name(id=name)) if name == _MISSING:
-                self.fail(node, "missing takes the name of one field, as in missing(last_contact_days)")
+                self.fail(node, f"missing takes the name of one field, without quotes: missing({self.example(node)})")
             case _:
                 self.fail(node, f"{self.word(node)} is not allowed; {_ALLOWED}")
+
+    def example(self, call: ast.expr) -> str:
+        """Return the field that a call may mean."""
+        inner = (one.value for one in ast.walk(call) if isinstance(one, ast.Constant))
+        return next((word for word in inner if isinstance(word, str) and word in self.fields), min(self.fields))
 
     def field(self, node: ast.expr, name: str) -> Field:
         field = self.fields.get(name)
@@ -233,10 +279,14 @@ class _Checker:
     def compare(self, node: ast.Compare) -> None:
         left = node.left
         for op, right in zip(node.ops, node.comparators, strict=True):
+            if isinstance(op, ast.Is | ast.IsNot):
+                if isinstance(left, ast.Name) and self.word(right).casefold() in ("none", "null"):
+                    self.fail(right, f"nothing is known where missing({left.id}) holds; write that")
+                self.fail(right, "is compares objects; write == or !=")
+            self.quoted(left, right)
+            self.quoted(right, left)
             if isinstance(op, _MEMBER):
                 self.member(left, right)
-            elif type(op) not in _COMPARE:
-                self.fail(right, "is compares objects; write == or !=")
             else:
                 kind = self.kind(left)
                 self.want(right, kind)
@@ -251,21 +301,37 @@ class _Checker:
             self.fail(right, 'in wants what it may be in parentheses, as in country in ("ES", "PT")')
         kind = self.kind(left)
         for one in right.elts:
+            self.quoted(left, one)
             value = one.operand if isinstance(one, ast.UnaryOp) else one
             if not isinstance(value, ast.Constant):
                 self.fail(one, f"{self.word(one)} is no number and no word in quotes; in compares with fixed values")
             self.want(one, kind)
             self.spelt(left, one)
 
+    def quoted(self, of: ast.expr, word: ast.expr) -> None:
+        """Refuse a word without its quotes, beside a field of words."""
+        field = self.fields.get(of.id) if isinstance(of, ast.Name) else None
+        if field is None or field.kind != "word" or not isinstance(word, ast.Name) or word.id in self.fields:
+            return
+        if word.id in field.words or not get_close_matches(word.id, self.fields, 1):
+            self.fail(word, f'{word.id} is no field; a word stands in quotes: "{word.id}"')
+
     def spelt(self, of: ast.expr, word: ast.expr) -> None:
         """Refuse a word that a field never holds."""
         if not (isinstance(of, ast.Name) and isinstance(word, ast.Constant) and isinstance(word.value, str)):
             return
-        words: Sequence[str] = self.fields[of.id].words
+        field = self.fields[of.id]
+        words: Sequence[str] = field.words
         if words and word.value not in words:
-            alike = {one.casefold(): one for one in words}
+            # Two letters are too few to guess by.
+            alike = {one.casefold(): one for one in words if len(one) > 2 or one.casefold() == word.value.casefold()}
             near = get_close_matches(word.value.casefold(), alike, 1)
-            hint = f"do you mean {alike[near[0]]!r}?" if near else f"it is one of {', '.join(words)}"
+            if (meant := field.names.get(plain(word.value)) or (alike[near[0]] if near else None)) is not None:
+                hint = f"do you mean {meant!r}?"
+            elif len(words) <= _LISTED:
+                hint = f"it is one of {', '.join(words)}"
+            else:
+                hint = f"write a word as files have it ({field.meaning})"
             self.fail(word, f"{of.id} is never {word.value!r}; {hint}")
 
 

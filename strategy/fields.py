@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from domain import countries
 from domain.instants import DAY, MINUTE, midnight_us, to_datetime
 from domain.money import EXPONENTS
 from domain.people import GRACE_DAYS, KEPT_SHARE
@@ -67,10 +68,15 @@ FIELDS: Final[Mapping[str, Field]] = {
     "balance_share": Field(
         kind="number", unit="share", meaning="of the list's people of a currency, those who owe less in it"
     ),
-    "currency": Field(kind="word", meaning="of the first worked debt", words=tuple(sorted(EXPONENTS))),
+    "currency": Field(kind="word", meaning="of the first worked debt, ISO 4217: EUR", words=tuple(sorted(EXPONENTS))),
     "debts": _count("debts that the campaign works"),
     "product": Field(kind="word", meaning="of the largest worked debt; none where the files name none"),
-    "country": Field(kind="word", meaning="of the debtor, ISO 3166: ES"),
+    "country": Field(
+        kind="word",
+        meaning="of the debtor, ISO 3166: ES",
+        words=tuple(sorted(countries.CODES)),
+        names=countries.NAMES,
+    ),
     "n_phones": _count("numbers that may still be right"),
     "calls_7d": _count("calls dialled in the last 7 days"),
     "calls_30d": _count("calls dialled in the last 30 days"),

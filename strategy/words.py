@@ -37,6 +37,11 @@ def sentences(strategy: Strategy) -> dict[str, str]:
         told["lot"] = f"arms drawn anew for {trial.lot}"
     for metric, most in trial.guardrails.items():
         told[f"guardrail {metric}"] = f"at most {most:g}"
+    if trial.fairness is not None:
+        groups = " or ".join(trial.fairness.by)
+        told["fairness"] = (
+            f"debtors of one {groups} called at most {trial.fairness.intensity_ratio:g} times as often as all"
+        )
     if trial.ends_after_days is not None:
         told["end"] = f"after {trial.ends_after_days} days"
     for name, other in strategy.challengers.items():

@@ -5,7 +5,6 @@ it is; money never passes through a float.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -14,6 +13,8 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 import phonenumbers
 
+from domain.countries import NAMES as COUNTRY_NAMES
+from domain.countries import plain
 from domain.errors import BadInput
 from domain.instants import from_datetime
 from domain.money import EXPONENTS
@@ -56,13 +57,6 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # ---- words
-
-
-@lru_cache(maxsize=65536)
-def plain(text: str) -> str:
-    """Return text in lower case, without accents, its runs of other signs as one underscore."""
-    text = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    return re.sub(r"[^a-z0-9]+", "_", text).strip("_")
 
 
 def free_text(cell: str, limit: int) -> str:
@@ -255,18 +249,6 @@ def instant(cell: str, form: Form) -> int:
 
 # ---- places and languages
 
-_COUNTRY_NAMES = {
-    "espana": "ES", "spain": "ES", "esp": "ES",
-    "colombia": "CO", "col": "CO",
-    "united_states": "US", "united_states_of_america": "US", "estados_unidos": "US", "eeuu": "US", "ee_uu": "US",
-    "usa": "US", "u_s_a": "US", "u_s": "US",
-    "united_kingdom": "GB", "reino_unido": "GB", "great_britain": "GB", "uk": "GB", "gbr": "GB",
-    "mexico": "MX", "mex": "MX", "peru": "PE", "per": "PE", "chile": "CL", "chl": "CL",
-    "argentina": "AR", "arg": "AR", "brazil": "BR", "brasil": "BR", "bra": "BR",
-    "portugal": "PT", "prt": "PT", "france": "FR", "francia": "FR", "fra": "FR",
-    "ecuador": "EC", "ecu": "EC", "panama": "PA", "pan": "PA",
-}  # fmt: skip
-
 #: Currency and language of rows that name none, by country.
 DEFAULT_CURRENCY = {
     "ES": "EUR", "PT": "EUR", "FR": "EUR", "DE": "EUR", "IT": "EUR", "IE": "EUR", "CO": "COP", "US": "USD", "GB": "GBP",
@@ -285,7 +267,7 @@ _LANGUAGE_NAMES = {
 def country_code(cell: str) -> str:
     """Return an ISO 3166 code of two letters."""
     text = cell.strip()
-    code = _COUNTRY_NAMES.get(plain(text), text.upper())
+    code = COUNTRY_NAMES.get(plain(text), text.upper())
     if code not in phonenumbers.SUPPORTED_REGIONS:
         raise BadCell("write the ISO code of the country, e.g. ES, CO or US")
     return code

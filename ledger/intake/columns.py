@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from domain.countries import plain
 from domain.errors import BadInput
-from ledger.intake.cells import plain
 from ledger.intake.lists import stop_kind
 
 #: Column of an account file → other names under which it is read.

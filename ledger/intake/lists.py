@@ -5,8 +5,9 @@ from functools import lru_cache
 
 import msgspec
 
+from domain.countries import plain
 from domain.people import OF_A_MEDIUM, OF_A_NUMBER, STOP_WORDS, ContactEvent, StopKind, as_message
-from ledger.intake.cells import BadCell, Form, instant, iso_date, plain
+from ledger.intake.cells import BadCell, Form, instant, iso_date
 from ledger.intake.phones import e164
 
 #: Between the items of a list.

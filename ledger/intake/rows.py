@@ -13,6 +13,7 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
+from domain.countries import plain
 from domain.errors import BadInput
 from domain.instants import DAY
 from domain.people import BOUNDED_CONSENTS, COMPLAINTS, StopKind, as_message
@@ -36,7 +37,6 @@ from ledger.intake.cells import (
     instant,
     iso_date,
     language_code,
-    plain,
     whole_number,
 )
 from ledger.intake.columns import REJECT_COLUMNS, Columns

@@ -34,6 +34,7 @@ TRIAL = """
 holdout = 0.1
 ends_after_days = 14
 guardrails = {stops = 900, complaints = 900, calls_per_week = 0.01}
+fairness = {intensity_ratio = 50.0, by = ["country", "language"]}
 [[trial.arms]]
 name = "champion"
 share = 0.5
@@ -129,9 +130,15 @@ def test_status_tells_arms_rule_and_alarms(folder: Path) -> None:
         assert low < -1.0 < 1.0 < high
         error = (difference["high"] - difference["value"]) / -low
         assert difference["value"] - difference["low"] == pytest.approx(high * error)
-    assert {(one["metric"], one["state"]) for one in found["guards"]} == {
+    told = [(one["metric"], one["state"]) for one in found["guards"]]
+    fair = [one for one in told if one[0].startswith("calls by")]
+    # By arm and field, whoever is called most: no country's laws let it be called fifty times as often as all.
+    assert [metric.split(",")[0] for metric, _ in fair] == 2 * ["calls by country"]
+    assert {state for _, state in fair} == {"holds"}
+    assert set(told) - set(fair) == {
         ("stops", "holds"), ("complaints", "holds"), ("calls_per_week", "alarm"),
     }  # fmt: skip
+    assert any(one.startswith("fairness by language is not told of champion, mine: there") for one in found["warnings"])
     # In the afternoon it is nearer to 17.
     assert any(re.search(r"was written down 1[67] days after it began", one) for one in found["warnings"])
     assert found["mismatch"] > 0.001

@@ -63,6 +63,43 @@ def test_a_mistake_is_told_with_its_line_and_status_1(folder: Path) -> None:
         CliRunner().invoke(app, ["strategy", "check", "balanc", "--folder", str(folder)], catch_exceptions=False)
 
 
+def test_money_of_several_currencies_is_not_weighed_in_silence(folder: Path) -> None:
+    def considered(name: str, *more: str) -> str:
+        words = ("strategy", "check", name, *more)
+        return "\n".join(one for one in answer(folder, *words)[0]["advice"] if "has debts in" in one)
+
+    assert considered("gentle") == ""
+    told = considered("model")
+    assert told.startswith(
+        "model: rank_by weighs balance, value_call in minor units whatever their currency, and campaign"
+    )
+    assert "campaign sample has debts in COP, EUR, USD" in told
+    assert "segment" not in told  # value_call <= 0 is the same in any currency
+    assert "rank by balance_share" in cadencia(folder, "strategy", "show", "model")
+    cadencia(folder, "strategy", "new", "bounds", "--from", "gentle")
+    path = folder / "strategies" / "bounds.toml"
+    text = path.read_text(encoding="utf-8")
+    big = '[[segments]]\nname = "big"\nwhen = \'balance >= 200_00\'\ntreatment = "rest"\n[[segments]]'
+    path.write_text(text.replace("[[segments]]", big, 1), encoding="utf-8")
+    assert "segment big compares balance with a figure whatever its currency" in considered("bounds")
+    path.write_text(text.replace("[[segments]]", big.replace("'b", '\'currency == "EUR" and b'), 1), encoding="utf-8")
+    assert considered("bounds") == ""
+    path.unlink()
+    # Of one currency there is nothing to say.
+    campaign = folder / "campaigns" / "sample.toml"
+    plain = campaign.read_text(encoding="utf-8")
+    campaign.write_text('selection = { countries = ["ES"] }\n' + plain, encoding="utf-8")
+    assert considered("model") == ""
+    campaign.write_text(plain, encoding="utf-8")
+
+
+def test_a_check_makes_no_ledger(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["init", str(tmp_path / "new")]).exit_code == 0
+    (tmp_path / "new" / "ledger.db").unlink()
+    assert answer(tmp_path / "new", "strategy", "check", "model")[0]["advice"] == []
+    assert not list((tmp_path / "new").glob("*.db"))
+
+
 def test_show_says_what_each_segment_holds(folder: Path) -> None:
     found = answer(folder, "strategy", "show", "model")
     counts = found["counts"]

@@ -36,10 +36,21 @@ def complaint(folder: Path) -> str:
         ("zzz = 1", "zzz is no setting; remove it"),
         (
             'mode = "predictiv"',
-            "mode must be one of preview, progressive, power, predictive, was 'predictiv'; correct it",
+            "mode must be one of preview, progressive, power, predictive, was 'predictiv'; do you mean predictive?",
         ),
+        (
+            "retry.busy.after_min = nan",
+            "retry.busy.after_min is nan, which is no finite number; write a number, or leave the key out",
+        ),
+        ("retry.busy.after_min = -5", "retry.busy.after_min must be a number >= 0.0, was -5; correct it"),
+        ("max_attempts = 0", "max_attempts must be in [1, 1000000], was 0; correct it"),
         ("record = 1", "record must be true or false, was 1; correct it"),
         ('selection.countries = "ES"', "selection.countries must be a list in [ ], was 'ES'; correct it"),
+        ('selection.countries = ["es"]', "selection.countries has 'es', which is no country; do you mean ES?"),
+        (
+            'caller_ids = { "*" = ["+34910000000"], Spain = [] }',
+            "caller_ids has 'Spain', which is no country; do you mean ES?",
+        ),
         ("selection.countries = [3]", "selection.countries.0 must be text in quotes, was 3; correct it"),
         (
             'caller_ids.CO = ["+571"]\ncaller_ids.ES = [34]',
@@ -70,7 +81,16 @@ def test_a_wrong_campaign_file_is_told_by_key_and_value(folder: Path, text: str,
         ("[nodes.main]\nport = 0", "nodes.main.port must be a whole number >= 1, was 0; correct it"),
         ('[nodes.a]\n[nodes.main]\nport = "1"', "nodes.main.port must be a whole number, was '1'; correct it"),
         ('[nodes.main]\nsecret = "hush"', "nodes.main.secret is no setting; did you mean secret_variable?"),
-        ("[ledger]\nmax_reject_share = 2", "ledger.max_reject_share must be a number <= 1.0, was 2; correct it"),
+        (
+            "[ledger]\nmax_reject_share = 2",
+            "ledger.max_reject_share must be a number <= 1.0, was 2; shares are from 0 to 1: 2 % is written 0.02",
+        ),
+        (
+            "[floor]\ntick_s = inf",
+            "floor.tick_s is inf, which is no finite number; write a number, or leave the key out",
+        ),
+        ("[floor]\ntick_s = 0.0", "floor: tick_s must be in [0.01, 3600], was 0.0; correct it"),
+        ("[floor]\nfirst_hour = 24", "floor: first_hour must be in [0, 23], was 24; correct it"),
     ],
 )
 def test_a_wrong_floor_file_is_told_by_key_and_value(folder: Path, text: str, told: str) -> None:

@@ -57,9 +57,10 @@ def test_a_working_folder_says_which_campaigns_it_has(tmp_path: Path) -> None:
         ("sample:order", "changes nothing"),
         ("sample:name=other", "no setting of a campaign that can be changed"),
         ("sample:order=alphabet", "order must be one of"),
-        ("sample:ratio=fast", "Expected `float`"),
+        ("sample:ratio=fast", "ratio must be a number, was 'fast'"),
         ("sample:name.by=x", "no setting of a campaign that can be changed"),
-        ("sample:order.by=x", "Expected `str`"),
+        ("sample:retry.busy.after_min=inf", "retry.busy.after_min is inf, which is no finite number"),
+        ("sample:order.by=x", "order must be text in quotes, was { by = 'x' }"),
         ("sample:order=ageing,order.by=x", "order holds no others"),
     ],
 )

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from console.folder import schemas
 from domain.errors import BadInput
 from domain.offers import Offer
-from domain.settings import CallTreatment, CampaignSettings, Retry
+from domain.settings import DEFAULT_RETRY, CallTreatment, CampaignSettings, Retry
 from strategy.checking import advice, agent_groups, examine, examine_text, planned, read
-from strategy.documents import Document, Strategy, attached, strategy_of
+from strategy.documents import GUARDED, WRITTEN, Document, Strategy, attached, strategy_of
 from strategy.toml_lines import line_of, lines_of
 from strategy.words import sentences
 
@@ -118,7 +118,7 @@ def test_a_document_with_everything_holds(tmp_path: Path) -> None:
         ('"morning", ', '"mornin", ', "day_parts = [", "'mornin', which is no part of the day; do you mean morning"),
         ("+34910000001", "910000001", "caller_ids", r"caller_ids.1 is '910000001'; write it as \+34910000000"),
         ("retry.no_answer]", "retry.noanswer]", "[treatments.soft.steps.retry", "is no outcome of a call; do you mean"),
-        ("after_min = 90", "after_min = -90", "after_min = -90", "is -90 minutes; write 0 or more"),
+        ("after_min = 90", "after_min = -90", "after_min = -90", "after_min must be a number >= 0.0, was -90"),
         ('template = "hello"\n', "", "[[treatments.soft.steps]]", "a step by sms has to say what is sent"),
         ('template = "hello"\n', 'template = "hello"\ncaller_ids = ["+34910000001"]\n', "caller_ids", "is of calls"),
         ("after_days = 3", 'after_days = 3\ntemplate = "x"', 'template = "x"', "call sends no text; remove it"),
@@ -132,6 +132,34 @@ def test_a_document_with_everything_holds(tmp_path: Path) -> None:
         ('name = "champion"', 'name = "champion"\nstrategy = "balance"', "[[trial.arms]]", "leave this document out"),
         ("[trial]", "[capacity.agents]\n25 = 3\n[trial]", "25 = 3", "is no hour of a day"),
         ("[trial]", "[budgets]\ncall = 3\n[trial]", "call = 3", "is no channel with a budget"),
+        ("[trial]", "[capacity.agents]\n09 = 3\n[trial]", "09 = 3", "is no hour of a day"),
+        ("[trial]", "[capacity]\ndays = []\n[trial]", "days = []", "capacity.days must be a list"),
+        ("after_min = 90", "after_min = inf", "after_min = inf", "after_min is inf, which is no finite number; write"),
+        ("after_min = 90", "after_min = nan", "after_min = nan", "after_min is nan, which is no finite number; write"),
+        ("after_min = 90", "after_min = 1e300", "after_min = 1e300", "must be a number <= 5270400"),
+        ("after_min = 90", "after_min = 90\nlimit = 0", "limit = 0", "limit must be a whole number >= 1, was 0"),
+        ("calls_per_day = 2", f"calls_per_day = 1{20 * '0'}", "calls_per_day", "has 21 digits"),
+        ("calls_per_day = 2", f"calls_per_day = 1{5000 * '0'}", "# A document", "cannot be read as TOML"),
+        ("[trial]", "[capacity]\nagents = {17 = inf}\n[trial]", "agents = ", "capacity.agents.17 is inf, which is no"),
+        ("[trial]", "[capacity]\ncost_per_attempt = -inf\n[trial]", "cost_per", "cost_per_attempt is -inf, which is"),
+        ("share = 0.75", "share = 0.0", "share = 0.0", "arms.1.share is 0, and .* nothing is learned; remove the arm"),
+        ("share = 0.75", "share = -0.5", "share = -0.5", "arms.1.share must be a number >= 0.0, was -0.5"),
+        ("explore = 0.1", "explore = 5", "explore = 5", "was 5; shares are from 0 to 1: 5 % is written 0.05"),
+        ("explore = 0.1", "explore = true", "explore = true", "explore must be a number.*, was true; correct it"),
+        ("09:00-13:30\"", "\"\nlate = 10:00:00", "late = 10", "late must be text in quotes, was 10:00:00; correct it"),
+        ("explore = 0.1", 'plan = "slot"', "plan = ", "plan must be slots, or left out, was 'slot'; do you mean slots"),
+        ('channel = "call"\nafter', 'channel = "cal"\nafter', 'channel = "cal"', "was 'cal'; do you mean call?"),
+        ("holdout = 0.1", "guardrails = {abandonmnt = 0.03}", "guardrails", "watched for; do you mean abandonment?"),
+        ("holdout = 0.1", "guardrails = {smiles = 0.03}", "guardrails", "name one of complaints, stops, disputes"),
+        ("holdout = 0.1", "guardrails = {abandonment = 3}", "guardrails", "abandonment is 3, .*; 3 % is written 0.03"),
+        ("holdout = 0.1", "guardrails = {abandonment = -1}", "guardrails", "abandonment is -1.*a number from 0 to 1"),
+        ("holdout = 0.1", "guardrails = {stops = -1}", "guardrails", "is -1, and it limits debtors of 1,000 who asked"),
+        ("holdout = 0.1", "guardrails = {stops = nan}", "guardrails", "guardrails.stops is nan, which is no finite"),
+        ("holdout = 0.1", "fairness = {intensity_ratio = 1, by = ['language']}", "fairness", "a number > 1.0, was 1"),
+        ("holdout = 0.1", "fairness = {intensity_ratio = 2, by = []}", "fairness", "fairness.by must be a list"),
+        ("holdout = 0.1", "fairness = {intensity_ratio = 2, by = ['langage']}", "fairness", "do you mean language"),
+        ("holdout = 0.1", "fairness = {by = ['language']}", "fairness", "intensity_ratio is missing; add it"),
+        ("holdout = 0.1", "fairness = {intensity_ratio = 1.2, by = ['language']}", None, ""),
         ('stop_when = "plans_open > 0"', 'stop_when = "plans_open"', "stop_when", "plans_open is a number; yes or no"),
     ],
 )  # fmt: skip
@@ -150,7 +178,7 @@ def test_a_mistake_names_its_line_and_what_to_do(
 
 
 def test_all_mistakes_are_told_and_reading_tells_the_first(tmp_path: Path) -> None:
-    text = TEXT.replace("+34910000001", "1").replace("after_min = 90", "after_min = -1")
+    text = TEXT.replace("+34910000001", "1").replace("retry.no_answer]", "retry.noanswer]")
     assert len(problems(text, tmp_path)) == 2
     with pytest.raises(BadInput, match=r"caller_ids\.1 is '1'.*\n  and 1 more: cadencia strategy check"):
         read(tmp_path / "all.toml")
@@ -191,16 +219,6 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         read(tmp_path / "x.toml")
 
 
-def test_guardrails_that_nobody_watches_by_day_are_told(tmp_path: Path) -> None:
-    text = TEXT.replace("[trial]\n", "[trial]\nguardrails = {complaints = 2, calls_per_week = 3, abandonment = 0.03}\n")
-    assert problems(text, tmp_path) == []
-    assert not any("guardrails" in one for one in planned(read(tmp_path / "all.toml")))
-    assert problems(text.replace("[trial]\n", '[trial]\nunit = "pool_day"\n'), tmp_path) == []
-    (told,) = (one for one in planned(read(tmp_path / "all.toml")) if "guardrails" in one)
-    assert told.startswith('all: guardrails: complaints, calls_per_week is of debtors, and unit = "pool_day"')
-    assert "not watched" in told
-
-
 def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:
     more = """
 objective = "promises_kept"
@@ -209,7 +227,8 @@ objective = "promises_kept"
     text = text.replace("explore = 0.1\n", "explore = 0.1\nreplan = true" + more).replace(
         "[trial]\n", "[capacity.agents]\n9 = 10\n[trial]\nends_after_days = 30\n"
     )
-    text += "[trial.guardrails]\nsmiles = 1.0\n"
+    text = text.replace("[trial]\n", '[trial]\nunit = "pool_day"\n', 1)
+    text += "[trial.guardrails]\nstops = 1.0\n"
     assert problems(text, tmp_path) == []
     told = "\n".join(planned(read(tmp_path / "all.toml")))
     assert "agent_group" not in told
@@ -356,6 +375,54 @@ def test_the_schema_takes_the_examples() -> None:
     schema = json.loads(schemas()["strategy.json"])
     properties = schema["$defs"]["Document"]["properties"]
     assert set(properties) == {field.name for field in msgspec.structs.fields(Document)}
+
+
+def test_the_schema_describes_every_key_and_completes_closed_words() -> None:
+    records = json.loads(schemas()["strategy.json"])["$defs"]
+    assert {
+        "Document",
+        "Segment",
+        "Treatment",
+        "Step",
+        "Limits",
+        "Retry",
+        "Offer",
+        "Trial",
+        "Arm",
+        "Capacity",
+        "Fairness",
+    } == set(records)
+    bare = [f"{of}.{key}" for of, one in records.items() for key, told in one["properties"].items()
+            if len(told.get("description", "")) < 10]  # fmt: skip
+    assert bare == []
+    retry = records["Step"]["properties"]["retry"]
+    assert set(retry["properties"]) == set(retry["propertyNames"]["enum"]) == set(DEFAULT_RETRY)
+    assert set(records["Trial"]["properties"]["guardrails"]["propertyNames"]["enum"]) == set(GUARDED)
+    assert set(records["Document"]["properties"]["budgets"]["properties"]) == set(WRITTEN)
+    assert "17" in records["Capacity"]["properties"]["agents"]["properties"]
+
+
+def test_guardrails_that_nobody_watches_are_named(tmp_path: Path) -> None:
+    def notes(text: str) -> str:
+        assert problems(text, tmp_path) == []
+        return "\n".join(one for one in planned(read(tmp_path / "all.toml")) if "guardrails" in one)
+
+    guarded = TEXT.replace(
+        "holdout = 0.1",
+        "holdout = 0.1\nguardrails = {stops = 2, abandonment = 0.03}\n"
+        'fairness = {intensity_ratio = 1.25, by = ["language", "region"]}',
+    )
+    assert notes(guarded) == ""
+    by_day = notes(guarded.replace("[trial]\n", '[trial]\nunit = "pool_day"\n'))
+    said = sentences(read(tmp_path / "all.toml"))
+    assert said["fairness"] == "debtors of one language or region called at most 1.25 times as often as all"
+    assert by_day.startswith('all: guardrails: stops, fairness is of debtors, and unit = "pool_day"')
+    assert "not watched; only abandonment is" in by_day
+    assert "no arms are drawn here" in notes(guarded[: guarded.index("[[trial.arms]]")])
+    problems(TEXT, tmp_path)
+    other = (tmp_path / "balance.toml").read_text(encoding="utf-8")
+    (tmp_path / "balance.toml").write_text(other + "[trial.guardrails]\nstops = 2\n", encoding="utf-8")
+    assert "write them in all" in "\n".join(planned(read(tmp_path / "all.toml")))
 
 
 def test_lines_of_tables_keys_and_what_spans_lines() -> None:
