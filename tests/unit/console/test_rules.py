@@ -176,7 +176,8 @@ def test_every_error_is_named_and_fails(rules: Path) -> None:
     assert len(found) == 4
     shown = cadencia("rules", "check", str(rules))
     assert shown.exit_code == 1
-    assert "4 errors" in shown.stdout
+    # Lines break where a folder's name is long.
+    assert "4 errors" in " ".join(shown.stdout.split())
 
 
 def test_a_difference_and_the_verdicts_that_it_changes(cases: Path, rules: Path) -> None:

@@ -159,7 +159,7 @@ def test_swings_keep_the_mean_and_last_from_hour_to_hour() -> None:
         ("[swings]\ndeviation = -0.1", "swings: deviation must be in [0, 1], was -0.1"),
         ("[[change]]\nanswer_rate = 'low'", "change.0.answer_rate must be a number"),
         ("[[change]]\nanswer_rate = -0.5", "answer_rate must be in [0.1, 10]"),
-        ("[[change]]\nanswer_rate = nan", "answer_rate must be in [0.1, 10]"),
+        ("[[change]]\nanswer_rate = nan", "change.0.answer_rate is nan, which is no finite number"),
         ("[[change]]\nhandling_time = 0", "handling_time must be in [0.1, 10]"),
         ("[[change]]\nabsence = 1.0", "for more, make it a holiday"),
         ("[[change]]\nfrom = '2027-02-02'", "changes nothing"),
