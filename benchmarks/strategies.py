@@ -12,8 +12,9 @@ difference between two arms; so the truth is asked of each call what was to be e
 P(the debtor answers) × what a conversation adds within 30 days, and `expected_rpc`.
 
 Models learn once, from a month of --learn debtors of their own, and are kept in DIR/learned. Cells are kept in DIR: an
-interrupted run goes on. With --follow, agents work for the first days alone and payments of so many more days count.
-Prints one JSON object.
+interrupted run goes on. With --rows FILE each cell's figures are kept in a line of it as well, and what stands there is
+not computed again: a run goes on elsewhere, by the same code. With --follow, agents work for the first days alone and
+payments of so many more days count. Prints one JSON object.
 """
 
 import argparse
@@ -21,7 +22,6 @@ import inspect
 import json
 import math
 import sys
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date, timedelta
 from multiprocessing import get_context
@@ -135,9 +135,57 @@ def cell(name: str, plan: Plan, seed: int, tick_s: float, learned: Path) -> byte
     return msgspec.msgpack.encode(found, order="deterministic")
 
 
-def lived(asked: argparse.Namespace, plan: Plan, learned: Path) -> list[list[Lived]]:
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of an arm under the luck of one seed."""
+
+    key: str
+    arm: str
+    seed: int
+    currency: str
+    #: By metric, what is divided by what.
+    sums: dict[str, tuple[float, float]]
+    #: As `Lived`, money in major units; and what the same debtors pay when nobody calls them.
+    conversations: float
+    expected: float
+    alone: float
+    breaches: int
+
+
+class Rows:
+    """The cells of a file, in lines; without a file those of this run."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        told = path.read_text(encoding="utf-8").splitlines() if path is not None and path.exists() else []
+        cells = [msgspec.json.decode(line, type=Cell) for line in told]
+        self.by_key = {cell.key: cell for cell in cells}
+
+    def add(self, cell: Cell) -> None:
+        self.by_key[cell.key] = cell
+        if self._path is not None:
+            with self._path.open("ab") as file:
+                file.write(msgspec.json.encode(cell, order="deterministic") + b"\n")
+
+
+def summed(name: str, seed: int, of: str, one: Lived, currency: str, alone: float, costs: Costs) -> Cell:
+    """Return the figures of a month."""
+    sums = tally(one.outcome, costs, currency)
+    return Cell(
+        key=of,
+        arm=name,
+        seed=seed,
+        currency=currency,
+        sums={metric: tuple(parts(BY_NAME[metric], [sums])[0].tolist()) for metric in METRICS},
+        conversations=one.conversations,
+        expected=one.worth_minor * costs.worth(currency, currency),
+        alone=alone,
+        breaches=len(one.outcome.breaches),
+    )
+
+
+def lived(asked: argparse.Namespace, plan: Plan, learned: Path, costs: Costs) -> list[list[Cell]]:
     """Return the months of each arm, those kept and those computed now."""
-    store, seeds = Store(asked.out), range(1, asked.replications + 1)
+    store, rows, seeds = Store(asked.out), Rows(asked.rows), range(1, asked.replications + 1)
     code = {"code": code_of(ROOMS), "told": digest(inspect.getsource(Told).encode())}
     versions = dict.fromkeys(asked.arms, code)
     if "model" in versions:
@@ -145,44 +193,48 @@ def lived(asked: argparse.Namespace, plan: Plan, learned: Path) -> list[list[Liv
     keys = {
         (name, seed): key(arm(name, asked.tick_s), plan, seed, versions[name]) for seed in seeds for name in asked.arms
     }
-    missing = [of for of, name in keys.items() if name not in store]
+    missing = [of for of, name in keys.items() if name not in rows.by_key and name not in store]
     with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
         jobs = {pool.submit(cell, name, plan, seed, asked.tick_s, learned): (name, seed) for name, seed in missing}
         for done, job in enumerate(as_completed(jobs), 1):
             store.put(keys[jobs[job]], job.result())
             print(f"{done} of {len(jobs)}: {' '.join(map(str, jobs[job]))}", file=sys.stderr, flush=True)
-    decode = msgspec.msgpack.Decoder(Lived).decode
-    return [[decode(store.get(keys[name, seed]) or b"") for seed in seeds] for name in asked.arms]
+    by_themselves: dict[int, float] = {}
+    for (name, seed), of in keys.items():
+        if of in rows.by_key:
+            continue
+        one = msgspec.msgpack.decode(store.get(of) or b"", type=Lived)
+        currency = costs.currency_of([one.outcome])
+        if seed not in by_themselves:
+            zone = arm(name, asked.tick_s).floor.zone
+            by_themselves[seed] = alone(plan, seed, zone, costs, currency)
+        rows.add(summed(name, seed, of, one, currency, by_themselves[seed], costs))
+    return [[rows.by_key[keys[name, seed]] for seed in seeds] for name in asked.arms]
 
 
-def alone(plan: Plan, seed: int, zone: str, worth: Callable[[str], float]) -> float:
+def alone(plan: Plan, seed: int, zone: str, costs: Costs, currency: str) -> float:
     """Return what the debtors of a plan pay when nobody calls them, in major units."""
     laws, first = load(plan.world), date.fromisoformat(plan.start)
     start_us, end_us = (midnight_us(first + timedelta(days=days), zone) for days in (0, plan.days))
     debtors = Debtors(laws, Chance(seed), start_us=start_us)
     debtors.meet(portfolio(laws, plan.debtors, seed, start_us))
     deeds = debtors.pass_time(start_us, end_us)
-    return sum(one.amount_minor * worth(one.currency) for one in deeds if isinstance(one, Paid))
+    return sum(one.amount_minor * costs.worth(one.currency, currency) for one in deeds if isinstance(one, Paid))
 
 
-def told(asked: argparse.Namespace, plan: Plan, months: list[list[Lived]], costs: Costs) -> dict[str, object]:
+def told(asked: argparse.Namespace, months: list[list[Cell]]) -> dict[str, object]:
     """Return the figures of each arm, and what it gains on the first."""
-    currency = costs.currency_of(one.outcome for some in months for one in some)
-    found: dict[str, object] = {name: value for name, value in vars(asked).items() if name not in ("out", "world")}
-    zone = arm(asked.arms[0], asked.tick_s).floor.zone
-    by_themselves = np.array(
-        [alone(plan, seed, zone, lambda code: costs.worth(code, currency)) for seed in range(1, asked.replications + 1)]
-    )
+    found: dict[str, object] = {name: value for name, value in vars(asked).items() if name not in ("out", "rows")}
+    by_themselves = np.array([one.alone for one in months[0]])
+    (currency,) = {one.currency for some in months for one in some}
     found |= {"world": Path(asked.world).name, "currency": currency, "alone": round(float(by_themselves.mean()), 2)}
-    tallies = [[tally(one.outcome, costs, currency) for one in some] for some in months]
     first: dict[str, NDArray[np.float64]] = {}
-    for name, some, of_arm in zip(asked.arms, tallies, months, strict=True):
+    for name, some in zip(asked.arms, months, strict=True):
         one_each = np.ones(len(some))
-        sums = {metric: parts(BY_NAME[metric], some) for metric in METRICS}
+        sums = {metric: np.array([one.sums[metric] for one in some]) for metric in METRICS}
         sums["added"] = np.column_stack((sums["net_recovery"][:, 0] - by_themselves, one_each))
-        expected = np.array([one.worth_minor * costs.worth(currency, currency) for one in of_arm])
-        sums["expected"] = np.column_stack((expected, one_each))
-        sums["expected_rpc"] = np.column_stack(([one.conversations for one in of_arm], one_each))
+        sums["expected"] = np.column_stack(([one.expected for one in some], one_each))
+        sums["expected_rpc"] = np.column_stack(([one.conversations for one in some], one_each))
         sums["calls_per_added"] = np.column_stack((sums["attempts"][:, 0], sums["added"][:, 0]))
         sums["calls_per_collected"] = np.column_stack((sums["attempts"][:, 0], sums["collected"][:, 0]))
         sums["rpc_per_call"] = np.column_stack((sums["right_party"][:, 0], sums["attempts"][:, 0]))
@@ -194,7 +246,7 @@ def told(asked: argparse.Namespace, plan: Plan, months: list[list[Lived]], costs
                 gain = relative(first[metric], sums[metric])
                 bounds = [round(x, 4) if math.isfinite(x) else None for x in (gain.value, gain.low, gain.high)]
                 figures[f"{metric}_against_{asked.arms[0]}"] = bounds
-        figures["breaches"] = sum(len(one.outcome.breaches) for one in of_arm)
+        figures["breaches"] = sum(one.breaches for one in some)
         found[name] = figures
     return found
 
@@ -202,6 +254,7 @@ def told(asked: argparse.Namespace, plan: Plan, months: list[list[Lived]], costs
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--rows", type=Path, help="file of figures, a line by cell")
     parser.add_argument("--world", default=str(WORLD))
     parser.add_argument("--debtors", type=int, default=10_000)
     parser.add_argument("--agents", type=int, default=10)
@@ -226,7 +279,7 @@ def main() -> None:
     learned = asked.out / "learned"
     if "model" in asked.arms:
         strategies_model.learn(learned, asked.world, asked.learn, asked.hours, asked.tick_s)
-    print(json.dumps(told(asked, plan, lived(asked, plan, learned), read_costs()), indent=2))
+    print(json.dumps(told(asked, lived(asked, plan, learned, read_costs())), indent=2))
 
 
 if __name__ == "__main__":

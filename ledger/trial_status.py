@@ -279,10 +279,8 @@ def _guards(units: Units, trial: Trial, names: list[str], at_us: int, unit: str,
 
 def _not_compared(trial: Trial, names: list[str], guards: list[Guard], unit: str) -> list[str]:
     """Return in words by what fairness is asked for and cannot be told."""
-    if trial.fairness is None:
+    if trial.fairness is None or unit != "debtor":
         return []
-    if unit != "debtor":
-        return ["fairness is not looked at where whole days are drawn: no debtor has an arm"]
     told = {(guard.arm, guard.metric.partition(",")[0]) for guard in guards}
     found = []
     for field in trial.fairness.by:
@@ -317,7 +315,7 @@ def _warnings(one: Registered, units: Units, even: float) -> list[str]:
     if unwatched := one.read.document.trial.unwatched:
         found.append(
             f"guardrails {', '.join(unwatched)} are of debtors, and whole days are drawn here, so that every debtor is "
-            "in every arm: nobody watches them; look at the floor's complaints and stops yourself"
+            "in every arm: nobody watches that; look at the floor's complaints and stops yourself"
         )
     if others and one.strategy not in units.versions:
         found.append(
