@@ -2,9 +2,10 @@
 
     python -m benchmarks.slot_plan [--debtors N] [--compared N]
 
-A week of 84 slots, one slot a day and three a week for each debtor, in three kinds of portfolio: values alike; evenings
-that are worth more and hold few, with debtors who differ; heavy-tailed debtors. `--compared` debtors of each kind are
-planned by HiGHS too (dual simplex, about 15 s for 10,000). Prints one JSON object.
+A week of 84 slots, one slot a day and three a week for each debtor, in five kinds of portfolio: values alike; evenings
+that are worth more and hold few, with debtors who differ; heavy-tailed debtors; places for one debtor in seventy of
+those who differ most; a tenth who are worth a thousand times the others and have mornings of their own. `--compared`
+debtors of each kind are planned by HiGHS too (dual simplex, about 15 s for 10,000). Prints one JSON object.
 """
 
 import argparse
@@ -34,7 +35,7 @@ def portfolios(n: int) -> Iterator[tuple[str, F4, NDArray[np.float64]]]:
     chance = np.random.default_rng(1)
     places = n * PER_WEEK / SLOTS
     evening = np.arange(SLOTS) % HOURS >= 9
-    for name in ("alike", "scarce evenings", "heavy tails"):
+    for name in ("alike", "scarce evenings", "heavy tails", "few places", "apart"):
         value = chance.random((n, SLOTS), dtype=np.float32)
         capacity = np.full(SLOTS, 0.5 * places)
         if name == "scarce evenings":
@@ -43,6 +44,13 @@ def portfolios(n: int) -> Iterator[tuple[str, F4, NDArray[np.float64]]]:
             capacity = np.where(evening, 0.15, 0.6) * places
         elif name == "heavy tails":
             value *= chance.pareto(1.5, (n, 1)).astype(np.float32)
+        elif name == "few places":
+            value *= np.exp(2.0 * chance.standard_normal((n, 1), dtype=np.float32))
+            capacity = np.full(SLOTS, 0.015 * places)
+        elif name == "apart":
+            few, mornings = chance.random((n, 1)) < 0.1, np.arange(SLOTS) % HOURS < 6
+            value *= np.where(few, np.float32(1000.0), np.float32(1.0)) * (few == mornings)
+            capacity = np.where(mornings, 0.03, 0.5) * places
         yield name, value, capacity
 
 

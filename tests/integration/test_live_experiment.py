@@ -152,7 +152,9 @@ def test_guardrails_that_nobody_watches_by_day_are_told(folder: Path, units: Uni
     by_day = status(replace(one, unit="pool_day", document=document), units, one.started_us + 14 * DAY, "UTC")
     assert by_day.guards == []
     assert any(
-        said.startswith("guardrails stops, complaints, calls_per_week are of debtors, and whole days are drawn")
+        said.startswith(
+            "guardrails stops, complaints, calls_per_week, fairness are of debtors, and whole days are drawn"
+        )
         for said in by_day.warnings
     )
 

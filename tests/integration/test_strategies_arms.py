@@ -1,5 +1,6 @@
 """The arm whose lists are made by trained models: it learns from a month of others, and sees nothing but the record."""
 
+import argparse
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ from benchmarks import strategies, strategies_model
 from models import lessons
 from models.registry import WORTH, Registry
 from models.worth import Worth
+from simulation.measures import read_costs
 from simulation.month import Month, Plan
 from simulation.roster import roster
 from strategy.fields import Scores
@@ -99,5 +101,18 @@ def test_a_cell_tells_what_was_to_be_expected_and_is_the_same_again(learned: Pat
         assert one.worth_minor > 0
     assert model.outcome.arm == "model"
     zone = strategies.arm("balance", 5.0).floor.zone
-    alone = strategies.alone(PLAN, 1, zone, lambda _code: 1.0)
-    assert 0 < alone < sum(account.owed_minor for account in balance.outcome.accounts)
+    alone = strategies.alone(PLAN, 1, zone, read_costs(), "EUR")
+    assert 0 < alone < sum(account.owed_minor for account in balance.outcome.accounts) / 100
+
+
+def test_figures_of_a_file_are_not_computed_again(tmp_path: Path) -> None:
+    asked = argparse.Namespace(
+        arms=["balance"], replications=1, processes=1, tick_s=5.0, out=tmp_path / "here", rows=tmp_path / "rows"
+    )
+    ((first,),) = strategies.lived(asked, PLAN, tmp_path, read_costs())
+    assert first.sums["collected"][0] >= first.alone > 0 == first.breaches
+    asked.out = tmp_path / "elsewhere"
+    ((again,),) = strategies.lived(asked, PLAN, tmp_path, read_costs())
+    assert again == first
+    assert list(asked.out.iterdir()) == []
+    assert len(asked.rows.read_text().splitlines()) == 1
