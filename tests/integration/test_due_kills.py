@@ -42,7 +42,8 @@ def test_killed_while_it_records(tmp_path: Path) -> None:
             assert time.monotonic() < give_up
             with ledger.reading() as connection:
                 recorded = connection.execute(select(func.count()).select_from(handed)).scalar_one()
-        # One at a time, also while the first one lives.
+        # One at a time, also while the first one lives; it is held, so that it lives for as long as this takes.
+        child.send_signal(signal.SIGSTOP)
         refused = cadencia(home, "due", "--channel", "sms", "--csv", str(second), *AT)
         child.send_signal(signal.SIGKILL)
         child.wait(20)
