@@ -36,7 +36,7 @@ for number in range(1, {last} + 1):
 """
 #: Reserve, then 0 to 3 × Ringing and its move, then end, move, closing, move, lead.
 _SIZES = [1 + 2 * (number % 4) + 5 for number in range(4)]
-LAST = 400
+LAST = 1500
 
 
 def test_a_batch_is_whole_or_not_there(ledger_url: str) -> None:
