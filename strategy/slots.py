@@ -143,17 +143,15 @@ def assign(
     closed = np.flatnonzero(places < 1)
     prices: F8 = np.where(places < 1, kernel.CLOSED, 0.0)
     peaks = kernel.peaks_of(value, prices.astype(np.float32), slots_per_day)
-    stages: Sequence[tuple[int, float]] = _STAGES
-    room = places.astype(np.float64)
+    everybody = _Market(value, peaks, places.astype(np.float64), own, limits)
     if n > 2 * _SAMPLE:
         # Spread evenly by multiples of the golden ratio, in no order that a list is likely to have.
         some = np.flatnonzero(np.arange(n, dtype=np.uint64) * _GOLDEN < np.uint64(2**64 * (_SAMPLE / n)))
-        part = value[some], peaks[some], room * (len(some) / n), own.some(some), limits
-        prices, _ = _priced(*part, _roughly(*part, prices, begin), stages)
-        stages = _STAGES_ALL
+        sample = _Market(value[some], peaks[some], places * (len(some) / n), own.some(some), limits)
+        prices, _ = _priced(sample, _roughly(sample, prices, begin), _STAGES)
+        prices, most = _priced(everybody, prices, _STAGES_ALL)
     else:
-        prices = _roughly(value, peaks, room, own, limits, prices, begin)
-    prices, most = _priced(value, peaks, room, own, limits, prices, stages)
+        prices, most = _priced(everybody, _roughly(everybody, prices, begin), _STAGES)
     chosen = np.empty((n, per_week), np.int16)
     demand = np.empty(s, np.int64)
     kernel.choose(value, peaks, prices.astype(np.float32), *own, *limits, chosen, demand)
@@ -168,20 +166,30 @@ def assign(
     return plan
 
 
-def _roughly(
-    value: F4,
-    peaks: F4,
-    places: F8,
-    own: "_Own",
-    limits: tuple[int, int, int],
-    prices: F8,
-    begin: F8 | None,
-) -> F8:
+class _Market(NamedTuple):
+    """Debtors who choose slots at prices."""
+
+    value: F4
+    peaks: F4
+    #: (s,), of a sample of the debtors its share.
+    places: F8
+    own: _Own
+    limits: tuple[int, int, int]
+
+    def asked(self, prices: F8, demand: I8) -> float:
+        """Fill `demand` by what debtors choose at some prices; return what no plan exceeds."""
+        at = prices.astype(np.float32)
+        above = kernel.choose(self.value, self.peaks, at, *self.own, *self.limits, _NOT_KEPT, demand)
+        return above + float(at.astype(np.float64) @ self.places)
+
+
+def _roughly(market: _Market, prices: F8, begin: F8 | None) -> F8:
     """Return prices of the right size where slots are open; those of closed ones stay."""
+    value, places = market.value, market.places
     demand, seen = np.empty(len(prices), np.int64), np.zeros(len(prices))
     is_open = prices < kernel.CLOSED
     free = np.where(is_open, 0.0, prices)
-    _asked(value, peaks, places, own, limits, free, demand)
+    market.asked(free, demand)
     if (demand <= places).all():
         return free
     # At a price that fewer would pay than there are places, were there no other slots, there is room.
@@ -193,7 +201,7 @@ def _roughly(
     best, bound = prices, np.inf
     steps, length = _ROUGHLY if begin is None else _ROUGHLY_NEAR
     for _ in range(steps):
-        worth = _asked(value, peaks, places, own, limits, prices, demand)
+        worth = market.asked(prices, demand)
         if worth < bound:
             best, bound = prices, worth
         excess = np.clip(np.log((demand + 0.5) / (places + 0.5)), -1.0, 1.0)
@@ -202,18 +210,10 @@ def _roughly(
     return best
 
 
-def _priced(
-    value: F4,
-    peaks: F4,
-    places: F8,
-    own: "_Own",
-    limits: tuple[int, int, int],
-    prices: F8,
-    stages: Sequence[tuple[int, float]],
-) -> tuple[F8, float]:
+def _priced(market: _Market, prices: F8, stages: Sequence[tuple[int, float]]) -> tuple[F8, float]:
     """Return the prices with the lowest bound that were met on the way, and the bound."""
     demand = np.empty(len(prices), np.int64)
-    per_place = 1.0 / np.maximum(places, 1.0)
+    per_place = 1.0 / np.maximum(market.places, 1.0)
     is_open = prices < kernel.CLOSED
     usual = np.median(prices[is_open]) if is_open.any() else 0.0
     scale = np.where(is_open, np.maximum(prices, _LEAST * usual), 0.0)
@@ -221,28 +221,13 @@ def _priced(
     for steps, length in stages:
         prices, seen = best, np.zeros(len(best))
         for _ in range(steps):
-            worth = _asked(value, peaks, places, own, limits, prices, demand)
+            worth = market.asked(prices, demand)
             if worth < bound:
                 best, bound = prices, worth
-            excess = (demand - places) * per_place
+            excess = (demand - market.places) * per_place
             seen += excess * excess
             prices = np.maximum(0.0, prices + length * scale * excess / np.sqrt(seen + 1e-12))
     return best, bound
-
-
-def _asked(
-    value: F4,
-    peaks: F4,
-    places: F8,
-    own: "_Own",
-    limits: tuple[int, int, int],
-    prices: F8,
-    demand: I8,
-) -> float:
-    """Fill `demand` by what debtors choose at some prices; return what no plan exceeds."""
-    at = prices.astype(np.float32)
-    above = kernel.choose(value, peaks, at, *own, *limits, _NOT_KEPT, demand)
-    return above + float(at.astype(np.float64) @ places)
 
 
 def _fit(
