@@ -23,6 +23,14 @@ LEAST_DETECTING_S = 2.5
 MOST_AFTER_MIN = 10 * 366 * 24 * 60
 
 
+def _in_range(where: str, record: msgspec.Struct, *ranges: tuple[str, float, float]) -> None:
+    """Refuse a field that is told and not between its bounds."""
+    for field, low, high in ranges:
+        value = getattr(record, field)
+        if value is not None and not low <= value <= high:
+            raise BadInput(f"{where}: {field} must be in [{low:g}, {high:.10g}], was {value!r}; correct it")
+
+
 class Retry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What follows one disposition."""
 
@@ -200,7 +208,8 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
         where = f"campaign {self.name!r}"
         if not self.name or not all(c.isascii() and (c.isalnum() or c == "-") for c in self.name):
             raise BadInput(f"{where}: name may hold letters, digits and hyphens only; rename the campaign")
-        for field, low, high in (
+        _in_range(
+            where, self,
             ("ratio", 1.0, 10.0),
             ("abandon_limit", 0.0, 0.999),
             ("patience_s", 0.5, 30.0),
@@ -213,10 +222,7 @@ class CampaignSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             ("max_attempts", 1, 1_000_000),
             ("max_promise_days", 0, 3650),
             ("max_lines", 1, 1_000_000),
-        ):
-            value = getattr(self, field)
-            if value is not None and not low <= value <= high:
-                raise BadInput(f"{where}: {field} must be in [{low:g}, {high:.10g}], was {value!r}; correct it")
+        )  # fmt: skip
         for field, allowed in (
             ("clock_starts", ("answer", "greeting_end")),
             ("unsure", ("person", "cut")),
@@ -308,18 +314,14 @@ class FloorSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
                     f"floor {self.stream!r}: pause reason {reason!r} must be one word of letters and underscores, "
                     "and neither ready nor leave; rename it"
                 )
-        for field, low, high in (
+        _in_range(
+            f"floor {self.stream!r}", self,
             ("tick_s", 0.01, 3600.0),
             ("commit_patience_s", 0.01, 3600.0),
             ("recall_guard_h", 0.0, 8784.0),
             ("first_hour", 0, 23),
             ("slots", 1, 24),
-        ):
-            value = getattr(self, field)
-            if not low <= value <= high:
-                raise BadInput(
-                    f"floor {self.stream!r}: {field} must be in [{low:g}, {high:.10g}], was {value!r}; correct it"
-                )
+        )  # fmt: skip
         if self.max_lines < 1 or not self.nodes:
             raise BadInput(f"floor {self.stream!r}: max_lines must be 1 or more and nodes may not be empty")
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select, text
 
-from domain.errors import BadInput
+from domain.errors import BadInput, Broken
 from domain.events import FloorOpened
 from domain.instants import DAY, SECOND
 from domain.records import decode
@@ -68,7 +68,11 @@ def documents(connection: Connection, campaign: str) -> dict[str, Strategy]:
             journal.c.stream == stream, journal.c.kind == FloorOpened.__name__, text(TERMS)
         )
         for payload in connection.execute(opened.order_by(journal.c.kind, journal.c.seq)).scalars():
-            event: FloorOpened = decode(payload)  # type: ignore[assignment]
+            try:
+                event: FloorOpened = decode(payload)  # type: ignore[assignment]
+            except Broken:
+                # Settings that this version would refuse: what else ran can still be told.
+                continue
             texts |= {one.document: None for one in event.settings.campaigns if one.name == campaign and one.document}
     found = {}
     for document in texts:
