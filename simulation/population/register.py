@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 import numpy as np
 from msgspec.structs import replace
 
@@ -11,76 +12,65 @@ from domain.people import NOT_CONNECTED, ContactEvent, Dossier, PastContact
 from simulation.chance import Chance, Choice, Purpose
 from simulation.population.conduct import Conduct
 from simulation.population.laws import Laws
-from simulation.population.traits import Mixture, at_home, draw_debts, draw_persons, zone_of
+from simulation.population.traits import Mixture, at_home, draw_debts, draw_persons
 
 _MOBILE = ("mobile", "fixed_or_mobile")
 #: Rungs on which somebody of the debtor's spoke.
 _THEIRS = frozenset({ContactEvent.right_party_contact, ContactEvent.third_party})
 
 
-class Neighbour:
+class Neighbour(msgspec.Struct, eq=False):
     """Whoever may pick up a telephone."""
 
-    __slots__ = ("at_hand", "person", "pick_up")
-
-    def __init__(self, person: int) -> None:
-        #: The debtor's id; a stranger's is the number negated.
-        self.person = person
-        #: Probability of being near a fixed line, a mobile, by slot of the week.
-        self.at_hand: tuple[list[float], list[float]] = ([], [])
-        #: Of picking up a first call.
-        self.pick_up = 0.0
+    #: The debtor's id; a stranger's is the number negated.
+    person: int
+    #: Probability of being near a fixed line, a mobile, by slot of the week.
+    at_hand: tuple[list[float], list[float]]
+    #: Of picking up a first call.
+    pick_up: float
 
 
-class Person(Neighbour):
+class Person(Neighbour, eq=False):
     """A debtor: what the hot path asks for."""
 
-    __slots__ = ("clock", "condition", "debts", "keeps", "n_talks", "outcomes", "row", "said", "zone")
-
-    def __init__(self, person: int, row: int, zone: str, clock: dict[int, tuple[int, int]]) -> None:
-        super().__init__(person)
-        self.row = row
-        self.zone = zone
-        #: What this zone's clock says in each quarter of an hour: slot of the week, local day.
-        self.clock = clock
-        #: The word that ends all calling, if there is one.
-        self.condition: Disposition | None = None
-        self.outcomes: Choice[Disposition] | None = None
-        #: Rows of the debts on record, in the order of the dossier.
-        self.debts: tuple[int, ...] = ()
-        #: Conversations so far: the counter of their draws.
-        self.n_talks = 0
-        #: What was said once and for all.
-        self.said: Disposition | None = None
-        #: Promises kept that would not be paid otherwise; 0: promises are words.
-        self.keeps = 0.0
+    row: int
+    zone: str
+    #: What this zone's clock says in each quarter of an hour: slot of the week, local day.
+    clock: dict[int, tuple[int, int]]
+    #: The word that ends all calling, if there is one.
+    condition: Disposition | None
+    outcomes: Choice[Disposition]
+    #: Promises kept that would not be paid otherwise; 0: promises are words.
+    keeps: float
+    #: Rows of the debts on record, in the order of the dossier.
+    debts: tuple[int, ...]
+    #: Conversations so far: the counter of their draws.
+    n_talks: int = 0
+    #: What was said once and for all.
+    said: Disposition | None = None
 
 
-class Number:
+class Number(msgspec.Struct, eq=False):
     """A number as it really is."""
 
-    __slots__ = (
-        "day", "dead", "hours", "mobile", "nth", "owner", "p_debtor", "residents", "stranger", "today", "voicemail",
-        "worn",
-    )  # fmt: skip
-
-    def __init__(self, owner: Person, mobile: bool) -> None:
-        self.owner = owner
-        #: Debtors on whose records the number is, when several.
-        self.residents: tuple[Person, ...] = ()
-        self.stranger: Neighbour | None = None
-        self.mobile = mobile
-        self.dead = False
-        self.voicemail = False
-        self.p_debtor = 0.0
-        #: Attempts so far: the counter of their draws.
-        self.nth = 0
-        #: Attempts from before the world began, which tire a number as its own do.
-        self.worn = 0
-        #: Local day of the last attempt, attempts on it, and attempts by local hour.
-        self.day = 0
-        self.today = 0
-        self.hours = bytearray(24)
+    owner: Person
+    mobile: bool
+    #: That it is the debtor who answers, when somebody near does.
+    p_debtor: float
+    #: Attempts by local hour.
+    hours: bytearray
+    dead: bool = False
+    voicemail: bool = False
+    #: Debtors on whose records the number is, when several.
+    residents: tuple[Person, ...] = ()
+    stranger: Neighbour | None = None
+    #: Attempts so far: the counter of their draws.
+    nth: int = 0
+    #: Attempts from before the world began, which tire a number as its own do.
+    worn: int = 0
+    #: Local day of the last attempt, and attempts on it.
+    day: int = 0
+    today: int = 0
 
 
 class Register:
@@ -153,25 +143,30 @@ class Register:
         first_row = 0 if conduct.persons is None else len(conduct.persons)
         persons = draw_persons(self.mixture, self._chance, people, conduct.zones, self._start_on)
         conduct.add_persons(persons)
+        self._enter_debts(people, first_row)
         conditions = [*laws.conditions, None]
         entered: list[tuple[Dossier, Person]] = []
         week = 3 * persons.rhythm + persons.shift
-        traits = (persons.stage, persons.kind, week, persons.condition, persons.reach, persons.keeps)
-        for row, (dossier, stage, kind, week_of, condition, reach, keeps) in enumerate(
+        traits = (
+            persons.zone, persons.stage, persons.kind, week, persons.condition, persons.reach, persons.keeps
+        )  # fmt: skip
+        for row, (dossier, zone, stage, kind, week_of, condition, reach, keeps) in enumerate(
             zip(people, *(column.tolist() for column in traits), strict=True), first_row
         ):
-            zone = zone_of(dossier)
-            person = Person(dossier.person, row, zone, self._clocks.setdefault(zone, {}))
-            person.at_hand = self._at_hand[week_of]
-            person.pick_up = laws.answering.p_pick_up[stage] * reach
-            person.condition = conditions[condition]
-            person.keeps = keeps
-            person.outcomes = self.mixture.choices[stage][kind]
-            self.persons[dossier.person] = person
+            name = conduct.zones[zone]
+            person = self.persons[dossier.person] = Person(
+                dossier.person,
+                self._at_hand[week_of],
+                laws.answering.p_pick_up[stage] * reach,
+                row,
+                name,
+                self._clocks.setdefault(name, {}),
+                conditions[condition],
+                self.mixture.choices[stage][kind],
+                keeps,
+                tuple([self._debt_rows[debt.debt] for debt in dossier.debts]),
+            )
             entered.append((dossier, person))
-        self._enter_debts(people, first_row)
-        for dossier, person in entered:
-            person.debts = tuple(self._debt_rows[debt.debt] for debt in dossier.debts)
         self._enter_numbers(entered)
 
     def _enter_debts(self, people: Sequence[Dossier], first_row: int) -> None:
@@ -188,35 +183,41 @@ class Register:
         self._debt_rows.update(zip((debt.debt for debt in debts), range(row, row + len(debts)), strict=True))
 
     def _enter_numbers(self, people: Iterable[tuple[Dossier, Person]]) -> None:
-        new: list[tuple[int, bool, Number]] = []
+        law = self._laws.numbers
+        p_debtor = law.p_debtor_fixed, law.p_debtor_mobile
+        new: list[Number] = []
+        ids: list[int] = []
+        places: list[int] = []
         for dossier, person in people:
             for index, phone in enumerate(dossier.phones):
                 number = self.numbers.get(phone.phone)
                 if number is None:
-                    number = self.numbers[phone.phone] = Number(person, phone.line_type in _MOBILE)
-                    new.append((phone.phone, index > 0, number))
+                    mobile = phone.line_type in _MOBILE
+                    number = self.numbers[phone.phone] = Number(person, mobile, p_debtor[mobile], bytearray(24))
+                    new.append(number)
+                    ids.append(phone.phone)
+                    places.append(index)
                     continue
                 residents = {one.person: one for one in (*number.residents, number.owner, person)}
                 if len(residents) > 1:
                     number.residents = tuple(residents[key] for key in sorted(residents))
         if not new:
             return
-        law = self._laws.numbers
-        phones = np.array([phone for phone, _, _ in new], np.int64)
-        drawn = [self._chance.many(Purpose.number, phones, nth).tolist() for nth in range(3)]
-        for (phone_id, further, number), dead, strange, voicemail in zip(new, *drawn, strict=True):
-            number.dead = dead < law.p_dead[further]
-            if strange < law.p_stranger[further]:
-                self._estrange(number, phone_id)
-            number.voicemail = voicemail < (law.p_voicemail_mobile if number.mobile else law.p_voicemail_fixed)
-            number.p_debtor = law.p_debtor_mobile if number.mobile else law.p_debtor_fixed
+        further = np.minimum(places, 1)
+        dead, strange, voicemail = (self._chance.many(Purpose.number, np.array(ids), nth) for nth in range(3))
+        p_voicemail = np.where([number.mobile for number in new], law.p_voicemail_mobile, law.p_voicemail_fixed)
+        for place in np.flatnonzero(dead < np.array(law.p_dead)[further]).tolist():
+            new[place].dead = True
+        for place in np.flatnonzero(voicemail < p_voicemail).tolist():
+            new[place].voicemail = True
+        for place in np.flatnonzero(strange < np.array(law.p_stranger)[further]).tolist():
+            self._estrange(new[place], ids[place])
 
     def _estrange(self, number: Number, phone: int) -> None:
         """Give a number to somebody else: with a rhythm, and as much inclined to pick up as the average."""
         rhythm = self._rhythms.of(self._chance.u(Purpose.number, phone, 3))
-        number.stranger = Neighbour(-phone)
-        number.stranger.at_hand = self._at_hand[3 * rhythm + 1]
-        number.stranger.pick_up = sum(self._laws.answering.p_pick_up) / len(self._laws.answering.p_pick_up)
+        p_pick_up = self._laws.answering.p_pick_up
+        number.stranger = Neighbour(-phone, self._at_hand[3 * rhythm + 1], sum(p_pick_up) / len(p_pick_up))
 
 
 def _at_hand(laws: Laws) -> list[tuple[list[float], list[float]]]:

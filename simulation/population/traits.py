@@ -10,6 +10,7 @@ from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +30,17 @@ I8 = NDArray[np.int64]
 NO_PAYDAY, MONTHLY, TWICE_MONTHLY, WEEKLY, BIWEEKLY = range(5)
 #: How many days a payday of each kind is apart from the next, on the average; of no payday, none.
 _PERIODS: Final = np.array([np.inf, 365.25 / 12, 365.25 / 24, 7.0, 14.0])
+
+
+#: Of AS 241 between 0.075 and 0.925, the highest power first.
+_OVER: Final = (
+    2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4,
+    1.3731693765509461125e4, 1.9715909503065514427e3, 1.3314166789178437745e2, 3.3871328727963666080e0,
+)  # fmt: skip
+_UNDER: Final = (
+    5.2264952788528545610e3, 2.8729085735721942674e4, 3.9307895800092710610e4, 2.1213794301586595867e4,
+    5.3941960214247511077e3, 6.8718700749205790830e2, 4.2313330701600911252e1, 1.0,
+)  # fmt: skip
 
 
 def at_home(laws: Laws) -> F8:
@@ -75,7 +87,7 @@ def _shares(weights: Iterable[float]) -> F8:
 
 def _bounds(weights: Sequence[float]) -> F8:
     """Return the thresholds of a standard normal that cut it into shares, (n + 1,)."""
-    return _quantiles(np.concatenate(([0.0], np.minimum(np.cumsum(_shares(weights))[:-1], 1.0), [1.0])))
+    return quantiles(np.concatenate(([0.0], np.minimum(np.cumsum(_shares(weights))[:-1], 1.0), [1.0])))
 
 
 def _logistic(odds: F8) -> F8:
@@ -83,10 +95,17 @@ def _logistic(odds: F8) -> F8:
     return np.asarray(1.0 / (1.0 + np.exp(-odds)))
 
 
-def _quantiles(p: F8) -> F8:
+def quantiles(p: F8) -> F8:
     """Return the quantiles of the standard normal law; of 0 and 1, without end."""
-    found = [normal(each) if 0.0 < each < 1.0 else math.copysign(math.inf, each - 0.5) for each in p.ravel().tolist()]
-    return np.array(found).reshape(p.shape)
+    q = p - 0.5
+    # `normal` in the middle, all at once; elsewhere it takes logarithms, and numpy's are others than `math`'s.
+    r = 0.180625 - q * q
+    found = np.asarray(np.polyval(_OVER, r) * q / np.polyval(_UNDER, r))
+    beyond = np.abs(q) > 0.425
+    found[beyond] = [
+        normal(each) if 0.0 < each < 1.0 else math.copysign(math.inf, each - 0.5) for each in p[beyond].tolist()
+    ]
+    return found
 
 
 def _below(x: F8) -> F8:
@@ -117,6 +136,8 @@ class Mixture:
         typical = [product.balance for product in laws.portfolio.products.values()]
         weights = _shares(product.weight for product in laws.portfolio.products.values())
         self._usual = float(np.exp(np.dot(weights, np.log(typical))))
+        #: What `usual_minor` has returned.
+        self._usual_minor: dict[tuple[str, str | None, str], float] = {}
 
     def _rho(self, one: str, other: str) -> float:
         return float(self.correlation[LATENTS.index(one), LATENTS.index(other)])
@@ -150,11 +171,15 @@ class Mixture:
 
     def usual_minor(self, dossier: Dossier, product: str | None, currency: str) -> float:
         """Return the usual balance of a product where a debtor lives, in minor units."""
-        laws = self.laws
-        country = laws.countries.get(dossier.country, laws.countries["*"])
-        known = laws.portfolio.products.get(product or "")
-        units: float = country.price_level * (known.balance if known else self._usual)
-        return units * 10.0 ** EXPONENTS.get(currency, 2)
+        key = dossier.country, product, currency
+        found = self._usual_minor.get(key)
+        if found is None:
+            laws = self.laws
+            country = laws.countries.get(dossier.country, laws.countries["*"])
+            known = laws.portfolio.products.get(product or "")
+            units: float = country.price_level * (known.balance if known else self._usual)
+            found = self._usual_minor[key] = units * 10.0 ** EXPONENTS.get(currency, 2)
+        return found
 
 
 @dataclass(slots=True, frozen=True)
@@ -240,7 +265,9 @@ def stage_of(laws: Laws, days: int) -> int:
 
 def zone_of(dossier: Dossier) -> str:
     """Return where the person lives: the address before the numbers."""
-    return next(iter(dossier.address_zones or [zone for phone in dossier.phones for zone in phone.zones]), "UTC")
+    if dossier.address_zones:
+        return dossier.address_zones[0]
+    return next((zone for phone in dossier.phones for zone in phone.zones), "UTC")
 
 
 def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zones: list[str], today: date) -> Persons:
@@ -258,8 +285,8 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
     index = {zone: number for number, zone in enumerate(zones)}
     zone = np.array([index.setdefault(zone_of(one), len(index)) for one in people], np.int64)
     zones[:] = index
-    stage = np.array([_stage(laws, one, today) for one in people], np.int64)
-    apart = [_quantiles(chance.many(Purpose.latent, person, number)) for number in range(len(LATENTS))]
+    stage = _stages(laws, people, today)
+    apart = [quantiles(chance.many(Purpose.latent, person, number)) for number in range(len(LATENTS))]
     # Term by term: a product of matrices may round otherwise for another number of people.
     latent = {
         name: np.asarray(sum(float(weight) * one for weight, one in zip(row, apart, strict=True)))
@@ -315,17 +342,17 @@ _PAY_NO_MORE = (Disposition.deceased, Disposition.bankrupt)
 
 def draw_debts(mixture: Mixture, people: Sequence[Dossier], rates: F8, first_row: int) -> Debts:
     """Draw the columns of people's debts; `rates` are those of the people, whose rows begin at `first_row`."""
-    owed = [(row, one, debt) for row, one in enumerate(people) for debt in one.debts]
-    row = np.array([row for row, _, _ in owed], np.int64)
-    balance = np.array([max(1, debt.balance_minor) for _, _, debt in owed], np.float64)
-    usual = np.array([mixture.usual_minor(one, debt.product, debt.currency) for _, one, debt in owed], np.float64)
+    debts = [debt for one in people for debt in one.debts]
+    row, due = _due(people)
+    balance = np.maximum(1.0, np.array([debt.balance_minor for debt in debts], np.float64))
+    usual = np.array(
+        [mixture.usual_minor(one, debt.product, debt.currency) for one in people for debt in one.debts], np.float64
+    )
     ratio = np.clip(balance / usual, 0.02, 50.0)
     return Debts(
-        debt=np.array([debt.debt for _, _, debt in owed], np.int64),
+        debt=np.array([debt.debt for debt in debts], np.int64),
         row=row + first_row,
-        due=np.array(
-            [date.fromisoformat(debt.due_on).toordinal() if debt.due_on else 0 for _, _, debt in owed], np.int64
-        ),
+        due=due,
         rate=rates[row] * ratio**mixture.laws.payment.by_balance,
         usual=usual,
     )
@@ -379,9 +406,25 @@ def _on_record(laws: Laws, one: Dossier) -> int | None:
     return next((index for index, word in enumerate(laws.conditions) if word.value in kinds), None)
 
 
-def _stage(laws: Laws, one: Dossier, today: date) -> int:
-    days = [(today - date.fromisoformat(debt.due_on)).days for debt in one.debts if debt.due_on]
-    return stage_of(laws, max(days, default=0))
+def _stages(laws: Laws, people: Sequence[Dossier], today: date) -> I8:
+    row, due = _due(people)
+    never = date.max.toordinal() + 1
+    oldest = np.full(len(people), never)
+    np.minimum.at(oldest, row[due > 0], due[due > 0])
+    oldest[oldest == never] = today.toordinal()
+    return np.searchsorted(laws.stage_days, today.toordinal() - oldest, side="right")
+
+
+def _due(people: Sequence[Dossier]) -> tuple[I8, I8]:
+    """Return of people's debts, one after the other, whose each is, by place, and `Debts.due`."""
+    row = np.repeat(np.arange(len(people)), [len(one.debts) for one in people])
+    due = [_ordinal(debt.due_on) if debt.due_on else 0 for one in people for debt in one.debts]
+    return row, np.array(due, np.int64)
+
+
+@lru_cache(maxsize=4096)
+def _ordinal(day: str) -> int:
+    return date.fromisoformat(day).toordinal()
 
 
 def _paydays(laws: Laws, chance: Chance, people: Sequence[Dossier], person: I8) -> tuple[I8, I8]:
@@ -411,7 +454,7 @@ def _paydays(laws: Laws, chance: Chance, people: Sequence[Dossier], person: I8) 
 
 def _probit(p: F8, loading: float, trait: F8) -> F8:
     """Return probabilities that differ with a standard normal trait and are `p` on the average."""
-    return _below(_quantiles(p) * math.sqrt(1 + loading * loading) + loading * trait)
+    return _below(quantiles(p) * math.sqrt(1 + loading * loading) + loading * trait)
 
 
 def moved_odds(p: F8, by: F8 | float) -> F8:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from domain.instants import parse
-from simulation.chance import Chance, Purpose
+from simulation.chance import Chance, Purpose, normal
 from simulation.population import PRESETS, Laws, load, portfolio
 from simulation.population.laws import LATENTS
 from simulation.population.traits import (
@@ -23,6 +23,7 @@ from simulation.population.traits import (
     at_home,
     draw_debts,
     draw_persons,
+    quantiles,
     stage_of,
 )
 
@@ -200,3 +201,11 @@ def test_latents_have_purposes_of_their_own() -> None:
     assert max(numbers) < Purpose.end
     assert not set(numbers) & set(range(48, 61))  # those of simulation.sample
     assert len(LATENTS) <= 16
+
+
+def test_quantiles_drawn_together_are_to_the_last_bit_those_drawn_apart() -> None:
+    p = np.concatenate((np.random.default_rng(1).random(20_000), [0.075, 0.925, 0.5, 1e-300]))
+    for each in (0.075, 0.925):
+        p = np.append(p, [np.nextafter(each, 0.0), np.nextafter(each, 1.0)])
+    assert quantiles(p).tolist() == [normal(each) for each in p.tolist()]
+    assert quantiles(np.array([0.0, 1.0])).tolist() == [-np.inf, np.inf]
