@@ -108,7 +108,8 @@ def compare(keys: Sequence[CapKey], standing: dict[str, int]) -> tuple[CapKey, .
     for cap in keys:
         if standing[cap.key] != cap.version:
             return None
-    after = tuple([CapKey(cap.key, cap.version + 1) for cap in keys])
-    for cap in after:
-        standing[cap.key] = cap.version
-    return after
+    after = []
+    for cap in keys:
+        version = standing[cap.key] = cap.version + 1
+        after.append(CapKey(cap.key, version))
+    return tuple(after)

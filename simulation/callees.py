@@ -29,66 +29,37 @@ CONGESTION = Fate(cause=Cause.congestion, rings=False, q850=34, sip=503)
 NETWORK_FAIL = Fate(cause=Cause.network_fail, rings=False, q850=38, sip=500)
 
 
-class Meeting:
+class Meeting(msgspec.Struct, gc=False, kw_only=True, eq=False):
     """One attempt on one number as chance has it; filled in as far as the call comes."""
 
-    __slots__ = (
-        "agent",
-        "detected",
-        "fate",
-        "forgotten",
-        "nth",
-        "patience_us",
-        "person",
-        "person_ends",
-        "phone",
-        "ring_us",
-        "setup_us",
-        "talk_on_record",
-        "talk_us",
-        "who",
-        "wrap_us",
-    )
-
-    def __init__(
-        self,
-        *,
-        phone: int,
-        person: int,
-        nth: int,
-        who: str,
-        fate: Fate | None,
-        setup_us: int,
-        ring_us: int,
-    ) -> None:
-        self.phone = phone
-        self.person = person
-        #: How many-th attempt on this number, from 1: the counter of its draws.
-        self.nth = nth
-        #: Who answers: debtor, third_party, wrong_party or machine.
-        self.who = who
-        #: None: answered.
-        self.fate = fate
-        #: From the Originate to the ringing, or to the end of a number that does not ring.
-        self.setup_us = setup_us
-        #: From the ringing to the answer or the end.
-        self.ring_us = ring_us
-        #: From the answer to hanging up when no agent comes; known once answered.
-        self.patience_us = 0
-        #: Length of the conversation; known once connected. On record: it is as long whoever talks; otherwise slow
-        #: agents make it longer.
-        self.talk_us = 0
-        self.talk_on_record = False
-        #: Who talks; known once connected.
-        self.agent = ""
-        #: The callee ends the conversation, not the agent.
-        self.person_ends = True
-        #: On record: how long machine detection took and what it said; None: chance has it.
-        self.detected: tuple[int, str] | None = None
-        #: On record: how long the agent wrapped up; None: the agent's own law.
-        self.wrap_us: int | None = None
-        #: On record: whether the agent recorded nothing in time; None: the agent's own law.
-        self.forgotten: bool | None = None
+    phone: int
+    person: int
+    #: How many-th attempt on this number, from 1: the counter of its draws.
+    nth: int
+    #: Who answers: debtor, third_party, wrong_party or machine.
+    who: str
+    #: None: answered.
+    fate: Fate | None
+    #: From the Originate to the ringing, or to the end of a number that does not ring.
+    setup_us: int
+    #: From the ringing to the answer or the end.
+    ring_us: int
+    #: From the answer to hanging up when no agent comes; known once answered.
+    patience_us: int = 0
+    #: Length of the conversation; known once connected. On record: it is as long whoever talks; otherwise slow agents
+    #: make it longer.
+    talk_us: int = 0
+    talk_on_record: bool = False
+    #: Who talks; known once connected.
+    agent: str = ""
+    #: The callee ends the conversation, not the agent.
+    person_ends: bool = True
+    #: On record: how long machine detection took and what it said; None: chance has it.
+    detected: tuple[int, str] | None = None
+    #: On record: how long the agent wrapped up; None: the agent's own law.
+    wrap_us: int | None = None
+    #: On record: whether the agent recorded nothing in time; None: the agent's own law.
+    forgotten: bool | None = None
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):

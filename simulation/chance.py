@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     F8 = NDArray[np.float64]
 
 Option = TypeVar("Option")
+Attempted = tuple[float, float, float, float, float, float, float]
 
 _WORD: Final = 0xFFFFFFFFFFFFFFFF
 _GAMMA: Final = 0x9E3779B97F4A7C15
@@ -135,6 +136,25 @@ class Chance:
         word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
         # 52 bits and a half: never 0, never 1, so that every inverse function is finite.
         return ((word ^ (word >> 31)) >> 12) * 2.0**-52 + 2.0**-53
+
+    def of_attempt(self, phone: int, nth: int, near: int, hour: int) -> Attempted:
+        """Return the draws of an attempt on a number, from `Purpose.network` to `Purpose.who`.
+
+        Parameters
+        ----------
+        near, hour : int
+            Of whom, and for which hour, it is drawn whether they are at home.
+        """
+        u = self.u
+        return (
+            u(Purpose.network, phone, nth),
+            u(Purpose.setup, phone, nth),
+            u(Purpose.home, near, hour),
+            u(Purpose.answer, phone, nth),
+            u(Purpose.machine, phone, nth),
+            u(Purpose.ring, phone, nth),
+            u(Purpose.who, phone, nth),
+        )
 
     def many(self, purpose: int, entities: "NDArray[np.int64]", counters: "NDArray[np.int64] | int" = 0) -> "F8":
         """Return `u` of many entities, counters or both at once, broadcast against each other."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from simulation.chance import Chance
+from simulation.chance import Attempted, Chance, Purpose
 
 _WORD = 0xFFFFFFFFFFFFFFFF
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
@@ -25,11 +25,32 @@ def _u(key: Any, entity: Any, counter: Any) -> Any:
     return (_mix(_mix(key + entity * _GAMMA) + counter * _GAMMA) >> _12) * 2.0**-52 + 2.0**-53
 
 
+@njit("UniTuple(float64, 7)(uint64[::1], uint64, uint64, uint64, uint64)", cache=True)
+def _of_attempt(keys: Any, phone: Any, nth: Any, near: Any, hour: Any) -> Any:
+    return (
+        _u(keys[0], phone, nth),
+        _u(keys[1], phone, nth),
+        _u(keys[2], near, hour),
+        _u(keys[3], phone, nth),
+        _u(keys[4], phone, nth),
+        _u(keys[5], phone, nth),
+        _u(keys[6], phone, nth),
+    )
+
+
 class Draws(Chance):
     """The draws of one seed."""
 
-    __slots__ = ()
+    __slots__ = ("_attempt_keys",)
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self._attempt_keys = np.array(self._keys[Purpose.network : Purpose.who + 1], np.uint64)
 
     def u(self, purpose: int, entity: int, counter: int = 0) -> float:
         drawn: float = _u(self._keys[purpose], entity & _WORD, counter & _WORD)
+        return drawn
+
+    def of_attempt(self, phone: int, nth: int, near: int, hour: int) -> Attempted:
+        drawn: Attempted = _of_attempt(self._attempt_keys, phone & _WORD, nth & _WORD, near & _WORD, hour & _WORD)
         return drawn

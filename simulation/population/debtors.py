@@ -114,12 +114,14 @@ class Debtors:
         if number is None:
             raise Broken(f"phone {phone} is dialled and belongs to nobody: `meet` its person before")
         number.nth = nth = number.nth + 1
-        u = self._chance.u
         owner = number.owner
         if number.residents:
-            owner = number.residents[int(u(Purpose.resident, phone, nth) * len(number.residents))]
-        network = u(Purpose.network, phone, nth)
-        setup_us = int(lognormal(u(Purpose.setup, phone, nth), *self._line.setup_s) * SECOND)
+            owner = number.residents[int(self._chance.u(Purpose.resident, phone, nth) * len(number.residents))]
+        # Who would pick up: the owner; or the stranger who has the number by now.
+        near = number.stranger or owner
+        network, setup, home, answers, machine, rings, whose = self._chance.of_attempt(
+            phone, nth, near.person, at_us // HOUR
+        )
         fate: Fate | None = None
         who = ""
         ring_us = 0
@@ -135,31 +137,34 @@ class Debtors:
             if number.day != day:
                 number.day = day
                 number.today = 0
-            # Who would pick up: the owner; or the stranger who has the number by now.
-            near = number.stranger or owner
-            at_hand = u(Purpose.home, near.person, at_us // HOUR) < near.at_hand[number.mobile][slot]
-            hours, hour = number.hours, slot % 24
+            at_hand = home < near.at_hand[number.mobile][slot]
+            hour = slot % 24
             tired = nth + number.worn
             p_answer = (
                 near.pick_up
                 * self._fatigue[tired if tired < _WORN else _WORN - 1]
                 * self._same_day[number.today if number.today < _WORN else _WORN - 1]
-                * self._same_hour[hours[hour]]
+                * self._same_hour[number.hours[hour]]
             )
             if self.answer_rate != 1.0:
                 p_answer = min(1.0, p_answer) * self.answer_rate
-            if at_hand and u(Purpose.answer, phone, nth) < p_answer:
-                who = self._who(number, owner, phone, nth)
-                ring_us = self._ring_us(phone, nth)
+            if at_hand and answers < p_answer:
+                who = number.who(owner, whose)
+                ring_us = self._ring_us(rings)
             else:
-                fate, who, ring_us = self._missed(number, phone, nth, at_hand)
+                fate, who, ring_us = self._missed(number, at_hand, machine, rings)
             number.today += 1
-            if hours[hour] < 255:
-                hours[hour] += 1
+            number.rang(hour)
             self._rang_row(owner.row)
             self._rang_at(at_us)
         return Meeting(
-            phone=phone, person=owner.person, nth=nth, who=who, fate=fate, setup_us=setup_us, ring_us=ring_us
+            phone=phone,
+            person=owner.person,
+            nth=nth,
+            who=who,
+            fate=fate,
+            setup_us=int(lognormal(setup, *self._line.setup_s) * SECOND),
+            ring_us=ring_us,
         )
 
     def answer(self, meeting: Meeting) -> None:
@@ -367,33 +372,23 @@ class Debtors:
 
     # ---- a call
 
-    def _who(self, number: Number, owner: Person, phone: int, nth: int) -> str:
-        if number.stranger is not None:
-            return "wrong_party"
-        if owner.condition is Disposition.deceased:
-            return "third_party"
-        return "debtor" if self._chance.u(Purpose.who, phone, nth) < number.p_debtor else "third_party"
-
-    def _ring_us(self, phone: int, nth: int) -> int:
+    def _ring_us(self, rings: float) -> int:
         line = self._line
-        u = self._chance.u(Purpose.ring, phone, nth)
-        if u < line.p_early_ring:
-            seconds = lognormal(u / line.p_early_ring, *line.ring_s)
+        if rings < line.p_early_ring:
+            seconds = lognormal(rings / line.p_early_ring, *line.ring_s)
         else:
-            seconds = lognormal((u - line.p_early_ring) / (1.0 - line.p_early_ring), *line.late_ring_s)
+            seconds = lognormal((rings - line.p_early_ring) / (1.0 - line.p_early_ring), *line.late_ring_s)
         return int(seconds * SECOND)
 
-    def _missed(self, number: Number, phone: int, nth: int, at_hand: bool) -> tuple[Fate | None, str, int]:
+    def _missed(self, number: Number, at_hand: bool, how: float, rings: float) -> tuple[Fate | None, str, int]:
         """Return fate, who and ring time of a call that nobody picks up."""
-        line, u = self._line, self._chance.u
-        how = u(Purpose.machine, phone, nth)
+        line = self._line
         if number.mobile and at_hand and how < self._answering.p_decline:
-            return REJECTED, "", int(uniform(u(Purpose.ring, phone, nth), *line.decline_ring_s) * SECOND)
+            return REJECTED, "", int(uniform(rings, *line.decline_ring_s) * SECOND)
         if not number.voicemail:
             return NO_ANSWER, "", int(line.network_ring_s * SECOND)
         off = number.mobile and not at_hand and how < self._answering.p_off
-        ring_s = uniform(u(Purpose.ring, phone, nth), *(line.off_ring_s if off else line.voicemail_ring_s))
-        return None, "machine", int(ring_s * SECOND)
+        return None, "machine", int(uniform(rings, *(line.off_ring_s if off else line.voicemail_ring_s)) * SECOND)
 
     def _tell_time(self, owner: Person, quarter: int) -> tuple[int, int]:
         """Return slot of the week and local day of a quarter of an hour where somebody lives."""

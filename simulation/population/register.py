@@ -14,12 +14,13 @@ from simulation.population.conduct import Conduct
 from simulation.population.laws import Laws
 from simulation.population.traits import Mixture, at_home, draw_debts, draw_persons
 
+_NO_HOURS = bytes(24)
 _MOBILE = ("mobile", "fixed_or_mobile")
 #: Rungs on which somebody of the debtor's spoke.
 _THEIRS = frozenset({ContactEvent.right_party_contact, ContactEvent.third_party})
 
 
-class Neighbour(msgspec.Struct, eq=False):
+class Neighbour(msgspec.Struct, gc=False, eq=False):
     """Whoever may pick up a telephone."""
 
     #: The debtor's id; a stranger's is the number negated.
@@ -30,7 +31,7 @@ class Neighbour(msgspec.Struct, eq=False):
     pick_up: float
 
 
-class Person(Neighbour, eq=False):
+class Person(Neighbour, gc=False, eq=False):
     """A debtor: what the hot path asks for."""
 
     row: int
@@ -50,15 +51,13 @@ class Person(Neighbour, eq=False):
     said: Disposition | None = None
 
 
-class Number(msgspec.Struct, eq=False):
+class Number(msgspec.Struct, gc=False, eq=False):
     """A number as it really is."""
 
     owner: Person
     mobile: bool
     #: That it is the debtor who answers, when somebody near does.
     p_debtor: float
-    #: Attempts by local hour.
-    hours: bytearray
     dead: bool = False
     voicemail: bool = False
     #: Debtors on whose records the number is, when several.
@@ -68,9 +67,27 @@ class Number(msgspec.Struct, eq=False):
     nth: int = 0
     #: Attempts from before the world began, which tire a number as its own do.
     worn: int = 0
-    #: Local day of the last attempt, and attempts on it.
+    #: Local day of the last attempt, attempts on it, and attempts by local hour.
     day: int = 0
     today: int = 0
+    hours: bytes | bytearray = _NO_HOURS
+
+    def who(self, owner: Person, drawn: float) -> str:
+        """Return who answers where somebody does; `owner` is whose turn it is of those who share the number."""
+        if self.stranger is not None:
+            return "wrong_party"
+        if owner.condition is Disposition.deceased:
+            return "third_party"
+        return "debtor" if drawn < self.p_debtor else "third_party"
+
+    def rang(self, hour: int) -> None:
+        """Count an attempt in a local hour."""
+        hours = self.hours
+        if type(hours) is not bytearray:
+            # Most numbers are never called: they share the one that stays empty.
+            hours = self.hours = bytearray(24)
+        if hours[hour] < 255:
+            hours[hour] += 1
 
 
 class Register:
@@ -117,7 +134,7 @@ class Register:
         if local.toordinal() > number.day:
             number.day, number.today = local.toordinal(), 0
         number.today += local.toordinal() == number.day
-        number.hours[local.hour] = min(255, number.hours[local.hour] + 1)
+        number.rang(local.hour)
         if line.event in _THEIRS:
             number.stranger = None
         elif line.event is ContactEvent.wrong_party and number.stranger is None and line.phone is not None:
@@ -193,7 +210,7 @@ class Register:
                 number = self.numbers.get(phone.phone)
                 if number is None:
                     mobile = phone.line_type in _MOBILE
-                    number = self.numbers[phone.phone] = Number(person, mobile, p_debtor[mobile], bytearray(24))
+                    number = self.numbers[phone.phone] = Number(person, mobile, p_debtor[mobile])
                     new.append(number)
                     ids.append(phone.phone)
                     places.append(index)

@@ -63,6 +63,8 @@ def test_compiled_draws_are_the_same() -> None:
                 drawn = compiled.u(purpose, entity, counter)
                 assert drawn == plain.u(purpose, entity, counter)
                 assert type(drawn) is float
+    for phone, nth, near, hour in zip(words, words[1:], words[2:], words[3:], strict=False):
+        assert compiled.of_attempt(phone, nth, near, hour) == plain.of_attempt(phone, nth, near, hour)
 
 
 def test_draw_is_two_finalisers_of_the_words() -> None:
