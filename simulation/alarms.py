@@ -17,8 +17,8 @@ class Alarm(Event):
     _ok = True
     _value = None
 
-    def __init__(self, env: Environment, after_us: int, act: Callable[[Subject], None], subject: Subject) -> None:
-        self._act: Callable[[Any], None] = act
+    def __init__(self, env: Environment, after_us: int, act: Callable[[Subject], object], subject: Subject) -> None:
+        self._act: Callable[[Any], Any] = act
         self._subject: Any = subject
         heappush(env._queue, (env._now + after_us, NORMAL, next(env._eid), self))
 
@@ -26,6 +26,22 @@ class Alarm(Event):
         self._act(self._subject)
 
     #: SimPy calls each with the alarm.
+    callbacks: Any = (_due,)
+
+
+class Beat(Alarm):
+    """Call back again and again at equal distances, as long as the callback returns true."""
+
+    def __init__(self, env: Environment, every_us: int, act: Callable[[Subject], bool], subject: Subject) -> None:
+        self._env = env
+        self._every_us = every_us
+        super().__init__(env, every_us, act, subject)
+
+    def _due(self) -> None:
+        if self._act(self._subject):
+            env = self._env
+            heappush(env._queue, (env._now + self._every_us, NORMAL, next(env._eid), self))
+
     callbacks: Any = (_due,)
 
 

@@ -401,10 +401,10 @@ class Month(SimulatedFloor):
 
     # ---- counting
 
-    def accept(self, event: AnyEvent) -> None:
+    def _desk(self, event: AnyEvent) -> None:
         if type(event) is Disposed:
             self._heard_said(event)
-        super().accept(event)
+        super()._desk(event)
 
     def _heard_said(self, event: Disposed) -> None:
         """Note what an agent says of a call, and the promise that was given in it."""

@@ -25,7 +25,7 @@ from domain.protocols import Journal
 from domain.records import Row
 from domain.settings import FloorSettings
 from simulation.agents import Chair, Staff, Temper
-from simulation.alarms import Alarm, elapse
+from simulation.alarms import Alarm, Beat, elapse
 from simulation.callees import Callees
 from simulation.chance import Chance
 from simulation.draws import Draws
@@ -122,7 +122,7 @@ class SimulatedFloor:
         self.people = Debtors(run.laws, chance, start_us=run.start_us)
         callees = self.people if meets is None else meets(self.people, chance)
         self.world = World(self.env, run.world, callees, chance, self.accept)
-        self.staff = Staff(self.env, self.world, callees, chance, run.temper, chairs, self.accept)
+        self.staff = Staff(self.env, self.world, callees, chance, run.temper, chairs, self._desk)
         self._floor = floor
         self._run = run
         self._gate = gate
@@ -197,7 +197,8 @@ class SimulatedFloor:
         """Tick until `_ticking` is taken back."""
         self._ticking = True
         self._stretch += 1
-        self._tick((self._stretch, round(self._floor.tick_s * SECOND)))
+        self._tick(self._stretch)
+        Beat(self.env, round(self._floor.tick_s * SECOND), self._tick, self._stretch)
 
     def _ticks(self, stretch: int) -> bool:
         """Return whether a stretch of ticking goes on: an alarm of an earlier one may come late, in another's time."""
@@ -232,6 +233,10 @@ class SimulatedFloor:
                 follow(row.record)
         if self._urgent and self._committing_since_us is None:
             self._commit()
+
+    def _desk(self, event: AnyEvent) -> None:
+        """Take what an agent does."""
+        self.accept(event)
 
     def _reserved(self, order: Reserve) -> None:
         self._urgent = True
@@ -271,16 +276,17 @@ class SimulatedFloor:
         if self._urgent:
             self._commit()
 
-    def _tick(self, pace: tuple[int, int]) -> None:
-        stretch, every_us = pace
+    def _tick(self, stretch: int) -> bool:
+        """Return whether there is to be another one."""
         if not self._ticks(stretch):
-            return
-        if self._now >= self._still_until:
+            return False
+        now = self._now
+        if now >= self._still_until:
             since_us, seq = self._committing_since_us, self.engine.seq
-            self.accept(Tick(at_us=self._now, commit_lag_us=0 if since_us is None else self._now - since_us))
+            self.accept(Tick(at_us=now, commit_lag_us=0 if since_us is None else now - since_us))
             if since_us is None and self.engine.seq == seq + 1:
                 self._still_until = still_until(self.engine.state)
-        Alarm(self.env, every_us, self._tick, pace)
+        return True
 
     @property
     def _now(self) -> int:

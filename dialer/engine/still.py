@@ -39,7 +39,14 @@ def still_until(state: State) -> int:
                 return 0
     if any(state.agents[name].then != "ready" for name in state.ready):
         return 0
-    return min((due_us, *(_due_us(state, agent) for agent in state.agents.values())))
+    for agent in state.agents.values():
+        if agent.state in _ENDING:
+            due_us = min(due_us, _due_us(state, agent))
+    return due_us
+
+
+#: States that a tick ends, or may.
+_ENDING = frozenset({AgentState.wrapup, AgentState.previewing, AgentState.away})
 
 
 def _due_us(state: State, agent: Agent) -> int:
