@@ -86,6 +86,9 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            # Makes what there is as old as can be: else the collector would begin by looking through all of it.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 
