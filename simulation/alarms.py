@@ -5,7 +5,7 @@ from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 from simpy import Environment
-from simpy.events import NORMAL, Event
+from simpy.events import NORMAL, URGENT, Event
 
 Subject = TypeVar("Subject")
 
@@ -30,17 +30,28 @@ class Alarm(Event):
 
 
 class Beat(Alarm):
-    """Call back again and again at equal distances, as long as the callback returns true."""
+    """Call back again and again at equal distances.
 
-    def __init__(self, env: Environment, every_us: int, act: Callable[[Subject], bool], subject: Subject) -> None:
+    The callback returns the instant before which it would find nothing to do if nothing else happened, and is not
+    called before that or before the next alarm; or None: it is over.
+    """
+
+    def __init__(self, env: Environment, every_us: int, act: Callable[[Subject], int | None], subject: Subject) -> None:
         self._env = env
         self._every_us = every_us
         super().__init__(env, every_us, act, subject)
 
     def _due(self) -> None:
-        if self._act(self._subject):
-            env = self._env
-            heappush(env._queue, (env._now + self._every_us, NORMAL, next(env._eid), self))
+        idle_until_us = self._act(self._subject)
+        if idle_until_us is None:
+            return
+        env, every_us = self._env, self._every_us
+        queue: Any = env._queue
+        at_us = env._now + every_us
+        idle_us = min(idle_until_us, queue[0][0]) - at_us if queue else 0
+        if idle_us > 0:
+            at_us += -(-idle_us // every_us) * every_us
+        heappush(queue, (at_us, NORMAL, next(env._eid), self))
 
     callbacks: Any = (_due,)
 
@@ -48,7 +59,9 @@ class Beat(Alarm):
 def elapse(env: Environment, until_us: int) -> None:
     """Let alarms go off up to an instant, its own not yet: `Environment.run`, where all events are alarms."""
     queue: Any = env._queue
-    while queue and queue[0][0] < until_us:
+    heappush(queue, (until_us, URGENT, next(env._eid), None))
+    while True:
         env._now, _, _, alarm = heappop(queue)
+        if alarm is None:
+            return
         alarm._due()
-    env._now = until_us

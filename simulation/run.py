@@ -279,17 +279,17 @@ class SimulatedFloor:
         if self._urgent:
             self._commit()
 
-    def _tick(self, stretch: int) -> bool:
-        """Return whether there is to be another one."""
+    def _tick(self, stretch: int) -> int | None:
+        """Return before when no other one would change anything; None: there is to be none."""
         if not self._ticks(stretch):
-            return False
+            return None
         now = self._now
         if now >= self._still_until:
             since_us, seq = self._committing_since_us, self.engine.seq
             self.accept(Tick(at_us=now, commit_lag_us=0 if since_us is None else now - since_us))
             if since_us is None and self.engine.seq == seq + 1:
                 self._still_until = still_until(self.engine.state)
-        return True
+        return self._still_until
 
     @property
     def _now(self) -> int:

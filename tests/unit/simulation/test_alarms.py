@@ -1,5 +1,6 @@
 """Time passes from alarm to alarm, as SimPy lets it."""
 
+import pytest
 from simpy import Environment
 
 from simulation.alarms import Alarm, Beat, elapse
@@ -41,30 +42,46 @@ def test_alarms_go_off_in_order_and_those_of_the_last_instant_not_yet() -> None:
     ]
 
 
-def test_a_beat_comes_again_until_it_is_over_each_time_after_what_was_set_for_its_instant_before() -> None:
-    def heard(*, by_alarms: bool) -> list[tuple[int, str]]:
-        env = Environment(100)
-        found: list[tuple[int, str]] = []
+def beaten(*, idle_us: int, by_alarms: bool) -> list[tuple[int, str]]:
+    """Return what is heard of a beat that has nothing to do for a while after each time that it has."""
+    env = Environment(100)
+    found: list[tuple[int, str]] = []
+    due_us = 0
 
-        def beat(last_us: int) -> bool:
+    def beat() -> None:
+        nonlocal due_us
+        if env.now >= due_us:
             found.append((int(env.now), "beat"))
+            due_us = int(env.now) + idle_us
             Alarm(env, 10, note, f"set at {env.now}")
-            return env.now < last_us
 
-        def note(what: str) -> None:
-            found.append((int(env.now), what))
+    def note(what: str) -> None:
+        nonlocal due_us
+        found.append((int(env.now), what))
+        due_us = 0
 
-        def again(last_us: int) -> None:
-            if beat(last_us):
-                Alarm(env, 5, again, last_us)
+    def again(last_us: int) -> None:
+        beat()
+        if env.now < last_us:
+            Alarm(env, 5, again, last_us)
 
-        if by_alarms:
-            Alarm(env, 5, again, 115)
-        else:
-            Beat(env, 5, beat, 115)
-        Alarm(env, 10, note, "set at first")
-        elapse(env, 200)
-        return found
+    def told(last_us: int) -> int | None:
+        beat()
+        return due_us if env.now < last_us else None
 
-    assert heard(by_alarms=False) == heard(by_alarms=True)
-    assert [at_us for at_us, what in heard(by_alarms=False) if what == "beat"] == [105, 110, 115]
+    if by_alarms:
+        Alarm(env, 5, again, 215)
+    else:
+        Beat(env, 5, told, 215)
+    Alarm(env, 10, note, "set at first")
+    for at_us in (112, 150, 163, 300):
+        elapse(env, at_us)
+        note("from outside")
+    return found
+
+
+@pytest.mark.parametrize("idle_us", [0, 7, 10, 25, 1_000])
+def test_a_beat_comes_when_an_alarm_set_anew_each_time_would_and_finds_something_to_do(idle_us: int) -> None:
+    heard = beaten(idle_us=idle_us, by_alarms=False)
+    assert heard == beaten(idle_us=idle_us, by_alarms=True)
+    assert heard[0] == (105, "beat")
