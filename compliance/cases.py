@@ -22,7 +22,7 @@ CLOSING = frozenset({StopKind.paid, StopKind.withdrawn})
 _ABANDONED = ContactEvent.abandoned
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
+class Case(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     subject: Subject
     plan: Plan
     zones: Zones

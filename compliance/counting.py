@@ -181,7 +181,7 @@ def _consents(row: Cap | Cooldown) -> tuple[str, ...]:
     return unless + tuple(name for name in row.exclude if name in EXCLUDED_CONSENTS)
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
+class Subject(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """What the next contact is about."""
 
     dossier: Dossier

@@ -15,6 +15,9 @@ from domain.errors import Broken
 from domain.events import AnyEvent, FloorOpened, RulesChanged
 from domain.records import Row
 
+#: A method of an imported name would be looked up anew for every input.
+_follow_of = FOLLOWS.get
+
 
 class Engine:
     """One floor's engine.
@@ -61,7 +64,7 @@ class Engine:
         state.at_us = event.at_us
         step = Step(state, self.gate)
         step.emit(event, getattr(event, "campaign", None))
-        if (follow := FOLLOWS.get(kind)) is not None:
+        if (follow := _follow_of(kind)) is not None:
             follow(step, event)
         return step.rows
 

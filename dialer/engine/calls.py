@@ -28,6 +28,8 @@ _UNANSWERED_ENDS = {
 }
 
 _Progress = events.Ringing | events.Answered | events.Queued | events.Abandoned
+#: A method of an imported name would be looked up anew for every input.
+_triggered = TRIGGERED.get
 _NOTHING: dict[type[events.Event], Phase] = {}
 
 #: Asked often: see `domain.calls.Word`.
@@ -105,7 +107,7 @@ def progressed(step: Step, event: _Progress) -> Call | None:
     call = step.state.calls.get(event.call_id)
     if call is None:
         return None
-    phase = TRIGGERED.get(call.phase, _NOTHING).get(type(event))
+    phase = _triggered(call.phase, _NOTHING).get(type(event))
     if phase is None:
         return None
     if phase is _WAITING and step.state.campaign_settings(call.campaign).detect_machines:
