@@ -12,16 +12,10 @@ from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State,
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
 from domain.calls import AgentState, CampaignState, Mode, Phase
-from domain.facts import (
-    AlarmCleared,
-    AlarmRaised,
-    CampaignShifted,
-    Judged,
-    LeadHeld,
-)
+from domain.facts import AlarmCleared, AlarmRaised, CampaignShifted, Judged, LeadHeld
 from domain.instants import MINUTE, SECOND
 from domain.orders import Reserve, ShowLead
-from domain.people import Dossier, Phone, Verdict
+from domain.people import CapKey, Dossier, Phone, Verdict
 from domain.settings import NO_TREATMENT, CampaignSettings
 
 #: Leads judged for one campaign at one tick, so that a list that the law has closed does not stop the clock.
@@ -324,7 +318,10 @@ def reserve(
     call_id = step.next_id()
     # As the dossier was read: a key that has moved on with somebody else's call makes this one stale.
     number = f"phone:{phone.phone}"
-    keys = tuple([cap for cap in dossier.keys if cap.key == number or not cap.key.startswith("phone:")])
+    keys: list[CapKey] = []
+    for cap in dossier.keys:
+        if cap.key == number or not cap.key.startswith("phone:"):
+            keys.append(cap)
     told = lead.chances(phone.phone, step.state.hour(), settings.detect_machines) if lead.reach else (None, None)
     p_answer, p_taken = told
     of_country = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*")
@@ -336,7 +333,7 @@ def reserve(
             person=lead.person,
             debts=worked,
             phone=phone.phone,
-            keys=keys,
+            keys=tuple(keys),
             mode=campaign.mode,
             verdict=verdict,
             node=agent.node if agent is not None else _node(step, campaign.name),

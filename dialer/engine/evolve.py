@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from datetime import timedelta
 from heapq import heapify, heappop
+from operator import attrgetter
 from typing import Any
 
 from msgspec.structs import replace
@@ -383,7 +384,8 @@ def _lead_scheduled(state: State, fact: facts.LeadScheduled) -> None:
     campaign = state.campaigns[fact.campaign]
     lead = campaign.leads[fact.person]
     lead.why, lead.phone_index, lead.call_back = fact.why, fact.phone_index, fact.agent
-    lead.asked = lead.asked or fact.why == _CALL_BACK
+    if fact.why == _CALL_BACK:
+        lead.asked = True
     if fact.at_us <= state.at_us:
         state.place(campaign, lead, READY if fact.agent is None else HELD, fact.at_us)
     else:
@@ -419,6 +421,7 @@ _CONNECTING, _TALKING, _WRAPPING, _CLOSED = Phase.connecting, Phase.talking, Pha
 _DIALED, _MACHINE, _CONNECTED = ContactEvent.dialed, AnswerClass.machine, AnswerClass.connected
 _HEARD_MACHINE, _CALL_BACK = Disposition.machine, Disposition.call_back
 _PROMISES = frozenset({Disposition.promise, Disposition.plan})
+_key: Callable[[CapKey], str] = attrgetter("key")
 
 
 def _call(state: State, call_id: str) -> Call:
@@ -438,7 +441,7 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         person=order.person,
         debts=order.debts,
         phone=order.phone,
-        keys=tuple([cap.key for cap in order.keys]),
+        keys=tuple(map(_key, order.keys)),
         mode=order.mode,
         node=order.node,
         trunk=order.trunk,
