@@ -209,7 +209,7 @@ class Counters:
         self.all = tuple(counters)
         #: A line older than this counts nowhere any more.
         self.reach_us = max((_reach_us(counter) for counter in self.all), default=0)
-        #: By kind of line, who wants it: the counter, as the key under which it counts all together, and more.
+        #: By kind of line: the key under which a counter that wants it counts all together, and what `_wanting` tells.
         self._wanted: dict[_Kind, tuple[tuple[tuple[Counter, None], int, bool], ...]] = {}
 
     def tally(self, subject: Subject, at_us: int = 0) -> Tally:

@@ -6,6 +6,7 @@ row denies, how long an allowance holds and when a denial ends.
 
 from collections.abc import Iterable
 from datetime import date
+from operator import attrgetter
 from pathlib import Path
 
 from compliance import explaining, pace
@@ -26,6 +27,7 @@ ZONE = "zone"
 Address = tuple[str, str | None, str | None]
 _UNKNOWN_NUMBER = ("unknown", "personal", None)
 _RIGHT_PARTY = ContactEvent.right_party_contact
+_event = attrgetter("event")
 
 
 class Gate:
@@ -305,4 +307,4 @@ def _names(plan: Plan, block: Block) -> tuple[int, int]:
 
 
 def _contacted(dossier: Dossier) -> bool:
-    return _RIGHT_PARTY in [line.event for line in dossier.history]
+    return _RIGHT_PARTY in map(_event, dossier.history)

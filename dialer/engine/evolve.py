@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from heapq import heapify, heappop
 from operator import attrgetter
-from typing import Any
+from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
@@ -424,11 +424,8 @@ _PROMISES = frozenset({Disposition.promise, Disposition.plan})
 _key: Callable[[CapKey], str] = attrgetter("key")
 
 
-def _call(state: State, call_id: str) -> Call:
-    call = state.calls.get(call_id)
-    if call is None:
-        raise Broken(f"record {state.seq}: call {call_id} is not in the state")
-    return call
+def _unknown(state: State, call_id: str) -> NoReturn:
+    raise Broken(f"record {state.seq}: call {call_id} is not in the state")
 
 
 def _reserve(state: State, order: orders.Reserve) -> None:
@@ -528,7 +525,7 @@ def _stale(state: State, event: events.Stale) -> None:
 
 
 def _originate(state: State, order: orders.Originate) -> None:
-    call = _call(state, order.call_id)
+    call = state.calls.get(order.call_id) or _unknown(state, order.call_id)
     _enter(state, call, _ORIGINATING)
     call.dialled_us = state.at_us
     state.lines[order.campaign].unanswered.note(call)
@@ -555,7 +552,7 @@ def _enter(state: State, call: Call, phase: Phase) -> None:
 
 
 def _call_moved(state: State, fact: facts.CallMoved) -> None:
-    call = _call(state, fact.call_id)
+    call = state.calls.get(fact.call_id) or _unknown(state, fact.call_id)
     was, phase = call.phase, fact.phase
     _enter(state, call, phase)
     if phase is _CLOSED:
@@ -596,14 +593,14 @@ def _forget(state: State, call: Call) -> None:
 
 
 def _call_assigned(state: State, fact: facts.CallAssigned) -> None:
-    call = _call(state, fact.call_id)
+    call = state.calls.get(fact.call_id) or _unknown(state, fact.call_id)
     call.agent, call.pinned = fact.agent, fact.agent is not None
     if call.phase in UNANSWERED:
         state.lines[call.campaign].unanswered.note(call)
 
 
 def _connect(state: State, order: orders.Connect) -> None:
-    call = _call(state, order.call_id)
+    call = state.calls.get(order.call_id) or _unknown(state, order.call_id)
     if call.phase is not _CONNECTING:
         _enter(state, call, _CONNECTING)
     call.agent = order.agent
@@ -655,7 +652,7 @@ def _disposed(state: State, event: events.Disposed) -> None:
 
 
 def _call_classed(state: State, fact: facts.CallClassed) -> None:
-    call = _call(state, fact.call_id)
+    call = state.calls.get(fact.call_id) or _unknown(state, fact.call_id)
     if call.answer_class is not None:
         raise Broken(f"record {state.seq}: call {call.call_id} is {call.answer_class}, not {fact.answer_class}")
     call.answer_class = fact.answer_class
@@ -705,7 +702,7 @@ _PACED = {
 
 
 def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
-    call = _call(state, fact.call_id)
+    call = state.calls.get(fact.call_id) or _unknown(state, fact.call_id)
     campaign = state.campaigns[fact.campaign]
     lead = campaign.leads[fact.person]
     lead.ended[fact.disposition] = lead.ended.get(fact.disposition, 0) + 1

@@ -29,6 +29,9 @@ WORKING = frozenset(
 CLOCKED = frozenset({AgentState.away, AgentState.wrapup, AgentState.previewing})
 
 
+# Calls, agents and leads hold no cycles, so the collector need not walk them (`gc=False`).
+
+
 class Call(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     call_id: str
     campaign: str
