@@ -22,7 +22,7 @@ CLOSING = frozenset({StopKind.paid, StopKind.withdrawn})
 _ABANDONED = ContactEvent.abandoned
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
+class Case(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     subject: Subject
     plan: Plan
     zones: Zones
@@ -39,6 +39,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     def open_until(self, at_us: int) -> int:
         """Return until when the windows are open from an instant on; 0: closed now."""
+        if not self.lifted_until:
+            return self.plan.hours.open_until(self.zones, at_us)
         end = self.hours(at_us).open_until(self.zones, at_us)
         if at_us < self.lifted_until < end:
             return max(self.lifted_until, self.plan.hours.open_until(self.zones, self.lifted_until))
@@ -109,13 +111,12 @@ def open_case(
 def open_debts(dossier: Dossier, named: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Return (debt, creditor) of the debts that a contact may still be about."""
     closed = [stop.debt for stop in dossier.stops if stop.kind in CLOSING] if dossier.stops else ()
-    return tuple(
-        [
-            (debt.debt, debt.creditor)
-            for debt in dossier.debts
-            if debt.state == "open" and (not named or debt.debt in named) and debt.debt not in closed
-        ]
-    )
+    # Mostly there is one: a loop costs half of a comprehension.
+    found: list[tuple[int, int]] = []
+    for debt in dossier.debts:
+        if debt.state == "open" and (not named or debt.debt in named) and debt.debt not in closed:
+            found.append((debt.debt, debt.creditor))
+    return tuple(found)
 
 
 def consent_until(subject: Subject, kinds: tuple[str, ...]) -> int:
@@ -136,11 +137,11 @@ def abandonment(case: Case, at_us: int) -> tuple[bool, bool]:
     """Return whether an agent must be reserved, and whether a message may be played if none comes."""
     agent_always = allowed = forbidden = False
     for row in case.plan.abandonment:
-        if not in_effect(row, case.zones, at_us):
+        if row.after_abandoned_hours is not None and not _abandoned(case, at_us - row.after_abandoned_hours * HOUR):
             continue
         if row.unless is not None and at_us < consent_until(case.subject, (row.unless,)):
             continue
-        if row.after_abandoned_hours is not None and not _abandoned(case, at_us - row.after_abandoned_hours * HOUR):
+        if not in_effect(row, case.zones, at_us):
             continue
         agent_always = agent_always or row.agent_always
         allowed = allowed or row.message in ("allowed", "required")

@@ -181,7 +181,7 @@ def _consents(row: Cap | Cooldown) -> tuple[str, ...]:
     return unless + tuple(name for name in row.exclude if name in EXCLUDED_CONSENTS)
 
 
-class Subject(msgspec.Struct, frozen=True, kw_only=True):
+class Subject(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """What the next contact is about."""
 
     dossier: Dossier
@@ -209,7 +209,8 @@ class Counters:
         self.all = tuple(counters)
         #: A line older than this counts nowhere any more.
         self.reach_us = max((_reach_us(counter) for counter in self.all), default=0)
-        self._wanted: dict[_Kind, tuple[tuple[Counter, int, bool], ...]] = {}
+        #: By kind of line: the key under which a counter that wants it counts all together, and what `_wanting` tells.
+        self._wanted: dict[_Kind, tuple[tuple[tuple[Counter, None], int, bool], ...]] = {}
 
     def tally(self, subject: Subject, at_us: int = 0) -> Tally:
         """Return what each counter has counted; a counter that counted nothing is absent.
@@ -233,11 +234,15 @@ class Counters:
             counters = wanted.get(kind)
             if counters is None:
                 counters = wanted[kind] = self._wanting(kind)
-            for counter, counter_reach_us, chooses in counters:
+            for whole, counter_reach_us, chooses in counters:
+                counter = whole[0]
                 if age_us > counter_reach_us or (chooses and not _chosen(counter, line, subject)):
                     continue
                 if not counter.apart or not debts:
-                    found.setdefault((counter, None), []).append(line)
+                    if whole in found:
+                        found[whole].append(line)
+                    else:
+                        found[whole] = [line]
                 elif counter.apart == "debt":
                     for debt, creditor in debts:
                         if debt in line.debts if line.debts else line.creditor is None or line.creditor == creditor:
@@ -248,11 +253,11 @@ class Counters:
                             found.setdefault((counter, creditor), []).append(line)
         return found
 
-    def _wanting(self, kind: _Kind) -> tuple[tuple[Counter, int, bool], ...]:
+    def _wanting(self, kind: _Kind) -> tuple[tuple[tuple[Counter, None], int, bool], ...]:
         """Return the counters that want a kind of line, how far each reaches, and whether it chooses among them."""
         return tuple(
             (
-                counter,
+                (counter, None),
                 _reach_us(counter),
                 bool(counter.same_phone or counter.same_channel or counter.same_address or counter.addresses),
             )

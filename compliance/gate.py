@@ -6,6 +6,7 @@ row denies, how long an allowance holds and when a denial ends.
 
 from collections.abc import Iterable
 from datetime import date
+from operator import attrgetter
 from pathlib import Path
 
 from compliance import explaining, pace
@@ -26,6 +27,7 @@ ZONE = "zone"
 Address = tuple[str, str | None, str | None]
 _UNKNOWN_NUMBER = ("unknown", "personal", None)
 _RIGHT_PARTY = ContactEvent.right_party_contact
+_event = attrgetter("event")
 
 
 class Gate:
@@ -43,7 +45,7 @@ class Gate:
         #: One place for all the towns that no rule tells apart: they share plans.
         self._alike: dict[tuple[object, ...], Place] = {}
         self._plans: dict[tuple[Place, str, str, str, str, str, str | None], Plan] = {}
-        self._zones: dict[tuple[object, ...], tuple[Zones, tuple[str, ...]]] = {}
+        self._bound: dict[tuple[object, ...], tuple[Plan, Zones, tuple[str, ...]]] = {}
         self._zone_sets: dict[tuple[str, ...], Zones] = {}
         self._twin: Gate | None = None
         self._split: dict[frozenset[str], set[str]] = {}
@@ -216,19 +218,22 @@ class Gate:
         """Return what binds a contact, where the person may be, and what was assumed of the address."""
         address = (dossier.country, dossier.region, dossier.city)
         place = self._places.get(address) or self._place(address)
+        key: tuple[object, ...] = (place, dossier.address_zones, channel, actor, purpose)
+        if phone is not None:
+            key += (phone.line_type, phone.address_type, phone.country, phone.zones, phone.geographic)
+        found = self._bound.get(key)
+        if found is None:
+            plan = self._plan_of(place, channel, phone, actor, purpose)
+            found = self._bound[key] = (plan, *self._candidates(place, dossier, phone))
+        return found
+
+    def _plan_of(self, place: Place, channel: str, phone: Phone | None, actor: str, purpose: str) -> Plan:
         line = _UNKNOWN_NUMBER if phone is None else (phone.line_type, phone.address_type or "personal", phone.country)
         key = (place, channel, actor, purpose, *line)
         plan = self._plans.get(key)
         if plan is None:
             plan = self._plans[key] = self._plan(*key)
-        if phone is None:
-            where: tuple[object, ...] = (place, dossier.address_zones)
-        else:
-            where = (place, dossier.address_zones, phone.zones, phone.geographic, phone.country)
-        found = self._zones.get(where)
-        if found is None:
-            found = self._zones[where] = self._candidates(place, dossier, phone)
-        return plan, *found
+        return plan
 
     def _case(
         self,
@@ -302,4 +307,4 @@ def _names(plan: Plan, block: Block) -> tuple[int, int]:
 
 
 def _contacted(dossier: Dossier) -> bool:
-    return _RIGHT_PARTY in [line.event for line in dossier.history]
+    return _RIGHT_PARTY in map(_event, dossier.history)

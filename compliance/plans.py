@@ -82,7 +82,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     message_notices: tuple[str, ...]
     #: Ids of the rows on how long the record of such a contact is kept.
     retention: tuple[str, ...]
-    #: Rows among all of these that bind on some dates alone.
+    #: Rows of these notices and retentions that bind on some dates alone.
     dated: tuple[Row, ...]
     #: Of two rules that deny alike, the one of the lower number is named.
     rank: dict[str, int]
@@ -148,6 +148,8 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
     if place.closed is not None and contact.channel in _IN_PERSON and all(closed is None for _, closed in windows):
         rows.append(_holidays_only(place))
     lifted = [OpenDays.of(row, closed) for row, closed in windows if row.override is None]
+    retention = tuple(row.id for table in tables for row in binding(table.retention, table, contact, place))
+    named = {*notices, *first, *message, *retention}
     return Plan(
         place=place,
         contact=contact,
@@ -161,12 +163,12 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
         notices=tuple(notices),
         first_notices=tuple(first),
         message_notices=tuple(message),
-        retention=tuple(row.id for table in tables for row in binding(table.retention, table, contact, place)),
+        retention=retention,
         dated=tuple(
             row
             for table in tables
             for row in (*table.notices, *table.recording, *table.retention)
-            if row.effective_from is not None or row.effective_to is not None
+            if row.id in named and (row.effective_from is not None or row.effective_to is not None)
         ),
         rank=rank,
     )

@@ -17,6 +17,7 @@ from domain.instants import DAY, HOUR, MINUTE, SECOND
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_SECONDS = tuple(f":{second:02}" for second in range(60))
 
 #: A piece of a UTC day: from, to (excluded), offset; all in microseconds.
 Piece = tuple[int, int, int]
@@ -102,8 +103,9 @@ def day_start(zone: str, day: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _date_text(day: int) -> str:
-    return to_date(day).isoformat()
+def _minute_text(minute: int) -> str:
+    day, rest = divmod(minute, 1440)
+    return f"{to_date(day).isoformat()}T{rest // 60:02}:{rest % 60:02}"
 
 
 @lru_cache(maxsize=256)
@@ -114,13 +116,8 @@ def _offset_text(offset_us: int) -> str:
 
 def local_text(at_us: int, offset_us: int) -> str:
     """Return local ISO time to the second, with its offset."""
-    return _second_text((at_us + offset_us) // SECOND, offset_us)
-
-
-@lru_cache(maxsize=256)
-def _second_text(local_s: int, offset_us: int) -> str:
-    day, rest = divmod(local_s, 86_400)
-    return f"{_date_text(day)}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}{_offset_text(offset_us)}"
+    local_s = (at_us + offset_us) // SECOND
+    return f"{_minute_text(local_s // 60)}{_SECONDS[local_s % 60]}{_offset_text(offset_us)}"
 
 
 class Zones:

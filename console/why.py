@@ -15,8 +15,8 @@ from console.accepted import gate_in_force, gate_of
 from console.settings import Settings
 from console.why_offer import Had, had
 from dialer.engine import Engine
-from dialer.engine.dialling import purpose_of
 from dialer.engine.evolve import OFF_LIST
+from dialer.engine.leads import purpose_of
 from dialer.engine.state import READY, Campaign, LeadState, State
 from domain.calls import Phase
 from domain.errors import BadInput, Broken

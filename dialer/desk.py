@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from dialer.desk_words import refusal
-from dialer.engine.dialling import REPLY
+from dialer.engine.leads import REPLY
 from dialer.engine.state import Agent, Call, State
 from dialer.engine.step import Gate
 from dialer.sums import check_length, check_settles, minor_of

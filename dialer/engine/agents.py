@@ -187,6 +187,8 @@ def release(step: Step, agent: Agent) -> None:
 
 def free_of(step: Step, call: Call, *, unless: str | None = None) -> None:
     """Let go of the agent a call held without having talked, e.g. when the caller left."""
+    if call.agent is None:
+        return
     agent = step.agent_of(call)
     if agent is not None and agent.agent != unless and agent.call_id == call.call_id:
         if agent.state is AgentState.reserved:

@@ -27,6 +27,11 @@ _UNANSWERED_ENDS = {
     Cause.switch_fail: Disposition.network_fail,
 }
 
+_Progress = events.Ringing | events.Answered | events.Queued | events.Abandoned
+#: A method of an imported name would be looked up anew for every input.
+_triggered = TRIGGERED.get
+_NOTHING: dict[type[events.Event], Phase] = {}
+
 #: Asked often: see `domain.calls.Word`.
 _RESERVING, _ORIGINATING, _DETECTING, _WAITING = Phase.reserving, Phase.originating, Phase.detecting, Phase.waiting
 _CONNECTING, _MESSAGE, _TALKING, _WRAPPING = Phase.connecting, Phase.message, Phase.talking, Phase.wrapping
@@ -38,14 +43,13 @@ def reserved(step: Step, event: events.Reserved) -> None:
     call = step.state.calls.get(event.call_id)
     if call is None or call.phase is not _RESERVING:
         return
-    settings = step.state.campaign_settings(call.campaign)
-    agent = step.agent_of(call)
+    campaign, agent = step.campaign_of(call), step.agent_of(call)
     too_late = call.valid_until_us is not None and step.at_us >= call.valid_until_us
     if too_late or (call.pinned and (agent is None or agent.call_id != call.call_id)):
         # The verdict ran out, or the agent reserved for it went away, while the ledger answered.
         finish(step, call, Disposition.not_sent)
         return
-    pace = step.campaign_of(call).pace
+    settings, pace = campaign.settings, campaign.pace
     patience_ms = round(pace.patience_s * 1000) - spent_detecting_ms(settings)
     step.emit(
         Originate(
@@ -98,22 +102,22 @@ def _class(step: Step, call: Call, answer_class: AnswerClass, why: str = "", wai
         step.emit(CallClassed(call_id=call.call_id, answer_class=answer_class, why=why, wait_us=wait_us), call.campaign)
 
 
-def progressed(step: Step, event: events.Event, call_id: str) -> Call | None:
+def progressed(step: Step, event: _Progress) -> Call | None:
     """Move a call as the table says; None where the news is late or of no consequence."""
-    call = step.state.calls.get(call_id)
+    call = step.state.calls.get(event.call_id)
     if call is None:
         return None
-    phase = TRIGGERED.get(call.phase, {}).get(type(event))
+    phase = _triggered(call.phase, _NOTHING).get(type(event))
     if phase is None:
         return None
     if phase is _WAITING and step.state.campaign_settings(call.campaign).detect_machines:
         phase = _DETECTING
-    _move(step, call, phase, getattr(event, "agent", None))
+    _move(step, call, phase)
     return call
 
 
 def answered(step: Step, event: events.Answered) -> None:
-    call = progressed(step, event, event.call_id)
+    call = progressed(step, event)
     if call is not None and call.phase is _WAITING:
         agents.seek_agent(step, call)
 
@@ -172,13 +176,13 @@ def refused(step: Step, event: events.Refused) -> None:
 
 
 def queued(step: Step, event: events.Queued) -> None:
-    call = progressed(step, event, event.call_id)
+    call = progressed(step, event)
     if call is not None:
         agents.free_of(step, call)
 
 
 def abandoned(step: Step, event: events.Abandoned) -> None:
-    call = progressed(step, event, event.call_id)
+    call = progressed(step, event)
     if call is not None:
         _class(step, call, _ABANDONED, "no_agent")
         agents.free_of(step, call)

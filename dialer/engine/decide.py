@@ -1,4 +1,4 @@
-"""`decide(step, input)`: which facts and orders follow an input. The input itself has been evolved already."""
+"""Which facts and orders follow an input. The input itself has been evolved already."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,13 +6,6 @@ from typing import Any
 from dialer.engine import agents, bounds, calls, dialling, leads, review
 from dialer.engine.step import Step
 from domain import events
-
-
-def decide(step: Step, event: Any) -> None:
-    """Emit what follows an input, one record at a time, each evolved before the next is decided."""
-    follow = _FOLLOWS.get(type(event))
-    if follow is not None:
-        follow(step, event)
 
 
 def _floor_opened(step: Step, event: events.FloorOpened) -> None:
@@ -39,7 +32,9 @@ def _resynced(step: Step, event: events.Resynced) -> None:
     dialling.link_alarm(step, event.node)
 
 
-_FOLLOWS: dict[type, Callable[[Step, Any], Any]] = {
+#: What emits the records that follow an input, one at a time, each evolved before the next is decided; after others
+#: nothing follows.
+FOLLOWS: dict[type, Callable[[Step, Any], Any]] = {
     events.FloorOpened: _floor_opened,
     events.RulesChanged: lambda step, event: bounds.bind_all(step),
     events.LeadsLoaded: bounds.lists_loaded,
@@ -50,7 +45,7 @@ _FOLLOWS: dict[type, Callable[[Step, Any], Any]] = {
     events.Stale: calls.stale,
     events.NotSent: calls.not_sent,
     events.LinkDown: lambda step, event: dialling.link_alarm(step, event.node),
-    events.Ringing: lambda step, event: calls.progressed(step, event, event.call_id),
+    events.Ringing: calls.progressed,
     events.Answered: calls.answered,
     events.Detected: calls.detected,
     events.Connected: calls.connected,

@@ -12,16 +12,10 @@ from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State,
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
 from domain.calls import AgentState, CampaignState, Mode, Phase
-from domain.facts import (
-    AlarmCleared,
-    AlarmRaised,
-    CampaignShifted,
-    Judged,
-    LeadHeld,
-)
+from domain.facts import AlarmCleared, AlarmRaised, CampaignShifted, Judged, LeadHeld
 from domain.instants import MINUTE, SECOND
 from domain.orders import Reserve, ShowLead
-from domain.people import Dossier, Phone, Verdict
+from domain.people import CapKey, Dossier, Phone, Verdict
 from domain.settings import NO_TREATMENT, CampaignSettings
 
 #: Leads judged for one campaign at one tick, so that a list that the law has closed does not stop the clock.
@@ -30,8 +24,6 @@ JUDGED_PER_TICK = 200
 OWN_REASONS = ("link_down", "commit_lag", "preview", "one_per_free_agent", "ratio", "no_leads")
 #: An owned call-back goes to anybody when its owner has been away this long after the hour.
 OWNER_WAIT_US = 30 * MINUTE
-#: Purpose of a call that the debtor asked for.
-REPLY = "reply_to_debtor"
 
 #: Asked often: see `domain.calls.Word`.
 _RUNNING, _DRAINING = CampaignState.running, CampaignState.draining
@@ -234,18 +226,20 @@ def _try(
     if lead.person in state.person_call:
         leads.postpone(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
         return 0
-    found = judge(step, settings, lead, dossier, guaranteed=agent is not None or campaign.mode is _PROGRESSIVE)
+    worked = leads.open_debts(dossier, lead.debts)
+    guaranteed = agent is not None or campaign.mode is _PROGRESSIVE
+    found = judge(step, settings, lead, dossier, worked, guaranteed)
     if found is None:
         leads.close_lead(step, campaign, lead, "no_number")
         return 0
-    phone, _, verdict = found
+    phone, verdict = found
     if not verdict.allowed:
         deny(step, campaign, lead, phone, verdict)
         return 0
     if phone.phone in state.phone_call:
         leads.postpone(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")
         return 0
-    if (rest := _rest(step, settings, lead, verdict)) is not None:
+    if lead.choice is not None and (rest := _rest(step, settings, lead, verdict)) is not None:
         leads.postpone(step, campaign, lead, *rest)
         return 0
     if verdict.agent_always and agent is None:
@@ -253,39 +247,35 @@ def _try(
             step.emit(LeadHeld(campaign=campaign.name, person=lead.person), campaign.name)
             return 0
         agent = substitute
-    reserve(step, campaign, settings, lead, dossier, phone, verdict, agent)
+    reserve(step, campaign, settings, lead, dossier, worked, phone, verdict, agent)
     return 1
 
 
-def purpose_of(settings: CampaignSettings, lead: LeadState) -> str:
-    """Return what the next call is for: some laws count one that the debtor asked for as an answer to him."""
-    return REPLY if lead.asked else settings.purpose
-
-
 def judge(
-    step: Step, settings: CampaignSettings, lead: LeadState, dossier: Dossier, *, guaranteed: bool
-) -> tuple[Phone, int, Verdict] | None:
-    """Return the first number that may be called now, else the one that may be called soonest; None: no number."""
-    debts = leads.open_debts(dossier, lead.debts) or lead.debts
-    purpose = purpose_of(settings, lead)
-    best: tuple[Phone, int, Verdict] | None = None
+    step: Step, settings: CampaignSettings, lead: LeadState, dossier: Dossier, worked: tuple[int, ...], guaranteed: bool
+) -> tuple[Phone, Verdict] | None:
+    """Return the first number that may be called now, else the one that may be called soonest; None: no number.
+
+    `worked` are those of the lead's debts that are open.
+    """
+    best: tuple[Phone, Verdict] | None = None
+    purpose = leads.purpose_of(settings, lead)
     phones = phones_of(lead, dossier)
-    for offset in range(len(phones)):
-        index = (lead.phone_index + offset) % len(phones)
-        phone = phones[index]
+    first = lead.phone_index % len(phones) if phones else 0
+    for phone in phones[first:] + phones[:first]:
         verdict = step.gate.judge(
             dossier,
             at_us=step.at_us,
             phone=phone,
-            debts=debts,
+            debts=worked or lead.debts,
             actor=settings.actor,
             purpose=purpose,
             live_agent_guaranteed=guaranteed,
         )
         if verdict.allowed:
-            return phone, index, verdict
-        if best is None or _sooner(verdict, best[2]):
-            best = (phone, index, verdict)
+            return phone, verdict
+        if best is None or _sooner(verdict, best[1]):
+            best = (phone, verdict)
     return best
 
 
@@ -320,6 +310,7 @@ def reserve(
     settings: CampaignSettings,
     lead: LeadState,
     dossier: Dossier,
+    worked: tuple[int, ...],
     phone: Phone,
     verdict: Verdict,
     agent: Agent | None,
@@ -327,8 +318,10 @@ def reserve(
     call_id = step.next_id()
     # As the dossier was read: a key that has moved on with somebody else's call makes this one stale.
     number = f"phone:{phone.phone}"
-    keys = tuple([cap for cap in dossier.keys if cap.key == number or not cap.key.startswith("phone:")])
-    worked = leads.open_debts(dossier, lead.debts)
+    keys: list[CapKey] = []
+    for cap in dossier.keys:
+        if cap.key == number or not cap.key.startswith("phone:"):
+            keys.append(cap)
     told = lead.chances(phone.phone, step.state.hour(), settings.detect_machines) if lead.reach else (None, None)
     p_answer, p_taken = told
     of_country = settings.caller_ids.get(phone.country) or settings.caller_ids.get("*")
@@ -340,7 +333,7 @@ def reserve(
             person=lead.person,
             debts=worked,
             phone=phone.phone,
-            keys=keys,
+            keys=tuple(keys),
             mode=campaign.mode,
             verdict=verdict,
             node=agent.node if agent is not None else _node(step, campaign.name),
@@ -405,12 +398,14 @@ def lead_asked(step: Step, name: str) -> None:
             lead = leads.offered(step, campaign, agent)
             if lead is None:
                 break
-            found = judge(step, settings, lead, state.people[lead.person], guaranteed=True)
+            dossier = state.people[lead.person]
+            worked = leads.open_debts(dossier, lead.debts)
+            found = judge(step, settings, lead, dossier, worked, True)
             if found is None:
                 leads.close_lead(step, campaign, lead, "no_number")
-            elif not found[2].allowed:
-                deny(step, campaign, lead, found[0], found[2])
-            elif (rest := _rest(step, settings, lead, found[2])) is not None:
+            elif not found[1].allowed:
+                deny(step, campaign, lead, *found)
+            elif (rest := _rest(step, settings, lead, found[1])) is not None:
                 leads.postpone(step, campaign, lead, *rest)
             elif lead.person in state.person_call:
                 leads.postpone(step, campaign, lead, step.at_us + leads.IN_CALL_REST_US, "in_call")

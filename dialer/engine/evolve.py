@@ -7,7 +7,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from datetime import timedelta
 from heapq import heapify, heappop
-from typing import Any
+from operator import attrgetter
+from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
@@ -383,7 +384,8 @@ def _lead_scheduled(state: State, fact: facts.LeadScheduled) -> None:
     campaign = state.campaigns[fact.campaign]
     lead = campaign.leads[fact.person]
     lead.why, lead.phone_index, lead.call_back = fact.why, fact.phone_index, fact.agent
-    lead.asked = lead.asked or fact.why == _CALL_BACK
+    if fact.why == _CALL_BACK:
+        lead.asked = True
     if fact.at_us <= state.at_us:
         state.place(campaign, lead, READY if fact.agent is None else HELD, fact.at_us)
     else:
@@ -419,13 +421,11 @@ _CONNECTING, _TALKING, _WRAPPING, _CLOSED = Phase.connecting, Phase.talking, Pha
 _DIALED, _MACHINE, _CONNECTED = ContactEvent.dialed, AnswerClass.machine, AnswerClass.connected
 _HEARD_MACHINE, _CALL_BACK = Disposition.machine, Disposition.call_back
 _PROMISES = frozenset({Disposition.promise, Disposition.plan})
+_key: Callable[[CapKey], str] = attrgetter("key")
 
 
-def _call(state: State, call_id: str) -> Call:
-    call = state.calls.get(call_id)
-    if call is None:
-        raise Broken(f"record {state.seq}: call {call_id} is not in the state")
-    return call
+def _unknown(state: State, call_id: str) -> NoReturn:
+    raise Broken(f"record {state.seq}: call {call_id} is not in the state")
 
 
 def _reserve(state: State, order: orders.Reserve) -> None:
@@ -438,7 +438,7 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         person=order.person,
         debts=order.debts,
         phone=order.phone,
-        keys=tuple([cap.key for cap in order.keys]),
+        keys=tuple(map(_key, order.keys)),
         mode=order.mode,
         node=order.node,
         trunk=order.trunk,
@@ -503,12 +503,13 @@ def _reserved(state: State, event: events.Reserved) -> None:
 
     Whoever shares a key (a household, a number) was judged without this call: the ledger has to find them stale.
     """
+    moved: dict[str, CapKey] = {}
     for cap in event.keys:
         state.versions[cap.key] = cap.version
+        moved[cap.key] = cap
     call = state.calls.get(event.call_id)
     if call is not None:
         dossier = state.people[call.person]
-        moved = {cap.key: cap for cap in event.keys}
         keys = tuple([moved.get(cap.key, cap) for cap in dossier.keys])
         state.people[call.person] = replace(dossier, keys=keys)
 
@@ -524,14 +525,13 @@ def _stale(state: State, event: events.Stale) -> None:
 
 
 def _originate(state: State, order: orders.Originate) -> None:
-    call = _call(state, order.call_id)
+    call = state.calls.get(order.call_id) or _unknown(state, order.call_id)
     _enter(state, call, _ORIGINATING)
     call.dialled_us = state.at_us
     state.lines[order.campaign].unanswered.note(call)
-    tally = state.campaigns[order.campaign].tally
-    tally.attempts += 1
-    tally.dials_us.append(state.at_us)
     campaign = state.campaigns[order.campaign]
+    campaign.tally.attempts += 1
+    campaign.tally.dials_us.append(state.at_us)
     campaign.leads[call.person].attempts += 1
     campaign.trunk_turn += 1
 
@@ -552,20 +552,20 @@ def _enter(state: State, call: Call, phase: Phase) -> None:
 
 
 def _call_moved(state: State, fact: facts.CallMoved) -> None:
-    call = _call(state, fact.call_id)
-    was = call.phase
-    _enter(state, call, fact.phase)
-    if fact.phase is _CLOSED:
+    call = state.calls.get(fact.call_id) or _unknown(state, fact.call_id)
+    was, phase = call.phase, fact.phase
+    _enter(state, call, phase)
+    if phase is _CLOSED:
         _forget(state, call)
         return
     if fact.agent is not None:
         call.agent = fact.agent
-    if fact.phase is _RINGING:
-        call.progress = call.progress or 1  # a resync told
+    if phase is _RINGING and not call.progress:
+        call.progress = 1  # a resync told
         state.lines[call.campaign].unanswered.note(call)
-    if fact.phase in _ANSWERED and not call.answered_us:
+    if phase in _ANSWERED and not call.answered_us:
         call.answered_us = state.at_us
-    if fact.phase in _ANSWERED and fact.phase is not _DETECTING and not call.clock_us:
+    if phase in _ANSWERED and phase is not _DETECTING and not call.clock_us:
         settings = state.campaign_settings(call.campaign)
         if settings.clock_starts == "answer" or not settings.detect_machines:
             call.clock_us = call.answered_us
@@ -574,11 +574,11 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
         pacer = state.pacers.get(call.campaign)
         if pacer is not None and call.answer_class is None:
             _outcome(state, call, "live", call.answered_us)
-    if fact.phase is _TALKING:
+    if phase is _TALKING:
         call.connected_us = call.connected_us or state.at_us
-    elif fact.phase is _WAITING and was is _CONNECTING:
+    elif phase is _WAITING and was is _CONNECTING:
         call.agent = None
-    elif fact.phase is _WRAPPING:
+    elif phase is _WRAPPING:
         call.ended_us = state.at_us
         if call.connected_us and (pacer := state.pacers.get(call.campaign)) is not None:
             pacer.observe_talk((state.at_us - call.connected_us) / 1e6)
@@ -593,14 +593,14 @@ def _forget(state: State, call: Call) -> None:
 
 
 def _call_assigned(state: State, fact: facts.CallAssigned) -> None:
-    call = _call(state, fact.call_id)
+    call = state.calls.get(fact.call_id) or _unknown(state, fact.call_id)
     call.agent, call.pinned = fact.agent, fact.agent is not None
     if call.phase in UNANSWERED:
         state.lines[call.campaign].unanswered.note(call)
 
 
 def _connect(state: State, order: orders.Connect) -> None:
-    call = _call(state, order.call_id)
+    call = state.calls.get(order.call_id) or _unknown(state, order.call_id)
     if call.phase is not _CONNECTING:
         _enter(state, call, _CONNECTING)
     call.agent = order.agent
@@ -652,7 +652,7 @@ def _disposed(state: State, event: events.Disposed) -> None:
 
 
 def _call_classed(state: State, fact: facts.CallClassed) -> None:
-    call = _call(state, fact.call_id)
+    call = state.calls.get(fact.call_id) or _unknown(state, fact.call_id)
     if call.answer_class is not None:
         raise Broken(f"record {state.seq}: call {call.call_id} is {call.answer_class}, not {fact.answer_class}")
     call.answer_class = fact.answer_class
@@ -702,7 +702,7 @@ _PACED = {
 
 
 def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
-    call = _call(state, fact.call_id)
+    call = state.calls.get(fact.call_id) or _unknown(state, fact.call_id)
     campaign = state.campaigns[fact.campaign]
     lead = campaign.leads[fact.person]
     lead.ended[fact.disposition] = lead.ended.get(fact.disposition, 0) + 1
@@ -715,17 +715,16 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
     for key in bumped:
         state.versions[key] = state.versions.get(key, 0) + 1
     dossier = state.people[call.person]
-    state.people[call.person] = replace(
+    dossier = replace(
         dossier,
         history=_noted(dossier, call, _RUNGS[fact.event]),
         keys=tuple([CapKey(cap.key, cap.version + 1) if cap.key in bumped else cap for cap in dossier.keys]),
     )
     if call.disposed is not None and call.disposed.call_back_us is not None:
-        given = consents_after(fact.disposition, state.at_us)
-        state.people[call.person] = with_consents(state.people[call.person], given)
+        dossier = with_consents(dossier, consents_after(fact.disposition, state.at_us))
     if stops := stops_after(fact.disposition, call.phone, call.debts):
-        dossier = state.people[call.person]
-        state.people[call.person] = replace(dossier, stops=(*dossier.stops, *stops))
+        dossier = replace(dossier, stops=(*dossier.stops, *stops))
+    state.people[call.person] = dossier
     tally = campaign.tally
     tally.finished += 1
     if fact.disposition is _HEARD_MACHINE and call.answer_class is _CONNECTED:

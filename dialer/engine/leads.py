@@ -19,6 +19,8 @@ SKIP_REST_US = 30 * MINUTE
 OFFERED_OF = 200
 #: Two campaigns want one person: the second looks again after so long.
 IN_CALL_REST_US = MINUTE
+#: Purpose of a call that the debtor asked for.
+REPLY = "reply_to_debtor"
 
 #: Asked often: see `domain.calls.Word`.
 _CLOSED, _CALL_BACK = Phase.closed, Disposition.call_back
@@ -47,12 +49,12 @@ def close_attempt(step: Step, call: Call, disposition: Disposition) -> None:
         call.campaign,
     )
     step.emit(CallMoved(call_id=call.call_id, phase=_CLOSED), call.campaign)
-    _follow(step, call, disposition)
+    _follow(step, call, disposition, dialled=event is not None)
 
 
-def _follow(step: Step, call: Call, disposition: Disposition) -> None:
+def _follow(step: Step, call: Call, disposition: Disposition, *, dialled: bool) -> None:
     campaign = step.state.campaigns[call.campaign]
-    settings = step.state.campaign_settings(call.campaign)
+    settings = campaign.settings
     lead = campaign.leads[call.person]
     dossier = step.state.people[call.person]
     treatment = treatment_of(settings, lead)
@@ -70,14 +72,17 @@ def _follow(step: Step, call: Call, disposition: Disposition) -> None:
     if retry.after_min is None or lead.ended.get(disposition, 0) >= retry.limit:
         close_lead(step, campaign, lead, disposition)
         return
-    if lead.attempts >= min(settings.max_attempts, treatment.max_calls or settings.max_attempts):
+    most = settings.max_attempts
+    if treatment.max_calls:
+        most = min(most, treatment.max_calls)
+    if lead.attempts >= most:
         close_lead(step, campaign, lead, MAX_ATTEMPTS)
         return
     index = lead.phone_index
     if retry.next_number and dossier.phones:
         index = (_index(lead, dossier, call.phone, index) + 1) % len(dossier.phones)
     # An attempt that was never dialled leaves a call-back to its owner.
-    owner = lead.call_back if rung(disposition) is None else None
+    owner = None if dialled else lead.call_back
     schedule(step, campaign, lead, step.at_us + round(retry.after_min * MINUTE), disposition, index, owner)
 
 
@@ -114,12 +119,22 @@ def close_lead(step: Step, campaign: Campaign, lead: LeadState, why: str) -> Non
 
 def open_debts(dossier: Dossier, debts: tuple[int, ...]) -> tuple[int, ...]:
     """Return those of a lead's debts that are still owed."""
-    return tuple([debt.debt for debt in dossier.debts if debt.state == "open" and debt.debt in debts])
+    # Mostly there is one: a loop costs half of a comprehension.
+    found: list[int] = []
+    for debt in dossier.debts:
+        if debt.state == "open" and debt.debt in debts:
+            found.append(debt.debt)
+    return tuple(found)
 
 
 def treatment_of(settings: CampaignSettings, lead: LeadState) -> CallTreatment:
     """Return how a lead is called, by the strategy that listed it."""
     return NO_TREATMENT if lead.choice is None else settings.treatment(lead.choice.treatment)
+
+
+def purpose_of(settings: CampaignSettings, lead: LeadState) -> str:
+    """Return what the next call is for: some laws count one that the debtor asked for as an answer to him."""
+    return REPLY if lead.asked else settings.purpose
 
 
 def _index(lead: LeadState, dossier: Dossier, phone: int, otherwise: int) -> int:

@@ -29,14 +29,15 @@ def review(step: Step) -> None:
 
 def _judge_again(step: Step, campaign: Campaign, lead: LeadState) -> None:
     dossier = step.state.people[lead.person]
-    if not put_off(lead) or not leads.open_debts(dossier, lead.debts):
+    worked = leads.open_debts(dossier, lead.debts)
+    if not put_off(lead) or not worked:
         return
     settings = step.state.campaign_settings(campaign.name)
     guaranteed = campaign.mode in (Mode.preview, Mode.progressive)
-    found = dialling.judge(step, settings, lead, dossier, guaranteed=guaranteed)
+    found = dialling.judge(step, settings, lead, dossier, worked, guaranteed)
     if found is None:
         return
-    phone, _, verdict = found
+    phone, verdict = found
     if verdict.allowed:
         leads.postpone(step, campaign, lead, step.at_us, "rules_changed")
         return

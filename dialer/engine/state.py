@@ -29,7 +29,10 @@ WORKING = frozenset(
 CLOCKED = frozenset({AgentState.away, AgentState.wrapup, AgentState.previewing})
 
 
-class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
+# Calls, agents and leads hold no cycles, so the collector need not walk them (`gc=False`).
+
+
+class Call(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     call_id: str
     campaign: str
     person: int
@@ -79,7 +82,7 @@ class Call(msgspec.Struct, kw_only=True, omit_defaults=True):
     agent_group: str = ""
 
 
-class Agent(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Agent(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     agent: str
     node: str
     #: Empty: every campaign of the floor.
@@ -107,7 +110,7 @@ class Agent(msgspec.Struct, kw_only=True, omit_defaults=True):
     groups: tuple[str, ...] = ()
 
 
-class LeadState(msgspec.Struct, kw_only=True, omit_defaults=True):
+class LeadState(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     person: int
     rank: int
     debts: tuple[int, ...]

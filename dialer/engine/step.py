@@ -33,6 +33,8 @@ class Gate(Protocol):
     def pace_rules(self, people: Iterable[Dossier], *, actor: str, purpose: str, on: date) -> tuple[PaceRule, ...]: ...
 
 
+#: A method of an imported name would be looked up anew for every row.
+_fold_of = FOLDS.get
 _NONE: frozenset[str] = frozenset()
 
 
@@ -56,7 +58,7 @@ class Step:
         seq = state.seq = state.seq + 1
         self.rows.append(Row(stream=self._stream, seq=seq, at_us=self.at_us, campaign=campaign, record=record))
         # `evolve` written out: this is done for every row.
-        fold = FOLDS.get(type(record))
+        fold = _fold_of(type(record))
         if fold is not None:
             fold(state, record)
 

@@ -9,6 +9,9 @@ from dialer.engine.state import Agent, State
 from domain.calls import AgentState, CampaignState, Mode
 from domain.instants import SECOND
 
+#: Asked often: see `domain.calls.Word`.
+_RUNNING, _DRAINING, _PREDICTIVE = CampaignState.running, CampaignState.draining, Mode.predictive
+
 
 def still_until(state: State) -> int:
     """Return the instant (µs) before which no tick changes anything, if no other input comes; 0: the next one may.
@@ -17,19 +20,19 @@ def still_until(state: State) -> int:
     moves with the seconds that calls have rung and talks have lasted.
     """
     for campaign in state.campaigns.values():
-        if campaign.mode is Mode.predictive and campaign.state is CampaignState.running and not dry(state, campaign):
+        if campaign.mode is _PREDICTIVE and campaign.state is _RUNNING and not dry(state, campaign):
             return 0
     if lagging(state) or not any(map(state.nodes.get, state.settings.nodes)):
         return 0
     due_us = min(state.swept_us + SWEEP_US, state.midnight_us, state.shift_end_us)
     in_flight = None
     for campaign in state.campaigns.values():
-        if campaign.state is CampaignState.draining or campaign.review:
+        if campaign.state is _DRAINING or campaign.review:
             return 0
         parked = state.head(campaign, campaign.parked)
         if parked is not None:
             due_us = min(due_us, parked.at_us)
-        if campaign.state is not CampaignState.running:
+        if campaign.state is not _RUNNING:
             continue
         if state.pacers[campaign.name].trunk_failing:
             return 0
@@ -39,14 +42,7 @@ def still_until(state: State) -> int:
                 return 0
     if any(state.agents[name].then != "ready" for name in state.ready):
         return 0
-    for agent in state.agents.values():
-        if agent.state in _ENDING:
-            due_us = min(due_us, _due_us(state, agent))
-    return due_us
-
-
-#: States that a tick ends, or may.
-_ENDING = frozenset({AgentState.wrapup, AgentState.previewing, AgentState.away})
+    return min((due_us, *(_due_us(state, state.agents[name]) for name in state.clocked)))
 
 
 def _due_us(state: State, agent: Agent) -> int:
