@@ -119,13 +119,15 @@ class Pacer:
         """Have every kernel loaded, or compiled where the cache is cold, before the first tick."""
         self._table(finishing=True)
         Rings().add(True, 0.0)
+        Spells(prior_s=1.0).add(1.0)
         AnswerRate().add(True, 1)
         AnswerRate().value()
         Budget().risk(self.settings, 0.0, 1, 0)
         kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
         bounds = self._bounds(Risk(0.0, 1.0, 1.0), 0)
         chances = _EMPTY, _UNTOLD, 1.0, 1.0, _EMPTY
-        kernel.asked(self._believes()[2], _EMPTY, (0, 0, 0), (0, 0, 0), chances, _NOBODY, bounds)
+        asked: tuple[Any, ...] = (*self._believes()[2], 0, 0, 0, _EMPTY, 0, 0, 0, *chances, _NOBODY, *bounds)
+        kernel.asked(*asked)
         self._tabled, self._known = (-1, False), None
 
     # ---- learning
@@ -363,15 +365,15 @@ class Pacer:
             ages_s, talking, wrapping, finishing = ages_s[ages_s.size - ringing :], 0, 0, 0
         self._table(finishing > 0)
         leaving = self._leaving(at, n_staff)
-        dials, stopped, free_soon, answers, risk = kernel.asked(
-            laws,
-            ages_s,
-            (talking, wrapping, finishing),
-            (free, seen.waiting, seen.detecting),
-            self._chances(p, seen, p_next),
+        asked: tuple[Any, ...] = (
+            *laws,
+            *(free, seen.waiting, seen.detecting),
+            *(ages_s, talking, wrapping, finishing),
+            *self._chances(p, seen, p_next),
             leaving,
-            self._bounds(allowed, room),
+            *self._bounds(allowed, room),
         )
+        dials, stopped, free_soon, answers, risk = kernel.asked(*asked)
         if dials < one_each and not leaving.size:
             dials, reason = one_each, "budget"
         elif stopped == kernel.BY_ROOM:
@@ -412,7 +414,8 @@ class Pacer:
     def _table(self, finishing: bool) -> None:
         """Bring the tables of agents up to what was learned."""
         memory = self._memory
-        if self._tabled in ((memory.tellings, True), (memory.tellings, finishing)):
+        telling, with_finishing = self._tabled
+        if telling == memory.tellings and (with_finishing or not finishing):
             return
         self._tabled = (memory.tellings, finishing)
         wrap = (memory.wrap.told, memory.wrap.told_s, self._wrap_hazard)

@@ -48,12 +48,12 @@ class AnswerRate(msgspec.Struct):
     def add(self, is_live: bool, staff: int) -> None:
         """Take one outcome of a team's calls."""
         longer = max(1.0, staff / _TEAM)
-        kernel.add_to_rates(self.live, self.seen, self.beliefs, is_live, _PRIOR, _MEMORIES, longer, _SHARE / longer)
+        kernel.add_to_rates(self.live, self.seen, self.beliefs, is_live, *_PRIOR, _MEMORIES, longer, _SHARE / longer)
         self.n += 1
 
     def value(self) -> tuple[float, float, float]:
         """Return the rate, its standard error, and the outcomes behind it."""
-        found: tuple[float, float, float] = kernel.rate(self.live, self.seen, self.beliefs, _PRIOR, 2.0)
+        found: tuple[float, float, float] = kernel.rate(self.live, self.seen, self.beliefs, *_PRIOR, 2.0)
         return found
 
 
