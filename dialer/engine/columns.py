@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit
 
+from dialer.pacing.kernel import Floats, Stages
 from domain.calls import AgentState
 
 if TYPE_CHECKING:
@@ -69,16 +70,14 @@ class Busy:
     """What every agent does, in the order of `State.agents`."""
 
     def __init__(self) -> None:
-        self._places: dict[str, int] = {}
+        #: How many-th of `State.agents` each is.
+        self.places: dict[str, int] = {}
         self._campaigns: dict[str, int] = {}
         #: By place: the beginning of the spell at hand; what it is; and for which campaign, as `of` numbers it.
         self.since_us, self.does, self.campaigns = np.zeros((3, _ROOM), np.int64)
         # Loaded, or compiled where the cache is cold, before the first tick.
-        seen(self.since_us, self.does, self.campaigns, 0, self.since_us, np.full(_ROOM, _GONE, np.uint8), 0, 0)
-
-    def place(self, agent: str) -> int:
-        """Return how many-th of `State.agents` one is."""
-        return self._places[agent]
+        nothing = np.empty(0), np.empty(0, np.uint8)
+        _see(self.since_us, self.does, self.campaigns, 0, self.since_us, nothing[1], 0, 0, *nothing)
 
     def of(self, campaign: str) -> int:
         """Return a campaign's number."""
@@ -86,7 +85,7 @@ class Busy:
 
     def note(self, agent: "Agent") -> None:
         """Take down what an agent does now; who will not be ready afterwards does nothing that counts."""
-        place = self._places.setdefault(agent.agent, len(self._places))
+        place = self.places.setdefault(agent.agent, len(self.places))
         if place == self.does.size:
             self.since_us, self.does, self.campaigns = (
                 np.concatenate((column, np.zeros_like(column))) for column in (self.since_us, self.does, self.campaigns)
@@ -103,10 +102,7 @@ class Busy:
         self.does[place], self.since_us[place] = does, since_us
 
 
-@njit(cache=True)
-def seen(
-    busy_since_us: Any, does: Any, campaigns: Any, campaign: int, since_us: Any, told: Any, end: int, at_us: int
-) -> Any:
+def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floats, Stages, int, int, int]:
     """Return what pacing is told of a campaign.
 
     Returns
@@ -118,7 +114,37 @@ def seen(
     talking, wrapping, finishing : int
         How many of `ages_s` are of the first three.
     """
-    ages_s = np.empty(does.size + end)
+    # Arrays that compiled code returns are costly: it fills these.
+    ages_s, told = np.empty(busy.does.size + calls.end), np.empty(calls.end, np.uint8)
+    talking, wrapping, finishing, unanswered = _see(
+        busy.since_us,
+        busy.does,
+        busy.campaigns,
+        busy.of(campaign),
+        calls.since_us,
+        calls.told,
+        calls.end,
+        at_us,
+        ages_s,
+        told,
+    )
+    return ages_s[: talking + wrapping + finishing + unanswered], told[:unanswered], talking, wrapping, finishing
+
+
+@njit(cache=True)
+def _see(
+    busy_since_us: Any,
+    does: Any,
+    campaigns: Any,
+    campaign: int,
+    since_us: Any,
+    told: Any,
+    end: int,
+    at_us: int,
+    ages_s: Floats,
+    last: Stages,
+) -> tuple[int, int, int, int]:
+    """Fill the arrays that `seen` returns, and return how many agents do what, and how many calls are unanswered."""
     n = 0
     counts = np.zeros(4, np.int64)
     for doing in (_TALKING, _WRAPPING, _FINISHING):
@@ -128,7 +154,6 @@ def seen(
                 ages_s[n] = (at_us - busy_since_us[i]) / 1e6
                 n += 1
         counts[doing] = n - before
-    last = np.empty(end, np.uint8)
     calls = 0
     for i in range(end):
         if told[i] != _GONE:
@@ -136,4 +161,4 @@ def seen(
             last[calls] = told[i]
             n += 1
             calls += 1
-    return ages_s[:n], last[:calls], int(counts[_TALKING]), int(counts[_WRAPPING]), int(counts[_FINISHING])
+    return int(counts[_TALKING]), int(counts[_WRAPPING]), int(counts[_FINISHING]), calls

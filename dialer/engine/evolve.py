@@ -321,8 +321,13 @@ def _tick(state: State, event: events.Tick) -> None:
         _retune(state)
     horizon = event.at_us - _DIAL_WINDOW_US
     for campaign in state.campaigns.values():
-        while (lead := state.head(campaign, campaign.parked)) is not None and lead.at_us <= event.at_us:
-            heappop(campaign.parked)
+        parked = campaign.parked
+        # Nothing before its time, and what was left behind is dropped then too.
+        while parked and parked[0][0] <= event.at_us:
+            lead = state.head(campaign, parked)
+            if lead is None or lead.at_us > event.at_us:
+                break
+            heappop(parked)
             state.place(campaign, lead, READY if lead.call_back is None else HELD, lead.at_us)
         dials = campaign.tally.dials_us
         if dials and dials[0] < horizon:
