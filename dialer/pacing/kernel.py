@@ -96,35 +96,38 @@ def _survivals(hazard: Floats, scale_s: float, age_s: float, out: Floats) -> Non
 
 
 @njit(cache=True)
-def _fill(
-    talk: Floats, talk_scale_s: float, wrap: Floats, wrap_scale_s: float, talking: Floats, wrapping: Floats
-) -> None:
-    """Fill the chances that a busy agent will be free, by age (rows) and seconds ahead (columns).
+def _fill(hazard: Floats, scale_s: float, age_s: float, afterwards: Floats, out: Floats) -> None:
+    """Fill `out[h]` with the chance that an agent whose spell has this age is free in h seconds.
 
-    `talking[i, h]` is for an agent who has talked for `EDGES[2 * i] * talk_scale_s`: talk and wrap-up must end.
+    `afterwards[h]` is the chance that what follows the spell has ended h seconds after it; empty: nothing follows.
     """
     alive = np.empty(HORIZONS)
-    done = np.empty(HORIZONS)
-    _survivals(wrap, wrap_scale_s, 0.0, alive)
-    # A talk ends half a second before the end of its second on average.
-    for h in range(HORIZONS - 1):
-        done[h] = 1.0 - 0.5 * (alive[h] + alive[h + 1])
-    for i in range(AGES):
-        _survivals(talk, talk_scale_s, EDGES[2 * i] * talk_scale_s, alive)
-        talking[i] = 0.0
-        # Each sum in the order of t, all of them side by side.
-        for t in range(1, HORIZONS):
-            ended = alive[t - 1] - alive[t]
-            for h in range(t, HORIZONS):
-                talking[i, h] += ended * done[h - t]
-        _survivals(wrap, wrap_scale_s, EDGES[2 * i] * wrap_scale_s, alive)
+    _survivals(hazard, scale_s, age_s, alive)
+    if not afterwards.size:
         for h in range(HORIZONS):
-            wrapping[i, h] = 1.0 - alive[h]
+            out[h] = 1.0 - alive[h]
+        return
+    out[:] = 0.0
+    # Each sum in the order of t, all of them side by side.
+    for t in range(1, HORIZONS):
+        ended = alive[t - 1] - alive[t]
+        for h in range(t, HORIZONS):
+            out[h] += ended * afterwards[h - t]
 
 
 @njit(cache=True)
-def _freed_by(table: Floats, hazard: Floats, ages_s: Floats, scale_s: float, ahead_s: Floats, out: Floats) -> float:
+def _freed_by(
+    table: Floats,
+    hazard: Floats,
+    scale_s: float,
+    afterwards: Floats,
+    ages_s: Floats,
+    ahead_s: Floats,
+    out: Floats,
+) -> float:
     """Fill `out[i, j]` with the chances of a table for age i until `ahead_s[j]`, linear between rows and columns.
+
+    Rows of the table that are needed and begin with NaN are filled, see `_fill`.
 
     Returns
     -------
@@ -142,6 +145,9 @@ def _freed_by(table: Floats, hazard: Floats, ages_s: Floats, scale_s: float, ahe
         b = spell_bin(ratio)
         lived += _hazard_until(hazard, b, ratio)
         row = min(b // 2, AGES - 2)
+        for k in (row, row + 1):
+            if np.isnan(table[k, 0]):
+                _fill(hazard, scale_s, EDGES[2 * k] * scale_s, afterwards, table[k])
         share = min(1.0, (ratio - EDGES[2 * row]) / (EDGES[2 * row + 2] - EDGES[2 * row]))
         for j in range(ahead_s.size):
             column, part = columns[j], parts[j]
@@ -244,18 +250,22 @@ class Laws(NamedTuple):
     resolved: float
     #: Chance that a call in machine detection is a person.
     p_detected: float
-    #: Chances to be free again, shape (AGES, HORIZONS), with the scales of their ages: see `tables`.
+    #: Chances to be free again, with the scales of their ages, shape (AGES, HORIZONS): `talking[i, h]` is for an agent
+    #: who has talked for `EDGES[2 * i] * talk_scale_s`, in h seconds; talk and wrap-up must end. See `tables`.
     talking: Floats
     talk_scale_s: float
     wrapping: Floats
     wrap_scale_s: float
     finishing: Floats
     finish_scale_s: float
-    #: Cumulative hazards of talk and wrap-up by bins, with the finished spells behind them.
+    #: Cumulative hazards by bins, with the finished spells behind those of talk and wrap-up.
     talk_hazard: Floats
     talks: float
     wrap_hazard: Floats
     wraps: float
+    finish_hazard: Floats
+    #: Chances that a wrap-up has ended so many seconds after its talk.
+    wrapped: Floats
 
 
 class Floor(NamedTuple):
@@ -355,11 +365,12 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
     ahead_s = moments + bounds.patience_s
     talked = n_talking + n_wrapping
     talking, wrapping, finishing = freed[:n_talking], freed[n_talking:talked], freed[talked:]
-    lived = _freed_by(laws.talking, laws.talk_hazard, floor.talking_s, laws.talk_scale_s, ahead_s, talking)
+    wrapped, ready = laws.wrapped, np.empty(0)
+    lived = _freed_by(laws.talking, laws.talk_hazard, laws.talk_scale_s, wrapped, floor.talking_s, ahead_s, talking)
     _slow(talking, laws.talks, lived)
-    lived = _freed_by(laws.wrapping, laws.wrap_hazard, floor.wrapping_s, laws.wrap_scale_s, ahead_s, wrapping)
+    lived = _freed_by(laws.wrapping, laws.wrap_hazard, laws.wrap_scale_s, ready, floor.wrapping_s, ahead_s, wrapping)
     _slow(wrapping, laws.wraps, lived)
-    _freed_by(laws.finishing, laws.talk_hazard, floor.finishing_s, laws.finish_scale_s, ahead_s, finishing)
+    _freed_by(laws.finishing, laws.finish_hazard, laws.finish_scale_s, wrapped, floor.finishing_s, ahead_s, finishing)
     base = np.empty(MOMENTS)
     for j in range(MOMENTS):
         gone = 0.0
@@ -483,6 +494,8 @@ def asked(
     talks: float,
     wrap_hazard: Floats,
     wraps: float,
+    finish_hazard: Floats,
+    wrapped: Floats,
     free: int,
     waiting: int,
     detecting: int,
@@ -508,7 +521,7 @@ def asked(
 
     Parameters
     ----------
-    live, ..., wraps
+    live, ..., wrapped
         The fields of `Laws`.
     free, waiting, detecting : int
         Agents free, people waiting, calls in detection.
@@ -542,6 +555,8 @@ def asked(
         talks,
         wrap_hazard,
         wraps,
+        finish_hazard,
+        wrapped,
     )
     talked = n_talking + n_wrapping
     floor = Floor(
@@ -728,15 +743,27 @@ def rate(
 @njit(cache=True)
 def tables(
     talk: Floats,
-    talk_scale_s: float,
-    talk_hazard: Floats,
     wrap: Floats,
     wrap_scale_s: float,
+    finish: Floats,
+    talk_hazard: Floats,
     wrap_hazard: Floats,
+    finish_hazard: Floats,
+    wrapped: Floats,
     talking: Floats,
     wrapping: Floats,
+    finishing: Floats,
 ) -> None:
-    """Fill hazards and tables of agents from the shapes and scales of their spells."""
+    """Fill hazards from the shapes of spells, and leave the tables of agents to be filled by rows as they are needed.
+
+    `wrapped[h]` is the chance that a wrap-up has ended h seconds after its talk.
+    """
     _cumulative_hazard(talk, talk_hazard)
     _cumulative_hazard(wrap, wrap_hazard)
-    _fill(talk_hazard, talk_scale_s, wrap_hazard, wrap_scale_s, talking, wrapping)
+    _cumulative_hazard(finish, finish_hazard)
+    alive = np.empty(HORIZONS)
+    _survivals(wrap_hazard, wrap_scale_s, 0.0, alive)
+    # A talk ends half a second before the end of its second on average.
+    for h in range(HORIZONS - 1):
+        wrapped[h] = 1.0 - 0.5 * (alive[h] + alive[h + 1])
+    talking[:, 0] = wrapping[:, 0] = finishing[:, 0] = np.nan

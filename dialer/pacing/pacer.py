@@ -106,9 +106,10 @@ class Pacer:
         )
         shape = (kernel.AGES, kernel.HORIZONS)
         self._talking, self._wrapping, self._finishing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        self._talk_hazard, self._wrap_hazard = np.zeros(kernel.SPELL_BINS + 1), np.zeros(kernel.SPELL_BINS + 1)
-        #: As of which telling the tables are filled, and whether that of agents about to finish is among them.
-        self._tabled = (-1, False)
+        self._talk_hazard, self._wrap_hazard, self._finish_hazard = np.zeros((3, kernel.SPELL_BINS + 1))
+        self._wrapped = np.zeros(kernel.HORIZONS)
+        #: As of which telling hazards and tables are.
+        self._tabled = -1
         #: The rate of answers, the same on the safe side, and all laws, as long as nothing new is learned.
         self._known: tuple[float, float, tuple[Any, ...]] | None = None
         #: Weights of the finished spells behind the laws, and as of which telling.
@@ -117,7 +118,7 @@ class Pacer:
 
     def _warm(self) -> None:
         """Have every kernel loaded, or compiled where the cache is cold, before the first tick."""
-        self._table(finishing=True)
+        self._table()
         Rings().add(True, 0.0)
         Spells(prior_s=1.0).add(1.0)
         AnswerRate().add(True, 1)
@@ -128,7 +129,7 @@ class Pacer:
         chances = _EMPTY, _UNTOLD, 1.0, 1.0, _EMPTY
         asked: tuple[Any, ...] = (*self._believes()[2], 0, 0, 0, _EMPTY, 0, 0, 0, *chances, _NOBODY, *bounds)
         kernel.asked(*asked)
-        self._tabled, self._known = (-1, False), None
+        self._tabled, self._known = -1, None
 
     # ---- learning
 
@@ -363,7 +364,7 @@ class Pacer:
         if memory.talk.n < _COLD_TALKS:
             # How long agents talk is not known yet: only those who are free are counted on.
             ages_s, talking, wrapping, finishing = ages_s[ages_s.size - ringing :], 0, 0, 0
-        self._table(finishing > 0)
+        self._table()
         leaving = self._leaving(at, n_staff)
         asked: tuple[Any, ...] = (
             *laws,
@@ -406,24 +407,21 @@ class Pacer:
                 *(memory.rings.live, memory.rings.rest, p, resolved, memory.live / (memory.live + memory.machine)),
                 *(self._talking, memory.talk.told_s, self._wrapping, memory.wrap.told_s),
                 *(self._finishing, memory.finish.told_s),
-                *(self._talk_hazard, talks, self._wrap_hazard, wraps),
+                *(self._talk_hazard, talks, self._wrap_hazard, wraps, self._finish_hazard, self._wrapped),
             )
             self._known = rate, p, laws
         return self._known
 
-    def _table(self, finishing: bool) -> None:
-        """Bring the tables of agents up to what was learned."""
+    def _table(self) -> None:
+        """Bring hazards and tables of agents up to what was learned."""
         memory = self._memory
-        telling, with_finishing = self._tabled
-        if telling == memory.tellings and (with_finishing or not finishing):
-            return
-        self._tabled = (memory.tellings, finishing)
-        wrap = (memory.wrap.told, memory.wrap.told_s, self._wrap_hazard)
-        if finishing:
+        if self._tabled != memory.tellings:
+            self._tabled = memory.tellings
             kernel.tables(
-                memory.finish.told, memory.finish.told_s, self._talk_hazard, *wrap, self._finishing, self._wrapping
+                *(memory.talk.told, memory.wrap.told, memory.wrap.told_s, memory.finish.told),
+                *(self._talk_hazard, self._wrap_hazard, self._finish_hazard, self._wrapped),
+                *(self._talking, self._wrapping, self._finishing),
             )
-        kernel.tables(memory.talk.told, memory.talk.told_s, self._talk_hazard, *wrap, self._talking, self._wrapping)
 
     def _believed(self, name: str, forecasts: Sequence[float] | Floats, p: float) -> Floats:
         """Return forecasts set right by what came of earlier ones."""
