@@ -41,10 +41,10 @@ _READY, _WRAPUP, _PREVIEWING = AgentState.ready, AgentState.wrapup, AgentState.p
 
 def tick(step: Step) -> None:
     state = step.state
-    clocked = [state.agents[name] for name in sorted(state.clocked, key=state.busy.places.__getitem__)]
-    agents.rested(step, clocked)
+    overdue = _overdue(state)
+    agents.rested(step, overdue)
     agents.let_go(step)
-    _time_limits(step, clocked)
+    _time_limits(step, overdue)
     if state.sweeping:
         calls.silent(step)
     allot(step)
@@ -71,21 +71,32 @@ def lagging(state: State) -> bool:
     return state.commit_lag_us > state.settings.commit_patience_s * SECOND
 
 
-def _time_limits(step: Step, clocked: list[Agent]) -> None:
-    """End wrap-ups and previews that took too long."""
-    state, at_us = step.state, step.at_us
-    for agent in clocked:
+def _overdue(state: State) -> list[Agent]:
+    """Return the agents who are away, or whose wrap-up or preview takes too long, in the order of the floor."""
+    found = []
+    for name in state.clocked:
+        agent = state.agents[name]
+        limit_s = 0.0
         if agent.state is _WRAPUP:
             call = state.calls.get(agent.call_id) if agent.call_id is not None else None
-            limit_s = state.campaigns[call.campaign].settings.wrapup_s if call is not None else 0.0
-            if at_us - agent.since_us >= limit_s * SECOND:
-                agents.finish_wrapup(step, agent)
-                agents.release(step, agent)
-        elif agent.state is _PREVIEWING and agent.preview is not None:
+            if call is not None:
+                limit_s = state.campaigns[call.campaign].settings.wrapup_s
+        elif agent.preview is not None:
             limit_s = state.campaigns[agent.preview[0]].settings.preview_s
-            if at_us - agent.since_us >= limit_s * SECOND:
-                leads.drop_preview(step, agent, "preview_expired")
-                agents.shift(step, agent, AgentState.paused, "preview_expired")
+        if state.at_us - agent.since_us >= limit_s * SECOND:
+            found.append(agent)
+    return sorted(found, key=lambda agent: state.busy.places[agent.agent])
+
+
+def _time_limits(step: Step, overdue: list[Agent]) -> None:
+    """End wrap-ups and previews that took too long."""
+    for agent in overdue:
+        if agent.state is _WRAPUP:
+            agents.finish_wrapup(step, agent)
+            agents.release(step, agent)
+        elif agent.state is _PREVIEWING and agent.preview is not None:
+            leads.drop_preview(step, agent, "preview_expired")
+            agents.shift(step, agent, AgentState.paused, "preview_expired")
 
 
 # ---- pacing

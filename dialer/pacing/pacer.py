@@ -453,8 +453,10 @@ class Pacer:
 
     def _leaving(self, at: float, n_staff: int) -> Floats:
         """Return when which share of the team leaves soon."""
-        plan, day_s = self.settings.staff_plan, self.settings.day_s
-        rows = [(when - at, -more / n_staff) for when, more in plan if more < 0 and at < when < at + _AHEAD_S]
+        day_s, rows = self.settings.day_s, []
+        for when, more in self.settings.staff_plan:
+            if more < 0 and at < when < at + _AHEAD_S:
+                rows.append((when - at, -more / n_staff))
         if day_s - at < _AHEAD_S:
             rows.append((day_s - at, 1.0))
         return np.array(rows) if rows else _NOBODY
