@@ -144,7 +144,7 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
         # Leads that need an agent of their own need certainty: one is free whom no call in flight may take.
         claims = covered if mode is not _PREDICTIVE else ceil(min(decision.expected_answers, covered))
         most_held = min(n_free - claims, room, wanted if reason == "trunk_failing" else room)
-        held = _dial_held(step, campaign, settings, most_held)
+        held = _dial_held(step, campaign, settings, most_held) if campaign.held else 0
         spare, room = n_free - claims - held, room - held
         if mode is _PROGRESSIVE or reason == "trunk_failing":
             wanted -= held

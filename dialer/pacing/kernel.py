@@ -631,6 +631,12 @@ def add(counts: Floats, keep: float, place: int, parts: Floats) -> None:
 
 
 @njit(cache=True)
+def add_ring(counts: Floats, keep: float, ring_s: float, parts: Floats) -> None:
+    """Let old outcomes fade, and take a new one so many seconds after its dial."""
+    add(counts, keep, int(min(RING_BINS - 1.0, max(0.0, ring_s / RING_BIN_S))), parts)
+
+
+@njit(cache=True)
 def _believe(beliefs: Floats, share: float) -> None:
     """Let beliefs, multiplied by how likely each found an outcome, sum to one again (see `dialer.pacing.beliefs`).
 

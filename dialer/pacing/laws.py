@@ -52,11 +52,8 @@ class Rings(msgspec.Struct):
 
     def add(self, is_live: bool, ring_s: float) -> None:
         """Take one outcome."""
-        place = min(kernel.RING_BINS - 1, max(0, int(ring_s / kernel.RING_BIN_S)))
-        if is_live:
-            kernel.add(self.live, 1.0 - 1.0 / _RING_MEMORY, place, _SMOOTH)
-        else:
-            kernel.add(self.rest, 1.0 - 1.0 / _RING_MEMORY, place, _WHOLE)
+        counts, parts = (self.live, _SMOOTH) if is_live else (self.rest, _WHOLE)
+        kernel.add_ring(counts, 1.0 - 1.0 / _RING_MEMORY, float(ring_s), parts)
 
 
 def _shape_prior() -> Floats:
