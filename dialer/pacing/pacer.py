@@ -108,17 +108,14 @@ class Pacer:
         self._talking, self._wrapping, self._finishing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self._talk_hazard, self._wrap_hazard, self._finish_hazard = np.zeros((3, kernel.SPELL_BINS + 1))
         self._wrapped = np.zeros(kernel.HORIZONS)
-        #: As of which telling hazards and tables are.
-        self._tabled = -1
+        #: As of which telling hazards and tables are, and the laws that they belong to.
+        self._spells: tuple[int, tuple[Any, ...]] = (-1, ())
         #: The rate of answers, the same on the safe side, and all laws, as long as nothing new is learned.
         self._known: tuple[float, float, tuple[Any, ...]] | None = None
-        #: Weights of the finished spells behind the laws, and as of which telling.
-        self._evidence = (-1, 0.0, 0.0)
         self._warm()
 
     def _warm(self) -> None:
         """Have every kernel loaded, or compiled where the cache is cold, before the first tick."""
-        self._table()
         Rings().add(True, 0.0)
         Spells(prior_s=1.0).add(1.0)
         AnswerRate().add(True, 1)
@@ -129,7 +126,7 @@ class Pacer:
         chances = _EMPTY, _UNTOLD, 1.0, 1.0, _EMPTY
         asked: tuple[Any, ...] = (*self._believes()[2], 0, 0, 0, _EMPTY, 0, 0, 0, *chances, _NOBODY, *bounds)
         kernel.asked(*asked)
-        self._tabled, self._known = -1, None
+        self._spells, self._known = (-1, ()), None
 
     # ---- learning
 
@@ -364,7 +361,6 @@ class Pacer:
         if memory.talk.n < _COLD_TALKS:
             # How long agents talk is not known yet: only those who are free are counted on.
             ages_s, talking, wrapping, finishing = ages_s[ages_s.size - ringing :], 0, 0, 0
-        self._table()
         leaving = self._leaving(at, n_staff)
         asked: tuple[Any, ...] = (
             *laws,
@@ -400,28 +396,28 @@ class Pacer:
             memory = self._memory
             rate, error, resolved = memory.rate.value()
             p = min(0.99, rate + _CAUTION * error)
-            if self._evidence[0] != memory.tellings:
-                self._evidence = (memory.tellings, memory.talk.evidence(), memory.wrap.evidence())
-            _, talks, wraps = self._evidence
-            laws = (
-                *(memory.rings.live, memory.rings.rest, p, resolved, memory.live / (memory.live + memory.machine)),
-                *(self._talking, memory.talk.told_s, self._wrapping, memory.wrap.told_s),
-                *(self._finishing, memory.finish.told_s),
-                *(self._talk_hazard, talks, self._wrap_hazard, wraps, self._finish_hazard, self._wrapped),
-            )
-            self._known = rate, p, laws
+            p_detected = memory.live / (memory.live + memory.machine)
+            self._known = rate, p, (memory.rings.live, memory.rings.rest, p, resolved, p_detected, *self._told())
         return self._known
 
-    def _table(self) -> None:
-        """Bring hazards and tables of agents up to what was learned."""
+    def _told(self) -> tuple[Any, ...]:
+        """Return what spells make of `kernel.Laws`, with hazards and tables brought up to the last telling."""
         memory = self._memory
-        if self._tabled != memory.tellings:
-            self._tabled = memory.tellings
+        telling, laws = self._spells
+        if telling != memory.tellings:
+            talk, wrap, finish = memory.talk, memory.wrap, memory.finish
             kernel.tables(
-                *(memory.talk.told, memory.wrap.told, memory.wrap.told_s, memory.finish.told),
+                *(talk.told, wrap.told, wrap.told_s, finish.told),
                 *(self._talk_hazard, self._wrap_hazard, self._finish_hazard, self._wrapped),
                 *(self._talking, self._wrapping, self._finishing),
             )
+            laws = (
+                *(self._talking, talk.told_s, self._wrapping, wrap.told_s, self._finishing, finish.told_s),
+                *(self._talk_hazard, talk.evidence(), self._wrap_hazard, wrap.evidence()),
+                *(self._finish_hazard, self._wrapped),
+            )
+            self._spells = memory.tellings, laws
+        return laws
 
     def _believed(self, name: str, forecasts: Sequence[float] | Floats, p: float) -> Floats:
         """Return forecasts set right by what came of earlier ones."""
