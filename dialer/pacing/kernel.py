@@ -712,20 +712,22 @@ def add_to_rates(
     prior_live: float,
     prior_seen: float,
     memories: Floats,
-    longer: float,
+    teams: float,
     share: float,
 ) -> None:
     """Take an outcome into several memories of a rate, and believe each as it has foretold.
 
-    The memories are so many times `longer`; `share` is as in `_believe`.
+    The memories are as long as is said for each of so many `teams`, one at least; `share`, likewise, is as in
+    `_believe`.
     """
+    longer = max(1.0, teams)
     for k in range(live.size):
         rate = (live[k] + prior_live) / (seen[k] + prior_seen)
         beliefs[k] *= rate if is_live else 1.0 - rate
         keep = 1.0 - 1.0 / (memories[k] * longer)
         live[k] = live[k] * keep + is_live
         seen[k] = seen[k] * keep + 1.0
-    _believe(beliefs, share)
+    _believe(beliefs, share / longer)
 
 
 @njit(cache=True)
@@ -736,9 +738,10 @@ def rate(
 
     `two` is handed in: a square that is known when compiling is a product, which rounds otherwise than a power.
     """
-    rates = (live + prior_live) / (seen + prior_seen)
+    rates = np.empty(live.size)
     p = 0.0
     for k in range(rates.size):
+        rates[k] = (live[k] + prior_live) / (seen[k] + prior_seen)
         p += beliefs[k] * rates[k]
     variance = 0.0
     for k in range(rates.size):
