@@ -28,7 +28,7 @@ _ROOM = 64
 class Unanswered(dict[str, "Call"]):
     """One campaign's calls that nobody has answered yet, in order of arrival."""
 
-    __slots__ = ("_places", "_since_us", "_told", "end", "since_us", "told")
+    __slots__ = ("_places", "_since_us", "_told", "ages_s", "end", "last", "since_us", "told")
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
@@ -42,6 +42,8 @@ class Unanswered(dict[str, "Call"]):
         self.told = np.full(size, _GONE, np.uint8)
         # One number is written through a view in a third of NumPy's time.
         self._since_us, self._told = self.since_us.data, self.told.data
+        #: What `seen` returns, until it is asked again.
+        self.ages_s, self.last = np.empty(0), np.empty(0, np.uint8)
 
     def __setitem__(self, call_id: str, call: "Call") -> None:
         if self.end == self.told.size:
@@ -107,7 +109,7 @@ class Busy:
 
 
 def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floats, Stages, int, int, int]:
-    """Return what pacing is told of a campaign.
+    """Return what pacing is told of a campaign; the arrays are good until this is asked again.
 
     Returns
     -------
@@ -118,8 +120,11 @@ def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floa
     talking, wrapping, finishing : int
         How many of `ages_s` are of the first three.
     """
-    # Arrays that compiled code returns are costly: it fills these.
-    ages_s, told = np.empty(busy.does.size + calls.end), np.empty(calls.end, np.uint8)
+    # Arrays that are made at a tick cost more than to fill them: these are kept.
+    most = busy.does.size + calls.told.size
+    if calls.ages_s.size != most:
+        calls.ages_s, calls.last = np.empty(most), np.empty(calls.told.size, np.uint8)
+    ages_s, told = calls.ages_s, calls.last
     talking, wrapping, finishing, unanswered = _see(
         busy.since_us,
         busy.does,

@@ -124,6 +124,6 @@ class Progress(msgspec.Struct):
 
     def factors(self) -> tuple[float, float]:
         """Return by what ringing and early media multiply the odds of an answer."""
-        (_, a, b), (_, c, d) = self.live, self.rest
-        live, rest = sum(self.live), sum(self.rest)
+        (x, a, b), (y, c, d) = self.live, self.rest
+        live, rest = x + a + b, y + c + d
         return (a / live) / (c / rest), (b / live) / (d / rest)
