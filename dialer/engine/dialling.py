@@ -41,7 +41,7 @@ _READY, _WRAPUP, _PREVIEWING = AgentState.ready, AgentState.wrapup, AgentState.p
 
 def tick(step: Step) -> None:
     state = step.state
-    overdue = _overdue(state)
+    overdue = agents.overdue(state)
     agents.rested(step, overdue)
     agents.let_go(step)
     _time_limits(step, overdue)
@@ -69,23 +69,6 @@ def tick(step: Step) -> None:
 def lagging(state: State) -> bool:
     """Return whether the record is too far behind for anything new."""
     return state.commit_lag_us > state.settings.commit_patience_s * SECOND
-
-
-def _overdue(state: State) -> list[Agent]:
-    """Return the agents who are away, or whose wrap-up or preview takes too long, in the order of the floor."""
-    found = []
-    for name in state.clocked:
-        agent = state.agents[name]
-        limit_s = 0.0
-        if agent.state is _WRAPUP:
-            call = state.calls.get(agent.call_id) if agent.call_id is not None else None
-            if call is not None:
-                limit_s = state.campaigns[call.campaign].settings.wrapup_s
-        elif agent.preview is not None:
-            limit_s = state.campaigns[agent.preview[0]].settings.preview_s
-        if state.at_us - agent.since_us >= limit_s * SECOND:
-            found.append(agent)
-    return sorted(found, key=lambda agent: state.busy.places[agent.agent])
 
 
 def _time_limits(step: Step, overdue: list[Agent]) -> None:
