@@ -565,8 +565,8 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
         return
     if fact.agent is not None:
         call.agent = fact.agent
-    if fact.phase is _RINGING and not call.progress:
-        call.progress = 1  # a resync told
+    if fact.phase is _RINGING:
+        call.progress = call.progress or 1  # a resync told
         state.lines[call.campaign].unanswered.note(call)
     if fact.phase in _ANSWERED and not call.answered_us:
         call.answered_us = state.at_us
