@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from dialer.engine import leads
-from dialer.engine.state import Agent, Call
+from dialer.engine.state import Agent, Call, State
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
 from domain.calls import AgentState, Disposition, Phase
@@ -26,7 +26,7 @@ MOST_COMPARED = 32
 
 #: Asked often: see `domain.calls.Word`.
 _READY, _RESERVED, _OFFLINE, _AWAY = AgentState.ready, AgentState.reserved, AgentState.offline, AgentState.away
-_WAITING = Phase.waiting
+_WRAPUP, _WAITING = AgentState.wrapup, Phase.waiting
 
 
 def shift(step: Step, agent: Agent, state: AgentState, reason: str = "", call_id: str | None = None) -> None:
@@ -341,8 +341,24 @@ def hang_up_asked(step: Step, name: str) -> None:
         step.emit(HangUp(call_id=call.call_id, node=call.node, why="agent"), call.campaign)
 
 
-def rested(step: Step, clocked: list[Agent]) -> None:
+def overdue(state: State) -> list[Agent]:
+    """Return the agents who are away, or whose wrap-up or preview takes too long, in the order of the floor."""
+    found = []
+    for name in state.clocked:
+        agent, limit_s = state.agents[name], 0.0
+        if agent.state is _WRAPUP:
+            call = state.calls.get(agent.call_id) if agent.call_id is not None else None
+            if call is not None:
+                limit_s = state.campaigns[call.campaign].settings.wrapup_s
+        elif agent.preview is not None:
+            limit_s = state.campaigns[agent.preview[0]].settings.preview_s
+        if state.at_us - agent.since_us >= limit_s * SECOND:
+            found.append(agent)
+    return sorted(found, key=lambda agent: state.busy.places[agent.agent])
+
+
+def rested(step: Step, overdue: list[Agent]) -> None:
     """Let agents whom the switch called busy try again."""
-    for agent in clocked:
+    for agent in overdue:
         if agent.state is _AWAY and agent.reason == "busy" and step.at_us - agent.since_us >= BUSY_REST_US:
             release(step, agent)

@@ -21,7 +21,8 @@ def allot(step: Step) -> None:
     if not open_names:
         return
     if len(open_names) == 1:
-        _allot_all(step, open_names[0])
+        if state.all_for != open_names[0]:
+            _allot_all(step, open_names[0])
         return
     present = [a for a in state.agents.values() if _is_present(a)]
     weights = {name: state.campaign_settings(name).weight for name in open_names}
@@ -58,6 +59,7 @@ def _allot_all(step: Step, name: str) -> None:
             target = name if step.state.serves(agent, name) else None
             if agent.allotted != target:
                 step.emit(AgentAllotted(agent=agent.agent, campaign=target), target)
+    step.state.all_for = name
 
 
 def _shortest(step: Step, agent: Agent, short: dict[str, float]) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit
 
+from dialer.pacing.kernel import Floats, Stages
 from domain.calls import AgentState
 
 if TYPE_CHECKING:
@@ -27,15 +28,22 @@ _ROOM = 64
 class Unanswered(dict[str, "Call"]):
     """One campaign's calls that nobody has answered yet, in order of arrival."""
 
-    __slots__ = ("_places", "end", "since_us", "told")
+    __slots__ = ("_places", "_since_us", "_told", "ages_s", "end", "last", "since_us", "told")
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
         #: Places taken, those of calls that are gone among them.
         self.end = 0
+        self._make_room(_ROOM)
+
+    def _make_room(self, size: int) -> None:
         #: By place: the instant of the dial (0: not yet), and the last that the network told (`Call.progress`).
-        self.since_us = np.zeros(_ROOM, np.int64)
-        self.told = np.full(_ROOM, _GONE, np.uint8)
+        self.since_us = np.zeros(size, np.int64)
+        self.told = np.full(size, _GONE, np.uint8)
+        # One number is written through a view in a third of NumPy's time.
+        self._since_us, self._told = self.since_us.data, self.told.data
+        #: What `seen` returns, until it is asked again.
+        self.ages_s, self.last = np.empty(0), np.empty(0, np.uint8)
 
     def __setitem__(self, call_id: str, call: "Call") -> None:
         if self.end == self.told.size:
@@ -47,20 +55,19 @@ class Unanswered(dict[str, "Call"]):
 
     def __delitem__(self, call_id: str) -> None:
         super().__delitem__(call_id)
-        self.told[self._places.pop(call_id)] = _GONE
+        self._told[self._places.pop(call_id)] = _GONE
 
     def note(self, call: "Call") -> None:
         """Take down how far a call that is here has come."""
         place = self._places[call.call_id]
-        self.since_us[place] = call.dialled_us
-        self.told[place] = _GONE if call.pinned else call.progress
+        self._since_us[place] = call.dialled_us
+        self._told[place] = _GONE if call.pinned else call.progress
 
     def _close_up(self) -> None:
         """Close the gaps that calls left, or make more room where there are few."""
         self.end = len(self)
         self._places = {call_id: place for place, call_id in enumerate(self)}
-        self.since_us = np.zeros(max(_ROOM, 2 * self.end), np.int64)
-        self.told = np.full(self.since_us.size, _GONE, np.uint8)
+        self._make_room(max(_ROOM, 2 * self.end))
         for call in self.values():
             self.note(call)
 
@@ -69,16 +76,14 @@ class Busy:
     """What every agent does, in the order of `State.agents`."""
 
     def __init__(self) -> None:
-        self._places: dict[str, int] = {}
+        #: How many-th of `State.agents` each is.
+        self.places: dict[str, int] = {}
         self._campaigns: dict[str, int] = {}
         #: By place: the beginning of the spell at hand; what it is; and for which campaign, as `of` numbers it.
         self.since_us, self.does, self.campaigns = np.zeros((3, _ROOM), np.int64)
         # Loaded, or compiled where the cache is cold, before the first tick.
-        seen(self.since_us, self.does, self.campaigns, 0, self.since_us, np.full(_ROOM, _GONE, np.uint8), 0, 0)
-
-    def place(self, agent: str) -> int:
-        """Return how many-th of `State.agents` one is."""
-        return self._places[agent]
+        nothing = np.empty(0), np.empty(0, np.uint8)
+        _see(self.since_us, self.does, self.campaigns, 0, self.since_us, nothing[1], 0, 0, *nothing)
 
     def of(self, campaign: str) -> int:
         """Return a campaign's number."""
@@ -86,7 +91,7 @@ class Busy:
 
     def note(self, agent: "Agent") -> None:
         """Take down what an agent does now; who will not be ready afterwards does nothing that counts."""
-        place = self._places.setdefault(agent.agent, len(self._places))
+        place = self.places.setdefault(agent.agent, len(self.places))
         if place == self.does.size:
             self.since_us, self.does, self.campaigns = (
                 np.concatenate((column, np.zeros_like(column))) for column in (self.since_us, self.does, self.campaigns)
@@ -103,11 +108,8 @@ class Busy:
         self.does[place], self.since_us[place] = does, since_us
 
 
-@njit(cache=True)
-def seen(
-    busy_since_us: Any, does: Any, campaigns: Any, campaign: int, since_us: Any, told: Any, end: int, at_us: int
-) -> Any:
-    """Return what pacing is told of a campaign.
+def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floats, Stages, int, int, int]:
+    """Return what pacing is told of a campaign; the arrays are good until this is asked again.
 
     Returns
     -------
@@ -118,7 +120,40 @@ def seen(
     talking, wrapping, finishing : int
         How many of `ages_s` are of the first three.
     """
-    ages_s = np.empty(does.size + end)
+    # Arrays that are made at a tick cost more than to fill them: these are kept.
+    most = busy.does.size + calls.told.size
+    if calls.ages_s.size != most:
+        calls.ages_s, calls.last = np.empty(most), np.empty(calls.told.size, np.uint8)
+    ages_s, told = calls.ages_s, calls.last
+    talking, wrapping, finishing, unanswered = _see(
+        busy.since_us,
+        busy.does,
+        busy.campaigns,
+        busy.of(campaign),
+        calls.since_us,
+        calls.told,
+        calls.end,
+        at_us,
+        ages_s,
+        told,
+    )
+    return ages_s[: talking + wrapping + finishing + unanswered], told[:unanswered], talking, wrapping, finishing
+
+
+@njit(cache=True)
+def _see(
+    busy_since_us: Any,
+    does: Any,
+    campaigns: Any,
+    campaign: int,
+    since_us: Any,
+    told: Any,
+    end: int,
+    at_us: int,
+    ages_s: Floats,
+    last: Stages,
+) -> tuple[int, int, int, int]:
+    """Fill the arrays that `seen` returns, and return how many agents do what, and how many calls are unanswered."""
     n = 0
     counts = np.zeros(4, np.int64)
     for doing in (_TALKING, _WRAPPING, _FINISHING):
@@ -128,7 +163,6 @@ def seen(
                 ages_s[n] = (at_us - busy_since_us[i]) / 1e6
                 n += 1
         counts[doing] = n - before
-    last = np.empty(end, np.uint8)
     calls = 0
     for i in range(end):
         if told[i] != _GONE:
@@ -136,4 +170,4 @@ def seen(
             last[calls] = told[i]
             n += 1
             calls += 1
-    return ages_s[:n], last[:calls], int(counts[_TALKING]), int(counts[_WRAPPING]), int(counts[_FINISHING])
+    return int(counts[_TALKING]), int(counts[_WRAPPING]), int(counts[_FINISHING]), calls

@@ -33,10 +33,10 @@ _READY, _WRAPUP, _PREVIEWING = AgentState.ready, AgentState.wrapup, AgentState.p
 
 def tick(step: Step) -> None:
     state = step.state
-    clocked = [state.agents[name] for name in sorted(state.clocked, key=state.busy.place)]
-    agents.rested(step, clocked)
+    overdue = agents.overdue(state)
+    agents.rested(step, overdue)
     agents.let_go(step)
-    _time_limits(step, clocked)
+    _time_limits(step, overdue)
     if state.sweeping:
         calls.silent(step)
     allot(step)
@@ -44,17 +44,18 @@ def tick(step: Step) -> None:
     late = lagging(state)
     _alarm(step, "commit_lag", "", late)
     blocked = "link_down" if not linked else "commit_lag" if late else ""
-    in_flight: dict[str, Flight] | None = None
-    lines = sum(map(len, state.lines.values()))
+    in_flight: dict[str, Flight] = {}
+    lines = 0
     for campaign in list(state.campaigns.values()):
-        own = len(state.lines[campaign.name])
         if campaign.state is _RUNNING:
             if blocked or not dry(state, campaign):
-                in_flight = in_flight or flights(state)
+                if not in_flight:
+                    in_flight = flights(state)
+                    lines = sum([one.lines for one in in_flight.values()])
                 lines += _dial(step, campaign, in_flight[campaign.name], lines, blocked)
             else:
                 _idle(step, campaign, "no_leads")
-        _settle(step, campaign, own)
+        _settle(step, campaign)
 
 
 def lagging(state: State) -> bool:
@@ -62,20 +63,15 @@ def lagging(state: State) -> bool:
     return state.commit_lag_us > state.settings.commit_patience_s * SECOND
 
 
-def _time_limits(step: Step, clocked: list[Agent]) -> None:
+def _time_limits(step: Step, overdue: list[Agent]) -> None:
     """End wrap-ups and previews that took too long."""
-    for agent in clocked:
+    for agent in overdue:
         if agent.state is _WRAPUP:
-            call = step.state.calls.get(agent.call_id) if agent.call_id is not None else None
-            limit_s = step.state.campaign_settings(call.campaign).wrapup_s if call is not None else 0.0
-            if step.at_us - agent.since_us >= limit_s * SECOND:
-                agents.finish_wrapup(step, agent)
-                agents.release(step, agent)
+            agents.finish_wrapup(step, agent)
+            agents.release(step, agent)
         elif agent.state is _PREVIEWING and agent.preview is not None:
-            limit_s = step.state.campaign_settings(agent.preview[0]).preview_s
-            if step.at_us - agent.since_us >= limit_s * SECOND:
-                leads.drop_preview(step, agent, "preview_expired")
-                agents.shift(step, agent, AgentState.paused, "preview_expired")
+            leads.drop_preview(step, agent, "preview_expired")
+            agents.shift(step, agent, AgentState.paused, "preview_expired")
 
 
 # ---- pacing
@@ -98,7 +94,7 @@ def _idle(step: Step, campaign: Campaign, reason: str) -> int:
 def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: str) -> int:
     """Place a campaign's calls of this tick and return how many."""
     state = step.state
-    settings = state.campaign_settings(campaign.name)
+    settings = campaign.settings
     mode, covered = campaign.mode, flight.covered
     room = min((settings.max_lines or state.settings.max_lines) - flight.lines, state.settings.max_lines - lines)
     full = "lines"
@@ -123,7 +119,7 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
         # Leads that need an agent of their own need certainty: one is free whom no call in flight may take.
         claims = covered if mode is not _PREDICTIVE else ceil(min(decision.expected_answers, covered))
         most_held = min(n_free - claims, room, wanted if reason == "trunk_failing" else room)
-        held = _dial_held(step, campaign, settings, most_held)
+        held = _dial_held(step, campaign, settings, most_held) if campaign.held else 0
         spare, room = n_free - claims - held, room - held
         if mode is _PROGRESSIVE or reason == "trunk_failing":
             wanted -= held
@@ -462,10 +458,10 @@ def campaign_ordered(step: Step, name: str, verb: str) -> None:
                 calls.cancel(step, call, "stopped")
 
 
-def _settle(step: Step, campaign: Campaign, lines: int) -> None:
+def _settle(step: Step, campaign: Campaign) -> None:
     """Close a campaign that has nothing left, and keep its alarms true."""
     left = stock(campaign) + campaign.places.get(PARKED, 0)
-    if campaign.state is _DRAINING and not lines and not campaign.places.get(BUSY, 0):
+    if campaign.state is _DRAINING and not step.state.lines[campaign.name] and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.stopped, why="drained"), campaign.name)
     elif campaign.state is _RUNNING and campaign.leads and not left and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)

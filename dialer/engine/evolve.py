@@ -322,8 +322,13 @@ def _tick(state: State, event: events.Tick) -> None:
         _retune(state)
     horizon = event.at_us - _DIAL_WINDOW_US
     for campaign in state.campaigns.values():
-        while (lead := state.head(campaign, campaign.parked)) is not None and lead.at_us <= event.at_us:
-            heappop(campaign.parked)
+        parked = campaign.parked
+        # Nothing before its time, and what was left behind is dropped then too.
+        while parked and parked[0][0] <= event.at_us:
+            lead = state.head(campaign, parked)
+            if lead is None or lead.at_us > event.at_us:
+                break
+            heappop(parked)
             state.place(campaign, lead, READY if lead.call_back is None else HELD, lead.at_us)
         dials = campaign.tally.dials_us
         if dials and dials[0] < horizon:
@@ -757,6 +762,7 @@ def _signed_in(state: State, event: events.SignedIn) -> None:
     agent.then = "signed_in"
     agent.campaigns, agent.call_me, agent.until_us = event.campaigns, event.call_me, event.until_us
     agent.groups = event.groups
+    state.all_for = ""
     state.busy.note(agent)
     if not agent.phone_up:
         agent.node = event.node
@@ -768,6 +774,7 @@ def _agent_moved(state: State, event: events.AgentMoved) -> None:
     agent = state.agents.get(event.agent)
     if agent is not None:
         agent.campaigns = event.campaigns
+        state.all_for = ""
 
 
 def _phone_up(state: State, event: events.PhoneUp) -> None:
@@ -820,6 +827,7 @@ def _finishing(state: State, event: events.Finishing) -> None:
 
 _READY, _RESERVED, _PREVIEWING = AgentState.ready, AgentState.reserved, AgentState.previewing
 _IN_TALK, _WRAPUP = AgentState.talking, AgentState.wrapup
+_OFFLINE, _AWAY = AgentState.offline, AgentState.away
 
 
 def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
@@ -835,6 +843,8 @@ def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
         state.pacers[agent.serving].observe_wrap((state.at_us - since_us) / 1e6)
     if was is _PREVIEWING:
         agent.preview = None
+    elif was is _OFFLINE or was is _AWAY:
+        state.all_for = ""
     if agent.finishing_us and (fact.state is not _IN_TALK or fact.call_id != agent.call_id):
         if agent.serving in state.pacers:
             state.pacers[agent.serving].observe_finish((state.at_us - agent.finishing_us) / 1e6)
@@ -861,6 +871,7 @@ def _agent_allotted(state: State, fact: facts.AgentAllotted) -> None:
     agent = state.agents[fact.agent]
     touched = [name for name in (agent.allotted, fact.campaign) if name is not None]
     agent.allotted = fact.campaign
+    state.all_for = ""
     state.busy.note(agent)
     for name in touched:
         state.retune(name)

@@ -28,22 +28,18 @@ class Flight:
 
 def flights(state: State) -> dict[str, Flight]:
     """Return what each campaign has in flight."""
-    busy, at_us = state.busy, state.at_us
     found: dict[str, Flight] = {}
     for name, lines in state.lines.items():
         calls = lines.unanswered
-        ages_s, told, talking, wrapping, finishing = seen(
-            busy.since_us, busy.does, busy.campaigns, busy.of(name), calls.since_us, calls.told, calls.end, at_us
-        )
+        ages_s, told, talking, wrapping, finishing = seen(state.busy, name, calls, state.at_us)
         forecasts = None
         if state.forecast and any(call.p_taken is not None for call in calls.values() if not call.pinned):
             forecasts = [nan if call.p_taken is None else call.p_taken for call in calls.values() if not call.pinned]
-        detecting = [call for call in lines.detecting.values() if not call.pinned and call.answer_class is None]
-        waiting = [
-            call
-            for call in lines.answered.values()
-            if not call.pinned and (call.phase is _WAITING or call.phase is _QUEUED)
-        ]
+        detecting = waiting = 0
+        for call in lines.detecting.values():
+            detecting += not call.pinned and call.answer_class is None
+        for call in lines.answered.values():
+            waiting += not call.pinned and (call.phase is _WAITING or call.phase is _QUEUED)
         found[name] = Flight(
             len(lines),
             Seen(
@@ -53,8 +49,8 @@ def flights(state: State) -> dict[str, Flight]:
                 finishing=finishing,
                 told=told,
                 p_answer=forecasts,
-                detecting=len(detecting),
-                waiting=len(waiting),
+                detecting=detecting,
+                waiting=waiting,
             ),
         )
     return found

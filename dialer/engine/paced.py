@@ -16,8 +16,10 @@ _FIRST = 3
 
 def free_agents(state: State, campaign: Campaign) -> int:
     """Return how many agents are free for a campaign."""
-    agents, name = state.agents, campaign.name
-    return len([one for one in state.ready if agents[one].allotted == name and agents[one].then == "ready"])
+    name, n = campaign.name, 0
+    for agent in map(state.agents.__getitem__, state.ready):
+        n += agent.allotted == name and agent.then == "ready"
+    return n
 
 
 def paced(state: State, campaign: Campaign, flight: Flight, n_free: int, room: int) -> Decision:

@@ -296,6 +296,9 @@ class State:
         self.tokens = 0
         self.campaigns: dict[str, Campaign] = {}
         self.agents: dict[str, Agent] = {}
+        #: The campaign that everybody present is known to work for, or not to serve; empty: to be looked at. Not in
+        #: snapshots: whoever takes over looks.
+        self.all_for = ""
         #: Those in a state that may have lasted long enough.
         self.clocked: dict[str, None] = {}
         #: What they do, as pacing is told.
@@ -329,7 +332,8 @@ class State:
 
     def shift_s(self) -> float:
         """Seconds since the start of the shift, the pacer's clock."""
-        return max(0, self.at_us - self.shift_us) / 1e6
+        since_us = self.at_us - self.shift_us
+        return since_us / 1e6 if since_us > 0 else 0.0
 
     def hour(self) -> int:
         """Return the hour of the floor's day, 0 to 23."""
@@ -393,7 +397,7 @@ class State:
         """Return how many calls `calls_per_second` allows now; a tick's worth at most, and one at least in time."""
         rate = campaign.settings.calls_per_second
         saved = campaign.credit + rate * (self.at_us - campaign.credit_us) / 1e6
-        return min(saved, float(max(1, ceil(rate * self.settings.tick_s))))
+        return min(saved, float(ceil(rate * self.settings.tick_s) or 1))
 
     def pacing_settings(self, name: str) -> PacingSettings:
         """Return what a campaign's pacer is to know now."""

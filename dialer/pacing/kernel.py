@@ -7,7 +7,7 @@ talks.
 """
 
 from math import erf, exp, inf, log, sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -72,9 +72,8 @@ def _cumulative_hazard(counts: Floats, out: Floats) -> None:
 
 
 @njit(cache=True)
-def _hazard_until(hazard: Floats, ratio: float) -> float:
-    """Return the cumulative hazard at a duration given in scales: linear within a bin."""
-    b = spell_bin(ratio)
+def _hazard_until(hazard: Floats, b: int, ratio: float) -> float:
+    """Return the cumulative hazard at a duration given in scales, which lies in bin b: linear within it."""
     if b == SPELL_BINS - 1:
         return float(hazard[b] + hazard[SPELL_BINS] * (ratio - EDGES[b]))
     return float(hazard[b] + (hazard[b + 1] - hazard[b]) * (ratio - EDGES[b]) / (EDGES[b + 1] - EDGES[b]))
@@ -84,7 +83,7 @@ def _hazard_until(hazard: Floats, ratio: float) -> float:
 def _survivals(hazard: Floats, scale_s: float, age_s: float, out: Floats) -> None:
     """Fill `out[h]` with the chance that a spell of this age goes on for h seconds more, for h = 0, 1, ..."""
     b = spell_bin(age_s / scale_s)
-    start = _hazard_until(hazard, age_s / scale_s)
+    start = _hazard_until(hazard, b, age_s / scale_s)
     for h in range(out.size):
         ratio = (age_s + h) / scale_s
         while b < SPELL_BINS - 1 and ratio >= EDGES[b + 1]:
@@ -97,54 +96,78 @@ def _survivals(hazard: Floats, scale_s: float, age_s: float, out: Floats) -> Non
 
 
 @njit(cache=True)
-def _fill(
-    talk: Floats, talk_scale_s: float, wrap: Floats, wrap_scale_s: float, talking: Floats, wrapping: Floats
-) -> None:
-    """Fill the chances that a busy agent will be free, by age (rows) and seconds ahead (columns).
+def _fill(hazard: Floats, scale_s: float, age_s: float, afterwards: Floats, out: Floats) -> None:
+    """Fill `out[h]` with the chance that an agent whose spell has this age is free in h seconds.
 
-    `talking[i, h]` is for an agent who has talked for `EDGES[2 * i] * talk_scale_s`: talk and wrap-up must end.
+    `afterwards[h]` is the chance that what follows the spell has ended h seconds after it; empty: nothing follows.
     """
     alive = np.empty(HORIZONS)
-    done = np.empty(HORIZONS)
-    _survivals(wrap, wrap_scale_s, 0.0, alive)
-    # A talk ends half a second before the end of its second on average.
-    for h in range(HORIZONS - 1):
-        done[h] = 1.0 - 0.5 * (alive[h] + alive[h + 1])
-    for i in range(AGES):
-        _survivals(talk, talk_scale_s, EDGES[2 * i] * talk_scale_s, alive)
-        talking[i] = 0.0
-        # Each sum in the order of t, all of them side by side.
-        for t in range(1, HORIZONS):
-            ended = alive[t - 1] - alive[t]
-            for h in range(t, HORIZONS):
-                talking[i, h] += ended * done[h - t]
-        _survivals(wrap, wrap_scale_s, EDGES[2 * i] * wrap_scale_s, alive)
+    _survivals(hazard, scale_s, age_s, alive)
+    if not afterwards.size:
         for h in range(HORIZONS):
-            wrapping[i, h] = 1.0 - alive[h]
+            out[h] = 1.0 - alive[h]
+        return
+    out[:] = 0.0
+    # Each sum in the order of t, all of them side by side.
+    for t in range(1, HORIZONS):
+        ended = alive[t - 1] - alive[t]
+        for h in range(t, HORIZONS):
+            out[h] += ended * afterwards[h - t]
 
 
 @njit(cache=True)
-def _freed_by(table: Floats, ages_s: Floats, scale_s: float, ahead_s: Floats, out: Floats) -> None:
-    """Fill `out[i, j]` with the chances of a table for age i until `ahead_s[j]`, linear between rows and columns."""
+def _freed_by(
+    table: Floats,
+    hazard: Floats,
+    scale_s: float,
+    afterwards: Floats,
+    ages_s: Floats,
+    ahead_s: Floats,
+    out: Floats,
+) -> float:
+    """Fill `out[i, j]` with the chances of a table for age i until `ahead_s[j]`, linear between rows and columns.
+
+    Rows of the table that are needed and begin with NaN are filled, see `_fill`.
+
+    Returns
+    -------
+    float
+        Cumulative hazard that these spells have lived through so far.
+    """
+    columns = np.empty(ahead_s.size, np.int64)
+    parts = np.empty(ahead_s.size)
+    for j in range(ahead_s.size):
+        columns[j] = min(int(ahead_s[j]), HORIZONS - 2)
+        parts[j] = min(1.0, ahead_s[j] - columns[j])
+    lived = 0.0
     for i in range(ages_s.size):
         ratio = ages_s[i] / scale_s
-        row = min(spell_bin(ratio) // 2, AGES - 2)
+        b = spell_bin(ratio)
+        lived += _hazard_until(hazard, b, ratio)
+        row = min(b // 2, AGES - 2)
+        for k in (row, row + 1):
+            if np.isnan(table[k, 0]):
+                _fill(hazard, scale_s, EDGES[2 * k] * scale_s, afterwards, table[k])
         share = min(1.0, (ratio - EDGES[2 * row]) / (EDGES[2 * row + 2] - EDGES[2 * row]))
         for j in range(ahead_s.size):
-            column = min(int(ahead_s[j]), HORIZONS - 2)
-            part = min(1.0, ahead_s[j] - column)
+            column, part = columns[j], parts[j]
             early = table[row, column] + part * (table[row, column + 1] - table[row, column])
             late = table[row + 1, column] + part * (table[row + 1, column + 1] - table[row + 1, column])
             out[i, j] = early + share * (late - early)
+    return lived
 
 
 @njit(cache=True)
-def _slowed(ages_s: Floats, scale_s: float, hazard: Floats, finished: float) -> float:
-    """Return by what a law learned from finished spells alone is too quick, given those that still last."""
-    lived = 0.0
-    for age in ages_s:
-        lived += _hazard_until(hazard, age / scale_s)
-    return finished / (finished + lived)
+def _slow(freed: Floats, finished: float, lived: float) -> None:
+    """Slow chances down, given the weight of finished spells behind them and what those that last have lived through.
+
+    Spells that still last are evidence too: finished ones alone make a young shift look quick.
+    """
+    slower = finished / (finished + lived)
+    if slower < _NEARLY:
+        for i in range(freed.shape[0]):
+            for j in range(MOMENTS):
+                freed[i, j] = 1.0 - (1.0 - freed[i, j]) ** slower
 
 
 @njit(cache=True)
@@ -227,18 +250,22 @@ class Laws(NamedTuple):
     resolved: float
     #: Chance that a call in machine detection is a person.
     p_detected: float
-    #: Chances to be free again, shape (AGES, HORIZONS), with the scales of their ages: see `tables`.
+    #: Chances to be free again, with the scales of their ages, shape (AGES, HORIZONS): `talking[i, h]` is for an agent
+    #: who has talked for `EDGES[2 * i] * talk_scale_s`, in h seconds; talk and wrap-up must end. See `tables`.
     talking: Floats
     talk_scale_s: float
     wrapping: Floats
     wrap_scale_s: float
     finishing: Floats
     finish_scale_s: float
-    #: Cumulative hazards of talk and wrap-up by bins, with the finished spells behind them.
+    #: Cumulative hazards by bins, with the finished spells behind those of talk and wrap-up.
     talk_hazard: Floats
     talks: float
     wrap_hazard: Floats
     wraps: float
+    finish_hazard: Floats
+    #: Chances that a wrap-up has ended so many seconds after its talk.
+    wrapped: Floats
 
 
 class Floor(NamedTuple):
@@ -336,20 +363,14 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
     n_busy = n_talking + n_wrapping + n_finishing
     freed = np.empty((n_busy, MOMENTS))
     ahead_s = moments + bounds.patience_s
-    _freed_by(laws.talking, floor.talking_s, laws.talk_scale_s, ahead_s, freed)
-    _freed_by(laws.wrapping, floor.wrapping_s, laws.wrap_scale_s, ahead_s, freed[n_talking:])
-    _freed_by(laws.finishing, floor.finishing_s, laws.finish_scale_s, ahead_s, freed[n_talking + n_wrapping :])
-    # Spells that still last are evidence too: finished ones alone make a young shift look quick.
-    slower = _slowed(floor.talking_s, laws.talk_scale_s, laws.talk_hazard, laws.talks)
-    if slower < _NEARLY:
-        for i in range(n_talking):
-            for j in range(MOMENTS):
-                freed[i, j] = 1.0 - (1.0 - freed[i, j]) ** slower
-    slower = _slowed(floor.wrapping_s, laws.wrap_scale_s, laws.wrap_hazard, laws.wraps)
-    if slower < _NEARLY:
-        for i in range(n_talking, n_talking + n_wrapping):
-            for j in range(MOMENTS):
-                freed[i, j] = 1.0 - (1.0 - freed[i, j]) ** slower
+    talked = n_talking + n_wrapping
+    talking, wrapping, finishing = freed[:n_talking], freed[n_talking:talked], freed[talked:]
+    wrapped, ready = laws.wrapped, np.empty(0)
+    lived = _freed_by(laws.talking, laws.talk_hazard, laws.talk_scale_s, wrapped, floor.talking_s, ahead_s, talking)
+    _slow(talking, laws.talks, lived)
+    lived = _freed_by(laws.wrapping, laws.wrap_hazard, laws.wrap_scale_s, ready, floor.wrapping_s, ahead_s, wrapping)
+    _slow(wrapping, laws.wraps, lived)
+    _freed_by(laws.finishing, laws.finish_hazard, laws.finish_scale_s, wrapped, floor.finishing_s, ahead_s, finishing)
     base = np.empty(MOMENTS)
     for j in range(MOMENTS):
         gone = 0.0
@@ -458,35 +479,85 @@ def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, f
 
 @njit(cache=True)
 def asked(
-    laws: tuple[Any, ...],
+    live: Floats,
+    rest: Floats,
+    p: float,
+    resolved: float,
+    p_detected: float,
+    talking: Floats,
+    talk_scale_s: float,
+    wrapping: Floats,
+    wrap_scale_s: float,
+    finishing: Floats,
+    finish_scale_s: float,
+    talk_hazard: Floats,
+    talks: float,
+    wrap_hazard: Floats,
+    wraps: float,
+    finish_hazard: Floats,
+    wrapped: Floats,
+    free: int,
+    waiting: int,
+    detecting: int,
     ages_s: Floats,
-    busy: tuple[int, int, int],
-    lines: tuple[int, int, int],
-    chances: tuple[Floats, Stages, float, float, Floats],
+    n_talking: int,
+    n_wrapping: int,
+    n_finishing: int,
+    q_ringing: Floats,
+    stages: Stages,
+    ringing: float,
+    media: float,
+    q_next: Floats,
     leaving: Floats,
-    bounds: tuple[Any, ...],
+    theta: float,
+    headroom: float,
+    braking: float,
+    kappa: float,
+    room: int,
+    patience_s: float,
+    exact: bool,
 ) -> tuple[int, int, float, float, float]:
-    """Return what `decide` does: plain tuples and few arrays cross into compiled code in a third of the time.
+    """Return what `decide` does: plain numbers and arrays cross into compiled code quickest.
 
     Parameters
     ----------
-    laws, bounds : tuple
-        The fields of `Laws` and of `Bounds`.
+    live, ..., wrapped
+        The fields of `Laws`.
+    free, waiting, detecting : int
+        Agents free, people waiting, calls in detection.
     ages_s : float64 array
         Of agents who talk, who wrap up, who are about to finish, and of unanswered calls, one after the other.
-    busy : tuple of int
+    n_talking, n_wrapping, n_finishing : int
         How many of `ages_s` are of each of the first three.
-    lines : tuple of int
-        Agents free, people waiting, calls in detection.
-    chances : tuple
+    q_ringing, stages, ringing, media, q_next
         Forecasts of unanswered calls; what the network told of them, and by what ringing and early media multiply the
         odds; forecasts of the next leads. Empty arrays where there are none.
+    leaving
+        As in `Floor`.
+    theta, ..., exact
+        The fields of `Bounds`.
     """
-    n_talking, n_wrapping, n_finishing = busy
-    free, waiting, detecting = lines
-    q_ringing, stages, ringing, media, q_next = chances
     if stages.size:
-        q_ringing = progressed(laws[2], q_ringing, stages, 1.0, ringing, media)
+        q_ringing = progressed(p, q_ringing, stages, ringing, media)
+    laws = Laws(
+        live,
+        rest,
+        p,
+        resolved,
+        p_detected,
+        talking,
+        talk_scale_s,
+        wrapping,
+        wrap_scale_s,
+        finishing,
+        finish_scale_s,
+        talk_hazard,
+        talks,
+        wrap_hazard,
+        wraps,
+        finish_hazard,
+        wrapped,
+    )
     talked = n_talking + n_wrapping
     floor = Floor(
         free,
@@ -500,7 +571,7 @@ def asked(
         q_next,
         leaving,
     )
-    return decide(Laws(*laws), floor, Bounds(*bounds))
+    return decide(laws, floor, Bounds(theta, headroom, braking, kappa, room, patience_s, exact))
 
 
 @njit(cache=True)
@@ -528,14 +599,24 @@ def believed(forecasts: Floats, p: float, offset: float, slope: float, middle: f
 
 
 @njit(cache=True)
-def progressed(p: float, q: Floats, stages: Stages, nothing: float, ringing: float, media: float) -> Floats:
-    """Return chances weighed by what the network has told; without any, those of the rate."""
+def _weighed(p: float, factor: float) -> float:
+    """Return a chance whose odds are multiplied."""
+    odds = p / (1.0 - p) * factor
+    return odds / (1.0 + odds)
+
+
+@njit(cache=True)
+def progressed(p: float, q: Floats, stages: Stages, ringing: float, media: float) -> Floats:
+    """Return chances weighed by what the network has told (nothing, ringing, media); without any, those of the rate."""
     out = np.empty(stages.size)
-    for i in range(stages.size):
-        one = q[i] if q.size else p
-        factor = nothing if stages[i] == 0 else ringing if stages[i] == 1 else media
-        odds = one / (1.0 - one) * factor
-        out[i] = odds / (1.0 + odds)
+    factors = (1.0, ringing, media)
+    if q.size:
+        for i in range(stages.size):
+            out[i] = _weighed(q[i], factors[stages[i]])
+    else:
+        chances = (_weighed(p, 1.0), _weighed(p, ringing), _weighed(p, media))
+        for i in range(stages.size):
+            out[i] = chances[stages[i]]
     return out
 
 
@@ -550,63 +631,148 @@ def add(counts: Floats, keep: float, place: int, parts: Floats) -> None:
 
 
 @njit(cache=True)
+def add_ring(counts: Floats, keep: float, ring_s: float, parts: Floats) -> None:
+    """Let old outcomes fade, and take a new one so many seconds after its dial."""
+    add(counts, keep, int(min(RING_BINS - 1.0, max(0.0, ring_s / RING_BIN_S))), parts)
+
+
+@njit(cache=True)
+def _believe(beliefs: Floats, share: float) -> None:
+    """Let beliefs, multiplied by how likely each found an outcome, sum to one again (see `dialer.pacing.beliefs`).
+
+    `share` is the chance that the best memory changes from one outcome to the next.
+    """
+    total = 0.0
+    for k in range(beliefs.size):
+        total += beliefs[k]
+    scale, floor = (1.0 - share) / total, share / beliefs.size
+    for k in range(beliefs.size):
+        beliefs[k] = beliefs[k] * scale + floor
+
+
+@njit(cache=True)
+def add_spell(
+    duration_s: float,
+    shape: Floats,
+    keep: float,
+    parts: Floats,
+    prior_s: float,
+    variance: float,
+    n: int,
+    memories: Floats,
+    lasting: Floats,
+    prior: float,
+    share: float,
+    half: float,
+    two: float,
+) -> float:
+    """Take a finished spell into its law (see `laws.Spells`), and return the variance of a logarithm from now on.
+
+    Parameters
+    ----------
+    shape, keep, parts
+        As `add` takes them.
+    variance, n
+        As they were before it, and the spells with it.
+    memories : float64 array, shape (3, k)
+        Of the scale: outcomes held, mean logarithm over the prior's, belief.
+    lasting : float64 array, shape (k,)
+        So many outcomes long.
+    prior, share
+        Weight of the first scale; as in `_believe`.
+    half, two
+        Handed in for the reason that `rate` gives.
+    """
+    held, means, beliefs = memories
+    mixed = 0.0
+    for k in range(lasting.size):
+        mixed += beliefs[k] * means[k]
+    scale_s = prior_s * exp(mixed)
+    duration_s = max(duration_s, 0.05)
+    add(shape, keep, spell_bin(duration_s / scale_s), parts)
+    x = log(duration_s / prior_s)
+    forecast = log(scale_s / prior_s)
+    variance += (min(9.0, (x - forecast) ** two) - variance) / min(n + 10.0, 300.0)
+    for k in range(lasting.size):
+        spread = variance * (1.0 + 1.0 / (held[k] + prior))
+        off = min(9.0 * spread, (x - means[k]) ** two)
+        beliefs[k] *= exp(-0.5 * off / spread) / spread**half
+        held[k] = held[k] * (1.0 - 1.0 / lasting[k]) + 1.0
+        means[k] += (x - means[k]) / (held[k] + prior)
+    _believe(beliefs, share)
+    return float(variance)
+
+
+@njit(cache=True)
 def add_to_rates(
     live: Floats,
     seen: Floats,
     beliefs: Floats,
     is_live: bool,
-    prior: tuple[float, float],
+    prior_live: float,
+    prior_seen: float,
     memories: Floats,
-    longer: float,
+    teams: float,
     share: float,
 ) -> None:
-    """Take an outcome into several memories of a rate, and believe each as it has foretold (see `beliefs.updated`).
+    """Take an outcome into several memories of a rate, and believe each as it has foretold.
 
-    The memories are so many times `longer`; `share` is as there.
+    The memories are as long as is said for each of so many `teams`, one at least; `share`, likewise, is as in
+    `_believe`.
     """
-    total = 0.0
+    longer = max(1.0, teams)
     for k in range(live.size):
-        rate = (live[k] + prior[0]) / (seen[k] + prior[1])
+        rate = (live[k] + prior_live) / (seen[k] + prior_seen)
         beliefs[k] *= rate if is_live else 1.0 - rate
-        total += beliefs[k]
-    scale, floor = (1.0 - share) / total, share / live.size
-    for k in range(live.size):
-        beliefs[k] = beliefs[k] * scale + floor
         keep = 1.0 - 1.0 / (memories[k] * longer)
         live[k] = live[k] * keep + is_live
         seen[k] = seen[k] * keep + 1.0
+    _believe(beliefs, share / longer)
 
 
 @njit(cache=True)
 def rate(
-    live: Floats, seen: Floats, beliefs: Floats, prior: tuple[float, float], two: float
+    live: Floats, seen: Floats, beliefs: Floats, prior_live: float, prior_seen: float, two: float
 ) -> tuple[float, float, float]:
     """Return a rate as its memories have it, its standard error, and the outcomes behind it.
 
     `two` is handed in: a square that is known when compiling is a product, which rounds otherwise than a power.
     """
-    rates = (live + prior[0]) / (seen + prior[1])
+    rates = np.empty(live.size)
     p = 0.0
     for k in range(rates.size):
+        rates[k] = (live[k] + prior_live) / (seen[k] + prior_seen)
         p += beliefs[k] * rates[k]
     variance = 0.0
     for k in range(rates.size):
-        variance += beliefs[k] * (rates[k] * (1.0 - rates[k]) / (seen[k] + prior[1]) + (rates[k] - p) ** two)
+        variance += beliefs[k] * (rates[k] * (1.0 - rates[k]) / (seen[k] + prior_seen) + (rates[k] - p) ** two)
     return float(p), sqrt(variance), float(p * (1.0 - p) / variance)
 
 
 @njit(cache=True)
 def tables(
     talk: Floats,
-    talk_scale_s: float,
-    talk_hazard: Floats,
     wrap: Floats,
     wrap_scale_s: float,
+    finish: Floats,
+    talk_hazard: Floats,
     wrap_hazard: Floats,
+    finish_hazard: Floats,
+    wrapped: Floats,
     talking: Floats,
     wrapping: Floats,
+    finishing: Floats,
 ) -> None:
-    """Fill hazards and tables of agents from the shapes and scales of their spells."""
+    """Fill hazards from the shapes of spells, and leave the tables of agents to be filled by rows as they are needed.
+
+    `wrapped[h]` is the chance that a wrap-up has ended h seconds after its talk.
+    """
     _cumulative_hazard(talk, talk_hazard)
     _cumulative_hazard(wrap, wrap_hazard)
-    _fill(talk_hazard, talk_scale_s, wrap_hazard, wrap_scale_s, talking, wrapping)
+    _cumulative_hazard(finish, finish_hazard)
+    alive = np.empty(HORIZONS)
+    _survivals(wrap_hazard, wrap_scale_s, 0.0, alive)
+    # A talk ends half a second before the end of its second on average.
+    for h in range(HORIZONS - 1):
+        wrapped[h] = 1.0 - 0.5 * (alive[h] + alive[h + 1])
+    talking[:, 0] = wrapping[:, 0] = finishing[:, 0] = np.nan

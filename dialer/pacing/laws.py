@@ -3,13 +3,13 @@
 Each starts from a weak prior, so that there is a law before there is evidence, and forgets slowly.
 """
 
-from math import exp, log
+from math import exp
 
 import msgspec
 import numpy as np
 
 from dialer.pacing import kernel
-from dialer.pacing.beliefs import equal, mixed, updated
+from dialer.pacing.beliefs import equal, mixed
 from dialer.pacing.kernel import Floats
 
 #: Outcomes after which an old one weighs 1/e.
@@ -19,7 +19,7 @@ _SHAPE_MEMORY = 2000.0
 _RING_PRIOR = 10.0
 _SHAPE_PRIOR = 12.0
 #: Memories of the scale: a change of list shows in the shortest, steady work is known best by the longest.
-_SCALE_MEMORIES = (25.0, 150.0, 1000.0)
+_SCALE_MEMORIES = np.array((25.0, 150.0, 1000.0))
 #: Chance that the best memory changes, by outcome.
 _SHARE = 0.001
 _SCALE_PRIOR = 2.0
@@ -52,11 +52,8 @@ class Rings(msgspec.Struct):
 
     def add(self, is_live: bool, ring_s: float) -> None:
         """Take one outcome."""
-        place = min(kernel.RING_BINS - 1, max(0, int(ring_s / kernel.RING_BIN_S)))
-        if is_live:
-            kernel.add(self.live, 1.0 - 1.0 / _RING_MEMORY, place, _SMOOTH)
-        else:
-            kernel.add(self.rest, 1.0 - 1.0 / _RING_MEMORY, place, _WHOLE)
+        counts, parts = (self.live, _SMOOTH) if is_live else (self.rest, _WHOLE)
+        kernel.add_ring(counts, 1.0 - 1.0 / _RING_MEMORY, float(ring_s), parts)
 
 
 def _shape_prior() -> Floats:
@@ -77,9 +74,9 @@ class Spells(msgspec.Struct):
     shape: Floats = msgspec.field(default_factory=_shape_prior)
     n: int = 0
     #: Per memory: outcomes held, mean logarithm over the prior's, belief.
-    held: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_SCALE_MEMORIES))
-    means: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(_SCALE_MEMORIES))
-    beliefs: list[float] = msgspec.field(default_factory=lambda: equal(len(_SCALE_MEMORIES)))
+    held: list[float] = msgspec.field(default_factory=lambda: [0.0] * _SCALE_MEMORIES.size)
+    means: list[float] = msgspec.field(default_factory=lambda: [0.0] * _SCALE_MEMORIES.size)
+    beliefs: list[float] = msgspec.field(default_factory=lambda: equal(_SCALE_MEMORIES.size))
     #: Variance of a logarithm around its forecast.
     variance: float = 1.0
     #: What decisions go by: shape and scale when they were last told.
@@ -103,18 +100,10 @@ class Spells(msgspec.Struct):
 
     def add(self, duration_s: float) -> None:
         """Take one finished spell."""
-        scale_s = self.scale_s()
-        place = kernel.spell_bin(max(duration_s, 0.05) / scale_s)
-        kernel.add(self.shape, 1.0 - 1.0 / _SHAPE_MEMORY, place, _SPREAD)
         self.n += 1
-        x = log(max(duration_s, 0.05) / self.prior_s)
-        forecast = log(scale_s / self.prior_s)
-        self.variance += (min(9.0, (x - forecast) ** 2) - self.variance) / min(self.n + 10.0, 300.0)
-        likelihoods = []
-        for k, memory in enumerate(_SCALE_MEMORIES):
-            spread = self.variance * (1.0 + 1.0 / (self.held[k] + _SCALE_PRIOR))
-            off = min(9.0 * spread, (x - self.means[k]) ** 2)
-            likelihoods.append(exp(-0.5 * off / spread) / spread**0.5)
-            self.held[k] = self.held[k] * (1.0 - 1.0 / memory) + 1.0
-            self.means[k] += (x - self.means[k]) / (self.held[k] + _SCALE_PRIOR)
-        self.beliefs = updated(self.beliefs, likelihoods, _SHARE)
+        memories = np.array(self.held + self.means + self.beliefs).reshape(3, -1)
+        self.variance = kernel.add_spell(
+            *(float(duration_s), self.shape, 1.0 - 1.0 / _SHAPE_MEMORY, _SPREAD, self.prior_s, self.variance, self.n),
+            *(memories, _SCALE_MEMORIES, _SCALE_PRIOR, _SHARE, 0.5, 2.0),
+        )
+        self.held, self.means, self.beliefs = memories.tolist()

@@ -106,27 +106,27 @@ class Pacer:
         )
         shape = (kernel.AGES, kernel.HORIZONS)
         self._talking, self._wrapping, self._finishing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        self._talk_hazard, self._wrap_hazard = np.zeros(kernel.SPELL_BINS + 1), np.zeros(kernel.SPELL_BINS + 1)
-        #: As of which telling the tables are filled, and whether that of agents about to finish is among them.
-        self._tabled = (-1, False)
+        self._talk_hazard, self._wrap_hazard, self._finish_hazard = np.zeros((3, kernel.SPELL_BINS + 1))
+        self._wrapped = np.zeros(kernel.HORIZONS)
+        #: As of which telling hazards and tables are, and the laws that they belong to.
+        self._spells: tuple[int, tuple[Any, ...]] = (-1, ())
         #: The rate of answers, the same on the safe side, and all laws, as long as nothing new is learned.
         self._known: tuple[float, float, tuple[Any, ...]] | None = None
-        #: Weights of the finished spells behind the laws, and as of which telling.
-        self._evidence = (-1, 0.0, 0.0)
         self._warm()
 
     def _warm(self) -> None:
         """Have every kernel loaded, or compiled where the cache is cold, before the first tick."""
-        self._table(finishing=True)
         Rings().add(True, 0.0)
+        Spells(prior_s=1.0).add(1.0)
         AnswerRate().add(True, 1)
         AnswerRate().value()
         Budget().risk(self.settings, 0.0, 1, 0)
         kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
         bounds = self._bounds(Risk(0.0, 1.0, 1.0), 0)
         chances = _EMPTY, _UNTOLD, 1.0, 1.0, _EMPTY
-        kernel.asked(self._believes()[2], _EMPTY, (0, 0, 0), (0, 0, 0), chances, _NOBODY, bounds)
-        self._tabled, self._known = (-1, False), None
+        asked: tuple[Any, ...] = (*self._believes()[2], 0, 0, 0, _EMPTY, 0, 0, 0, *chances, _NOBODY, *bounds)
+        kernel.asked(*asked)
+        self._spells, self._known = (-1, ()), None
 
     # ---- learning
 
@@ -361,17 +361,16 @@ class Pacer:
         if memory.talk.n < _COLD_TALKS:
             # How long agents talk is not known yet: only those who are free are counted on.
             ages_s, talking, wrapping, finishing = ages_s[ages_s.size - ringing :], 0, 0, 0
-        self._table(finishing > 0)
         leaving = self._leaving(at, n_staff)
-        dials, stopped, free_soon, answers, risk = kernel.asked(
-            laws,
-            ages_s,
-            (talking, wrapping, finishing),
-            (free, seen.waiting, seen.detecting),
-            self._chances(p, seen, p_next),
+        asked: tuple[Any, ...] = (
+            *laws,
+            *(free, seen.waiting, seen.detecting),
+            *(ages_s, talking, wrapping, finishing),
+            *self._chances(p, seen, p_next),
             leaving,
-            self._bounds(allowed, room),
+            *self._bounds(allowed, room),
         )
+        dials, stopped, free_soon, answers, risk = kernel.asked(*asked)
         if dials < one_each and not leaving.size:
             dials, reason = one_each, "budget"
         elif stopped == kernel.BY_ROOM:
@@ -397,30 +396,28 @@ class Pacer:
             memory = self._memory
             rate, error, resolved = memory.rate.value()
             p = min(0.99, rate + _CAUTION * error)
-            if self._evidence[0] != memory.tellings:
-                self._evidence = (memory.tellings, memory.talk.evidence(), memory.wrap.evidence())
-            _, talks, wraps = self._evidence
-            laws = (
-                *(memory.rings.live, memory.rings.rest, p, resolved, memory.live / (memory.live + memory.machine)),
-                *(self._talking, memory.talk.told_s, self._wrapping, memory.wrap.told_s),
-                *(self._finishing, memory.finish.told_s),
-                *(self._talk_hazard, talks, self._wrap_hazard, wraps),
-            )
-            self._known = rate, p, laws
+            p_detected = memory.live / (memory.live + memory.machine)
+            self._known = rate, p, (memory.rings.live, memory.rings.rest, p, resolved, p_detected, *self._told())
         return self._known
 
-    def _table(self, finishing: bool) -> None:
-        """Bring the tables of agents up to what was learned."""
+    def _told(self) -> tuple[Any, ...]:
+        """Return what spells make of `kernel.Laws`, with hazards and tables brought up to the last telling."""
         memory = self._memory
-        if self._tabled in ((memory.tellings, True), (memory.tellings, finishing)):
-            return
-        self._tabled = (memory.tellings, finishing)
-        wrap = (memory.wrap.told, memory.wrap.told_s, self._wrap_hazard)
-        if finishing:
+        telling, laws = self._spells
+        if telling != memory.tellings:
+            talk, wrap, finish = memory.talk, memory.wrap, memory.finish
             kernel.tables(
-                memory.finish.told, memory.finish.told_s, self._talk_hazard, *wrap, self._finishing, self._wrapping
+                *(talk.told, wrap.told, wrap.told_s, finish.told),
+                *(self._talk_hazard, self._wrap_hazard, self._finish_hazard, self._wrapped),
+                *(self._talking, self._wrapping, self._finishing),
             )
-        kernel.tables(memory.talk.told, memory.talk.told_s, self._talk_hazard, *wrap, self._talking, self._wrapping)
+            laws = (
+                *(self._talking, talk.told_s, self._wrapping, wrap.told_s, self._finishing, finish.told_s),
+                *(self._talk_hazard, talk.evidence(), self._wrap_hazard, wrap.evidence()),
+                *(self._finish_hazard, self._wrapped),
+            )
+            self._spells = memory.tellings, laws
+        return laws
 
     def _believed(self, name: str, forecasts: Sequence[float] | Floats, p: float) -> Floats:
         """Return forecasts set right by what came of earlier ones."""
@@ -452,8 +449,10 @@ class Pacer:
 
     def _leaving(self, at: float, n_staff: int) -> Floats:
         """Return when which share of the team leaves soon."""
-        plan, day_s = self.settings.staff_plan, self.settings.day_s
-        rows = [(when - at, -more / n_staff) for when, more in plan if more < 0 and at < when < at + _AHEAD_S]
+        day_s, rows = self.settings.day_s, []
+        for when, more in self.settings.staff_plan:
+            if more < 0 and at < when < at + _AHEAD_S:
+                rows.append((when - at, -more / n_staff))
         if day_s - at < _AHEAD_S:
             rows.append((day_s - at, 1.0))
         return np.array(rows) if rows else _NOBODY

@@ -16,7 +16,7 @@ _TEAM = 10.0
 _MEMORIES = np.array((60.0, 240.0, 960.0, 4000.0, 20000.0))
 _SHARE = 0.0003
 #: Such answers and outcomes held before the first.
-_PRIOR = (1.0, 4.0)
+_PRIOR_LIVE, _PRIOR_SEEN = 1.0, 4.0
 #: Forecast filter: deviation by which offset and slope wander from one outcome to the next, and their first deviations.
 _WANDER = (0.003, 0.0015)
 _FIRST = (0.2, 0.5)
@@ -47,13 +47,14 @@ class AnswerRate(msgspec.Struct):
 
     def add(self, is_live: bool, staff: int) -> None:
         """Take one outcome of a team's calls."""
-        longer = max(1.0, staff / _TEAM)
-        kernel.add_to_rates(self.live, self.seen, self.beliefs, is_live, _PRIOR, _MEMORIES, longer, _SHARE / longer)
+        live, seen, beliefs = self.live, self.seen, self.beliefs
+        kernel.add_to_rates(live, seen, beliefs, is_live, _PRIOR_LIVE, _PRIOR_SEEN, _MEMORIES, staff / _TEAM, _SHARE)
         self.n += 1
 
     def value(self) -> tuple[float, float, float]:
         """Return the rate, its standard error, and the outcomes behind it."""
-        found: tuple[float, float, float] = kernel.rate(self.live, self.seen, self.beliefs, _PRIOR, 2.0)
+        live, seen, beliefs = self.live, self.seen, self.beliefs
+        found: tuple[float, float, float] = kernel.rate(live, seen, beliefs, _PRIOR_LIVE, _PRIOR_SEEN, 2.0)
         return found
 
 
@@ -123,6 +124,6 @@ class Progress(msgspec.Struct):
 
     def factors(self) -> tuple[float, float]:
         """Return by what ringing and early media multiply the odds of an answer."""
-        (_, a, b), (_, c, d) = self.live, self.rest
-        live, rest = sum(self.live), sum(self.rest)
+        (x, a, b), (y, c, d) = self.live, self.rest
+        live, rest = x + a + b, y + c + d
         return (a / live) / (c / rest), (b / live) / (d / rest)

@@ -169,6 +169,8 @@ def laws(p: float, talking: np.ndarray[Any, Any], wrapping: np.ndarray[Any, Any]
         talks=1e6,
         wrap_hazard=hazard,
         wraps=1e6,
+        finish_hazard=hazard,
+        wrapped=np.zeros(kernel.HORIZONS),
     )
 
 

@@ -30,9 +30,7 @@ def call(number: int, dialled_us: int) -> Call:
 
 
 def told(calls: Unanswered, busy: Busy, campaign: str = "c") -> tuple[list[float], list[int], tuple[int, int, int]]:
-    ages_s, last, *counts = seen(
-        busy.since_us, busy.does, busy.campaigns, busy.of(campaign), calls.since_us, calls.told, calls.end, AT_US
-    )
+    ages_s, last, *counts = seen(busy, campaign, calls, AT_US)
     talking, wrapping, finishing = counts
     return ages_s.tolist(), last.tolist(), (talking, wrapping, finishing)
 
@@ -86,5 +84,5 @@ def test_agents_are_told_in_the_order_of_the_floor() -> None:
     agents[2].state, agents[2].since_us = talks, 5_000
     busy.note(agents[2])
     assert told(Unanswered(), busy)[0].count((AT_US - 5_000) / 1e6) == 1
-    assert busy.place("a199") == 199
+    assert busy.places["a199"] == 199
     assert np.count_nonzero(busy.does) == sum(one.then == "ready" and one.state in (talks, wraps) for one in agents)

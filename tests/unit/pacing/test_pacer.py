@@ -257,7 +257,15 @@ def test_no_decision_compiles_anything_after_the_start() -> None:
     from dialer.pacing import kernel
 
     pacer = taught(Pacer(PacingSettings(agents=20)))
-    compiled = [kernel.asked, kernel.believed, kernel.tables, kernel.spell_bin, kernel.add, kernel.rate, kernel.outside]
+    compiled = [
+        kernel.asked,
+        kernel.believed,
+        kernel.tables,
+        kernel.add_spell,
+        kernel.add_ring,
+        kernel.rate,
+        kernel.outside,
+    ]
     before = [len(one.signatures) for one in compiled]
     views = np.frombuffer(np.arange(40.0).tobytes())  # read-only
     pacer.decide(100.0, np.int64(1), 0, views[::2], views, [], detecting_s=[1.0], finishing_s=views[:2])
