@@ -4,16 +4,15 @@ Counts decide, not a rate measured over some minutes: the room left in each wind
 come may be abandoned. Where a limit is hard, one call per free agent is dialled before the room is used up.
 """
 
-from functools import lru_cache
 from math import exp, inf
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 import numpy as np
 from numba import njit
 
 from dialer.pacing.kernel import Floats
-from dialer.pacing.settings import Limit, PacingSettings
+from dialer.pacing.settings import PacingSettings
 
 #: Risk of one more call that keeps the share of abandoned answers at a limit, as a multiple of that limit: by
 #: experiment, for large teams, and the more for a team of one.
@@ -39,23 +38,8 @@ _PAYBACK, _PAYBACK_LEAST = 2.5, 0.5
 _COUNTED_ON, _COUNTED_ON_MOST, _COUNTED_ON_BY_AGENT = 0.5, 600.0, 5.0
 
 
-class Risk(NamedTuple):
-    """What a decision may risk."""
-
-    #: Chance, tolerated, that a further call meets nobody if it is answered.
-    theta: float
-    #: Abandoned calls left under the tightest limit.
-    budget_left: float
-    #: Abandoned calls left under the tightest hard limit, counting on answers to come; infinite without one.
-    headroom: float
-
-
-@lru_cache(maxsize=64)
-def _limits(share: float, hard: bool, further: tuple[Limit, ...]) -> Floats:
-    """Return the limits in force, the shift's first: share, whether it is hard, answered and abandoned before."""
-    rows = [(one.share, one.hard, one.answered_before, one.abandoned_before) for one in further]
-    return np.array([(share, hard, 0, 0), *rows], np.float64)
-
+#: Share of their time that agents will spend on answers.
+_OCCUPANCY = 0.8
 
 #: Answers that an earlier shift's share of people counts as.
 _KEPT: Final = 50.0
@@ -71,52 +55,80 @@ class Budget(msgspec.Struct):
     people_before: float = 5.0
     machines_before: float = 0.0
 
-    def people(self) -> float:
-        """Return the share of answers that are by people: limits count these, and cannot tell who was abandoned."""
-        people, machines = self._met()
-        return people / (people + machines)
-
-    def _met(self) -> tuple[float, float]:
+    def met(self) -> tuple[float, float]:
+        """Return how many answers were by people and how many by machines, as far as known."""
         # A machine may be heard of after the shift that it answered in: never fewer people than none.
         return max(0.0, self.answered + self.people_before), self.heard + self.machines_before
 
     def next_shift(self) -> "Budget":
         """Return counts that begin anew, with what is known of machines."""
-        people, machines = self._met()
+        people, machines = self.met()
         kept = min(1.0, _KEPT / (people + machines))
         return Budget(people_before=people * kept, machines_before=machines * kept)
 
-    def risk(self, settings: PacingSettings, to_come: float, staff: int, waiting: int) -> Risk:
+    def risk(
+        self, limits: Floats, agent_s: float, service_s: float, staff: int, waiting: int
+    ) -> tuple[float, float, float]:
         """Return the risk allowed now.
 
         Parameters
         ----------
-        to_come : float
-            Answers expected in the rest of the shift.
+        limits : float64 array
+            As `in_force` returns them.
+        agent_s, service_s : float, s
+            Time that agents will still work in the shift, and what an answer takes of it.
         staff : int
             Agents who work for the campaign.
         waiting : int
             Answered people without an agent.
+
+        Returns
+        -------
+        theta : float
+            Chance, tolerated, that a further call meets nobody if it is answered.
+        budget_left : float
+            Abandoned calls left under the tightest limit.
+        headroom : float
+            Abandoned calls left under the tightest hard limit, counting on answers to come; infinite without one.
         """
-        people = self.people()
-        limits = _limits(settings.abandon_limit, settings.hard, settings.limits)
-        return Risk(*_risk(limits, self.answered, self.abandoned, people, to_come * people, staff, waiting))
+        people, machines = self.met()
+        found: tuple[float, float, float] = _risk(
+            limits, self.answered, self.abandoned, people, machines, agent_s, service_s, staff, waiting
+        )
+        return found
+
+
+def in_force(settings: PacingSettings) -> Floats:
+    """Return the limits in force, the shift's first: share, whether it is hard, answered and abandoned before."""
+    rows = [(one.share, one.hard, one.answered_before, one.abandoned_before) for one in settings.limits]
+    return np.array([(settings.abandon_limit, settings.hard, 0, 0), *rows], np.float64)
 
 
 @njit(cache=True)
 def _risk(
-    limits: Floats, answered: int, abandoned: int, people: float, to_come: float, staff: int, waiting: int
+    limits: Floats,
+    answered: int,
+    abandoned: int,
+    met: float,
+    machines: float,
+    agent_s: float,
+    service_s: float,
+    staff: int,
+    waiting: int,
 ) -> tuple[float, float, float]:
+    # Limits count answers by people, and cannot tell who was abandoned.
+    people = met / (met + machines)
+    to_come = max(0.0, agent_s) * _OCCUPANCY / max(1.0, service_s) * people
     risk = _RISK + _RISK_SMALL / max(1, staff)
     mixed = _RESERVE_MIXED * people * (1.0 - people)
     reserve = min(_RESERVE_MOST, _RESERVE_HARD + _RESERVE_BY_AGENT * staff)
     theta, budget_left, headroom = inf, inf, inf
     for k in range(limits.shape[0]):
         share_most, hard = limits[k, 0], limits[k, 1] > 0.0
-        met, left = limits[k, 2] + answered, limits[k, 3] + abandoned
-        budget_left = min(budget_left, share_most * (met + 1.0) - left)
+        counted, left = limits[k, 2] + answered, limits[k, 3] + abandoned
+        budget_left = min(budget_left, share_most * (counted + 1.0) - left)
         aim = (_AIM_HARD if hard else _AIM) * share_most
-        balance = aim * met - left - (reserve if hard else _RESERVE) - mixed
+        balance = aim * counted - left - (reserve if hard else _RESERVE) - mixed
         # An overdrawn window is paid back by the answers to come, and what is left is spent on them.
         more = balance / (to_come + _REST)
         share = aim + more
@@ -127,5 +139,5 @@ def _risk(
         theta = min(theta, risk * people * share * exp(swing))
         if hard:
             counted_on = min(_COUNTED_ON * to_come, _COUNTED_ON_MOST + _COUNTED_ON_BY_AGENT * staff)
-            headroom = min(headroom, share_most * (met + counted_on) - left - 1.0 - waiting)
+            headroom = min(headroom, share_most * (counted + counted_on) - left - 1.0 - waiting)
     return float(theta), float(budget_left), float(headroom)

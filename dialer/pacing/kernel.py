@@ -31,6 +31,12 @@ MOMENTS = 8
 _NEARLY = 0.98
 #: Terms up to which the distribution is exact, whatever the size of the team.
 EXACT_TERMS = 400
+#: Teams up to this size are convolved exactly.
+_EXACT_STAFF = 45
+#: Headroom of a hard limit under which the risk falls: small teams lose one caller at a time, large ones several.
+_BRAKING, _BRAKING_STAFF = 0.3, 20.0
+#: How much earlier a weak lead is dialled, and how much longer a strong one kept (`decide`), by experiment.
+_TASTE = 0.5
 
 _LN2 = log(2.0)
 _SQRT2 = sqrt(2.0)
@@ -496,6 +502,8 @@ def asked(
     wraps: float,
     finish_hazard: Floats,
     wrapped: Floats,
+    ringing: float,
+    media: float,
     free: int,
     waiting: int,
     detecting: int,
@@ -505,17 +513,13 @@ def asked(
     n_finishing: int,
     q_ringing: Floats,
     stages: Stages,
-    ringing: float,
-    media: float,
     q_next: Floats,
     leaving: Floats,
     theta: float,
     headroom: float,
-    braking: float,
-    kappa: float,
+    staff: int,
     room: int,
     patience_s: float,
-    exact: bool,
 ) -> tuple[int, int, float, float, float]:
     """Return what `decide` does: plain numbers and arrays cross into compiled code quickest.
 
@@ -523,19 +527,23 @@ def asked(
     ----------
     live, ..., wrapped
         The fields of `Laws`.
+    ringing, media : float
+        By what ringing and early media multiply the odds of an answer.
     free, waiting, detecting : int
         Agents free, people waiting, calls in detection.
     ages_s : float64 array
         Of agents who talk, who wrap up, who are about to finish, and of unanswered calls, one after the other.
     n_talking, n_wrapping, n_finishing : int
         How many of `ages_s` are of each of the first three.
-    q_ringing, stages, ringing, media, q_next
-        Forecasts of unanswered calls; what the network told of them, and by what ringing and early media multiply the
-        odds; forecasts of the next leads. Empty arrays where there are none.
+    q_ringing, stages, q_next
+        Forecasts of unanswered calls; what the network told of them; forecasts of the next leads. Empty arrays where
+        there are none.
     leaving
         As in `Floor`.
-    theta, ..., exact
-        The fields of `Bounds`.
+    theta, headroom, room, patience_s
+        As in `Bounds`.
+    staff : int
+        Agents who work for the campaign.
     """
     if stages.size:
         q_ringing = progressed(p, q_ringing, stages, ringing, media)
@@ -571,7 +579,8 @@ def asked(
         q_next,
         leaving,
     )
-    return decide(laws, floor, Bounds(theta, headroom, braking, kappa, room, patience_s, exact))
+    braking = min(1.0, max(_BRAKING, staff / _BRAKING_STAFF))
+    return decide(laws, floor, Bounds(theta, headroom, braking, _TASTE, room, patience_s, staff <= _EXACT_STAFF))
 
 
 @njit(cache=True)

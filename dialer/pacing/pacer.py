@@ -1,6 +1,7 @@
 """The face of pacing: what happened goes in, a number of calls comes out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import isnan
 from typing import Any
 
@@ -8,7 +9,7 @@ import msgspec
 import numpy as np
 
 from dialer.pacing import given, kernel
-from dialer.pacing.budget import Budget, Risk
+from dialer.pacing.budget import Budget, in_force
 from dialer.pacing.decision import Decision
 from dialer.pacing.kernel import Floats
 from dialer.pacing.laws import Rings, Spells
@@ -25,16 +26,10 @@ _COLD_OUTCOMES, _COLD_SHARE, _COLD_TALKS = 20, 0.6, 3
 _COLD_TEAM, _COLD_EACH = 40, 1.6
 #: Standard errors by which the answer rate is taken too high: too many answers harm people, too few idle agents.
 _CAUTION = 1.0
-#: Headroom of a hard limit under which the risk falls: small teams lose one caller at a time, large ones several.
-_BRAKING, _BRAKING_STAFF = 0.3, 20.0
-#: Teams up to this size are convolved exactly.
-_EXACT_STAFF = 45
 #: Calls of one decision, where nothing else limits them.
 _MOST = 1000
-#: How much earlier a weak lead is dialled, and how much longer a strong one kept (`kernel.decide`), by experiment.
-_TASTE = 0.5
-#: Share of their time that agents will spend on answers, and talks that tell how long each takes.
-_OCCUPANCY, _SERVICE_MEMORY = 0.8, 300
+#: Talks and wrap-ups that tell how long each takes.
+_SERVICE_MEMORY = 300
 #: Decisions hear of finished spells one by one in teams smaller than this, every second or two in larger ones.
 _TELL_STAFF = 25
 #: Leavers so far ahead matter to the calls of now.
@@ -110,9 +105,18 @@ class Pacer:
         self._wrapped = np.zeros(kernel.HORIZONS)
         #: As of which telling hazards and tables are, and the laws that they belong to.
         self._spells: tuple[int, tuple[Any, ...]] = (-1, ())
-        #: The rate of answers, the same on the safe side, and all laws, as long as nothing new is learned.
-        self._known: tuple[float, float, tuple[Any, ...]] | None = None
+        #: The rate of answers, the same on the safe side, and `kernel.asked` with all that was learned, as long as
+        #: nothing new is.
+        self._known: tuple[float, float, Callable[..., tuple[int, int, float, float, float]]] | None = None
         self._warm()
+
+    @property
+    def settings(self) -> PacingSettings:
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: PacingSettings) -> None:
+        self._settings, self._limits = settings, in_force(settings)
 
     def _warm(self) -> None:
         """Have every kernel loaded, or compiled where the cache is cold, before the first tick."""
@@ -120,12 +124,10 @@ class Pacer:
         Spells(prior_s=1.0).add(1.0)
         AnswerRate().add(True, 1)
         AnswerRate().value()
-        Budget().risk(self.settings, 0.0, 1, 0)
+        Budget().risk(self._limits, 0.0, 1.0, 1, 0)
         kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
-        bounds = self._bounds(Risk(0.0, 1.0, 1.0), 0)
-        chances = _EMPTY, _UNTOLD, 1.0, 1.0, _EMPTY
-        asked: tuple[Any, ...] = (*self._believes()[2], 0, 0, 0, _EMPTY, 0, 0, 0, *chances, _NOBODY, *bounds)
-        kernel.asked(*asked)
+        ask = self._believes()[2]
+        ask(0, 0, 0, _EMPTY, 0, 0, 0, _EMPTY, _UNTOLD, _EMPTY, _NOBODY, 0.0, 1.0, 1, 0, self._settings.patience_s)
         self._spells, self._known = (-1, ()), None
 
     # ---- learning
@@ -321,7 +323,7 @@ class Pacer:
 
     def answer(self, at: float, free: int, seen: Seen, p_next: Sequence[float] | Floats | None = None) -> Decision:
         """Return what `decide` does, of what is known to be what it is said to be."""
-        memory, settings = self._memory, self.settings
+        memory, settings = self._memory, self._settings
         self._at = at
         ages_s, talking, wrapping, finishing = seen.ages_s, seen.talking, seen.wrapping, seen.finishing
         busy = talking + wrapping + finishing
@@ -339,65 +341,68 @@ class Pacer:
                 room, full = per_tick, "calls_per_second"
         room = max(0, room)
         n_staff = free + busy
-        allowed = memory.budget.risk(settings, self._to_come(at, n_staff), memory.staff, seen.waiting)
-        rate, p, laws = self._believes()
-
-        def said(dials: int, reason: str, free_soon: float, answers: float, risk: float = 0.0) -> Decision:
-            if dials > room:
-                dials, reason = room, full
-            return Decision(dials, reason, free_soon, answers, allowed.budget_left, risk, allowed.theta, rate)
-
+        staff, waiting, detecting = memory.staff, seen.waiting, seen.detecting
+        agent_s, service_s = self._agent_s(at, n_staff), memory.talk_s + memory.wrap_s
+        theta, budget_left, headroom = memory.budget.risk(self._limits, agent_s, service_s, staff, waiting)
+        rate, p, ask = self._believes()
+        free_soon, answers, risk = float(free), float(in_flight), 0.0
         if memory.trunk.dead:
-            probe = free > 0 and not ringing and memory.trunk.may_probe(at)
-            return said(int(probe), "trunk_failing", float(free), float(in_flight))
-        if not n_staff:
-            return said(0, "no_agents", 0.0, float(in_flight))
-        if memory.rate.n < max(_COLD_OUTCOMES, _COLD_SHARE * memory.staff):
+            dials, reason = int(free > 0 and not ringing and memory.trunk.may_probe(at)), "trunk_failing"
+        elif not n_staff:
+            dials, reason = 0, "no_agents"
+        elif memory.rate.n < _COLD_OUTCOMES or memory.rate.n < _COLD_SHARE * staff:
             first = free
-            if memory.staff >= _COLD_TEAM:
+            if staff >= _COLD_TEAM:
                 # If every call were answered after all, a hard limit would still hold.
-                first += int(min((_COLD_EACH - 1.0) * free, max(0.0, allowed.headroom)))
-            return said(max(0, first - in_flight), "cold_start", float(free), float(in_flight))
-        if memory.talk.n < _COLD_TALKS:
-            # How long agents talk is not known yet: only those who are free are counted on.
-            ages_s, talking, wrapping, finishing = ages_s[ages_s.size - ringing :], 0, 0, 0
-        leaving = self._leaving(at, n_staff)
-        asked: tuple[Any, ...] = (
-            *laws,
-            *(free, seen.waiting, seen.detecting),
-            *(ages_s, talking, wrapping, finishing),
-            *self._chances(p, seen, p_next),
-            leaving,
-            *self._bounds(allowed, room),
-        )
-        dials, stopped, free_soon, answers, risk = kernel.asked(*asked)
-        if dials < one_each and not leaving.size:
-            dials, reason = one_each, "budget"
-        elif stopped == kernel.BY_ROOM:
-            reason = full
-        elif dials:
-            reason = "predicted"
-        elif leaving.size:
-            reason = "shift_end"
+                first += int(min((_COLD_EACH - 1.0) * free, max(0.0, headroom)))
+            dials, reason = max(0, first - in_flight), "cold_start"
         else:
-            reason = "budget" if allowed.headroom <= 0.0 else "enough_ringing"
-        return said(dials, reason, free_soon, answers, risk)
+            if memory.talk.n < _COLD_TALKS:
+                # How long agents talk is not known yet: only those who are free are counted on.
+                ages_s, talking, wrapping, finishing = ages_s[ages_s.size - ringing :], 0, 0, 0
+            leaving = self._leaving(at, n_staff)
+            dials, stopped, free_soon, answers, risk = ask(
+                free,
+                waiting,
+                detecting,
+                ages_s,
+                talking,
+                wrapping,
+                finishing,
+                _EMPTY if seen.p_answer is None else self._believed("p_answer", seen.p_answer, p),
+                seen.told,
+                _EMPTY if p_next is None else self._believed("p_next", p_next, p),
+                leaving,
+                theta,
+                headroom,
+                staff,
+                room,
+                settings.patience_s,
+            )
+            if dials < one_each and not leaving.size:
+                dials, reason = one_each, "budget"
+            elif stopped == kernel.BY_ROOM:
+                reason = full
+            elif dials:
+                reason = "predicted"
+            elif leaving.size:
+                reason = "shift_end"
+            else:
+                reason = "budget" if headroom <= 0.0 else "enough_ringing"
+        if dials > room:
+            dials, reason = room, full
+        return Decision(dials, reason, free_soon, answers, budget_left, risk, theta, rate)
 
-    def _bounds(self, allowed: Risk, room: int) -> tuple[Any, ...]:
-        """Return the fields of `kernel.Bounds`."""
-        staff = self._memory.staff
-        braking = min(1.0, max(_BRAKING, staff / _BRAKING_STAFF))
-        patience_s, exact = self.settings.patience_s, staff <= _EXACT_STAFF
-        return allowed.theta, allowed.headroom, braking, _TASTE, room, patience_s, exact
-
-    def _believes(self) -> tuple[float, float, tuple[Any, ...]]:
-        """Return the rate of answers, the same on the safe side, and the fields of `kernel.Laws`."""
+    def _believes(self) -> tuple[float, float, Callable[..., tuple[int, int, float, float, float]]]:
+        """Return the rate of answers, the same on the safe side, and `kernel.asked` with all that was learned."""
         if self._known is None:
             memory = self._memory
             rate, error, resolved = memory.rate.value()
             p = min(0.99, rate + _CAUTION * error)
             p_detected = memory.live / (memory.live + memory.machine)
-            self._known = rate, p, (memory.rings.live, memory.rings.rest, p, resolved, p_detected, *self._told())
+            rings, factors = memory.rings, memory.progress.factors()
+            laws: tuple[Any, ...] = (rings.live, rings.rest, p, resolved, p_detected, *self._told(), *factors)
+            self._known = rate, p, partial(kernel.asked, *laws)
         return self._known
 
     def _told(self) -> tuple[Any, ...]:
@@ -424,33 +429,20 @@ class Pacer:
         held = self._memory.forecasts
         return kernel.believed(given.chances(name, forecasts), p, held.offset, held.slope, held.mean, held.belief)
 
-    def _chances(
-        self, p: float, seen: Seen, p_next: Sequence[float] | Floats | None
-    ) -> tuple[Floats, kernel.Stages, float, float, Floats]:
-        """Return what tells calls apart, see `kernel.asked`."""
-        ringing, media = self._memory.progress.factors()
-        return (
-            _EMPTY if seen.p_answer is None else self._believed("p_answer", seen.p_answer, p),
-            seen.told,
-            ringing,
-            media,
-            _EMPTY if p_next is None else self._believed("p_next", p_next, p),
-        )
-
-    def _to_come(self, at: float, n_staff: int) -> float:
-        """Return how many answers agents will still take in the shift."""
-        settings, memory = self.settings, self._memory
+    def _agent_s(self, at: float, n_staff: int) -> float:
+        """Return how long agents will still work in the shift, all together."""
+        settings = self._settings
         left_s = max(0.0, settings.day_s - at)
         agent_s = n_staff * left_s
         for when, more in settings.staff_plan:
             if at < when < settings.day_s:
                 agent_s += more * (settings.day_s - when)
-        return max(0.0, agent_s) * _OCCUPANCY / max(1.0, memory.talk_s + memory.wrap_s)
+        return agent_s
 
     def _leaving(self, at: float, n_staff: int) -> Floats:
         """Return when which share of the team leaves soon."""
-        day_s, rows = self.settings.day_s, []
-        for when, more in self.settings.staff_plan:
+        day_s, rows = self._settings.day_s, []
+        for when, more in self._settings.staff_plan:
             if more < 0 and at < when < at + _AHEAD_S:
                 rows.append((when - at, -more / n_staff))
         if day_s - at < _AHEAD_S:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dialer.pacing import Limit, Pacer, PacingSettings
+from dialer.pacing.budget import Budget
 from domain.errors import BadInput
 
 REST = (("machine", 17.0), ("no_answer", 25.0), ("busy", 2.0), ("machine", 15.0), ("no_answer", 25.0), ("failed", 1.0))
@@ -24,6 +25,11 @@ def taught(pacer: Pacer, answers: int = 120, *, every: int = 4, talk_s: float = 
         pacer.observe_talk(float(rng.exponential(talk_s)))
         pacer.observe_wrap(float(rng.exponential(20.0)))
     return pacer
+
+
+def share_of_people(budget: Budget) -> float:
+    people, machines = budget.met()
+    return people / (people + machines)
 
 
 def busy(n: int, mean_s: float = 75.0) -> list[float]:
@@ -159,9 +165,9 @@ def test_the_next_shift_begins_cautiously_with_what_is_known_of_machines() -> No
     first = taught(Pacer(PacingSettings(agents=20)), 300)
     for _ in range(225):
         first.observe_heard_machine()
-    share = first._memory.budget.people()
+    share = share_of_people(first._memory.budget)
     second = first.next_shift(PacingSettings(agents=10))
-    assert second._memory.budget.people() == pytest.approx(share)
+    assert share_of_people(second._memory.budget) == pytest.approx(share)
     decision = second.decide(10.0, 3, 0, busy(7), [], [])
     assert (decision.dials, decision.reason) == (3, "cold_start")
     again = Pacer.restore(second.settings, second.state())
@@ -174,12 +180,12 @@ def test_machines_heard_of_after_their_shift_make_no_people_less_than_none() -> 
     pacer = taught(Pacer(PacingSettings(agents=20)), 300).next_shift(PacingSettings(agents=20))
     for _ in range(80):
         pacer.observe_heard_machine()
-    assert pacer._memory.budget.people() == 0.0
+    assert share_of_people(pacer._memory.budget) == 0.0
     for _ in range(30):
         pacer.observe_outcome("no_answer", 20.0)
     decision = pacer.decide(600.0, 3, 0, busy(7), [], [])
     assert (decision.dials, decision.tolerated) == (3, 0.0)
-    assert 0.0 < taught(pacer, 300).next_shift(PacingSettings())._memory.budget.people() < 1.0
+    assert 0.0 < share_of_people(taught(pacer, 300).next_shift(PacingSettings())._memory.budget) < 1.0
 
 
 @pytest.mark.parametrize("hard", [False, True])
@@ -189,7 +195,7 @@ def test_answers_to_come_are_people_only_as_often_as_agents_found(hard: bool) ->
     for _ in range(4 * n_met // 5):
         heard.observe_heard_machine()
     budget = heard._memory.budget
-    assert budget.people() == pytest.approx(0.2, abs=0.03)
+    assert share_of_people(budget) == pytest.approx(0.2, abs=0.03)
     seen = (3000.0, 2, 0, busy(14), busy(3, 20.0), [])
     # A caller without an agent may be a person: each counts whole, and those to come count for a fifth.
     assert heard.decide(*seen).tolerated < 0.3 * plain.decide(*seen).tolerated
