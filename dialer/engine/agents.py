@@ -344,17 +344,20 @@ def hang_up_asked(step: Step, name: str) -> None:
 def overdue(state: State) -> list[Agent]:
     """Return the agents who are away, or whose wrap-up or preview takes too long, in the order of the floor."""
     found = []
-    for name in state.clocked:
-        agent, limit_s = state.agents[name], 0.0
+    at_us, calls, campaigns = state.at_us, state.calls, state.campaigns
+    for agent in map(state.agents.__getitem__, state.clocked):
+        limit_s = 0.0
         if agent.state is _WRAPUP:
-            call = state.calls.get(agent.call_id) if agent.call_id is not None else None
+            call = calls.get(agent.call_id) if agent.call_id is not None else None
             if call is not None:
-                limit_s = state.campaigns[call.campaign].settings.wrapup_s
+                limit_s = campaigns[call.campaign].settings.wrapup_s
         elif agent.preview is not None:
-            limit_s = state.campaigns[agent.preview[0]].settings.preview_s
-        if state.at_us - agent.since_us >= limit_s * SECOND:
+            limit_s = campaigns[agent.preview[0]].settings.preview_s
+        if at_us - agent.since_us >= limit_s * SECOND:
             found.append(agent)
-    return sorted(found, key=lambda agent: state.busy.places[agent.agent])
+    if len(found) > 1:
+        found.sort(key=lambda agent: state.busy.places[agent.agent])
+    return found
 
 
 def rested(step: Step, overdue: list[Agent]) -> None:

@@ -108,7 +108,7 @@ class Busy:
         self.does[place], self.since_us[place] = does, since_us
 
 
-def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floats, Stages, int, int, int]:
+def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floats, Stages, int, int, int, int]:
     """Return what pacing is told of a campaign; the arrays are good until this is asked again.
 
     Returns
@@ -117,8 +117,8 @@ def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floa
         Of agents who talk, who wrap up, who are about to finish, and of unanswered calls, one after the other.
     told : uint8 array
         The last that the network told of each unanswered call.
-    talking, wrapping, finishing : int
-        How many of `ages_s` are of the first three.
+    talking, wrapping, finishing, unanswered : int
+        How many of `ages_s` are of each.
     """
     # Arrays that are made at a tick cost more than to fill them: these are kept.
     most = busy.does.size + calls.told.size
@@ -137,7 +137,8 @@ def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floa
         ages_s,
         told,
     )
-    return ages_s[: talking + wrapping + finishing + unanswered], told[:unanswered], talking, wrapping, finishing
+    n = talking + wrapping + finishing + unanswered
+    return ages_s[:n], told[:unanswered], talking, wrapping, finishing, unanswered
 
 
 @njit(cache=True)

@@ -460,23 +460,28 @@ def campaign_ordered(step: Step, name: str, verb: str) -> None:
 
 def _settle(step: Step, campaign: Campaign) -> None:
     """Close a campaign that has nothing left, and keep its alarms true."""
-    left = stock(campaign) + campaign.places.get(PARKED, 0)
-    if campaign.state is _DRAINING and not step.state.lines[campaign.name] and not campaign.places.get(BUSY, 0):
+    left, at_work = stock(campaign), campaign.places.get(BUSY, 0)
+    if campaign.state is _DRAINING and not step.state.lines[campaign.name] and not at_work:
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.stopped, why="drained"), campaign.name)
-    elif campaign.state is _RUNNING and campaign.leads and not left and not campaign.places.get(BUSY, 0):
+    elif campaign.state is _RUNNING and not (left or at_work or campaign.places.get(PARKED, 0)) and campaign.leads:
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
     people, abandoned = campaign.abandonment()
     share, alert_share = campaign.pace.share, campaign.pace.alert_share
-    _alarm(step, "abandonment", campaign.name, abandoned > share * people)
+    over = abandoned > share * people
     near = alert_share is not None and alert_share * people < abandoned <= share * people
-    _alarm(step, "abandonment_near", campaign.name, near)
-    for window in step.state.pacers[campaign.name].settings.limits:
-        over = window.abandoned_before + abandoned > window.share * (window.answered_before + people)
-        _alarm(step, "abandonment", f"{campaign.name}, {window.name}", over)
+    windows = step.state.pacers[campaign.name].settings.limits
+    over_in = [one.abandoned_before + abandoned > one.share * (one.answered_before + people) for one in windows]
     running = campaign.state is _RUNNING
     failing = running and campaign.pacing is not None and campaign.pacing.reason == "trunk_failing"
+    empty = running and not left and bool(campaign.leads)
+    if not (over or near or failing or empty or True in over_in or step.state.alarms):
+        return  # mostly nothing is wrong
+    _alarm(step, "abandonment", campaign.name, over)
+    _alarm(step, "abandonment_near", campaign.name, near)
+    for window, on in zip(windows, over_in, strict=True):
+        _alarm(step, "abandonment", f"{campaign.name}, {window.name}", on)
     _alarm(step, "trunk_failing", campaign.name, failing)
-    _alarm(step, "no_leads", campaign.name, running and bool(campaign.leads) and not stock(campaign))
+    _alarm(step, "no_leads", campaign.name, empty)
 
 
 def link_alarm(step: Step, node: str) -> None:

@@ -31,7 +31,7 @@ def flights(state: State) -> dict[str, Flight]:
     found: dict[str, Flight] = {}
     for name, lines in state.lines.items():
         calls = lines.unanswered
-        ages_s, told, talking, wrapping, finishing = seen(state.busy, name, calls, state.at_us)
+        ages_s, told, talking, wrapping, finishing, ringing = seen(state.busy, name, calls, state.at_us)
         forecasts = None
         if state.forecast and any(call.p_taken is not None for call in calls.values() if not call.pinned):
             forecasts = [nan if call.p_taken is None else call.p_taken for call in calls.values() if not call.pinned]
@@ -47,6 +47,7 @@ def flights(state: State) -> dict[str, Flight]:
                 talking=talking,
                 wrapping=wrapping,
                 finishing=finishing,
+                ringing=ringing,
                 told=told,
                 p_answer=forecasts,
                 detecting=detecting,

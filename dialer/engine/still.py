@@ -40,9 +40,13 @@ def still_until(state: State) -> int:
             in_flight = in_flight or flights(state)
             if by_rule(campaign, free_agents(state, campaign), in_flight[campaign.name].covered)[0] > 0:
                 return 0
-    if any(state.agents[name].then != "ready" for name in state.ready):
-        return 0
-    return min((due_us, *(_due_us(state, state.agents[name]) for name in state.clocked)))
+    agents = state.agents
+    for name in state.ready:
+        if agents[name].then != "ready":
+            return 0
+    for name in state.clocked:
+        due_us = min(due_us, _due_us(state, agents[name]))
+    return due_us
 
 
 def _due_us(state: State, agent: Agent) -> int:

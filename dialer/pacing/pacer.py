@@ -314,6 +314,7 @@ class Pacer:
             talking=len(talking_s),
             wrapping=len(wrapping_s),
             finishing=0 if finishing_s is None else len(finishing_s),
+            ringing=len(ringing_s),
             told=_UNTOLD if progress is None else np.frombuffer(bytearray(progress), dtype=np.uint8),
             p_answer=p_answer,
             detecting=0 if detecting_s is None else len(detecting_s),
@@ -326,9 +327,9 @@ class Pacer:
         memory, settings = self._memory, self._settings
         self._at = at
         ages_s, talking, wrapping, finishing = seen.ages_s, seen.talking, seen.wrapping, seen.finishing
+        ringing, waiting, detecting, staff = seen.ringing, seen.waiting, seen.detecting, memory.staff
         busy = talking + wrapping + finishing
-        ringing = ages_s.size - busy
-        in_flight = ringing + seen.waiting + seen.detecting
+        in_flight = ringing + waiting + detecting
         one_each = max(0, free - in_flight)
         room, full = _MOST, "lines"
         if settings.max_lines is not None:
@@ -341,7 +342,6 @@ class Pacer:
                 room, full = per_tick, "calls_per_second"
         room = max(0, room)
         n_staff = free + busy
-        staff, waiting, detecting = memory.staff, seen.waiting, seen.detecting
         agent_s, service_s = self._agent_s(at, n_staff), memory.talk_s + memory.wrap_s
         theta, budget_left, headroom = memory.budget.risk(self._limits, agent_s, service_s, staff, waiting)
         rate, p, ask = self._believes()

@@ -11,11 +11,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Calls and agents of one campaign at one instant, as counts and columns."""
 
     #: Seconds so far: per agent who talks, who wraps up, since one said that he is about to finish, and per unanswered
-    #: call since its dial, one group after the other; and how many the first three are.
+    #: call since its dial, one group after the other; and how many each are.
     ages_s: Floats
     talking: int
     wrapping: int
     finishing: int
+    ringing: int
     #: The last that the network told of each unanswered call: 0 nothing, 1 ringing, 2 early media; empty: unknown.
     told: Stages
     #: Forecast of each unanswered call, NaN where there is none; None where none has one.
@@ -28,11 +29,6 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def busy(self) -> int:
         """Agents who will be ready afterwards."""
         return self.talking + self.wrapping + self.finishing
-
-    @property
-    def ringing(self) -> int:
-        """Unanswered calls."""
-        return self.ages_s.size - self.busy
 
     @property
     def in_flight(self) -> int:

@@ -30,8 +30,8 @@ def call(number: int, dialled_us: int) -> Call:
 
 
 def told(calls: Unanswered, busy: Busy, campaign: str = "c") -> tuple[list[float], list[int], tuple[int, int, int]]:
-    ages_s, last, *counts = seen(busy, campaign, calls, AT_US)
-    talking, wrapping, finishing = counts
+    ages_s, last, talking, wrapping, finishing, unanswered = seen(busy, campaign, calls, AT_US)
+    assert (len(last), len(ages_s)) == (unanswered, talking + wrapping + finishing + unanswered)
     return ages_s.tolist(), last.tolist(), (talking, wrapping, finishing)
 
 
