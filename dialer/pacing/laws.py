@@ -12,9 +12,9 @@ from dialer.pacing import kernel
 from dialer.pacing.beliefs import equal, mixed
 from dialer.pacing.kernel import Floats
 
-#: Outcomes after which an old one weighs 1/e.
-_RING_MEMORY = 3000.0
-_SHAPE_MEMORY = 2000.0
+#: What an outcome keeps of its weight with each that follows: after so many an old one weighs 1/e.
+_RING_KEEP = 1.0 - 1.0 / 3000.0
+_SHAPE_KEEP = 1.0 - 1.0 / 2000.0
 #: Weight of the priors, in outcomes.
 _RING_PRIOR = 10.0
 _SHAPE_PRIOR = 12.0
@@ -53,7 +53,7 @@ class Rings(msgspec.Struct):
     def add(self, is_live: bool, ring_s: float) -> None:
         """Take one outcome."""
         counts, parts = (self.live, _SMOOTH) if is_live else (self.rest, _WHOLE)
-        kernel.add_ring(counts, 1.0 - 1.0 / _RING_MEMORY, float(ring_s), parts)
+        kernel.add_ring(counts, _RING_KEEP, float(ring_s), parts)
 
 
 def _shape_prior() -> Floats:
@@ -103,7 +103,7 @@ class Spells(msgspec.Struct):
         self.n += 1
         memories = np.array(self.held + self.means + self.beliefs).reshape(3, -1)
         self.variance = kernel.add_spell(
-            *(float(duration_s), self.shape, 1.0 - 1.0 / _SHAPE_MEMORY, _SPREAD, self.prior_s, self.variance, self.n),
+            *(float(duration_s), self.shape, _SHAPE_KEEP, _SPREAD, self.prior_s, self.variance, self.n),
             *(memories, _SCALE_MEMORIES, _SCALE_PRIOR, _SHARE, 0.5, 2.0),
         )
         self.held, self.means, self.beliefs = memories.tolist()

@@ -239,7 +239,8 @@ class Pacer:
         memory.untold += 1
         if memory.untold * _TELL_STAFF > memory.staff:
             for spells in (memory.talk, memory.wrap, memory.finish):
-                spells.tell()
+                if spells.n:
+                    spells.tell()
             memory.untold, self._known = 0, None
             memory.tellings += 1
 
