@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from compliance.gate import Gate
 from compliance.packs import SHIPPED
+from dialer.engine.leads import open_debts
 from domain.calls import AgentState, CampaignState, Disposition
 from domain.errors import BadInput, Broken
 from domain.events import AnyEvent, CampaignOrdered, Disposed, LeadsLoaded, PersonChanged
@@ -425,9 +426,10 @@ class Month(SimulatedFloor):
     def _dial(self, order: Originate) -> None:
         call = self.engine.state.calls[order.call_id]
         dossier = self._people[call.person]
-        owed = any(debt.state == "open" and debt.debt in call.debts for debt in dossier.debts)
-        said = next((one.kind for one in dossier.stops if one.kind in _NO_CALLS and one.binds("call", None)), None)
-        self._collector.originated(order, self._now, paid=not owed, stopped=said)
+        said = None
+        if dossier.stops:
+            said = next((one.kind for one in dossier.stops if one.kind in _NO_CALLS and one.binds("call", None)), None)
+        self._collector.originated(order, self._now, paid=not open_debts(dossier, call.debts), stopped=said)
         super()._dial(order)
 
     def _classed(self, fact: CallClassed) -> None:
@@ -471,10 +473,11 @@ class Month(SimulatedFloor):
         """Add time in a state to the hours that it lay in."""
         if state is AgentState.offline:
             return
-        at_us = max(since_us, self._midnight_us)
-        while at_us < self._now:
-            hour = (at_us - self._midnight_us) // HOUR
-            until_us = min(self._now, self._midnight_us + (hour + 1) * HOUR)
+        now, begins_us = self._now, self._midnight_us
+        at_us = max(since_us, begins_us)
+        while at_us < now:
+            hour = (at_us - begins_us) // HOUR
+            until_us = min(now, begins_us + (hour + 1) * HOUR)
             self._collector.worked(state, self._day, hour, until_us - at_us)
             at_us = until_us
 

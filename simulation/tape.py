@@ -60,7 +60,8 @@ class Tape:
         answers: list[Reserved | Stale] = []
         for row in rows:
             record = row.record
-            if type(record) is Reserve:
+            kind = type(record)
+            if kind is Reserve:
                 keys = compare(record.keys, self._versions)
                 if keys is None:
                     fresh = self._people[record.person]
@@ -69,7 +70,7 @@ class Tape:
                 else:
                     self._open_keys[record.call_id] = keys
                     answers.append(Reserved(at_us=row.at_us, call_id=record.call_id, keys=keys))
-            elif type(record) is AttemptClosed:
+            elif kind is AttemptClosed:
                 keys = self._open_keys.pop(record.call_id, ())
                 if record.event is not None:
                     for cap in keys:
