@@ -196,9 +196,9 @@ class Subject(msgspec.Struct, gc=False, frozen=True, kw_only=True):
 
 #: As `Counter.wants` takes it.
 _Kind = tuple[ContactEvent, str, bool, bool, str | None]
-#: A counter, under which key it counts all together; how far it reaches, what it counts apart for, and whether it chooses
-#: among the lines that it wants.
-_Wanting = tuple[tuple["Counter", None], int, str, bool]
+#: The key under which a counter counts all together, how far it reaches, what it counts apart for, and whether it
+#: chooses among the lines that it wants.
+_Wanted = tuple[tuple[Counter, None], int, str, bool]
 #: Counter and the debt or creditor it counts apart for (None: all) → lines counted.
 Tally = dict[tuple[Counter, int | None], list[PastContact]]
 
@@ -213,7 +213,7 @@ class Counters:
         #: A line older than this counts nowhere any more.
         self.reach_us = max((_reach_us(counter) for counter in self.all), default=0)
         #: By kind of line, what `_wanting` tells.
-        self._wanted: dict[_Kind, tuple[_Wanting, ...]] = {}
+        self._wanted: dict[_Kind, tuple[_Wanted, ...]] = {}
 
     def tally(self, subject: Subject, at_us: int = 0) -> Tally:
         """Return what each counter has counted; a counter that counted nothing is absent.
@@ -241,10 +241,11 @@ class Counters:
                 if age_us > counter_reach_us or (chooses and not _chosen(whole[0], line, subject)):
                     continue
                 if not apart or not debts:
-                    if whole in found:
-                        found[whole].append(line)
-                    else:
+                    counted = found.get(whole)
+                    if counted is None:
                         found[whole] = [line]
+                    else:
+                        counted.append(line)
                     continue
                 counter = whole[0]
                 if apart == "debt":
@@ -257,7 +258,7 @@ class Counters:
                             found.setdefault((counter, creditor), []).append(line)
         return found
 
-    def _wanting(self, kind: _Kind) -> tuple[_Wanting, ...]:
+    def _wanting(self, kind: _Kind) -> tuple[_Wanted, ...]:
         """Return the counters that want a kind of line."""
         return tuple(
             (

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,8 +46,9 @@ def leads(dossiers: Iterable[Dossier], campaign: CampaignSettings, today: date) 
     no imports that would have ranked them.
     """
     chosen = [(one.person, debts) for one in dossiers if one.phones and (debts := _chosen(one, campaign, today))]
-    places = _places(chosen, campaign.order)
-    chosen.sort(key=lambda one: (places[one[0]], one[0]) if places else one[0])
+    chosen.sort(key=itemgetter(0))
+    if places := _places(chosen, campaign.order):
+        chosen.sort(key=lambda one: places[one[0]])
     return [
         Lead(person=person, rank=rank, debts=tuple([debt.debt for debt in debts]))
         for rank, (person, debts) in enumerate(chosen)

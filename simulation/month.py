@@ -44,6 +44,8 @@ from simulation.truths import truths
 from strategy.fields import Scores
 from strategy.learning import STRETCH_US, Habit
 
+#: Asked often: see `domain.calls.Word`.
+_RUNNING, _OFFLINE = CampaignState.running, AgentState.offline
 #: Leads in one event.
 CHUNK: Final = 5_000
 #: A day's last calls are over by then.
@@ -222,7 +224,7 @@ class Month(SimulatedFloor):
         self._hear()
         self._load_lists(day)
         for campaign in self._floor.campaigns:
-            if self.engine.state.campaigns[campaign.name].state is not CampaignState.running:
+            if self.engine.state.campaigns[campaign.name].state is not _RUNNING:
                 self.accept(CampaignOrdered(at_us=self._now, campaign=campaign.name, verb="run"))
         self.staff.take(chairs)
         self._start_ticking()
@@ -247,7 +249,7 @@ class Month(SimulatedFloor):
 
     def _busy(self) -> bool:
         return bool(self.world.lines) or any(
-            agent.state not in (AgentState.offline, AgentState.away) for agent in self.engine.state.agents.values()
+            agent.state not in (_OFFLINE, AgentState.away) for agent in self.engine.state.agents.values()
         )
 
     def _load_lists(self, day: date) -> None:
@@ -459,7 +461,7 @@ class Month(SimulatedFloor):
                 instalments,
             )
             self._lists.known.promises.append(agreed)
-        if fact.event is None or self.engine.state.campaigns[fact.campaign].state is CampaignState.running:
+        if fact.event is None or self.engine.state.campaigns[fact.campaign].state is _RUNNING:
             return
         self._collector.list_over(fact.campaign, iso(self._now, self._zone))
 
@@ -471,7 +473,7 @@ class Month(SimulatedFloor):
 
     def _spend(self, state: AgentState, since_us: int) -> None:
         """Add time in a state to the hours that it lay in."""
-        if state is AgentState.offline:
+        if state is _OFFLINE:
             return
         now, begins_us = self._now, self._midnight_us
         at_us = max(since_us, begins_us)

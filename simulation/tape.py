@@ -60,8 +60,7 @@ class Tape:
         answers: list[Reserved | Stale] = []
         for row in rows:
             record = row.record
-            kind = type(record)
-            if kind is Reserve:
+            if type(record) is Reserve:
                 keys = compare(record.keys, self._versions)
                 if keys is None:
                     fresh = self._people[record.person]
@@ -70,7 +69,7 @@ class Tape:
                 else:
                     self._open_keys[record.call_id] = keys
                     answers.append(Reserved(at_us=row.at_us, call_id=record.call_id, keys=keys))
-            elif kind is AttemptClosed:
+            elif type(record) is AttemptClosed:
                 keys = self._open_keys.pop(record.call_id, ())
                 if record.event is not None:
                     for cap in keys:
