@@ -460,11 +460,10 @@ def campaign_ordered(step: Step, name: str, verb: str) -> None:
 
 def _settle(step: Step, campaign: Campaign) -> None:
     """Close a campaign that has nothing left, and keep its alarms true."""
-    ready = stock(campaign)
-    left, busy = ready + campaign.places.get(PARKED, 0), campaign.places.get(BUSY, 0)
-    if campaign.state is _DRAINING and not step.state.lines[campaign.name] and not busy:
+    left = stock(campaign) + campaign.places.get(PARKED, 0)
+    if campaign.state is _DRAINING and not step.state.lines[campaign.name] and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.stopped, why="drained"), campaign.name)
-    elif campaign.state is _RUNNING and campaign.leads and not left and not busy:
+    elif campaign.state is _RUNNING and campaign.leads and not left and not campaign.places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
     people, abandoned = campaign.abandonment()
     share, alert_share = campaign.pace.share, campaign.pace.alert_share
@@ -477,7 +476,7 @@ def _settle(step: Step, campaign: Campaign) -> None:
     running = campaign.state is _RUNNING
     failing = running and campaign.pacing is not None and campaign.pacing.reason == "trunk_failing"
     _alarm(step, "trunk_failing", campaign.name, failing)
-    _alarm(step, "no_leads", campaign.name, running and bool(campaign.leads) and not ready)
+    _alarm(step, "no_leads", campaign.name, running and bool(campaign.leads) and not stock(campaign))
 
 
 def link_alarm(step: Step, node: str) -> None:
