@@ -227,16 +227,12 @@ class SimulatedFloor:
         self._still_until = 0
         rows = self.engine.handle(event)
         self._waiting += rows
-        follow_of = self._follows.get
         for row in rows:
             kind = type(row.record)
-            follow = follow_of(kind)
-            if follow is None:
-                continue
             if kind is Originate:
                 self._leaving.append(row)
                 self._urgent = True
-            else:
+            elif (follow := self._follows.get(kind)) is not None:
                 follow(row.record)
         if self._urgent and self._committing_since_us is None:
             self._commit()
