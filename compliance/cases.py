@@ -111,12 +111,12 @@ def open_case(
 def open_debts(dossier: Dossier, named: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Return (debt, creditor) of the debts that a contact may still be about."""
     closed = [stop.debt for stop in dossier.stops if stop.kind in CLOSING] if dossier.stops else ()
-    # Mostly there is one: a loop costs half of a comprehension.
-    found: list[tuple[int, int]] = []
+    # Mostly there is one: this costs less than a list would.
+    found: tuple[tuple[int, int], ...] = ()
     for debt in dossier.debts:
         if debt.state == "open" and (not named or debt.debt in named) and debt.debt not in closed:
-            found.append((debt.debt, debt.creditor))
-    return tuple(found)
+            found += ((debt.debt, debt.creditor),)
+    return found
 
 
 def consent_until(subject: Subject, kinds: tuple[str, ...]) -> int:

@@ -196,6 +196,9 @@ class Subject(msgspec.Struct, gc=False, frozen=True, kw_only=True):
 
 #: As `Counter.wants` takes it.
 _Kind = tuple[ContactEvent, str, bool, bool, str | None]
+#: The key under which a counter counts all together, how far it reaches, what it counts apart for, and whether it
+#: chooses among the lines that it wants.
+_Wanted = tuple[tuple[Counter, None], int, str, bool]
 #: Counter and the debt or creditor it counts apart for (None: all) → lines counted.
 Tally = dict[tuple[Counter, int | None], list[PastContact]]
 
@@ -209,8 +212,8 @@ class Counters:
         self.all = tuple(counters)
         #: A line older than this counts nowhere any more.
         self.reach_us = max((_reach_us(counter) for counter in self.all), default=0)
-        #: By kind of line: the key under which a counter that wants it counts all together, and what `_wanting` tells.
-        self._wanted: dict[_Kind, tuple[tuple[tuple[Counter, None], int, bool], ...]] = {}
+        #: By kind of line, what `_wanting` tells.
+        self._wanted: dict[_Kind, tuple[_Wanted, ...]] = {}
 
     def tally(self, subject: Subject, at_us: int = 0) -> Tally:
         """Return what each counter has counted; a counter that counted nothing is absent.
@@ -234,16 +237,18 @@ class Counters:
             counters = wanted.get(kind)
             if counters is None:
                 counters = wanted[kind] = self._wanting(kind)
-            for whole, counter_reach_us, chooses in counters:
-                counter = whole[0]
-                if age_us > counter_reach_us or (chooses and not _chosen(counter, line, subject)):
+            for whole, counter_reach_us, apart, chooses in counters:
+                if age_us > counter_reach_us or (chooses and not _chosen(whole[0], line, subject)):
                     continue
-                if not counter.apart or not debts:
-                    if whole in found:
-                        found[whole].append(line)
-                    else:
+                if not apart or not debts:
+                    counted = found.get(whole)
+                    if counted is None:
                         found[whole] = [line]
-                elif counter.apart == "debt":
+                    else:
+                        counted.append(line)
+                    continue
+                counter = whole[0]
+                if apart == "debt":
                     for debt, creditor in debts:
                         if debt in line.debts if line.debts else line.creditor is None or line.creditor == creditor:
                             found.setdefault((counter, debt), []).append(line)
@@ -253,12 +258,13 @@ class Counters:
                             found.setdefault((counter, creditor), []).append(line)
         return found
 
-    def _wanting(self, kind: _Kind) -> tuple[tuple[tuple[Counter, None], int, bool], ...]:
-        """Return the counters that want a kind of line, how far each reaches, and whether it chooses among them."""
+    def _wanting(self, kind: _Kind) -> tuple[_Wanted, ...]:
+        """Return the counters that want a kind of line."""
         return tuple(
             (
                 (counter, None),
                 _reach_us(counter),
+                counter.apart,
                 bool(counter.same_phone or counter.same_channel or counter.same_address or counter.addresses),
             )
             for counter in self.all

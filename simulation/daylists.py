@@ -29,6 +29,8 @@ from strategy.listing import Stand
 from strategy.planning import RECENT_US, Pace, Workplace
 from strategy.replanning import Beliefs, Learnt, Replanned, beliefs, learn, learns, replan
 
+#: Asked often: see `domain.calls.Word`.
+_FAILED, _MACHINE, _RIGHT_PARTY = Disposition.network_fail, Disposition.machine, ContactEvent.right_party_contact
 #: Returns what a model says of people at an instant.
 Scorer = Callable[[Sequence[Dossier], int], Scores | None]
 
@@ -91,15 +93,15 @@ class DayLists:
         one = self._open.pop(fact.call_id)
         if fact.event is None:
             return
-        if one.live is None and fact.disposition is not Disposition.network_fail:
+        if one.live is None and fact.disposition is not _FAILED:
             self._count(one, one.forecast, 0)
-        elif one.live and fact.disposition is Disposition.machine:
+        elif one.live and fact.disposition is _MACHINE:
             # As the agent heard.
             self._count(one, 0.0, -1)
         took_us = (fact.talk_us or 0) + (fact.wrap_us or 0)
-        right = fact.event == ContactEvent.right_party_contact
+        right = fact.event == _RIGHT_PARTY
         met = fact.talk_us is not None
-        heard = met and fact.disposition is Disposition.machine
+        heard = met and fact.disposition is _MACHINE
         self._recent[fact.campaign].append((at_us, met, right, heard, took_us))
 
     def _count(self, one: _Try, forecast: float | None, answered: int) -> None:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ from strategy.planning import NO_PACE, Pace, Plan, Workplace, plan_list, planned
 
 #: People planned at once.
 _PART = 5_000
+_debt = attrgetter("debt")
 #: A debt without a due date is the newest.
 _NO_DATE = "9999-12-31"
 
@@ -44,10 +46,11 @@ def leads(dossiers: Iterable[Dossier], campaign: CampaignSettings, today: date) 
     no imports that would have ranked them.
     """
     chosen = [(one.person, debts) for one in dossiers if one.phones and (debts := _chosen(one, campaign, today))]
-    places = _places(chosen, campaign.order)
-    chosen.sort(key=lambda one: (places[one[0]], one[0]) if places else (0, one[0]))
+    chosen.sort(key=itemgetter(0))
+    if places := _places(chosen, campaign.order):
+        chosen.sort(key=lambda one: places[one[0]])
     return [
-        Lead(person=person, rank=rank, debts=tuple(debt.debt for debt in debts))
+        Lead(person=person, rank=rank, debts=tuple([debt.debt for debt in debts]))
         for rank, (person, debts) in enumerate(chosen)
     ]
 
@@ -56,10 +59,10 @@ def _chosen(dossier: Dossier, campaign: CampaignSettings, today: date) -> list[D
     selection = campaign.selection
     if selection.countries and dossier.country not in selection.countries:
         return []
-    return sorted(
-        (debt for debt in dossier.debts if debt.state == "open" and _wanted(debt, selection, today)),
-        key=lambda debt: debt.debt,
-    )
+    found = [debt for debt in dossier.debts if debt.state == "open" and _wanted(debt, selection, today)]
+    if len(found) > 1:
+        found.sort(key=_debt)
+    return found
 
 
 def _wanted(debt: Debt, selection: Selection, today: date) -> bool:

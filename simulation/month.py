@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from compliance.gate import Gate
 from compliance.packs import SHIPPED
+from dialer.engine.leads import open_debts
 from domain.calls import AgentState, CampaignState, Disposition
 from domain.errors import BadInput, Broken
 from domain.events import AnyEvent, CampaignOrdered, Disposed, LeadsLoaded, PersonChanged
@@ -43,6 +44,8 @@ from simulation.truths import truths
 from strategy.fields import Scores
 from strategy.learning import STRETCH_US, Habit
 
+#: Asked often: see `domain.calls.Word`.
+_RUNNING, _OFFLINE = CampaignState.running, AgentState.offline
 #: Leads in one event.
 CHUNK: Final = 5_000
 #: A day's last calls are over by then.
@@ -221,7 +224,7 @@ class Month(SimulatedFloor):
         self._hear()
         self._load_lists(day)
         for campaign in self._floor.campaigns:
-            if self.engine.state.campaigns[campaign.name].state is not CampaignState.running:
+            if self.engine.state.campaigns[campaign.name].state is not _RUNNING:
                 self.accept(CampaignOrdered(at_us=self._now, campaign=campaign.name, verb="run"))
         self.staff.take(chairs)
         self._start_ticking()
@@ -246,7 +249,7 @@ class Month(SimulatedFloor):
 
     def _busy(self) -> bool:
         return bool(self.world.lines) or any(
-            agent.state not in (AgentState.offline, AgentState.away) for agent in self.engine.state.agents.values()
+            agent.state not in (_OFFLINE, AgentState.away) for agent in self.engine.state.agents.values()
         )
 
     def _load_lists(self, day: date) -> None:
@@ -425,9 +428,10 @@ class Month(SimulatedFloor):
     def _dial(self, order: Originate) -> None:
         call = self.engine.state.calls[order.call_id]
         dossier = self._people[call.person]
-        owed = any(debt.state == "open" and debt.debt in call.debts for debt in dossier.debts)
-        said = next((one.kind for one in dossier.stops if one.kind in _NO_CALLS and one.binds("call", None)), None)
-        self._collector.originated(order, self._now, paid=not owed, stopped=said)
+        said = None
+        if dossier.stops:
+            said = next((one.kind for one in dossier.stops if one.kind in _NO_CALLS and one.binds("call", None)), None)
+        self._collector.originated(order, self._now, paid=not open_debts(dossier, call.debts), stopped=said)
         super()._dial(order)
 
     def _classed(self, fact: CallClassed) -> None:
@@ -457,7 +461,7 @@ class Month(SimulatedFloor):
                 instalments,
             )
             self._lists.known.promises.append(agreed)
-        if fact.event is None or self.engine.state.campaigns[fact.campaign].state is CampaignState.running:
+        if fact.event is None or self.engine.state.campaigns[fact.campaign].state is _RUNNING:
             return
         self._collector.list_over(fact.campaign, iso(self._now, self._zone))
 
@@ -469,12 +473,13 @@ class Month(SimulatedFloor):
 
     def _spend(self, state: AgentState, since_us: int) -> None:
         """Add time in a state to the hours that it lay in."""
-        if state is AgentState.offline:
+        if state is _OFFLINE:
             return
-        at_us = max(since_us, self._midnight_us)
-        while at_us < self._now:
-            hour = (at_us - self._midnight_us) // HOUR
-            until_us = min(self._now, self._midnight_us + (hour + 1) * HOUR)
+        now, begins_us = self._now, self._midnight_us
+        at_us = max(since_us, begins_us)
+        while at_us < now:
+            hour = (at_us - begins_us) // HOUR
+            until_us = min(now, begins_us + (hour + 1) * HOUR)
             self._collector.worked(state, self._day, hour, until_us - at_us)
             at_us = until_us
 

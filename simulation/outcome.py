@@ -283,8 +283,8 @@ class Collector:
             return
         counts[1] += 1
         account.answered = True
-        heard_machine = fact.disposition is Disposition.machine
-        if answer is AnswerClass.connected:
+        heard_machine = fact.disposition is _HEARD_MACHINE
+        if answer is _MET_AGENT:
             counts[_MACHINES if heard_machine else _PEOPLE] += 1
             counts[_CONNECTED] += 1
             counts[_WAIT] += call.wait_us // 1000
@@ -293,7 +293,7 @@ class Collector:
             if not heard_machine:
                 counts[_CONTACTS] += 1
                 account.contacts += 1
-        elif answer is AnswerClass.abandoned:
+        elif answer is _NO_AGENT:
             counts[_PEOPLE] += 1
             counts[_ABANDONED] += 1
         else:
@@ -417,3 +417,5 @@ _BY_DISPOSITION = {
     Disposition.dispute: _AT["disputes"],
 }
 _AGREED = frozenset({Disposition.promise, Disposition.plan})
+#: Asked often: see `domain.calls.Word`.
+_MET_AGENT, _NO_AGENT, _HEARD_MACHINE = AnswerClass.connected, AnswerClass.abandoned, Disposition.machine

@@ -285,10 +285,11 @@ class SimulatedFloor:
             return None
         now = self._now
         if now >= self._still_until:
-            since_us, seq = self._committing_since_us, self.engine.seq
+            state, since_us = self.engine.state, self._committing_since_us
+            seq = state.seq
             self.accept(Tick(at_us=now, commit_lag_us=0 if since_us is None else now - since_us))
-            if since_us is None and self.engine.seq == seq + 1:
-                self._still_until = still_until(self.engine.state)
+            if since_us is None and state.seq == seq + 1:
+                self._still_until = still_until(state)
         return self._still_until
 
     @property
@@ -303,10 +304,10 @@ class SimulatedFloor:
         self.summary.wait_s += (fact.wait_us or 0) / SECOND
 
     def _shifted(self, fact: AgentShifted) -> None:
-        before = self._states.get(fact.agent)
+        now, before = self._now, self._states.get(fact.agent)
         if before is not None:
-            self._spent(before[0], self._now - before[1])
-        self._states[fact.agent] = fact.state, self._now
+            self._spent(before[0], now - before[1])
+        self._states[fact.agent] = fact.state, now
         self.staff.see(fact)
 
     def _spent(self, state: AgentState, span_us: int) -> None:

@@ -328,8 +328,11 @@ def _is_needed(step: Step, agent: Agent) -> bool:
 
 def let_go(step: Step) -> None:
     """Let free agents who asked to pause or leave do so as soon as nobody rings for them."""
-    agents = step.state.agents
-    for agent in [agents[name] for name in step.state.ready if agents[name].then != "ready"]:
+    state = step.state
+    going = state.busy.going
+    if not going:
+        return
+    for agent in [state.agents[name] for name in state.ready if name in going]:
         if not _is_needed(step, agent):
             release(step, agent)
 

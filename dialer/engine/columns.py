@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dialer.engine.state import Agent, Call
 
 #: Asked often: see `domain.calls.Word`.
-_TALKS, _WRAPS_UP = AgentState.talking, AgentState.wrapup
+_READY, _TALKS, _WRAPS_UP = AgentState.ready, AgentState.talking, AgentState.wrapup
 #: What an agent does, as far as pacing is concerned.
 _NOTHING, _TALKING, _WRAPPING, _FINISHING = 0, 1, 2, 3
 #: In the place of a call that is gone, or has an agent of its own: only a line to pacing.
@@ -78,6 +78,8 @@ class Busy:
     def __init__(self) -> None:
         #: How many-th of `State.agents` each is.
         self.places: dict[str, int] = {}
+        #: Free agents who asked to pause or leave: looked for at every tick, and mostly there are none.
+        self.going: set[str] = set()
         self._campaigns: dict[str, int] = {}
         #: By place: the beginning of the spell at hand; what it is; and for which campaign, as `of` numbers it.
         self.since_us, self.does, self.campaigns = np.zeros((3, _ROOM), np.int64)
@@ -106,6 +108,10 @@ class Busy:
                 if agent.finishing_us:
                     does, since_us = _FINISHING, agent.finishing_us
         self.does[place], self.since_us[place] = does, since_us
+        if agent.state is _READY and agent.then != "ready":
+            self.going.add(agent.agent)
+        else:
+            self.going.discard(agent.agent)
 
 
 def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floats, Stages, int, int, int, int]:

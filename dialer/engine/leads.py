@@ -119,12 +119,12 @@ def close_lead(step: Step, campaign: Campaign, lead: LeadState, why: str) -> Non
 
 def open_debts(dossier: Dossier, debts: tuple[int, ...]) -> tuple[int, ...]:
     """Return those of a lead's debts that are still owed."""
-    # Mostly there is one: a loop costs half of a comprehension.
-    found: list[int] = []
+    # Mostly there is one: this costs less than a list would.
+    found: tuple[int, ...] = ()
     for debt in dossier.debts:
         if debt.state == "open" and debt.debt in debts:
-            found.append(debt.debt)
-    return tuple(found)
+            found += (debt.debt,)
+    return found
 
 
 def treatment_of(settings: CampaignSettings, lead: LeadState) -> CallTreatment:

@@ -36,16 +36,15 @@ def still_until(state: State) -> int:
             continue
         if state.pacers[campaign.name].trunk_failing:
             return 0
-        if not dry(state, campaign):
+        # A predictive one is dry, as was seen above.
+        if campaign.mode is not _PREDICTIVE and not dry(state, campaign):
             in_flight = in_flight or flights(state)
             if by_rule(campaign, free_agents(state, campaign), in_flight[campaign.name].covered)[0] > 0:
                 return 0
-    agents = state.agents
-    for name in state.ready:
-        if agents[name].then != "ready":
-            return 0
+    if state.busy.going:
+        return 0
     for name in state.clocked:
-        due_us = min(due_us, _due_us(state, agents[name]))
+        due_us = min(due_us, _due_us(state, state.agents[name]))
     return due_us
 
 
