@@ -451,16 +451,9 @@ class Month(SimulatedFloor):
             and said.due_on is not None
         ):
             instalments = (said.instalments or 1) if fact.disposition is Disposition.plan else 0
-            agreed = (
-                fact.person,
-                said.debt,
-                said.amount_minor,
-                said.currency or "",
-                said.due_on,
-                said.at_us,
-                instalments,
+            self._lists.known.promises.append(
+                (fact.person, said.debt, said.amount_minor, said.currency or "", said.due_on, said.at_us, instalments)
             )
-            self._lists.known.promises.append(agreed)
         if fact.event is None or self.engine.state.campaigns[fact.campaign].state is _RUNNING:
             return
         self._collector.list_over(fact.campaign, iso(self._now, self._zone))

@@ -39,7 +39,7 @@ _NONE: frozenset[str] = frozenset()
 
 
 class Step:
-    """What `decide` works with: the state to read, the gate to ask, and `emit` to say what follows."""
+    """What `dialer.engine.decide` works with: the state to read, the gate to ask, and `emit` to say what follows."""
 
     __slots__ = ("_stream", "at_us", "gate", "rows", "state", "unsettled")
 
