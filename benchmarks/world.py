@@ -5,9 +5,9 @@
 The world alone is dialled at a steady rate by the simplest engine there is: whoever answers meets a free agent or is
 kept until one is free. The whole floor is the engine that runs live, predictive, with the shipped rules, robot agents
 and the in-memory ledger. The plain floor has the same debtors and habits in a process for each call and agent, and no
-engine, law or record (`benchmarks.plain_floor`). Prints one JSON object: of each, the median over the rounds; the
-ratios are medians of rounds in which all three took turns. With --profile, one more run of the whole floor says in
-which module its time goes.
+engine, law or record (`benchmarks.plain_floor`). Each run has a process of its own: none finds the memory that another
+left in pieces. Prints one JSON object: of each, the median over the rounds; the ratios are medians of rounds in which
+all three took turns. With --profile, one more run of the whole floor says in which module its time goes.
 """
 
 import argparse
@@ -18,6 +18,9 @@ import statistics
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -290,12 +293,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", action="store_true", help="say where the whole floor's time goes")
     options = parser.parse_args()
-    whole_floor(options.agents, 0.02)  # what is compiled is compiled before
     alone, floor, plain = [], [], []
-    for _ in range(options.rounds):
-        alone.append(world_alone(options.attempts, options.agents))
-        floor.append(whole_floor(options.agents, options.hours))
-        plain.append(plain_floor(options.agents, options.hours))
+    # What is compiled is compiled before.
+    first = partial(whole_floor, options.agents, 0.02)
+    with ProcessPoolExecutor(1, get_context("spawn"), first, max_tasks_per_child=1) as own:
+        for _ in range(options.rounds):
+            alone.append(own.submit(world_alone, options.attempts, options.agents).result())
+            floor.append(own.submit(whole_floor, options.agents, options.hours).result())
+            plain.append(own.submit(plain_floor, options.agents, options.hours).result())
     figures = {
         what: {name: round(statistics.median(each[name] for each in rounds), 4) for name in rounds[0]}
         for what, rounds in (("world_alone", alone), ("whole_floor", floor), ("plain_floor", plain))
@@ -306,6 +311,7 @@ def main() -> None:
     }
     told: dict[str, Any] = {"agents": options.agents, "hours": options.hours, **figures, "ratios": ratios}
     if options.profile:
+        first()
         told["profile"] = Profile().run(options.agents, options.hours)
     print(json.dumps(told, indent=2))
 
