@@ -10,7 +10,7 @@ from compliance.gate import Gate
 from compliance.packs import SHIPPED
 from dialer.engine.replay import replay
 from domain.calls import NEVER_DIALLED, AnswerClass, Cause, Disposition, Phase
-from domain.events import Ended, FloorOpened, Resynced
+from domain.events import Ended, FloorOpened, Resynced, Ringing
 from domain.facts import AttemptClosed, CallClassed, CallMoved
 from domain.orders import Originate, Reserve
 from domain.records import Record, Row
@@ -95,6 +95,8 @@ def calls_of(rows: Iterable[Row]) -> dict[str, Call]:
                 calls[record.call_id] = Call(person=record.person, phone=record.phone)
             case Originate():
                 calls[record.call_id].originated += 1
+            case Ringing() if record.call_id in calls:
+                calls[record.call_id].heard = True
             case CallMoved(phase=Phase.ringing | Phase.detecting | Phase.waiting | Phase.talking):
                 calls[record.call_id].heard = True
                 calls[record.call_id].agent = record.agent or calls[record.call_id].agent

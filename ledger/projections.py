@@ -5,12 +5,13 @@ record                tables
 ====================  ==================================================================================================
 Reserve, granted      attempt; history `dialed`; its cap keys + 1
 Reserve, stale        none: the journal alone tells of it, and of whatever follows for that call id
+Ringing               attempt: phase and instant, if it was only originated until then
 CallMoved             attempt: phase, agent, the instants that the phase tells
 CallClassed           attempt: answer class
 Disposed              attempt.recorded: what the agent said, until the attempt closes
-AttemptClosed         outcome; without an event: history `not_dialled`; with one: history, the attempt's cap keys + 1,
-                      change, call_back done, and what the disposition brings: stop, consent, person_phone.status,
-                      promise, call_back
+AttemptClosed         attempt: phase, end; outcome; without an event: history `not_dialled`; with one: history, the
+                      attempt's cap keys + 1, change, call_back done, and what the disposition brings: stop, consent,
+                      person_phone.status, promise, call_back
 Judged, denied        denial
 AgentShifted          agent_state
 FloorOpened,          campaign
@@ -26,10 +27,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select, update
 
 from domain.calls import CampaignState, Disposition, Phase
-from domain.events import Disposed, FloorOpened
+from domain.events import Disposed, FloorOpened, Ringing
 from domain.facts import (
     AgentShifted,
     AttemptClosed,
@@ -42,6 +43,7 @@ from domain.orders import Originate, Reserve
 from domain.people import CapKey, ContactEvent, consents_after, stops_after
 from domain.records import Row
 from ledger.people import NOT_DIALLED, from_ids, ids
+from ledger.progress import Progress
 from ledger.reservations import announce, batches, bump, compare, overwrite
 from ledger.schema import (
     agent_state,
@@ -59,19 +61,6 @@ from ledger.standing import put_consents, put_stops
 _json = msgspec.json.Encoder()
 _keys = msgspec.json.Decoder(tuple[CapKey, ...])
 _disposed = msgspec.json.Decoder(Disposed)
-
-#: The column that entering a phase fills, the first time.
-_INSTANTS = {
-    Phase.ringing: "ringing_us",
-    Phase.detecting: "answered_us",
-    Phase.waiting: "answered_us",
-    Phase.connecting: "answered_us",
-    Phase.queued: "answered_us",
-    Phase.message: "answered_us",
-    Phase.talking: "talking_us",
-    Phase.wrapping: "ended_us",
-    Phase.closed: "ended_us",
-}
 
 #: What the history says of a promise whose sum settles the debt.
 SETTLES = "settles"
@@ -198,7 +187,7 @@ class Projection:
         self._known = known
         self._standing = standing
         self._inserts: dict[Table, list[dict[str, Any]]] = defaultdict(list)
-        self._progress: dict[str, dict[str, Any]] = {}
+        self._progress = Progress()
         self._campaigns: list[dict[str, Any]] = []
         self._campaign_states: list[dict[str, Any]] = []
         self._tried: list[dict[str, Any]] = []
@@ -224,8 +213,7 @@ class Projection:
         """Write everything, in the order that the locks need."""
         bump(connection, self._bumped)
         self._insert(connection, attempt)
-        if self._progress:
-            connection.execute(_PROGRESS, [_NO_PROGRESS | step for step in self._progress.values()])
+        self._progress.write(connection)
         if self._tried:
             connection.execute(_TRIED, self._tried)
         for table in (outcome, history, denial, agent_state, promise, call_back):
@@ -264,35 +252,34 @@ class Projection:
         self._inserts[history].append(dialled_row(order, row.at_us))
 
     def _originate(self, row: Row, order: Originate) -> None:
-        # The order itself begins the phase; no fact says so once more.
-        step = self._step(order.call_id)
-        step["phase_"], step["originated_us_"] = Phase.originating, row.at_us
+        # The order itself begins the phase, as the network's word does: no fact says so once more.
+        self._progress.move(order.call_id, Phase.originating, row.at_us)
+
+    def _ringing(self, row: Row, event: Ringing) -> None:
+        self._progress.ring(event.call_id, row.at_us)
 
     def _call_moved(self, row: Row, fact: CallMoved) -> None:
-        step = self._step(fact.call_id)
-        step["phase_"] = fact.phase
-        column = _INSTANTS.get(fact.phase)
-        if column is not None:
-            step.setdefault(column + "_", row.at_us)
+        self._progress.move(fact.call_id, fact.phase, row.at_us)
         if fact.agent is not None:
-            step["agent_"] = fact.agent
+            self._progress.note(fact.call_id, agent=fact.agent)
 
     def _call_classed(self, row: Row, fact: CallClassed) -> None:
-        step = self._step(fact.call_id)
-        step["answer_class_"], step["class_why_"], step["wait_us_"] = fact.answer_class, fact.why, fact.wait_us
+        said = {"answer_class": fact.answer_class, "class_why": fact.why, "wait_us": fact.wait_us}
+        self._progress.note(fact.call_id, **said)
 
     def _disposed(self, row: Row, event: Disposed) -> None:
         known = self._known.get(event.call_id)
         if known is None or known.closed:
             return
         self._known[event.call_id] = known._replace(recorded=event)
-        self._step(event.call_id)["recorded_"] = _json.encode(event).decode()
+        self._progress.note(event.call_id, recorded=_json.encode(event).decode())
 
     def _attempt_closed(self, row: Row, fact: AttemptClosed) -> None:
         known = self._known.get(fact.call_id)
         if known is None:
             return  # never granted
         self._known[fact.call_id] = known._replace(closed=True)
+        self._progress.move(fact.call_id, Phase.closed, row.at_us)
         at_us = row.at_us
         self._inserts[outcome].append(
             {
@@ -442,28 +429,7 @@ class Projection:
     def _campaign_shifted(self, row: Row, fact: CampaignShifted) -> None:
         self._campaign_states.append({"of": fact.campaign, "state_": fact.state, "why_": fact.why, "at": row.at_us})
 
-    def _step(self, call_id: str) -> dict[str, Any]:
-        return self._progress.setdefault(call_id, {"of": call_id})
 
-
-def _first(column: str) -> Any:
-    return func.coalesce(attempt.c[column], bindparam(column + "_", type_=attempt.c[column].type))
-
-
-def _last(column: str) -> Any:
-    return func.coalesce(bindparam(column + "_", type_=attempt.c[column].type), attempt.c[column])
-
-
-_INSTANT_COLUMNS = ("originated_us", *dict.fromkeys(_INSTANTS.values()))
-_LATEST_COLUMNS = ("phase", "agent", "answer_class", "class_why", "wait_us", "recorded")
-_PROGRESS = (
-    update(attempt)
-    .where(attempt.c.call_id == bindparam("of"))
-    .values(
-        {column: _first(column) for column in _INSTANT_COLUMNS} | {column: _last(column) for column in _LATEST_COLUMNS}
-    )
-)
-_NO_PROGRESS: dict[str, Any] = dict.fromkeys(column + "_" for column in (*_INSTANT_COLUMNS, *_LATEST_COLUMNS))
 _TRIED = (
     update(call_back)
     .where(
@@ -488,6 +454,7 @@ _CAMPAIGN_STATES = (
 _HANDLERS: dict[type, Callable[[Projection, Row, Any], None]] = {
     Reserve: Projection._reserve,
     Originate: Projection._originate,
+    Ringing: Projection._ringing,
     CallMoved: Projection._call_moved,
     CallClassed: Projection._call_classed,
     Disposed: Projection._disposed,

@@ -27,7 +27,7 @@ _UNANSWERED_ENDS = {
     Cause.switch_fail: Disposition.network_fail,
 }
 
-_Progress = events.Ringing | events.Answered | events.Queued | events.Abandoned
+_Progress = events.Answered | events.Queued | events.Abandoned
 #: A method of an imported name would be looked up anew for every input.
 _triggered = TRIGGERED.get
 _NOTHING: dict[type[events.Event], Phase] = {}

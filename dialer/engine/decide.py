@@ -45,7 +45,6 @@ FOLLOWS: dict[type, Callable[[Step, Any], Any]] = {
     events.Stale: calls.stale,
     events.NotSent: calls.not_sent,
     events.LinkDown: lambda step, event: dialling.link_alarm(step, event.node),
-    events.Ringing: calls.progressed,
     events.Answered: calls.answered,
     events.Detected: calls.detected,
     events.Connected: calls.connected,

@@ -557,12 +557,15 @@ def _enter(state: State, call: Call, phase: Phase) -> None:
 
 
 def _call_moved(state: State, fact: facts.CallMoved) -> None:
-    call = state.calls.get(fact.call_id) or _unknown(state, fact.call_id)
+    call = state.calls.get(fact.call_id)
+    if call is None:
+        if fact.phase is _CLOSED:
+            return  # an older record says so once more
+        _unknown(state, fact.call_id)
     was, phase = call.phase, fact.phase
+    if phase is was is _RINGING:
+        return  # likewise
     _enter(state, call, phase)
-    if phase is _CLOSED:
-        _forget(state, call)
-        return
     if fact.agent is not None:
         call.agent = fact.agent
     if phase is _RINGING and not call.progress:
@@ -618,18 +621,24 @@ def _hang_up(state: State, order: orders.HangUp) -> None:
 
 
 def _ringing(state: State, event: events.Ringing) -> None:
-    _told(state, event.call_id, 1)
+    # The word itself begins the phase; no fact says so once more.
+    call = _told(state, event.call_id, 1)
+    if call is not None and call.phase is _ORIGINATING:
+        _enter(state, call, _RINGING)
 
 
 def _progressed(state: State, event: events.Progressed) -> None:
     _told(state, event.call_id, 2)
 
 
-def _told(state: State, call_id: str, progress: int) -> None:
+def _told(state: State, call_id: str, progress: int) -> Call | None:
+    """Note what the network tells of a call that is not answered, and return it; None: this is late news."""
     call = state.calls.get(call_id)
-    if call is not None and call.phase in UNANSWERED:
-        call.progress = progress
-        state.lines[call.campaign].unanswered.note(call)
+    if call is None or call.phase not in UNANSWERED:
+        return None
+    call.progress = progress
+    state.lines[call.campaign].unanswered.note(call)
+    return call
 
 
 def _refused(state: State, event: events.Refused) -> None:
@@ -708,6 +717,8 @@ _PACED = {
 
 def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
     call = state.calls.get(fact.call_id) or _unknown(state, fact.call_id)
+    _enter(state, call, _CLOSED)
+    _forget(state, call)
     campaign = state.campaigns[fact.campaign]
     lead = campaign.leads[fact.person]
     lead.ended[fact.disposition] = lead.ended.get(fact.disposition, 0) + 1

@@ -7,7 +7,7 @@ from dialer.engine.state import BUSY, CLOSED, WORKING, Agent, Call, Campaign, Le
 from dialer.engine.step import Step
 from domain.calls import Disposition, Phase
 from domain.events import PersonChanged
-from domain.facts import AttemptClosed, CallMoved, LeadClosed, LeadScheduled
+from domain.facts import AttemptClosed, LeadClosed, LeadScheduled
 from domain.instants import MINUTE
 from domain.orders import HangUp
 from domain.people import Dossier, rung
@@ -23,7 +23,7 @@ IN_CALL_REST_US = MINUTE
 REPLY = "reply_to_debtor"
 
 #: Asked often: see `domain.calls.Word`.
-_CLOSED, _CALL_BACK = Phase.closed, Disposition.call_back
+_CALL_BACK = Disposition.call_back
 
 
 def close_attempt(step: Step, call: Call, disposition: Disposition) -> None:
@@ -48,7 +48,6 @@ def close_attempt(step: Step, call: Call, disposition: Disposition) -> None:
         ),
         call.campaign,
     )
-    step.emit(CallMoved(call_id=call.call_id, phase=_CLOSED), call.campaign)
     _follow(step, call, disposition, dialled=event is not None)
 
 

@@ -127,9 +127,7 @@ class Scribe:
         return self.rows(answer, order, campaign=campaign)
 
     def ringing(self, call_id: str) -> list[Row]:
-        return self.rows(
-            Ringing(at_us=self.at_us + SECOND, call_id=call_id), CallMoved(call_id=call_id, phase=Phase.ringing)
-        )
+        return self.rows(Ringing(at_us=self.at_us + SECOND, call_id=call_id))
 
     def talked(self, call_id: str, agent: str = "ana") -> list[Row]:
         """Return the rows of an answered call that met an agent."""
@@ -166,7 +164,6 @@ class Scribe:
                 event=rung(disposition),
                 wrap_us=None if said is None else self.at_us + SECOND - rows[0].at_us,
             ),
-            CallMoved(call_id=call_id, phase=Phase.closed),
             LeadClosed(campaign="spring", person=dossier.person, why=disposition),
         )
         return rows

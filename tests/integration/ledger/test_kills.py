@@ -34,8 +34,8 @@ for number in range(1, {last} + 1):
         ledger.append(batch)
         print(scribe.seq, flush=True)
 """
-#: Reserve, then 0 to 3 × Ringing and its move, then end, move, closing, move, lead.
-_SIZES = [1 + 2 * (number % 4) + 5 for number in range(4)]
+#: Reserve, then 0 to 3 × Ringing, then end, move, closing, lead.
+_SIZES = [1 + number % 4 + 4 for number in range(4)]
 LAST = 1500
 
 

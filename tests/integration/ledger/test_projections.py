@@ -54,6 +54,50 @@ def talked(ledger: SqlLedger, disposition: Disposition, **said: Any) -> tuple[Sc
     return scribe, call_id
 
 
+@pytest.mark.parametrize("batches", [1, 4])
+def test_a_ring_is_a_phase_of_its_own_and_late_news_of_it_nothing(ledger: SqlLedger, batches: int) -> None:
+    one = person(1)
+    settle(ledger, [one])
+    scribe = Scribe()
+    ledger.append(scribe.opened())
+    (answer,) = ledger.append(scribe.reserve(one))
+    assert isinstance(answer, Reserved)
+    call_id = answer.call_id
+    dialled, rings, again = scribe.dialled(answer, one), scribe.ringing(call_id), scribe.ringing(call_id)
+    talks, late = scribe.talked(call_id), scribe.ringing(call_id)
+    for batch in [dialled + rings + again + talks + late] if batches == 1 else [dialled, rings + again, talks, late]:
+        ledger.append(batch)
+        if batch == rings + again:
+            assert rows_of(ledger, attempt, "phase") == [("ringing",)]
+    assert rows_of(ledger, attempt, "phase", "ringing_us") == [("talking", rings[0].at_us)]
+
+
+def test_a_ring_that_comes_after_the_answer_is_no_ring(ledger: SqlLedger) -> None:
+    one = person(1)
+    settle(ledger, [one])
+    scribe = Scribe()
+    ledger.append(scribe.opened())
+    (answer,) = ledger.append(scribe.reserve(one))
+    assert isinstance(answer, Reserved)
+    ledger.append(scribe.dialled(answer, one) + scribe.talked(answer.call_id))
+    ledger.append(scribe.ringing(answer.call_id))
+    assert rows_of(ledger, attempt, "phase", "ringing_us") == [("talking", None)]
+
+
+def test_an_end_is_the_last_phase(ledger: SqlLedger) -> None:
+    one = person(1)
+    settle(ledger, [one])
+    scribe = Scribe()
+    ledger.append(scribe.opened())
+    (answer,) = ledger.append(scribe.reserve(one))
+    assert isinstance(answer, Reserved)
+    ledger.append(scribe.dialled(answer, one) + scribe.ringing(answer.call_id))
+    rows = scribe.closed(answer.call_id, one, Disposition.busy)
+    for batch, phase in ((rows[:2], "wrapping"), (rows[2:], "closed")):
+        ledger.append(batch)
+        assert rows_of(ledger, attempt, "phase", "ended_us") == [(phase, rows[0].at_us)]
+
+
 def test_a_promise(ledger: SqlLedger) -> None:
     scribe, call_id = talked(
         ledger,

@@ -1,7 +1,9 @@
 """The life of a call: classes, dispositions, the agent who gets it, what a link that was away means for it."""
 
 import pytest
+from msgspec.structs import replace
 
+from dialer.engine import Engine
 from dialer.engine.transitions import ALLOWED, TRIGGERED
 from domain import events
 from domain.calls import AgentState, AnswerClass, Cause, Disposition, Mode, Phase
@@ -372,6 +374,40 @@ def test_call_alive_that_the_record_does_not_know_is_ended():
         events.Resynced, node="main", calls=(events.LiveCall(call_id="floor-999999", state="up"),), agents=()
     )
     assert [hang_up.call_id for hang_up in of(records, HangUp)] == ["floor-999999"]
+
+
+def test_the_networks_ring_is_a_phase_of_its_own_and_late_news_of_it_nothing():
+    floor, call_id = one_call()
+    assert floor.engine.state.calls[call_id].phase is Phase.originating
+    assert floor.hear(events.Ringing, call_id=call_id) == []
+    call = floor.engine.state.calls[call_id]
+    assert (call.phase, call.since_us) == (Phase.ringing, floor.at_us)
+    floor.after(3)
+    floor.hear(events.Ringing, call_id=call_id)
+    assert call.since_us == floor.at_us - 3 * SECOND
+    floor.hear(events.Answered, call_id=call_id)
+    floor.hear(events.Ringing, call_id=call_id)
+    assert call.phase is Phase.connecting
+
+
+def test_record_that_says_twice_what_follows_from_another_folds_to_the_same_state():
+    """Of a call that rang, and of an attempt that was closed, older records had a fact besides."""
+    again = ((events.Ringing, Phase.ringing), (AttemptClosed, Phase.closed))
+    floor, call_id = one_call()
+    floor.hear(events.Ringing, call_id=call_id)
+    floor.after(5)
+    floor.hear(events.Ended, call_id=call_id, cause=Cause.busy)
+    folded = []
+    for extra in (False, True):
+        engine = Engine(floor.gate)
+        for row in floor.rows:
+            more = [CallMoved(call_id=call_id, phase=phase) for kind, phase in again if type(row.record) is kind]
+            for record in (row.record, *(more if extra else ())):
+                engine.fold(replace(row, seq=engine.seq + 1, record=record))
+        assert engine.seq == len(floor.rows) + len(again) * extra
+        engine.state.seq = 0
+        folded.append(engine.snapshot())
+    assert folded[0] == folded[1]
 
 
 def test_forbidden_transition_is_broken():
