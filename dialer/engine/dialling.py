@@ -1,13 +1,13 @@
 """Decisions at ticks: who works for which campaign, how many lines, which leads, and whether the gate lets them."""
 
 from functools import partial
-from heapq import heappop, heappush
 from math import ceil
 
 from dialer.engine import agents, calls, courtesy, leads
 from dialer.engine.allotment import allot, stock
 from dialer.engine.flight import Flight, flights
 from dialer.engine.paced import figures, free_agents, paced, resting
+from dialer.engine.queue import Entry
 from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State, phones_of
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
@@ -159,7 +159,7 @@ def by_rule(campaign: Campaign, free: int, covered: int) -> tuple[int, str, floa
 def _dial_held(step: Step, campaign: Campaign, settings: CampaignSettings, most: int) -> int:
     """Dial up to `most` leads that need an agent of their own, each against one; return how many left."""
     placed = 0
-    owner_busy: list[tuple[int, int, int]] = []
+    owner_busy: list[Entry] = []
     for _ in range(JUDGED_PER_TICK):
         lead = step.state.head(campaign, campaign.held) if placed < most else None
         if lead is None:
@@ -167,11 +167,11 @@ def _dial_held(step: Step, campaign: Campaign, settings: CampaignSettings, most:
         agent = _free_agent(step, campaign, lead)
         if agent is None:
             # Only its owner will do: look at the next one, and put this one back.
-            owner_busy.append(heappop(campaign.held))
+            owner_busy.append(campaign.held.pop())
         else:
             placed += _try(step, campaign, settings, lead, agent)
     for entry in owner_busy:
-        heappush(campaign.held, entry)
+        campaign.held.push(entry)
     return placed
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from dialer.engine.queue import Entry, Queue
 from dialer.engine.state import CLOCKED, Agent, Call, Campaign, Lines, State
 from dialer.engine.transitions import STAGES
 from dialer.pacing import Pacer
@@ -76,7 +77,7 @@ def take(state: State) -> Image:
         alarms=state.alarms,
         pacers={name: pacer.state() for name, pacer in state.pacers.items()},
     )
-    return Image(msgspec.msgpack.encode(head), list(state.people.values()))
+    return Image(msgspec.msgpack.encode(head, enc_hook=_entries), list(state.people.values()))
 
 
 def pack(image: Image) -> bytes:
@@ -96,9 +97,17 @@ def freeze(state: State) -> bytes:
     return pack(take(state))
 
 
-def _queue(campaign: Campaign, heap: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Return a heap's living entries in order: itself a heap, and the same whenever the leads are."""
-    return sorted(entry for entry in heap if campaign.leads[entry[2]].token == entry[1])
+def _queue(campaign: Campaign, queue: Queue) -> Queue:
+    """Return a queue with its living entries alone, the same whenever the leads are."""
+    return Queue(entry for entry in queue.entries() if campaign.leads[entry[2]].token == entry[1])
+
+
+def _entries(queue: Queue) -> list[Entry]:
+    return sorted(queue.entries())
+
+
+def _read_queue(_: type, entries: list[list[int]]) -> Queue:
+    return Queue((key, token, person) for key, token, person in entries)
 
 
 def thaw(blob: bytes) -> State:
@@ -111,7 +120,7 @@ def thaw(blob: bytes) -> State:
     """
     try:
         packed, slices = msgspec.msgpack.decode(blob, type=tuple[bytes, list[bytes]])
-        image = msgspec.msgpack.decode(packed, type=_Head)
+        image = msgspec.msgpack.decode(packed, type=_Head, dec_hook=_read_queue)
         people = [dossier for part in slices for dossier in _people.decode(part)]
     except msgspec.DecodeError as error:
         raise Broken(f"snapshot cannot be read: {error}; fold the journal from its beginning") from error
