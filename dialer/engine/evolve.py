@@ -321,11 +321,9 @@ def _tick(state: State, event: events.Tick) -> None:
         _retune(state)
     horizon = event.at_us - _DIAL_WINDOW_US
     for campaign in state.campaigns.values():
-        parked, leads = campaign.parked, campaign.leads
-        while (entry := parked.first()) is not None and entry[0] <= event.at_us:
-            parked.pop()
-            lead = leads[entry[2]]
-            if lead.token == entry[1]:
+        for _, token, person in campaign.parked.due(event.at_us):
+            lead = campaign.leads[person]
+            if lead.token == token:
                 state.place(campaign, lead, READY if lead.call_back is None else HELD, lead.at_us)
         dials = campaign.tally.dials_us
         if dials and dials[0] < horizon:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from dialer.engine.queue import Entry, Queue
+from dialer.engine.queue import Agenda, Entry, Queue
 from dialer.engine.state import CLOCKED, Agent, Call, Campaign, Lines, State
 from dialer.engine.transitions import STAGES
 from dialer.pacing import Pacer
@@ -91,23 +91,23 @@ def pack(image: Image) -> bytes:
 def freeze(state: State) -> bytes:
     """Return a state as bytes; equal states give equal bytes."""
     for campaign in state.campaigns.values():
-        campaign.ready = _queue(campaign, campaign.ready)
-        campaign.parked = _queue(campaign, campaign.parked)
-        campaign.held = _queue(campaign, campaign.held)
+        campaign.ready = Queue(_living(campaign, campaign.ready))
+        campaign.parked = Agenda(_living(campaign, campaign.parked))
+        campaign.held = Queue(_living(campaign, campaign.held))
     return pack(take(state))
 
 
-def _queue(campaign: Campaign, queue: Queue) -> Queue:
-    """Return a queue with its living entries alone, the same whenever the leads are."""
-    return Queue(entry for entry in queue.entries() if campaign.leads[entry[2]].token == entry[1])
+def _living(campaign: Campaign, queue: Queue | Agenda) -> list[Entry]:
+    """Return a queue's living entries, the same whenever the leads are."""
+    return [entry for entry in queue.entries() if campaign.leads[entry[2]].token == entry[1]]
 
 
-def _entries(queue: Queue) -> list[Entry]:
+def _entries(queue: Queue | Agenda) -> list[Entry]:
     return sorted(queue.entries())
 
 
-def _read_queue(_: type, entries: list[list[int]]) -> Queue:
-    return Queue((key, token, person) for key, token, person in entries)
+def _queue(kind: type[Queue | Agenda], entries: list[list[int]]) -> Queue | Agenda:
+    return kind((key, token, person) for key, token, person in entries)
 
 
 def thaw(blob: bytes) -> State:
@@ -120,7 +120,7 @@ def thaw(blob: bytes) -> State:
     """
     try:
         packed, slices = msgspec.msgpack.decode(blob, type=tuple[bytes, list[bytes]])
-        image = msgspec.msgpack.decode(packed, type=_Head, dec_hook=_read_queue)
+        image = msgspec.msgpack.decode(packed, type=_Head, dec_hook=_queue)
         people = [dossier for part in slices for dossier in _people.decode(part)]
     except msgspec.DecodeError as error:
         raise Broken(f"snapshot cannot be read: {error}; fold the journal from its beginning") from error

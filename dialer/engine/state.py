@@ -7,7 +7,7 @@ from math import ceil
 import msgspec
 
 from dialer.engine.columns import Busy, Unanswered
-from dialer.engine.queue import Queue
+from dialer.engine.queue import Agenda, Queue
 from dialer.pacing import Limit, Pacer, PacingSettings
 from domain import forecasts
 from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
@@ -234,7 +234,7 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     leads: dict[int, LeadState] = {}
     #: By rank, by instant, by rank; entries that leads have left behind are skipped.
     ready: Queue = msgspec.field(default_factory=Queue)
-    parked: Queue = msgspec.field(default_factory=Queue)
+    parked: Agenda = msgspec.field(default_factory=Agenda)
     held: Queue = msgspec.field(default_factory=Queue)
     #: How many leads stand in each place.
     places: dict[str, int] = {}
@@ -368,7 +368,7 @@ class State:
         elif place == HELD:
             campaign.held.push((lead.rank, lead.token, lead.person))
 
-    def head(self, campaign: Campaign, queue: Queue) -> LeadState | None:
+    def head(self, campaign: Campaign, queue: Queue | Agenda) -> LeadState | None:
         """Return the first lead of a queue that still stands there, dropping entries left behind."""
         leads = campaign.leads
         while (entry := queue.first()) is not None:

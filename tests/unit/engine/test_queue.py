@@ -4,7 +4,8 @@ from heapq import heapify, heappop, heappush
 from itertools import islice
 from random import Random
 
-from dialer.engine.queue import Queue
+from dialer.engine.queue import Agenda, Queue
+from domain.instants import MINUTE, SECOND
 
 
 def test_entries_are_taken_in_order_whether_they_came_together_or_one_by_one() -> None:
@@ -28,3 +29,28 @@ def test_entries_are_taken_in_order_whether_they_came_together_or_one_by_one() -
         assert queue.pop() == heappop(heap)
     assert not queue
     assert queue.first() is None
+
+
+def test_an_agenda_gives_what_is_due_in_order_and_tells_what_is_next() -> None:
+    chance = Random(2)
+    heap: list[tuple[int, int, int]] = []
+    agenda = Agenda()
+    for token in range(20_000):
+        at_us = token * SECOND // 2
+        entry = (at_us + chance.choice((SECOND, chance.randrange(10 * MINUTE), 600 * MINUTE)), token, 0)
+        heappush(heap, entry)
+        agenda.push(entry)
+        if not token % 7:
+            assert agenda.first() == heap[0]
+        if not token % 49:
+            assert agenda.pop() == heappop(heap)
+        due = []
+        while heap and heap[0][0] <= at_us:
+            due.append(heappop(heap))
+        assert agenda.due(at_us) == due
+    assert sorted(agenda.entries()) == sorted(heap)
+    restored = Agenda(heap)
+    while heap:
+        assert agenda.first() == restored.first() == heap[0]
+        assert agenda.pop() == restored.pop() == heappop(heap)
+    assert agenda.first() is None
