@@ -37,7 +37,7 @@ _event = attrgetter("event")
 class Bound:
     """What binds a kind of contact with people at some addresses, and what was answered about it last."""
 
-    __slots__ = ("assumed", "plan", "said", "zones")
+    __slots__ = ("assumed", "last", "plan", "said", "zones")
 
     def __init__(self, plan: Plan, zones: Zones, assumed: tuple[str, ...]) -> None:
         self.plan = plan
@@ -46,6 +46,8 @@ class Bound:
         #: The instant last asked for, and the verdicts given for it by what was in the way: many are asked about at
         #: once, and mostly the same is in the way of all. One tuple, so that threads do not mix up their instants.
         self.said: tuple[int, dict[tuple[object, ...], Verdict]] = 0, {}
+        #: Who was asked about last, what was asked, and the verdict: the same often follows for another number.
+        self.last: tuple[Dossier, tuple[object, ...], Verdict] | None = None
 
 
 class Gate:
@@ -134,10 +136,14 @@ class Gate:
             said = {}
             bound.said = at_us, said
         worked = open_debts(dossier, debts)
-        registers = phone is not None and phone.registers
+        registers = () if phone is None else phone.registers
         plain = worked and not (dossier.history or dossier.stops or dossier.consents or dossier.others or registers)
         if plain and (verdict := said.get(_NOTHING)) is not None:
             return verdict
+        asked = (at_us, debts, live_agent_guaranteed, registers)
+        last = bound.last
+        if last is not None and last[0] is dossier and last[1] == asked and _any_number(bound.plan, dossier):
+            return last[2]
         case = _case(bound, dossier, channel, phone, debts, worked, live_agent_guaranteed, at_us)
         agent_always, message = abandonment(case, at_us)
         first = bool(bound.plan.first_notices) and not _contacted(dossier)
@@ -148,6 +154,7 @@ class Gate:
             if len(said) >= _KEPT:
                 said.clear()
             verdict = said[key] = self._verdict(case, at_us, bound.assumed, agent_always, message, first)
+        bound.last = dossier, asked, verdict
         return verdict
 
     def _verdict(
@@ -350,6 +357,15 @@ def _case(
 def _names(plan: Plan, block: Block) -> tuple[int, int]:
     """Order blocks by which one a verdict names: the one that lasts longest, and of equals the law before the house."""
     return -block[1], plan.rank[block[2]]
+
+
+def _any_number(plan: Plan, dossier: Dossier) -> bool:
+    """Return whether a verdict is the same for each number of a kind: nothing on record concerns one alone."""
+    return not (
+        plan.counters.by_number
+        or any(stop.phone is not None for stop in dossier.stops)
+        or any(consent.phone is not None for consent in dossier.consents)
+    )
 
 
 def _contacted(dossier: Dossier) -> bool:

@@ -116,11 +116,7 @@ def _offset_text(offset_us: int) -> str:
 
 def local_text(at_us: int, offset_us: int) -> str:
     """Return local ISO time to the second, with its offset."""
-    return _second_text((at_us + offset_us) // SECOND, offset_us)
-
-
-@lru_cache(maxsize=1024)
-def _second_text(local_s: int, offset_us: int) -> str:
+    local_s = (at_us + offset_us) // SECOND
     return f"{_minute_text(local_s // 60)}{_SECONDS[local_s % 60]}{_offset_text(offset_us)}"
 
 
