@@ -357,16 +357,15 @@ class State:
         if lead.token:
             places[lead.place] -= 1
         places[place] = places.get(place, 0) + 1
-        self.tokens += 1
-        lead.token = self.tokens
+        token = lead.token = self.tokens = self.tokens + 1
         lead.place = place
         lead.at_us = at_us
         if place == READY:
-            campaign.ready.push((lead.rank, lead.token, lead.person))
+            campaign.ready.push((lead.rank, token, lead.person))
         elif place == PARKED:
-            campaign.parked.push((at_us, lead.token, lead.person))
+            campaign.parked.push((at_us, token, lead.person))
         elif place == HELD:
-            campaign.held.push((lead.rank, lead.token, lead.person))
+            campaign.held.push((lead.rank, token, lead.person))
 
     def head(self, campaign: Campaign, queue: Queue | Agenda) -> LeadState | None:
         """Return the first lead of a queue that still stands there, dropping entries left behind."""
