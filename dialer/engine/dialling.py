@@ -199,8 +199,8 @@ def _dial_ready(step: Step, campaign: Campaign, settings: CampaignSettings, want
         lead = step.state.head(campaign, campaign.ready)
         if lead is None:
             break
-        agent = _free_agent(step, campaign, lead) if spare - placed > 0 else None
-        placed += _try(step, campaign, settings, lead, None, substitute=agent)
+        campaign.ready.pop()  # whatever comes of it, it stands here no longer
+        placed += _try(step, campaign, settings, lead, None, spare=spare > placed)
     return placed
 
 
@@ -211,11 +211,11 @@ def _try(
     lead: LeadState,
     agent: Agent | None,
     *,
-    substitute: Agent | None = None,
+    spare: bool = False,
 ) -> int:
     """Judge a lead's numbers in turn and reserve the first that may be called. Return 1 if a call was ordered.
 
-    `agent` is reserved for the call in any case, `substitute` only where the verdict demands an agent.
+    `agent` is reserved for the call in any case; where there is none and the verdict demands one, a `spare` one is.
     """
     state = step.state
     dossier = state.people[lead.person]
@@ -239,10 +239,10 @@ def _try(
         leads.postpone(step, campaign, lead, *rest)
         return 0
     if verdict.agent_always and agent is None:
-        if substitute is None:
+        agent = _free_agent(step, campaign, lead) if spare else None
+        if agent is None:
             step.emit(LeadHeld(campaign=campaign.name, person=lead.person), campaign.name)
             return 0
-        agent = substitute
     reserve(step, campaign, settings, lead, dossier, worked, phone, verdict, agent)
     return 1
 
