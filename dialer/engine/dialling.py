@@ -470,16 +470,20 @@ def _settle(step: Step, campaign: Campaign) -> None:
     over = abandoned > share * people
     near = alert_share is not None and alert_share * people < abandoned <= share * people
     windows = step.state.pacers[campaign.name].settings.limits
-    over_in = [one.abandoned_before + abandoned > one.share * (one.answered_before + people) for one in windows]
+    over_in = [
+        (one.name, one.abandoned_before + abandoned > one.share * (one.answered_before + people)) for one in windows
+    ]
     running = campaign.state is _RUNNING
     failing = running and campaign.pacing is not None and campaign.pacing.reason == "trunk_failing"
     empty = running and not left and bool(campaign.leads)
-    if not (over or near or failing or empty or True in over_in or step.state.alarms):
-        return  # mostly nothing is wrong
+    wrong = (over, near, failing, empty, *over_in)
+    if step.state.wrong.get(campaign.name) == wrong:
+        return  # mostly nothing has changed
+    step.state.wrong[campaign.name] = wrong
     _alarm(step, "abandonment", campaign.name, over)
     _alarm(step, "abandonment_near", campaign.name, near)
-    for window, on in zip(windows, over_in, strict=True):
-        _alarm(step, "abandonment", f"{campaign.name}, {window.name}", on)
+    for name, on in over_in:
+        _alarm(step, "abandonment", f"{campaign.name}, {name}", on)
     _alarm(step, "trunk_failing", campaign.name, failing)
     _alarm(step, "no_leads", campaign.name, empty)
 

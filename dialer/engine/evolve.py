@@ -352,10 +352,12 @@ def _mode_set(state: State, event: events.ModeSet) -> None:
 
 def _alarm_raised(state: State, fact: facts.AlarmRaised) -> None:
     state.alarms[f"{fact.kind}|{fact.subject}"] = state.at_us
+    state.wrong.clear()
 
 
 def _alarm_cleared(state: State, fact: facts.AlarmCleared) -> None:
     state.alarms.pop(f"{fact.kind}|{fact.subject}", None)
+    state.wrong.clear()
 
 
 #: By what counts as abandoned, how many of today's calls are such.

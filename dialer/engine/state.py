@@ -319,6 +319,9 @@ class State:
         #: True: link up and resynced.
         self.nodes: dict[str, bool] = {}
         self.alarms: dict[str, int] = {}
+        #: By campaign, what was wrong with it when its alarms were last looked at; forgotten with every change of an
+        #: alarm. Not in snapshots: whoever takes over looks.
+        self.wrong: dict[str, tuple[object, ...]] = {}
         self.pacers: dict[str, Pacer] = {}
         #: Tells what was last seen of each campaign at a tick. For the board alone: not folded, not in snapshots.
         self.seen: dict[str, Callable[[], PacingDecided]] = {}
