@@ -1,5 +1,6 @@
 """Snapshots: a state as bytes and back, so that recovery need not fold a stream from its first row."""
 
+from heapq import heapify
 from typing import NamedTuple
 
 import msgspec
@@ -98,12 +99,15 @@ def freeze(state: State) -> bytes:
 
 
 def _living(campaign: Campaign, queue: Queue | Agenda) -> list[Entry]:
-    """Return a queue's living entries, the same whenever the leads are."""
-    return [entry for entry in queue.entries() if campaign.leads[entry[2]].token == entry[1]]
+    """Return a queue's living entries in order, the same whenever the leads are."""
+    return sorted(entry for entry in queue.entries() if campaign.leads[entry[2]].token == entry[1])
 
 
 def _entries(queue: Queue | Agenda) -> list[Entry]:
-    return sorted(queue.entries())
+    """Return what a snapshot holds of a queue: a heap of its entries."""
+    entries = queue.entries()
+    heapify(entries)
+    return entries
 
 
 def _queue(kind: type[Queue | Agenda], entries: list[list[int]]) -> Queue | Agenda:
