@@ -48,18 +48,18 @@ class Case(msgspec.Struct, gc=False, frozen=True, kw_only=True):
 
     def next_allowed(self, at_us: int) -> int | None:
         """Return the first instant from this one on at which the contact is allowed, should nothing change."""
+        opening: int | None = None
         while True:
-            at = at_us
             for start, end, _ in self.blocks:
-                if start <= at < end:
+                if start <= at_us < end:
                     if end == FOREVER:
                         return None
-                    at = end
-            opening = self._next_open(at)
+                    at_us = end
+            if at_us == opening:
+                return opening
+            opening = self._next_open(at_us)
             if opening is None:
                 return None
-            if opening == at_us:
-                return at_us
             at_us = opening
 
     def _next_open(self, at_us: int) -> int | None:
@@ -83,7 +83,8 @@ def open_case(
         Debts that the caller named; empty: all.
     """
     blocks: list[Block] = []
-    _add_stops(blocks, plan, zones, subject, named)
+    if subject.dossier.stops or not subject.debts or plan.place.country is None:
+        _add_stops(blocks, plan, zones, subject, named)
     for name in subject.registers:
         for registry in plan.registers.get(name, ()):
             lifted = consent_until(subject, (registry.unless,)) if registry.unless else 0
@@ -135,7 +136,7 @@ def consent_until(subject: Subject, kinds: tuple[str, ...]) -> int:
 
 def abandonment(case: Case, at_us: int) -> tuple[bool, bool]:
     """Return whether an agent must be reserved, and whether a message may be played if none comes."""
-    agent_always = allowed = forbidden = False
+    agent_always, allowed, forbidden = case.plan.unreached
     for row in case.plan.abandonment:
         if row.after_abandoned_hours is not None and not _abandoned(case, at_us - row.after_abandoned_hours * HOUR):
             continue

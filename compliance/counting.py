@@ -206,12 +206,14 @@ Tally = dict[tuple[Counter, int | None], list[PastContact]]
 class Counters:
     """All counters of one kind of contact at one place, indexed by the kind of line that each wants."""
 
-    __slots__ = ("_wanted", "all", "reach_us")
+    __slots__ = ("_wanted", "all", "by_number", "reach_us")
 
     def __init__(self, counters: Iterable[Counter]) -> None:
         self.all = tuple(counters)
         #: A line older than this counts nowhere any more.
         self.reach_us = max((_reach_us(counter) for counter in self.all), default=0)
+        #: Whether one of them counts the lines of the contact's number alone.
+        self.by_number = any(counter.same_phone for counter in self.all)
         #: By kind of line, what `_wanting` tells.
         self._wanted: dict[_Kind, tuple[_Wanted, ...]] = {}
 

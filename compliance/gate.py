@@ -26,8 +26,28 @@ ZONE = "zone"
 #: Country, region and city of a debtor, the last two None when unknown.
 Address = tuple[str, str | None, str | None]
 _UNKNOWN_NUMBER = ("unknown", "personal", None)
+#: Verdicts of one instant that are kept for each kind of contact.
+_KEPT = 64
+#: In the way of somebody of whom nothing is on record.
+_NOTHING = ()
 _RIGHT_PARTY = ContactEvent.right_party_contact
 _event = attrgetter("event")
+
+
+class Bound:
+    """What binds a kind of contact with people at some addresses, and what was answered about it last."""
+
+    __slots__ = ("assumed", "last", "plan", "said", "zones")
+
+    def __init__(self, plan: Plan, zones: Zones, assumed: tuple[str, ...]) -> None:
+        self.plan = plan
+        self.zones = zones
+        self.assumed = assumed
+        #: The instant last asked for, and the verdicts given for it by what was in the way: many are asked about at
+        #: once, and mostly the same is in the way of all. One tuple, so that threads do not mix up their instants.
+        self.said: tuple[int, dict[tuple[object, ...], Verdict]] = 0, {}
+        #: Who was asked about last, what was asked, and the verdict: the same often follows for another number.
+        self.last: tuple[Dossier, tuple[object, ...], Verdict] | None = None
 
 
 class Gate:
@@ -45,7 +65,7 @@ class Gate:
         #: One place for all the towns that no rule tells apart: they share plans.
         self._alike: dict[tuple[object, ...], Place] = {}
         self._plans: dict[tuple[Place, str, str, str, str, str, str | None], Plan] = {}
-        self._bound: dict[tuple[object, ...], tuple[Plan, Zones, tuple[str, ...]]] = {}
+        self._bound: dict[tuple[object, ...], Bound] = {}
         self._zone_sets: dict[tuple[str, ...], Zones] = {}
         self._twin: Gate | None = None
         self._split: dict[frozenset[str], set[str]] = {}
@@ -110,7 +130,37 @@ class Gate:
             Debts that the contact is about; the open ones among them are judged, and all must pass. Empty: all of the
             person's.
         """
-        case, assumed = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed, at_us)
+        bound = self._bound_by(dossier, channel, phone, actor, purpose)
+        instant, said = bound.said
+        if instant != at_us:
+            said = {}
+            bound.said = at_us, said
+        worked = open_debts(dossier, debts)
+        registers = () if phone is None else phone.registers
+        plain = worked and not (dossier.history or dossier.stops or dossier.consents or dossier.others or registers)
+        if plain and (verdict := said.get(_NOTHING)) is not None:
+            return verdict
+        asked = (at_us, debts, live_agent_guaranteed, registers)
+        last = bound.last
+        if last is not None and last[0] is dossier and last[1] == asked and _any_number(bound.plan, dossier):
+            return last[2]
+        case = _case(bound, dossier, channel, phone, debts, worked, live_agent_guaranteed, at_us)
+        agent_always, message = abandonment(case, at_us)
+        first = bool(bound.plan.first_notices) and not _contacted(dossier)
+        # Nothing else of a case tells in its verdict.
+        key = _NOTHING if plain else (case.lifted_until, agent_always, message, first, *case.blocks)
+        verdict = said.get(key)
+        if verdict is None:
+            if len(said) >= _KEPT:
+                said.clear()
+            verdict = said[key] = self._verdict(case, at_us, bound.assumed, agent_always, message, first)
+        bound.last = dossier, asked, verdict
+        return verdict
+
+    def _verdict(
+        self, case: Case, at_us: int, assumed: tuple[str, ...], agent_always: bool, message: bool, first: bool
+    ) -> Verdict:
+        """Return the verdict on a case at an instant."""
         plan, zones = case.plan, case.zones
         denial: Block | None = None
         ends = case.open_until(at_us)
@@ -119,10 +169,7 @@ class Gate:
                 ends = min(ends, block[0])
             elif at_us < block[1] and (denial is None or _names(plan, block) < _names(plan, denial)):
                 denial = block
-        agent_always, message = abandonment(case, at_us)
-        notices = plan.notices
-        if plan.first_notices and not _contacted(dossier):
-            notices = plan.first_notices + notices
+        notices = plan.first_notices + plan.notices if first else plan.notices
         if message:
             notices += plan.message_notices
         retention = plan.retention
@@ -198,7 +245,9 @@ class Gate:
         only: str | None = None,
     ) -> list[explaining.Answer]:
         """Return what each rule that binds such a contact says at an instant; `only` the one of this id."""
-        case, _ = self._case(dossier, channel, phone, debts, actor, purpose, live_agent_guaranteed, at_us)
+        bound = self._bound_by(dossier, channel, phone, actor, purpose)
+        worked = open_debts(dossier, debts)
+        case = _case(bound, dossier, channel, phone, debts, worked, live_agent_guaranteed, at_us)
         return explaining.explain(case, at_us, self.packs.rows, only)
 
     def _places_of(self, people: Iterable[Dossier]) -> list[Place]:
@@ -216,6 +265,10 @@ class Gate:
         self, dossier: Dossier, channel: str, phone: Phone | None, actor: str, purpose: str
     ) -> tuple[Plan, Zones, tuple[str, ...]]:
         """Return what binds a contact, where the person may be, and what was assumed of the address."""
+        bound = self._bound_by(dossier, channel, phone, actor, purpose)
+        return bound.plan, bound.zones, bound.assumed
+
+    def _bound_by(self, dossier: Dossier, channel: str, phone: Phone | None, actor: str, purpose: str) -> Bound:
         address = (dossier.country, dossier.region, dossier.city)
         place = self._places.get(address) or self._place(address)
         key: tuple[object, ...] = (place, dossier.address_zones, channel, actor, purpose)
@@ -224,7 +277,7 @@ class Gate:
         found = self._bound.get(key)
         if found is None:
             plan = self._plan_of(place, channel, phone, actor, purpose)
-            found = self._bound[key] = (plan, *self._candidates(place, dossier, phone))
+            found = self._bound[key] = Bound(plan, *self._candidates(place, dossier, phone))
         return found
 
     def _plan_of(self, place: Place, channel: str, phone: Phone | None, actor: str, purpose: str) -> Plan:
@@ -234,28 +287,6 @@ class Gate:
         if plan is None:
             plan = self._plans[key] = self._plan(*key)
         return plan
-
-    def _case(
-        self,
-        dossier: Dossier,
-        channel: str,
-        phone: Phone | None,
-        debts: tuple[int, ...],
-        actor: str,
-        purpose: str,
-        live_agent_guaranteed: bool,
-        at_us: int,
-    ) -> tuple[Case, tuple[str, ...]]:
-        plan, zones, assumed = self.binding(dossier, channel, phone, actor, purpose)
-        subject = Subject(
-            dossier=dossier,
-            debts=open_debts(dossier, debts),
-            phone=None if phone is None else phone.phone,
-            channel=channel,
-            address=plan.contact.address,
-            registers=() if phone is None else phone.registers,
-        )
-        return open_case(plan, zones, subject, debts, live_agent_guaranteed, at_us), assumed
 
     def _plan(
         self, place: Place, channel: str, actor: str, purpose: str, line_type: str, address: str, country: str | None
@@ -301,9 +332,40 @@ class Gate:
         return self._zone_sets[names], assumed
 
 
+def _case(
+    bound: Bound,
+    dossier: Dossier,
+    channel: str,
+    phone: Phone | None,
+    named: tuple[int, ...],
+    worked: tuple[tuple[int, int], ...],
+    live_agent_guaranteed: bool,
+    at_us: int,
+) -> Case:
+    """Return the case of a contact about debts that the caller named, of which these are open."""
+    subject = Subject(
+        dossier=dossier,
+        debts=worked,
+        phone=None if phone is None else phone.phone,
+        channel=channel,
+        address=bound.plan.contact.address,
+        registers=() if phone is None else phone.registers,
+    )
+    return open_case(bound.plan, bound.zones, subject, named, live_agent_guaranteed, at_us)
+
+
 def _names(plan: Plan, block: Block) -> tuple[int, int]:
     """Order blocks by which one a verdict names: the one that lasts longest, and of equals the law before the house."""
     return -block[1], plan.rank[block[2]]
+
+
+def _any_number(plan: Plan, dossier: Dossier) -> bool:
+    """Return whether a verdict is the same for each number of a kind: nothing on record concerns one alone."""
+    return not (
+        plan.counters.by_number
+        or any(stop.phone is not None for stop in dossier.stops)
+        or any(consent.phone is not None for consent in dossier.consents)
+    )
 
 
 def _contacted(dossier: Dossier) -> bool:

@@ -74,6 +74,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     #: The hours without the rows that a consent to other hours lifts; None: there are none such.
     hours_lifted: Hours | None
     counters: Counters
+    #: What rows of abandonment ask of all such contacts at any time: whether an agent must be reserved, and whether a
+    #: message may, or may not, be played if none comes. And the rows that ask something at times.
+    unreached: tuple[bool, bool, bool]
     abandonment: tuple[Abandonment, ...]
     #: Ids of notices and recording rows due on every such contact; those due on the first one only.
     notices: tuple[str, ...]
@@ -150,6 +153,8 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
     lifted = [OpenDays.of(row, closed) for row, closed in windows if row.override is None]
     retention = tuple(row.id for table in tables for row in binding(table.retention, table, contact, place))
     named = {*notices, *first, *message, *retention}
+    abandonment = _abandonment(packs, place, contact, number_country)
+    always = [row for row in abandonment if _at_any_time(row)]
     return Plan(
         place=place,
         contact=contact,
@@ -159,7 +164,12 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
         hours=Hours(tuple(rows)),
         hours_lifted=Hours(tuple(lifted)) if len(lifted) < len(windows) else None,
         counters=Counters(counters),
-        abandonment=_abandonment(packs, place, contact, number_country),
+        unreached=(
+            any(row.agent_always for row in always),
+            any(row.message in ("allowed", "required") for row in always),
+            any(row.message == "forbidden" for row in always),
+        ),
+        abandonment=tuple(row for row in abandonment if not _at_any_time(row)),
         notices=tuple(notices),
         first_notices=tuple(first),
         message_notices=tuple(message),
@@ -168,7 +178,7 @@ def plan_for(packs: Packs, place: Place, contact: Contact, number_country: str |
             row
             for table in tables
             for row in (*table.notices, *table.recording, *table.retention)
-            if row.id in named and (row.effective_from is not None or row.effective_to is not None)
+            if row.id in named and _is_dated(row)
         ),
         rank=rank,
     )
@@ -226,6 +236,15 @@ def _abandonment(packs: Packs, place: Place, contact: Contact, number_country: s
         for row in binding(table.abandonment, table, contact, place)
         if _is_line(row.line_types, contact.line_type)
     )
+
+
+def _at_any_time(row: Abandonment) -> bool:
+    """Return whether a row asks the same of every contact that it binds."""
+    return row.after_abandoned_hours is None and row.unless is None and not _is_dated(row)
+
+
+def _is_dated(row: Row) -> bool:
+    return row.effective_from is not None or row.effective_to is not None
 
 
 def _holidays_only(place: Place) -> OpenDays:

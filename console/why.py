@@ -325,7 +325,7 @@ def _before(campaign: Campaign, lead: LeadState) -> tuple[int, int | None]:
     """Return how many callable leads stand before this one, and who is first."""
     ahead = sorted(
         (rank, token, person)
-        for rank, token, person in campaign.ready
+        for rank, token, person in campaign.ready.entries()
         if campaign.leads[person].token == token and (rank, token) < (lead.rank, lead.token)
     )
     return len(ahead), ahead[0][2] if ahead else None

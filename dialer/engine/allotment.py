@@ -13,6 +13,8 @@ _OFFLINE, _AWAY, _READY, _RUNNING = AgentState.offline, AgentState.away, AgentSt
 def allot(step: Step) -> None:
     """Share the agents who can take calls among the running campaigns by weight, moving as few as possible."""
     state = step.state
+    if state.all_for and len(state.campaigns) == 1:
+        return
     open_names = [
         campaign.name
         for campaign in state.campaigns.values()

@@ -1,13 +1,13 @@
 """Decisions at ticks: who works for which campaign, how many lines, which leads, and whether the gate lets them."""
 
 from functools import partial
-from heapq import heappop, heappush
 from math import ceil
 
 from dialer.engine import agents, calls, courtesy, leads
 from dialer.engine.allotment import allot, stock
 from dialer.engine.flight import Flight, flights
 from dialer.engine.paced import figures, free_agents, paced, resting
+from dialer.engine.queue import Entry
 from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State, phones_of
 from dialer.engine.step import Step
 from dialer.engine.transitions import ON_SWITCH
@@ -159,7 +159,7 @@ def by_rule(campaign: Campaign, free: int, covered: int) -> tuple[int, str, floa
 def _dial_held(step: Step, campaign: Campaign, settings: CampaignSettings, most: int) -> int:
     """Dial up to `most` leads that need an agent of their own, each against one; return how many left."""
     placed = 0
-    owner_busy: list[tuple[int, int, int]] = []
+    owner_busy: list[Entry] = []
     for _ in range(JUDGED_PER_TICK):
         lead = step.state.head(campaign, campaign.held) if placed < most else None
         if lead is None:
@@ -167,11 +167,11 @@ def _dial_held(step: Step, campaign: Campaign, settings: CampaignSettings, most:
         agent = _free_agent(step, campaign, lead)
         if agent is None:
             # Only its owner will do: look at the next one, and put this one back.
-            owner_busy.append(heappop(campaign.held))
+            owner_busy.append(campaign.held.pop())
         else:
             placed += _try(step, campaign, settings, lead, agent)
     for entry in owner_busy:
-        heappush(campaign.held, entry)
+        campaign.held.push(entry)
     return placed
 
 
@@ -199,8 +199,8 @@ def _dial_ready(step: Step, campaign: Campaign, settings: CampaignSettings, want
         lead = step.state.head(campaign, campaign.ready)
         if lead is None:
             break
-        agent = _free_agent(step, campaign, lead) if spare - placed > 0 else None
-        placed += _try(step, campaign, settings, lead, None, substitute=agent)
+        campaign.ready.pop()  # whatever comes of it, it stands here no longer
+        placed += _try(step, campaign, settings, lead, None, spare=spare > placed)
     return placed
 
 
@@ -211,11 +211,11 @@ def _try(
     lead: LeadState,
     agent: Agent | None,
     *,
-    substitute: Agent | None = None,
+    spare: bool = False,
 ) -> int:
     """Judge a lead's numbers in turn and reserve the first that may be called. Return 1 if a call was ordered.
 
-    `agent` is reserved for the call in any case, `substitute` only where the verdict demands an agent.
+    `agent` is reserved for the call in any case; where there is none and the verdict demands one, a `spare` one is.
     """
     state = step.state
     dossier = state.people[lead.person]
@@ -239,10 +239,10 @@ def _try(
         leads.postpone(step, campaign, lead, *rest)
         return 0
     if verdict.agent_always and agent is None:
-        if substitute is None:
+        agent = _free_agent(step, campaign, lead) if spare else None
+        if agent is None:
             step.emit(LeadHeld(campaign=campaign.name, person=lead.person), campaign.name)
             return 0
-        agent = substitute
     reserve(step, campaign, settings, lead, dossier, worked, phone, verdict, agent)
     return 1
 
@@ -470,16 +470,20 @@ def _settle(step: Step, campaign: Campaign) -> None:
     over = abandoned > share * people
     near = alert_share is not None and alert_share * people < abandoned <= share * people
     windows = step.state.pacers[campaign.name].settings.limits
-    over_in = [one.abandoned_before + abandoned > one.share * (one.answered_before + people) for one in windows]
+    over_in = [
+        (one.name, one.abandoned_before + abandoned > one.share * (one.answered_before + people)) for one in windows
+    ]
     running = campaign.state is _RUNNING
     failing = running and campaign.pacing is not None and campaign.pacing.reason == "trunk_failing"
     empty = running and not left and bool(campaign.leads)
-    if not (over or near or failing or empty or True in over_in or step.state.alarms):
-        return  # mostly nothing is wrong
+    wrong = (over, near, failing, empty, *over_in)
+    if step.state.wrong.get(campaign.name) == wrong:
+        return  # mostly nothing has changed
+    step.state.wrong[campaign.name] = wrong
     _alarm(step, "abandonment", campaign.name, over)
     _alarm(step, "abandonment_near", campaign.name, near)
-    for window, on in zip(windows, over_in, strict=True):
-        _alarm(step, "abandonment", f"{campaign.name}, {window.name}", on)
+    for name, on in over_in:
+        _alarm(step, "abandonment", f"{campaign.name}, {name}", on)
     _alarm(step, "trunk_failing", campaign.name, failing)
     _alarm(step, "no_leads", campaign.name, empty)
 

@@ -6,12 +6,12 @@ Over 500 lines because every change of state is to be read in one place; one sho
 from bisect import bisect_left
 from collections.abc import Callable
 from datetime import timedelta
-from heapq import heapify, heappop
 from operator import attrgetter
 from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
+from dialer.engine.queue import Queue
 from dialer.engine.state import (
     BUSY,
     CLOCKED,
@@ -237,8 +237,7 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
                 entry.why = OFF_LIST
                 state.place(campaign, entry, CLOSED, entry.at_us)
         # Entries left behind would be walked over at every look ahead.
-        campaign.ready = [one for one in campaign.ready if campaign.leads[one[2]].token == one[1]]
-        heapify(campaign.ready)
+        campaign.ready = Queue(one for one in campaign.ready.entries() if campaign.leads[one[2]].token == one[1])
 
 
 def waits(lead: LeadState) -> bool:
@@ -322,14 +321,10 @@ def _tick(state: State, event: events.Tick) -> None:
         _retune(state)
     horizon = event.at_us - _DIAL_WINDOW_US
     for campaign in state.campaigns.values():
-        parked = campaign.parked
-        # Nothing before its time, and what was left behind is dropped then too.
-        while parked and parked[0][0] <= event.at_us:
-            lead = state.head(campaign, parked)
-            if lead is None or lead.at_us > event.at_us:
-                break
-            heappop(parked)
-            state.place(campaign, lead, READY if lead.call_back is None else HELD, lead.at_us)
+        for _, token, person in campaign.parked.due(event.at_us):
+            lead = campaign.leads[person]
+            if lead.token == token:
+                state.place(campaign, lead, READY if lead.call_back is None else HELD, lead.at_us)
         dials = campaign.tally.dials_us
         if dials and dials[0] < horizon:
             del dials[: bisect_left(dials, horizon)]
@@ -357,10 +352,12 @@ def _mode_set(state: State, event: events.ModeSet) -> None:
 
 def _alarm_raised(state: State, fact: facts.AlarmRaised) -> None:
     state.alarms[f"{fact.kind}|{fact.subject}"] = state.at_us
+    state.wrong.clear()
 
 
 def _alarm_cleared(state: State, fact: facts.AlarmCleared) -> None:
     state.alarms.pop(f"{fact.kind}|{fact.subject}", None)
+    state.wrong.clear()
 
 
 #: By what counts as abandoned, how many of today's calls are such.

@@ -1,9 +1,11 @@
 """Snapshots: a state as bytes and back, so that recovery need not fold a stream from its first row."""
 
+from heapq import heapify
 from typing import NamedTuple
 
 import msgspec
 
+from dialer.engine.queue import Agenda, Entry, Queue
 from dialer.engine.state import CLOCKED, Agent, Call, Campaign, Lines, State
 from dialer.engine.transitions import STAGES
 from dialer.pacing import Pacer
@@ -76,7 +78,7 @@ def take(state: State) -> Image:
         alarms=state.alarms,
         pacers={name: pacer.state() for name, pacer in state.pacers.items()},
     )
-    return Image(msgspec.msgpack.encode(head), list(state.people.values()))
+    return Image(msgspec.msgpack.encode(head, enc_hook=_entries), list(state.people.values()))
 
 
 def pack(image: Image) -> bytes:
@@ -90,15 +92,26 @@ def pack(image: Image) -> bytes:
 def freeze(state: State) -> bytes:
     """Return a state as bytes; equal states give equal bytes."""
     for campaign in state.campaigns.values():
-        campaign.ready = _queue(campaign, campaign.ready)
-        campaign.parked = _queue(campaign, campaign.parked)
-        campaign.held = _queue(campaign, campaign.held)
+        campaign.ready = Queue(_living(campaign, campaign.ready))
+        campaign.parked = Agenda(_living(campaign, campaign.parked))
+        campaign.held = Queue(_living(campaign, campaign.held))
     return pack(take(state))
 
 
-def _queue(campaign: Campaign, heap: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Return a heap's living entries in order: itself a heap, and the same whenever the leads are."""
-    return sorted(entry for entry in heap if campaign.leads[entry[2]].token == entry[1])
+def _living(campaign: Campaign, queue: Queue | Agenda) -> list[Entry]:
+    """Return a queue's living entries in order, the same whenever the leads are."""
+    return sorted(entry for entry in queue.entries() if campaign.leads[entry[2]].token == entry[1])
+
+
+def _entries(queue: Queue | Agenda) -> list[Entry]:
+    """Return what a snapshot holds of a queue: a heap of its entries."""
+    entries = queue.entries()
+    heapify(entries)
+    return entries
+
+
+def _queue(kind: type[Queue | Agenda], entries: list[list[int]]) -> Queue | Agenda:
+    return kind((key, token, person) for key, token, person in entries)
 
 
 def thaw(blob: bytes) -> State:
@@ -111,7 +124,7 @@ def thaw(blob: bytes) -> State:
     """
     try:
         packed, slices = msgspec.msgpack.decode(blob, type=tuple[bytes, list[bytes]])
-        image = msgspec.msgpack.decode(packed, type=_Head)
+        image = msgspec.msgpack.decode(packed, type=_Head, dec_hook=_queue)
         people = [dossier for part in slices for dossier in _people.decode(part)]
     except msgspec.DecodeError as error:
         raise Broken(f"snapshot cannot be read: {error}; fold the journal from its beginning") from error

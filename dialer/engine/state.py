@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
-from heapq import heappop, heappush
 from math import ceil
 
 import msgspec
 
 from dialer.engine.columns import Busy, Unanswered
+from dialer.engine.queue import Agenda, Queue
 from dialer.pacing import Limit, Pacer, PacingSettings
 from domain import forecasts
 from domain.calls import AgentState, AnswerClass, CampaignState, Mode, Phase
@@ -232,10 +232,10 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
     ratio: float
     abandon_limit: float
     leads: dict[int, LeadState] = {}
-    #: Heaps of (rank, token, person), (instant, token, person), (rank, token, person); stale entries are skipped.
-    ready: list[tuple[int, int, int]] = []
-    parked: list[tuple[int, int, int]] = []
-    held: list[tuple[int, int, int]] = []
+    #: By rank, by instant, by rank; entries that leads have left behind are skipped.
+    ready: Queue = msgspec.field(default_factory=Queue)
+    parked: Agenda = msgspec.field(default_factory=Agenda)
+    held: Queue = msgspec.field(default_factory=Queue)
     #: How many leads stand in each place.
     places: dict[str, int] = {}
     tally: Tally
@@ -319,6 +319,9 @@ class State:
         #: True: link up and resynced.
         self.nodes: dict[str, bool] = {}
         self.alarms: dict[str, int] = {}
+        #: By campaign, what was wrong with it when its alarms were last looked at; forgotten with every change of an
+        #: alarm. Not in snapshots: whoever takes over looks.
+        self.wrong: dict[str, tuple[object, ...]] = {}
         self.pacers: dict[str, Pacer] = {}
         #: Tells what was last seen of each campaign at a tick. For the board alone: not folded, not in snapshots.
         self.seen: dict[str, Callable[[], PacingDecided]] = {}
@@ -357,39 +360,32 @@ class State:
         if lead.token:
             places[lead.place] -= 1
         places[place] = places.get(place, 0) + 1
-        self.tokens += 1
-        lead.token = self.tokens
+        token = lead.token = self.tokens = self.tokens + 1
         lead.place = place
         lead.at_us = at_us
         if place == READY:
-            heappush(campaign.ready, (lead.rank, lead.token, lead.person))
+            campaign.ready.push((lead.rank, token, lead.person))
         elif place == PARKED:
-            heappush(campaign.parked, (at_us, lead.token, lead.person))
+            campaign.parked.push((at_us, token, lead.person))
         elif place == HELD:
-            heappush(campaign.held, (lead.rank, lead.token, lead.person))
+            campaign.held.push((lead.rank, token, lead.person))
 
-    def head(self, campaign: Campaign, heap: list[tuple[int, int, int]]) -> LeadState | None:
-        """Return the first lead of a heap that still stands there, dropping entries left behind."""
-        while heap:
-            _, token, person = heap[0]
-            lead = campaign.leads[person]
-            if lead.token == token:
+    def head(self, campaign: Campaign, queue: Queue | Agenda) -> LeadState | None:
+        """Return the first lead of a queue that still stands there, dropping entries left behind."""
+        leads = campaign.leads
+        while (entry := queue.first()) is not None:
+            lead = leads[entry[2]]
+            if lead.token == entry[1]:
                 return lead
-            heappop(heap)
+            queue.pop()
         return None
 
     def next_leads(self, campaign: Campaign) -> Iterator[LeadState]:
-        """Yield the callable leads in the order in which they will be dialled, without sorting the heap."""
-        heap = campaign.ready
-        paths = [(heap[0], 0)] if heap else []
-        while paths:
-            (_, token, person), index = heappop(paths)
+        """Yield the callable leads in the order in which they will be dialled."""
+        for _, token, person in campaign.ready:
             lead = campaign.leads[person]
             if lead.token == token:
                 yield lead
-            for child in (2 * index + 1, 2 * index + 2):
-                if child < len(heap):
-                    heappush(paths, (heap[child], child))
 
     # ---- pacing
 

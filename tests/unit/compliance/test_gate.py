@@ -10,7 +10,7 @@ from compliance.gate import Gate
 from compliance.packs import SHIPPED
 from domain.errors import BadInput
 from domain.instants import HOUR, parse
-from domain.people import Consent, Dossier, Phone
+from domain.people import Consent, Dossier, Phone, Stop, StopKind
 from tests.unit.compliance.debtors import (
     BOGOTA,
     CO,
@@ -446,3 +446,16 @@ def test_what_never_opens_is_never_allowed_whatever_the_consent(tmp_path: Path) 
     asked = {"debts": (), "actor": "third_party", "purpose": "collection"}
     verdict = Gate.load(rules).judge(agreed, at_us=parse(NOON), phone=None, channel="visit", **asked)
     assert (verdict.allowed, verdict.rule, verdict.next_allowed_at_us) == (False, "CO.never", None)
+
+
+def test_what_was_said_of_one_number_is_not_taken_for_another_that_something_on_record_concerns() -> None:
+    first, second = ES_MOBILE, replace(ES_MOBILE, phone=2)
+    at = "2026-11-18T12:00:00+01:00"
+    twice = times("no_answer", "2026-11-18T10:00:00+01:00", "2026-11-18T11:00:00+01:00")
+    stopped = debtor("ES", phones=(first, second), stops=(Stop(kind=StopKind.wrong_number, phone=2),))
+    assert judge(stopped, at, first).allowed
+    assert not judge(stopped, at, second).allowed
+    capped = debtor("ES", *twice, phones=(first, second))
+    assert judge(capped, at, first) == judge(capped, at, second)
+    assert judge(capped, at, first).rule == "ES.house_daily"
+    assert judge(capped, "2026-11-19T12:00:00+01:00", second).allowed

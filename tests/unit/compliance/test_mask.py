@@ -192,8 +192,8 @@ def test_the_mask_reads_the_law_as_the_gate_does() -> None:
         ),
         (
             Plan,
-            "place contact stops registers needs hours hours_lifted counters abandonment notices first_notices "
-            "message_notices retention dated rank",
+            "place contact stops registers needs hours hours_lifted counters unreached abandonment notices "
+            "first_notices message_notices retention dated rank",
         ),
         (Stop, "kind debt phone channel until_us"),
         (Consent, "kind channel phone until_us"),
