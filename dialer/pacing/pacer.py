@@ -99,10 +99,10 @@ class Pacer:
             trunk=Trunk(held=[]),
             staff=settings.agents,
         )
-        shape = (kernel.AGES, kernel.HORIZONS)
-        self._talking, self._wrapping, self._finishing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        self._talk_hazard, self._wrap_hazard, self._finish_hazard = np.zeros((3, kernel.SPELL_BINS + 1))
-        self._wrapped = np.zeros(kernel.HORIZONS)
+        #: What `kernel.rings` and `kernel.spells` make of it.
+        self._survival, self._moments = np.zeros((2, kernel.RING_BINS + 2)), np.zeros(kernel.MOMENTS)
+        self._hazards, self._wrapped = np.zeros((3, kernel.SPELL_BINS + 1)), np.zeros(kernel.HORIZONS)
+        self._tables = np.zeros((3, kernel.AGES, kernel.HORIZONS))
         #: As of which telling hazards and tables are, and the laws that they belong to.
         self._spells: tuple[int, tuple[Any, ...]] = (-1, ())
         #: The rate of answers, the same on the safe side, and `kernel.asked` with all that was learned, as long as
@@ -401,27 +401,23 @@ class Pacer:
             rate, error, resolved = memory.rate.value()
             p = min(0.99, rate + _CAUTION * error)
             p_detected = memory.live / (memory.live + memory.machine)
-            rings, factors = memory.rings, memory.progress.factors()
-            laws: tuple[Any, ...] = (rings.live, rings.rest, p, resolved, p_detected, *self._told(), *factors)
-            self._known = rate, p, partial(kernel.asked, *laws)
+            kernel.rings(memory.rings.live, memory.rings.rest, self._survival, self._moments)
+            known = self._survival, self._moments, p, resolved, p_detected, *memory.progress.factors()
+            self._known = rate, p, partial(kernel.asked, *known, *self._told())
         return self._known
 
     def _told(self) -> tuple[Any, ...]:
-        """Return what spells make of `kernel.Laws`, with hazards and tables brought up to the last telling."""
+        """Return what decisions know of spells, with hazards and tables brought up to the last telling."""
         memory = self._memory
         telling, laws = self._spells
         if telling != memory.tellings:
             talk, wrap, finish = memory.talk, memory.wrap, memory.finish
-            kernel.tables(
-                *(talk.told, wrap.told, wrap.told_s, finish.told),
-                *(self._talk_hazard, self._wrap_hazard, self._finish_hazard, self._wrapped),
-                *(self._talking, self._wrapping, self._finishing),
+            kernel.spells(
+                *(talk.told, wrap.told, wrap.told_s, finish.told), *(self._hazards, self._wrapped, self._tables)
             )
-            laws = (
-                *(self._talking, talk.told_s, self._wrapping, wrap.told_s, self._finishing, finish.told_s),
-                *(self._talk_hazard, talk.evidence(), self._wrap_hazard, wrap.evidence()),
-                *(self._finish_hazard, self._wrapped),
-            )
+            scales_s = np.array((talk.told_s, wrap.told_s, finish.told_s))
+            finished = np.array((talk.evidence(), wrap.evidence()))
+            laws = self._tables, self._hazards, scales_s, finished, self._wrapped
             self._spells = memory.tellings, laws
         return laws
 

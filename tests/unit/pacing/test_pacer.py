@@ -266,7 +266,8 @@ def test_no_decision_compiles_anything_after_the_start() -> None:
     compiled = [
         kernel.asked,
         kernel.believed,
-        kernel.tables,
+        kernel.spells,
+        kernel.rings,
         kernel.add_spell,
         kernel.add_ring,
         kernel.rate,
