@@ -748,8 +748,7 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
 def _outcome(state: State, call: Call, kind: str, at_us: int) -> None:
     """Teach a campaign's pacer how one of its calls came out at an instant."""
     ring_s = (at_us - call.dialled_us) / 1e6
-    pacer = state.pacers[call.campaign]
-    pacer.observe_outcome(kind, ring_s, call.p_taken, at=state.shift_s(), progress=call.progress)
+    state.pacers[call.campaign].learn(kind, ring_s, call.p_taken, state.shift_s(), call.progress)
 
 
 # ---- agents

@@ -37,6 +37,20 @@ _BRAKING, _BRAKING_STAFF = 0.3, 20.0
 #: How much earlier a weak lead is dialled, and how much longer a strong one kept (`decide`), by experiment.
 _TASTE = 0.5
 
+#: What an outcome keeps of its weight in rings with each that follows: after so many an old one weighs 1/e.
+_RING_KEEP = 1.0 - 1.0 / 3000.0
+#: An answer is spread over neighbouring bins: people do not answer on half seconds.
+_SMOOTH, _WHOLE = np.array((1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9)), np.ones(1)
+#: Memories of the rate of answers in outcomes, for teams up to `_TEAM` agents and longer for larger ones; see
+#: `laws.Spells`. What is dialled at once ends in a wave: people first, then those who ring out. A memory shorter than
+#: the wave would take its tide for news.
+_TEAM = 10.0
+MEMORIES = np.array((60.0, 240.0, 960.0, 4000.0, 20000.0))
+#: Chance that the best memory changes from one outcome to the next.
+_SHARE = 0.0003
+#: Such answers and outcomes held before the first.
+_PRIOR_LIVE, _PRIOR_SEEN = 1.0, 4.0
+
 _LN2 = log(2.0)
 _SQRT2 = sqrt(2.0)
 _SQRT2PI = 2.5066282746310002
@@ -372,7 +386,7 @@ def asked(
     Parameters
     ----------
     survival, moments
-        Of rings, see `rings`.
+        Of rings, see `outcomes`.
     p, resolved : float
         Chance that a call is answered by somebody who takes an agent, and the outcomes behind it.
     p_detected : float
@@ -463,7 +477,7 @@ def asked(
     exact = staff <= _EXACT_STAFF and size <= EXACT_TERMS
     spread = np.empty((MOMENTS, size + room + 4 if exact else 0))
     risk = loss = 0.0
-    # What agents who are missing would lose matters under a hard limit only.
+    # How many would meet nobody matters under a hard limit only.
     limited = headroom < inf
     if exact:
         chances = np.empty(size)
@@ -552,19 +566,13 @@ def believed(forecasts: Floats, p: float, offset: float, slope: float, middle: f
 
 
 @njit(cache=True)
-def add(counts: Floats, keep: float, place: int, parts: Floats) -> None:
+def _add_to(counts: Floats, keep: float, place: int, parts: Floats) -> None:
     """Let old outcomes fade, and take a new one, its parts around a bin."""
     for b in range(counts.size):
         counts[b] *= keep
     first = place - parts.size // 2
     for k in range(parts.size):
         counts[min(counts.size - 1, max(0, first + k))] += parts[k]
-
-
-@njit(cache=True)
-def add_ring(counts: Floats, keep: float, ring_s: float, parts: Floats) -> None:
-    """Let old outcomes fade, and take a new one so many seconds after its dial."""
-    add(counts, keep, int(min(RING_BINS - 1.0, max(0.0, ring_s / RING_BIN_S))), parts)
 
 
 @njit(cache=True)
@@ -602,7 +610,7 @@ def add_spell(
     Parameters
     ----------
     shape, keep, parts
-        As `add` takes them.
+        As `_add_to` takes them.
     variance, n
         As they were before it, and the spells with it.
     memories : float64 array, shape (3, k)
@@ -620,7 +628,7 @@ def add_spell(
         mixed += beliefs[k] * means[k]
     scale_s = prior_s * exp(mixed)
     duration_s = max(duration_s, 0.05)
-    add(shape, keep, spell_bin(duration_s / scale_s), parts)
+    _add_to(shape, keep, spell_bin(duration_s / scale_s), parts)
     x = log(duration_s / prior_s)
     forecast = log(scale_s / prior_s)
     variance += (min(9.0, (x - forecast) ** two) - variance) / min(n + 10.0, 300.0)
@@ -635,64 +643,75 @@ def add_spell(
 
 
 @njit(cache=True)
-def add_to_rates(
-    live: Floats,
-    seen: Floats,
-    beliefs: Floats,
-    is_live: bool,
-    prior_live: float,
-    prior_seen: float,
-    memories: Floats,
-    teams: float,
-    share: float,
+def add_outcome(
+    is_live: bool, ring_s: float, staff: int, live: Floats, rest: Floats, lives: Floats, seen: Floats, beliefs: Floats
 ) -> None:
-    """Take an outcome into several memories of a rate, and believe each as it has foretold.
+    """Take how a team's call ended into rings and rates.
 
-    The memories are as long as is said for each of so many `teams`, one at least; `share`, likewise, is as in
-    `_believe`.
+    Parameters
+    ----------
+    ring_s : float, s
+        From the dial to the outcome.
+    live, rest : float64 array, shape (RING_BINS,)
+        Answers by people and all other outcomes, by bins of seconds since the dial.
+    lives, seen, beliefs : float64 array, shape (MEMORIES.size,)
+        Of the rate of answers, by memory: answers and outcomes held, and the belief in it.
     """
-    longer = max(1.0, teams)
-    for k in range(live.size):
-        rate = (live[k] + prior_live) / (seen[k] + prior_seen)
+    longer = max(1.0, staff / _TEAM)
+    for k in range(lives.size):
+        rate = (lives[k] + _PRIOR_LIVE) / (seen[k] + _PRIOR_SEEN)
         beliefs[k] *= rate if is_live else 1.0 - rate
-        keep = 1.0 - 1.0 / (memories[k] * longer)
-        live[k] = live[k] * keep + is_live
+        keep = 1.0 - 1.0 / (MEMORIES[k] * longer)
+        lives[k] = lives[k] * keep + is_live
         seen[k] = seen[k] * keep + 1.0
-    _believe(beliefs, share / longer)
+    _believe(beliefs, _SHARE / longer)
+    place = int(min(RING_BINS - 1.0, max(0.0, ring_s / RING_BIN_S)))
+    if is_live:
+        _add_to(live, _RING_KEEP, place, _SMOOTH)
+    else:
+        _add_to(rest, _RING_KEEP, place, _WHOLE)
 
 
 @njit(cache=True)
-def rate(
-    live: Floats, seen: Floats, beliefs: Floats, prior_live: float, prior_seen: float, two: float
-) -> tuple[float, float, float]:
+def rate(lives: Floats, seen: Floats, beliefs: Floats, two: float) -> tuple[float, float, float]:
     """Return a rate as its memories have it, its standard error, and the outcomes behind it.
 
     `two` is handed in: a square that is known when compiling is a product, which rounds otherwise than a power.
     """
-    rates = np.empty(live.size)
+    rates = np.empty(lives.size)
     p = 0.0
     for k in range(rates.size):
-        rates[k] = (live[k] + prior_live) / (seen[k] + prior_seen)
+        rates[k] = (lives[k] + _PRIOR_LIVE) / (seen[k] + _PRIOR_SEEN)
         p += beliefs[k] * rates[k]
     variance = 0.0
     for k in range(rates.size):
-        variance += beliefs[k] * (rates[k] * (1.0 - rates[k]) / (seen[k] + prior_seen) + (rates[k] - p) ** two)
+        variance += beliefs[k] * (rates[k] * (1.0 - rates[k]) / (seen[k] + _PRIOR_SEEN) + (rates[k] - p) ** two)
     return float(p), sqrt(variance), float(p * (1.0 - p) / variance)
 
 
 @njit(cache=True)
-def rings(live: Floats, rest: Floats, survival: Floats, moments: Floats) -> None:
-    """Fill the shares of rings still going and the times looked at, from answers by people and all other outcomes.
+def outcomes(
+    live: Floats,
+    rest: Floats,
+    lives: Floats,
+    seen: Floats,
+    beliefs: Floats,
+    two: float,
+    survival: Floats,
+    moments: Floats,
+) -> tuple[float, float, float]:
+    """Return what `rate` does, and fill what else outcomes tell, as `add_outcome` has taken them.
 
     Parameters
     ----------
-    live, rest : float64 array, shape (RING_BINS,)
-        By bins of seconds since the dial.
     survival : float64 array, shape (2, RING_BINS + 2)
+        Shares of rings still going at the lower edges of their bins, see `_survival`.
     moments : float64 array, shape (MOMENTS,)
+        Times at which an answer may come.
     """
     _survival(live, rest, survival)
     _moments(survival[0], moments)
+    return rate(lives, seen, beliefs, two)
 
 
 @njit(cache=True)

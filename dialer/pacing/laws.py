@@ -13,7 +13,6 @@ from dialer.pacing.beliefs import equal, mixed
 from dialer.pacing.kernel import Floats
 
 #: What an outcome keeps of its weight with each that follows: after so many an old one weighs 1/e.
-_RING_KEEP = 1.0 - 1.0 / 3000.0
 _SHAPE_KEEP = 1.0 - 1.0 / 2000.0
 #: Weight of the priors, in outcomes.
 _RING_PRIOR = 10.0
@@ -23,9 +22,7 @@ _SCALE_MEMORIES = np.array((25.0, 150.0, 1000.0))
 #: Chance that the best memory changes, by outcome.
 _SHARE = 0.001
 _SCALE_PRIOR = 2.0
-#: An answer is spread over neighbouring bins: people do not answer on half seconds.
-_SMOOTH, _WHOLE = np.array((1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9)), np.ones(1)
-#: Likewise a spell.
+#: A spell is spread over neighbouring bins.
 _SPREAD = np.array((0.25, 0.5, 0.25))
 
 
@@ -49,12 +46,6 @@ class Rings(msgspec.Struct):
 
     live: Floats = msgspec.field(default_factory=_live_prior)
     rest: Floats = msgspec.field(default_factory=_rest_prior)
-
-    def add(self, is_live: bool, ring_s: float) -> None:
-        """Take one outcome."""
-        counts, parts = (self.live, _SMOOTH) if is_live else (self.rest, _WHOLE)
-        kernel.add_ring(counts, _RING_KEEP, float(ring_s), parts)
-
 
 def _shape_prior() -> Floats:
     """Return an exponential law around its scale, the exponential of its mean logarithm."""
@@ -96,7 +87,7 @@ class Spells(msgspec.Struct):
 
     def evidence(self) -> float:
         """Return the weight of finished spells in the law that was told, the prior's with them."""
-        return float(self.told.sum())
+        return float(np.add.reduce(self.told))
 
     def add(self, duration_s: float) -> None:
         """Take one finished spell."""

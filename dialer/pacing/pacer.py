@@ -99,7 +99,7 @@ class Pacer:
             trunk=Trunk(held=[]),
             staff=settings.agents,
         )
-        #: What `kernel.rings` and `kernel.spells` make of it.
+        #: What `kernel.outcomes` and `kernel.spells` make of it.
         self._survival, self._moments = np.zeros((2, kernel.RING_BINS + 2)), np.zeros(kernel.MOMENTS)
         self._hazards, self._wrapped = np.zeros((3, kernel.SPELL_BINS + 1)), np.zeros(kernel.HORIZONS)
         self._tables = np.zeros((3, kernel.AGES, kernel.HORIZONS))
@@ -120,10 +120,10 @@ class Pacer:
 
     def _warm(self) -> None:
         """Have every kernel loaded, or compiled where the cache is cold, before the first tick."""
-        Rings().add(True, 0.0)
         Spells(prior_s=1.0).add(1.0)
-        AnswerRate().add(True, 1)
-        AnswerRate().value()
+        rings, rate = Rings(), AnswerRate()
+        kernel.add_outcome(True, 0.0, 1, rings.live, rings.rest, rate.live, rate.seen, rate.beliefs)
+        rate.value()
         Budget().risk(self._limits, 0.0, 1.0, 1, 0)
         kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
         ask = self._believes()[2]
@@ -169,27 +169,31 @@ class Pacer:
             p_answer = None
         if progress is not None:
             given.one_of("progress", progress, given.STAGES)
-        memory = self._memory
-        if kind == "failed":
-            memory.trunk.take_failure(self._at if at is None else at, ring_s, progress, memory.staff)
-            return
-        for held_s, held_progress in memory.trunk.take_other():
-            self._learn("failed", held_s, None, held_progress)
-        self._learn(kind, ring_s, p_answer, progress)
+        self.learn(kind, float(ring_s), p_answer, self._at if at is None else at, progress)
 
-    def _learn(self, kind: str, ring_s: float, p_answer: float | None, progress: int | None) -> None:
+    def learn(self, kind: str, ring_s: float, p_answer: float | None, at: float, progress: int | None) -> None:
+        """Take what `observe_outcome` does, of what is known to be what it is said to be; no forecast is None."""
+        trunk = self._memory.trunk
+        if kind == "failed":
+            trunk.take_failure(at, ring_s, progress, self._memory.staff)
+            return
+        for held_s, held_progress in trunk.take_other():
+            self._take(False, held_s, None, held_progress)
+        self._take(kind == "live", ring_s, p_answer, progress)
+        if kind == "live":
+            self._memory.live += 1.0
+        elif kind == "machine":
+            self._memory.machine += 1.0
+
+    def _take(self, is_live: bool, ring_s: float, p_answer: float | None, progress: int | None) -> None:
         memory, self._known = self._memory, None
-        is_live = kind == "live"
+        rate, rings = memory.rate, memory.rings
         if p_answer is not None:
-            memory.forecasts.add(is_live, p_answer, memory.rate.value()[0])
-        memory.rate.add(is_live, memory.staff)
-        memory.rings.add(is_live, ring_s)
+            memory.forecasts.add(is_live, p_answer, rate.value())
+        rate.n += 1
+        kernel.add_outcome(is_live, ring_s, memory.staff, rings.live, rings.rest, rate.live, rate.seen, rate.beliefs)
         if progress is not None:
             memory.progress.add(is_live, progress)
-        if is_live:
-            memory.live += 1.0
-        elif kind == "machine":
-            memory.machine += 1.0
 
     def observe_connected(self, wait_s: float) -> None:
         """Take that a person met an agent after a wait."""
@@ -398,10 +402,12 @@ class Pacer:
         """Return the rate of answers, the same on the safe side, and `kernel.asked` with all that was learned."""
         if self._known is None:
             memory = self._memory
-            rate, error, resolved = memory.rate.value()
+            rings, held = memory.rings, memory.rate
+            rate, error, resolved = kernel.outcomes(
+                *(rings.live, rings.rest, held.live, held.seen, held.beliefs, 2.0), *(self._survival, self._moments)
+            )
             p = min(0.99, rate + _CAUTION * error)
             p_detected = memory.live / (memory.live + memory.machine)
-            kernel.rings(memory.rings.live, memory.rings.rest, self._survival, self._moments)
             known = self._survival, self._moments, p, resolved, p_detected, *memory.progress.factors()
             self._known = rate, p, partial(kernel.asked, *known, *self._told())
         return self._known

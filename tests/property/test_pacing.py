@@ -154,7 +154,8 @@ NOBODY = np.empty((0, 2))
 def laws(p: float, talking: float, wrapping: float) -> dict[str, Any]:
     """Return laws with flat rings of 64 s, and agents' chances as given, all learned beyond doubt."""
     survival, moments = np.empty((2, kernel.RING_BINS + 2)), np.empty(kernel.MOMENTS)
-    kernel.rings(FLAT, FLAT, survival, moments)
+    memories = np.ones(kernel.MEMORIES.size)
+    kernel.outcomes(FLAT, FLAT, memories, memories, memories, 2.0, survival, moments)
     tables = np.empty((3, kernel.AGES, kernel.HORIZONS))
     tables[0], tables[1:] = talking, wrapping
     return {

@@ -267,9 +267,9 @@ def test_no_decision_compiles_anything_after_the_start() -> None:
         kernel.asked,
         kernel.believed,
         kernel.spells,
-        kernel.rings,
+        kernel.outcomes,
         kernel.add_spell,
-        kernel.add_ring,
+        kernel.add_outcome,
         kernel.rate,
         kernel.outside,
     ]
