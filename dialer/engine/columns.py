@@ -67,7 +67,7 @@ class Unanswered(dict[str, "Call"]):
         """Close the gaps that calls left, or make more room where there are few."""
         self.end = len(self)
         self._places = {call_id: place for place, call_id in enumerate(self)}
-        self._make_room(max(_ROOM, 2 * self.end))
+        self._make_room(max(_ROOM, 4 * self.end))
         for call in self.values():
             self.note(call)
 

@@ -748,7 +748,11 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
 def _outcome(state: State, call: Call, kind: str, at_us: int) -> None:
     """Teach a campaign's pacer how one of its calls came out at an instant."""
     ring_s = (at_us - call.dialled_us) / 1e6
-    state.pacers[call.campaign].learn(kind, ring_s, call.p_taken, state.shift_s(), call.progress)
+    pacer = state.pacers[call.campaign]
+    if kind == "failed":
+        pacer.learn_failure(ring_s, state.shift_s(), call.progress)
+    else:
+        pacer.learn(kind, ring_s, call.p_taken, call.progress)
 
 
 # ---- agents

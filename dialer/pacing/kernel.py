@@ -13,6 +13,7 @@ from numba import njit
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Stages = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+Places = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 #: Rings: bins of half a second up to 64 s.
 RING_BINS = 128
@@ -141,10 +142,11 @@ def _freed_by(
     scale_s: float,
     afterwards: Floats,
     ages_s: Floats,
-    ahead_s: Floats,
+    columns: Places,
+    parts: Floats,
     out: Floats,
 ) -> float:
-    """Fill `out[i, j]` with the chances of a table for age i until `ahead_s[j]`, linear between rows and columns.
+    """Fill `out[i, j]` with the chances of a table for age i until `columns[j] + parts[j]`, linear in between.
 
     Rows of the table that are needed and begin with NaN are filled, see `_fill`.
 
@@ -153,11 +155,6 @@ def _freed_by(
     float
         Cumulative hazard that these spells have lived through so far.
     """
-    columns = np.empty(ahead_s.size, np.int64)
-    parts = np.empty(ahead_s.size)
-    for j in range(ahead_s.size):
-        columns[j] = min(int(ahead_s[j]), HORIZONS - 2)
-        parts[j] = min(1.0, ahead_s[j] - columns[j])
     lived = 0.0
     for i in range(ages_s.size):
         ratio = ages_s[i] / scale_s
@@ -168,7 +165,7 @@ def _freed_by(
             if np.isnan(table[k, 0]):
                 _fill(hazard, scale_s, EDGES[2 * k] * scale_s, afterwards, table[k])
         share = min(1.0, (ratio - EDGES[2 * row]) / (EDGES[2 * row + 2] - EDGES[2 * row]))
-        for j in range(ahead_s.size):
+        for j in range(MOMENTS):
             column, part = columns[j], parts[j]
             early = table[row, column] + part * (table[row, column + 1] - table[row, column])
             late = table[row + 1, column] + part * (table[row + 1, column + 1] - table[row + 1, column])
@@ -442,7 +439,11 @@ def asked(
             surplus += max(0.0, q[i] * s_live[i] / below - q[i])
     lift = 1.0 + surplus / (resolved * p)
     p = min(0.99, p * lift)
-    ahead_s = moments + patience_s
+    ahead_s, columns, parts = np.empty(MOMENTS), np.empty(MOMENTS, np.int64), np.empty(MOMENTS)
+    for j in range(MOMENTS):
+        ahead_s[j] = moments[j] + patience_s
+        columns[j] = min(int(ahead_s[j]), HORIZONS - 2)
+        parts[j] = min(1.0, ahead_s[j] - columns[j])
     # The distribution of N_j: exact for small teams, else by three cumulants. Chances by moment: freed[i, j],
     # answered[i, j].
     freed, answered = np.empty((n_busy, MOMENTS)), np.empty((n_ringing, MOMENTS))
@@ -452,7 +453,8 @@ def asked(
         first, last = last, last + n
         part = freed[first:last]
         follows = wrapped if kind != _WRAPPING else wrapped[:0]
-        lived = _freed_by(tables[kind], hazards[kind], scales_s[kind], follows, ages_s[first:last], ahead_s, part)
+        ages = ages_s[first:last]
+        lived = _freed_by(tables[kind], hazards[kind], scales_s[kind], follows, ages, columns, parts, part)
         if kind != _FINISHING:
             _slow(part, finished[kind], lived)
     for j in range(MOMENTS):
@@ -715,23 +717,50 @@ def outcomes(
 
 
 @njit(cache=True)
+def _weight(counts: Floats) -> float:
+    """Return the sum of a law's counts, in NumPy's order: eight sums side by side, then what is left over."""
+    sums = counts[:8].copy()
+    whole = counts.size // 8 * 8
+    for b in range(8, whole):
+        sums[b % 8] += counts[b]
+    total = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]))
+    for b in range(whole, counts.size):
+        total += counts[b]
+    return float(total)
+
+
+@njit(cache=True)
 def spells(
-    talk: Floats, wrap: Floats, wrap_scale_s: float, finish: Floats, hazards: Floats, wrapped: Floats, tables: Floats
+    talk: Floats,
+    talk_scale_s: float,
+    wrap: Floats,
+    wrap_scale_s: float,
+    finish: Floats,
+    finish_scale_s: float,
+    tables: Floats,
+    hazards: Floats,
+    scales_s: Floats,
+    finished: Floats,
+    wrapped: Floats,
 ) -> None:
-    """Fill hazards from the shapes of spells, and leave the tables of agents to be filled by rows as they are needed.
+    """Fill what shapes and scales of spells tell, and leave the tables of agents to be filled by rows as needed.
 
     Parameters
     ----------
     talk, wrap, finish : float64 array, shape (SPELL_BINS,)
         Shapes of talks, of wrap-ups, and of what follows the signal that a talk is about to end.
-    hazards : float64 array, shape (3, SPELL_BINS + 1)
-        Cumulative hazards by bins.
-    wrapped : float64 array, shape (HORIZONS,)
-        Chances that a wrap-up has ended so many seconds after its talk.
     tables : float64 array, shape (3, AGES, HORIZONS)
         Chances to be free again: `tables[0, i, h]` is for an agent who has talked for `EDGES[2 * i]` scales, in h
         seconds; talk and wrap-up must end.
+    hazards : float64 array, shape (3, SPELL_BINS + 1)
+        Cumulative hazards by bins.
+    scales_s, finished : float64 array, shape (3,)
+        Scales, and the weight of finished spells in each law, the prior's with them.
+    wrapped : float64 array, shape (HORIZONS,)
+        Chances that a wrap-up has ended so many seconds after its talk.
     """
+    scales_s[_TALKING], scales_s[_WRAPPING], scales_s[_FINISHING] = talk_scale_s, wrap_scale_s, finish_scale_s
+    finished[_TALKING], finished[_WRAPPING], finished[_FINISHING] = _weight(talk), _weight(wrap), _weight(finish)
     _cumulative_hazard(talk, hazards[_TALKING])
     _cumulative_hazard(wrap, hazards[_WRAPPING])
     _cumulative_hazard(finish, hazards[_FINISHING])

@@ -47,6 +47,7 @@ class Rings(msgspec.Struct):
     live: Floats = msgspec.field(default_factory=_live_prior)
     rest: Floats = msgspec.field(default_factory=_rest_prior)
 
+
 def _shape_prior() -> Floats:
     """Return an exponential law around its scale, the exponential of its mean logarithm."""
     edges = np.append(kernel.EDGES, np.inf)
@@ -84,10 +85,6 @@ class Spells(msgspec.Struct):
     def tell(self) -> None:
         """Let decisions go by all that was learned up to now."""
         self.told, self.told_s = self.shape.copy(), self.scale_s()
-
-    def evidence(self) -> float:
-        """Return the weight of finished spells in the law that was told, the prior's with them."""
-        return float(np.add.reduce(self.told))
 
     def add(self, duration_s: float) -> None:
         """Take one finished spell."""

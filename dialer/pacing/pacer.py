@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import isnan
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -101,10 +100,10 @@ class Pacer:
         )
         #: What `kernel.outcomes` and `kernel.spells` make of it.
         self._survival, self._moments = np.zeros((2, kernel.RING_BINS + 2)), np.zeros(kernel.MOMENTS)
-        self._hazards, self._wrapped = np.zeros((3, kernel.SPELL_BINS + 1)), np.zeros(kernel.HORIZONS)
-        self._tables = np.zeros((3, kernel.AGES, kernel.HORIZONS))
-        #: As of which telling hazards and tables are, and the laws that they belong to.
-        self._spells: tuple[int, tuple[Any, ...]] = (-1, ())
+        self._tables, self._hazards = np.zeros((3, kernel.AGES, kernel.HORIZONS)), np.zeros((3, kernel.SPELL_BINS + 1))
+        self._scales_s, self._finished, self._wrapped = np.zeros(3), np.zeros(3), np.zeros(kernel.HORIZONS)
+        #: As of which telling the last five are.
+        self._told = -1
         #: The rate of answers, the same on the safe side, and `kernel.asked` with all that was learned, as long as
         #: nothing new is.
         self._known: tuple[float, float, Callable[..., tuple[int, int, float, float, float]]] | None = None
@@ -128,7 +127,7 @@ class Pacer:
         kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
         ask = self._believes()[2]
         ask(0, 0, 0, _EMPTY, 0, 0, 0, _EMPTY, _UNTOLD, _EMPTY, _NOBODY, 0.0, 1.0, 1, 0, self._settings.patience_s)
-        self._spells, self._known = (-1, ()), None
+        self._told, self._known = -1, None
 
     # ---- learning
 
@@ -169,21 +168,26 @@ class Pacer:
             p_answer = None
         if progress is not None:
             given.one_of("progress", progress, given.STAGES)
-        self.learn(kind, float(ring_s), p_answer, self._at if at is None else at, progress)
-
-    def learn(self, kind: str, ring_s: float, p_answer: float | None, at: float, progress: int | None) -> None:
-        """Take what `observe_outcome` does, of what is known to be what it is said to be; no forecast is None."""
-        trunk = self._memory.trunk
         if kind == "failed":
-            trunk.take_failure(at, ring_s, progress, self._memory.staff)
-            return
-        for held_s, held_progress in trunk.take_other():
-            self._take(False, held_s, None, held_progress)
-        self._take(kind == "live", ring_s, p_answer, progress)
-        if kind == "live":
-            self._memory.live += 1.0
+            self.learn_failure(ring_s, self._at if at is None else at, progress)
+        else:
+            self.learn(kind, float(ring_s), p_answer, progress)
+
+    def learn(self, kind: str, ring_s: float, p_answer: float | None, progress: int | None) -> None:
+        """Take what `observe_outcome` does but a failure, of what is known to be what it is said to be."""
+        memory = self._memory
+        for held_s, held_progress in memory.trunk.take_other():
+            self._take(False, float(held_s), None, held_progress)
+        is_live = kind == "live"
+        self._take(is_live, ring_s, p_answer, progress)
+        if is_live:
+            memory.live += 1.0
         elif kind == "machine":
-            self._memory.machine += 1.0
+            memory.machine += 1.0
+
+    def learn_failure(self, ring_s: float, at: float, progress: int | None) -> None:
+        """Take a failure likewise."""
+        self._memory.trunk.take_failure(at, ring_s, progress, self._memory.staff)
 
     def _take(self, is_live: bool, ring_s: float, p_answer: float | None, progress: int | None) -> None:
         memory, self._known = self._memory, None
@@ -408,24 +412,14 @@ class Pacer:
             )
             p = min(0.99, rate + _CAUTION * error)
             p_detected = memory.live / (memory.live + memory.machine)
+            spells = self._tables, self._hazards, self._scales_s, self._finished, self._wrapped
+            if self._told != memory.tellings:
+                talk, wrap, finish = memory.talk, memory.wrap, memory.finish
+                kernel.spells(talk.told, talk.told_s, wrap.told, wrap.told_s, finish.told, finish.told_s, *spells)
+                self._told = memory.tellings
             known = self._survival, self._moments, p, resolved, p_detected, *memory.progress.factors()
-            self._known = rate, p, partial(kernel.asked, *known, *self._told())
+            self._known = rate, p, partial(kernel.asked, *known, *spells)
         return self._known
-
-    def _told(self) -> tuple[Any, ...]:
-        """Return what decisions know of spells, with hazards and tables brought up to the last telling."""
-        memory = self._memory
-        telling, laws = self._spells
-        if telling != memory.tellings:
-            talk, wrap, finish = memory.talk, memory.wrap, memory.finish
-            kernel.spells(
-                *(talk.told, wrap.told, wrap.told_s, finish.told), *(self._hazards, self._wrapped, self._tables)
-            )
-            scales_s = np.array((talk.told_s, wrap.told_s, finish.told_s))
-            finished = np.array((talk.evidence(), wrap.evidence()))
-            laws = self._tables, self._hazards, scales_s, finished, self._wrapped
-            self._spells = memory.tellings, laws
-        return laws
 
     def _believed(self, name: str, forecasts: Sequence[float] | Floats, p: float) -> Floats:
         """Return forecasts set right by what came of earlier ones."""

@@ -169,7 +169,7 @@ def laws(p: float, talking: float, wrapping: float) -> dict[str, Any]:
         "tables": tables,
         "hazards": np.zeros((3, kernel.SPELL_BINS + 1)),
         "scales_s": np.array((60.0, 15.0, 15.0)),
-        "finished": np.full(2, 1e6),
+        "finished": np.full(3, 1e6),
         "wrapped": np.zeros(kernel.HORIZONS),
     }
 
