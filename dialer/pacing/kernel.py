@@ -42,6 +42,12 @@ _TASTE = 0.5
 _RING_KEEP = 1.0 - 1.0 / 3000.0
 #: An answer is spread over neighbouring bins: people do not answer on half seconds.
 _SMOOTH, _WHOLE = np.array((1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9)), np.ones(1)
+#: Likewise a spell, in the shape of its law.
+_SHAPE_KEEP, _SPREAD = 1.0 - 1.0 / 2000.0, np.array((0.25, 0.5, 0.25))
+#: Memories of the scale of spells: a change of list shows in the shortest, steady work is known best by the longest.
+SCALE_MEMORIES = np.array((25.0, 150.0, 1000.0))
+#: Chance that the best of them changes from one spell to the next, and the weight of the first scale.
+_SCALE_SHARE, _SCALE_PRIOR = 0.001, 2.0
 #: Memories of the rate of answers in outcomes, for teams up to `_TEAM` agents and longer for larger ones; see
 #: `laws.Spells`. What is dialled at once ends in a wave: people first, then those who ring out. A memory shorter than
 #: the wave would take its tide for news.
@@ -595,15 +601,10 @@ def _believe(beliefs: Floats, share: float) -> None:
 def add_spell(
     duration_s: float,
     shape: Floats,
-    keep: float,
-    parts: Floats,
     prior_s: float,
     variance: float,
     n: int,
     memories: Floats,
-    lasting: Floats,
-    prior: float,
-    share: float,
     half: float,
     two: float,
 ) -> float:
@@ -611,36 +612,31 @@ def add_spell(
 
     Parameters
     ----------
-    shape, keep, parts
-        As `_add_to` takes them.
+    shape : float64 array, shape (SPELL_BINS,)
     variance, n
         As they were before it, and the spells with it.
-    memories : float64 array, shape (3, k)
+    memories : float64 array, shape (3, SCALE_MEMORIES.size)
         Of the scale: outcomes held, mean logarithm over the prior's, belief.
-    lasting : float64 array, shape (k,)
-        So many outcomes long.
-    prior, share
-        Weight of the first scale; as in `_believe`.
     half, two
         Handed in for the reason that `rate` gives.
     """
     held, means, beliefs = memories
     mixed = 0.0
-    for k in range(lasting.size):
+    for k in range(SCALE_MEMORIES.size):
         mixed += beliefs[k] * means[k]
     scale_s = prior_s * exp(mixed)
     duration_s = max(duration_s, 0.05)
-    _add_to(shape, keep, spell_bin(duration_s / scale_s), parts)
+    _add_to(shape, _SHAPE_KEEP, spell_bin(duration_s / scale_s), _SPREAD)
     x = log(duration_s / prior_s)
     forecast = log(scale_s / prior_s)
     variance += (min(9.0, (x - forecast) ** two) - variance) / min(n + 10.0, 300.0)
-    for k in range(lasting.size):
-        spread = variance * (1.0 + 1.0 / (held[k] + prior))
+    for k in range(SCALE_MEMORIES.size):
+        spread = variance * (1.0 + 1.0 / (held[k] + _SCALE_PRIOR))
         off = min(9.0 * spread, (x - means[k]) ** two)
         beliefs[k] *= exp(-0.5 * off / spread) / spread**half
-        held[k] = held[k] * (1.0 - 1.0 / lasting[k]) + 1.0
-        means[k] += (x - means[k]) / (held[k] + prior)
-    _believe(beliefs, share)
+        held[k] = held[k] * (1.0 - 1.0 / SCALE_MEMORIES[k]) + 1.0
+        means[k] += (x - means[k]) / (held[k] + _SCALE_PRIOR)
+    _believe(beliefs, _SCALE_SHARE)
     return float(variance)
 
 
