@@ -204,10 +204,14 @@ def _survival(live: Floats, rest: Floats, out: Floats) -> None:
         total_rest += rest[b]
     left_live, left_rest = total_live, total_rest
     for b in range(RING_BINS):
-        out[0, b] = left_live / total_live
-        out[1, b] = left_rest / total_rest
+        out[0, b], out[1, b] = left_live, left_rest
         left_live -= live[b]
         left_rest -= rest[b]
+    # Divided apart: several at once.
+    for b in range(RING_BINS):
+        out[0, b] /= total_live
+    for b in range(RING_BINS):
+        out[1, b] /= total_rest
     out[:, RING_BINS:] = 0.0
 
 
