@@ -757,7 +757,10 @@ def _outcome(state: State, call: Call, kind: str, at_us: int) -> None:
     """Teach a campaign's pacer how one of its calls came out at an instant."""
     ring_s = (at_us - call.dialled_us) / 1e6
     pacer = state.pacers[call.campaign]
-    pacer.observe_outcome(kind, ring_s, call.p_taken, at=state.shift_s(), progress=call.progress)
+    if kind == "failed":
+        pacer.learn_failure(ring_s, state.shift_s(), call.progress)
+    else:
+        pacer.learn(kind, ring_s, call.p_taken, call.progress)
 
 
 # ---- agents

@@ -57,8 +57,8 @@ class Budget(msgspec.Struct):
 
     def met(self) -> tuple[float, float]:
         """Return how many answers were by people and how many by machines, as far as known."""
-        # A machine may be heard of after the shift that it answered in: never fewer people than none.
-        return max(0.0, self.answered + self.people_before), self.heard + self.machines_before
+        people, machines = _met(self.answered, self.heard, self.people_before, self.machines_before)
+        return people, machines
 
     def next_shift(self) -> "Budget":
         """Return counts that begin anew, with what is known of machines."""
@@ -91,9 +91,9 @@ class Budget(msgspec.Struct):
         headroom : float
             Abandoned calls left under the tightest hard limit, counting on answers to come; infinite without one.
         """
-        people, machines = self.met()
         found: tuple[float, float, float] = _risk(
-            limits, self.answered, self.abandoned, people, machines, agent_s, service_s, staff, waiting
+            *(limits, self.answered, self.abandoned, self.heard, self.people_before, self.machines_before),
+            *(agent_s, service_s, staff, waiting),
         )
         return found
 
@@ -105,18 +105,26 @@ def in_force(settings: PacingSettings) -> Floats:
 
 
 @njit(cache=True)
+def _met(answered: int, heard: int, people_before: float, machines_before: float) -> tuple[float, float]:
+    # A machine may be heard of after the shift that it answered in: never fewer people than none.
+    return max(0.0, answered + people_before), heard + machines_before
+
+
+@njit(cache=True)
 def _risk(
     limits: Floats,
     answered: int,
     abandoned: int,
-    met: float,
-    machines: float,
+    heard: int,
+    people_before: float,
+    machines_before: float,
     agent_s: float,
     service_s: float,
     staff: int,
     waiting: int,
 ) -> tuple[float, float, float]:
     # Limits count answers by people, and cannot tell who was abandoned.
+    met, machines = _met(answered, heard, people_before, machines_before)
     people = met / (met + machines)
     to_come = max(0.0, agent_s) * _OCCUPANCY / max(1.0, service_s) * people
     risk = _RISK + _RISK_SMALL / max(1, staff)

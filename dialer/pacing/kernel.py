@@ -7,13 +7,13 @@ talks.
 """
 
 from math import erf, exp, inf, log, sqrt
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 Stages = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+Places = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
 #: Rings: bins of half a second up to 64 s.
 RING_BINS = 128
@@ -37,6 +37,26 @@ _EXACT_STAFF = 45
 _BRAKING, _BRAKING_STAFF = 0.3, 20.0
 #: How much earlier a weak lead is dialled, and how much longer a strong one kept (`decide`), by experiment.
 _TASTE = 0.5
+
+#: What an outcome keeps of its weight in rings with each that follows: after so many an old one weighs 1/e.
+_RING_KEEP = 1.0 - 1.0 / 3000.0
+#: An answer is spread over neighbouring bins: people do not answer on half seconds.
+_SMOOTH, _WHOLE = np.array((1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9)), np.ones(1)
+#: Likewise a spell, in the shape of its law.
+_SHAPE_KEEP, _SPREAD = 1.0 - 1.0 / 2000.0, np.array((0.25, 0.5, 0.25))
+#: Memories of the scale of spells: a change of list shows in the shortest, steady work is known best by the longest.
+SCALE_MEMORIES = np.array((25.0, 150.0, 1000.0))
+#: Chance that the best of them changes from one spell to the next, and the weight of the first scale.
+_SCALE_SHARE, _SCALE_PRIOR = 0.001, 2.0
+#: Memories of the rate of answers in outcomes, for teams up to `_TEAM` agents and longer for larger ones; see
+#: `laws.Spells`. What is dialled at once ends in a wave: people first, then those who ring out. A memory shorter than
+#: the wave would take its tide for news.
+_TEAM = 10.0
+MEMORIES = np.array((60.0, 240.0, 960.0, 4000.0, 20000.0))
+#: Chance that the best memory changes from one outcome to the next.
+_SHARE = 0.0003
+#: Such answers and outcomes held before the first.
+_PRIOR_LIVE, _PRIOR_SEEN = 1.0, 4.0
 
 _LN2 = log(2.0)
 _SQRT2 = sqrt(2.0)
@@ -128,10 +148,11 @@ def _freed_by(
     scale_s: float,
     afterwards: Floats,
     ages_s: Floats,
-    ahead_s: Floats,
+    columns: Places,
+    parts: Floats,
     out: Floats,
 ) -> float:
-    """Fill `out[i, j]` with the chances of a table for age i until `ahead_s[j]`, linear between rows and columns.
+    """Fill `out[i, j]` with the chances of a table for age i until `columns[j] + parts[j]`, linear in between.
 
     Rows of the table that are needed and begin with NaN are filled, see `_fill`.
 
@@ -140,11 +161,6 @@ def _freed_by(
     float
         Cumulative hazard that these spells have lived through so far.
     """
-    columns = np.empty(ahead_s.size, np.int64)
-    parts = np.empty(ahead_s.size)
-    for j in range(ahead_s.size):
-        columns[j] = min(int(ahead_s[j]), HORIZONS - 2)
-        parts[j] = min(1.0, ahead_s[j] - columns[j])
     lived = 0.0
     for i in range(ages_s.size):
         ratio = ages_s[i] / scale_s
@@ -155,7 +171,7 @@ def _freed_by(
             if np.isnan(table[k, 0]):
                 _fill(hazard, scale_s, EDGES[2 * k] * scale_s, afterwards, table[k])
         share = min(1.0, (ratio - EDGES[2 * row]) / (EDGES[2 * row + 2] - EDGES[2 * row]))
-        for j in range(ahead_s.size):
+        for j in range(MOMENTS):
             column, part = columns[j], parts[j]
             early = table[row, column] + part * (table[row, column + 1] - table[row, column])
             late = table[row + 1, column] + part * (table[row + 1, column + 1] - table[row + 1, column])
@@ -177,16 +193,26 @@ def _slow(freed: Floats, finished: float, lived: float) -> None:
 
 
 @njit(cache=True)
-def _survival(counts: Floats, out: Floats) -> None:
-    """Fill `out[b]` with the share of rings still going at the lower edge of bin b, and with 0 twice after the last."""
-    total = 0.0
+def _survival(live: Floats, rest: Floats, out: Floats) -> None:
+    """Fill `out[0, b]` with the share of rings still going at the lower edge of bin b, and with 0 twice after the last.
+
+    Of those that people answer; `out[1]` of all others likewise.
+    """
+    total_live = total_rest = 0.0
     for b in range(RING_BINS):
-        total += counts[b]
-    left = total
+        total_live += live[b]
+        total_rest += rest[b]
+    left_live, left_rest = total_live, total_rest
     for b in range(RING_BINS):
-        out[b] = left / total
-        left -= counts[b]
-    out[RING_BINS] = out[RING_BINS + 1] = 0.0
+        out[0, b], out[1, b] = left_live, left_rest
+        left_live -= live[b]
+        left_rest -= rest[b]
+    # Divided apart: several at once.
+    for b in range(RING_BINS):
+        out[0, b] /= total_live
+    for b in range(RING_BINS):
+        out[1, b] /= total_rest
+    out[:, RING_BINS:] = 0.0
 
 
 @njit(cache=True)
@@ -226,12 +252,33 @@ def _below(mean: float, variance: float, third: float) -> float:
 
 @njit(cache=True)
 def _add(spread: Floats, size: int, p: float) -> None:
-    """Add one more chance to the distribution of a sum, in place."""
+    """Add one more chance to the distribution of a sum, in place.
+
+    P(sum = k) stands at `spread[-3 - k]`, and 0 in the last two places: upwards from the end a loop runs several steps
+    at once.
+    """
     q = 1.0 - p
-    spread[size + 1] = spread[size] * p
-    for k in range(size, 0, -1):
-        spread[k] = spread[k] * q + spread[k - 1] * p
-    spread[0] *= q
+    part = spread[spread.size - size - 4 :]
+    part[0] = 0.0
+    for i in range(size + 2):
+        part[i] = part[i] * q + part[i + 1] * p
+
+
+@njit(cache=True)
+def _distribution(chances: Floats, spread: Floats) -> None:
+    """Fill `spread` with the distribution of a sum of so many chances, see `_add`."""
+    n = chances.size
+    spread[spread.size - n - 4 :] = 0.0
+    spread[spread.size - 3] = 1.0
+    if n % 2:
+        _add(spread, 0, chances[0])
+    # The others by two: half as often through memory.
+    for size in range(n % 2, n, 2):
+        p1, p2 = chances[size], chances[size + 1]
+        q1, q2 = 1.0 - p1, 1.0 - p2
+        part = spread[spread.size - size - 5 :]
+        for i in range(size + 3):
+            part[i] = (part[i] * q1 + part[i + 1] * p1) * q2 + (part[i + 1] * q1 + part[i + 2] * p1) * p2
 
 
 @njit(cache=True)
@@ -241,272 +288,88 @@ def _tail(spread: Floats, size: int, most: int) -> float:
         return 1.0
     total = 0.0
     for k in range(most + 1):
-        total += spread[k]
+        total += spread[spread.size - 3 - k]
     return min(1.0, total)
 
 
-class Laws(NamedTuple):
-    """What is believed of calls and agents."""
-
-    #: Answers by people, and all other outcomes, by bins of seconds since the dial.
-    live: Floats
-    rest: Floats
-    #: Chance that a call is answered by somebody who takes an agent, and the outcomes behind it.
-    p: float
-    resolved: float
-    #: Chance that a call in machine detection is a person.
-    p_detected: float
-    #: Chances to be free again, with the scales of their ages, shape (AGES, HORIZONS): `talking[i, h]` is for an agent
-    #: who has talked for `EDGES[2 * i] * talk_scale_s`, in h seconds; talk and wrap-up must end. See `tables`.
-    talking: Floats
-    talk_scale_s: float
-    wrapping: Floats
-    wrap_scale_s: float
-    finishing: Floats
-    finish_scale_s: float
-    #: Cumulative hazards by bins, with the finished spells behind those of talk and wrap-up.
-    talk_hazard: Floats
-    talks: float
-    wrap_hazard: Floats
-    wraps: float
-    finish_hazard: Floats
-    #: Chances that a wrap-up has ended so many seconds after its talk.
-    wrapped: Floats
+@njit(cache=True)
+def _short(spread: Floats, size: int, least: int) -> float:
+    """Return the mean of what a sum falls short of `least`."""
+    total = 0.0
+    for k in range(min(least, size + 1)):
+        total += (least - k) * spread[spread.size - 3 - k]
+    return total
 
 
-class Floor(NamedTuple):
-    """What is seen at a tick."""
-
-    free: int
-    waiting: int
-    #: Ages in seconds.
-    talking_s: Floats
-    wrapping_s: Floats
-    finishing_s: Floats
-    ringing_s: Floats
-    detecting: int
-    #: Chance of each ringing call and of each next lead; empty: the rate for all.
-    q_ringing: Floats
-    q_next: Floats
-    #: Shape (k, 2): seconds ahead, and share of the team that leaves then.
-    leaving: Floats
+@njit(cache=True)
+def _shortfall(mean: float, variance: float) -> float:
+    """Return the mean of what a normal count falls short of 0."""
+    if variance <= 1e-9:
+        return -mean
+    s = sqrt(variance)
+    z = mean / s
+    return s * exp(-0.5 * z * z) / _SQRT2PI - mean * 0.5 * (1.0 - erf(z / _SQRT2))
 
 
-class Bounds(NamedTuple):
-    """What a decision must keep to."""
-
-    #: Chance, tolerated, that a further call meets nobody if it is answered.
-    theta: float
-    #: Abandoned calls that a hard limit still allows; infinite without one.
-    headroom: float
-    #: Headroom under which the risk falls.
-    braking: float
-    #: How much earlier a weak lead is dialled than a strong one.
-    kappa: float
-    #: Calls that lines allow.
-    room: int
-    patience_s: float
-    #: Whether to convolve rather than approximate.
-    exact: bool
+@njit(cache=True)
+def _cumulate(chances: Floats, sign: float, mean: Floats, variance: Floats, third: Floats) -> None:
+    """Add to the cumulants at each moment j, or take from them, counts with chances `chances[i, j]`."""
+    for i in range(chances.shape[0]):
+        for j in range(MOMENTS):
+            p = chances[i, j]
+            w = p * (1.0 - p)
+            mean[j] += sign * p
+            variance[j] += w
+            third[j] += sign * (w * (1.0 - 2.0 * p))
 
 
+@njit(cache=True)
+def _weighed(p: float, factor: float) -> float:
+    """Return a chance whose odds are multiplied."""
+    odds = p / (1.0 - p) * factor
+    return odds / (1.0 + odds)
+
+
+@njit(cache=True)
+def _chances(p: float, q: Floats, stages: Stages, ringing: float, media: float, out: Floats) -> None:
+    """Fill `out` with each call's chance, its own or the rate, weighed by what the network has told (see `asked`)."""
+    if not stages.size:
+        out[:] = p
+        if q.size:
+            out[:] = q
+    elif q.size:
+        factors = (1.0, ringing, media)
+        for i in range(out.size):
+            out[i] = _weighed(q[i], factors[stages[i]])
+    else:
+        chances = (_weighed(p, 1.0), _weighed(p, ringing), _weighed(p, media))
+        for i in range(out.size):
+            out[i] = chances[stages[i]]
+
+
+#: Spells that a table is of, and hazards, scales and evidence likewise.
+_TALKING, _WRAPPING, _FINISHING = 0, 1, 2
 #: What stopped a decision.
 BY_RISK, BY_ROOM = 1, 2
 
 
 @njit(cache=True)
-def decide(laws: Laws, floor: Floor, bounds: Bounds) -> tuple[int, int, float, float, float]:
-    """Return how many calls to place, and what was seen.
-
-    A further call answered at moment u_j meets nobody when N_j <= 0, with N_j = free - waiting + agents freed until
-    u_j + patience - other calls answered until u_j. Calls are added while the mean of P(N_j <= 0) over the moments is
-    at most `theta`; a lead whose own chance is q instead of p is judged against theta * (1 + kappa * (p / q - 1)).
-
-    Returns
-    -------
-    dials : int
-    stopped : int
-        BY_RISK or BY_ROOM.
-    expected_free, expected_answers : float
-        Until half of the answers to further calls have come.
-    risk : float
-        Of the next call.
-    """
-    p = laws.p
-    free, waiting, ringing_s = floor.free, floor.waiting, floor.ringing_s
-    n_detecting, p_detected = floor.detecting, laws.p_detected
-    people = np.empty(RING_BINS + 2)
-    others = np.empty(RING_BINS + 2)
-    _survival(laws.live, people)
-    _survival(laws.rest, others)
-    moments = np.empty(MOMENTS)
-    _moments(people, moments)
-    n_ringing = ringing_s.size
-    own = floor.q_ringing.size == n_ringing and n_ringing > 0
-    # Calls that already ring longer than most others' outcomes take are likelier to be people: while few outcomes are
-    # known the rate is too low without them. Only upwards: one more call in flight must never invite a further one.
-    surplus = 0.0
-    s_live, s_rest = np.empty(n_ringing), np.empty(n_ringing)
-    for i in range(n_ringing):
-        q = floor.q_ringing[i] if own else p
-        s_live[i], s_rest[i] = _at(people, ringing_s[i]), _at(others, ringing_s[i])
-        below = q * s_live[i] + (1.0 - q) * s_rest[i]
-        if below > 1e-12:
-            surplus += max(0.0, q * s_live[i] / below - q)
-    lift = 1.0 + surplus / (laws.resolved * p)
-    p = min(0.99, p * lift)
-    # Chances by moment: answered[i, j], freed[i, j].
-    answered = np.empty((n_ringing, MOMENTS))
-    for i in range(n_ringing):
-        q = min(0.99, floor.q_ringing[i] * lift) if own else p
-        below = q * s_live[i] + (1.0 - q) * s_rest[i]
-        if below > 1e-9:
-            for j in range(MOMENTS):
-                answered[i, j] = q * (s_live[i] - _at(people, ringing_s[i] + moments[j])) / below
-        else:
-            answered[i] = 0.0
-    n_talking, n_wrapping, n_finishing = floor.talking_s.size, floor.wrapping_s.size, floor.finishing_s.size
-    n_busy = n_talking + n_wrapping + n_finishing
-    freed = np.empty((n_busy, MOMENTS))
-    ahead_s = moments + bounds.patience_s
-    talked = n_talking + n_wrapping
-    talking, wrapping, finishing = freed[:n_talking], freed[n_talking:talked], freed[talked:]
-    wrapped, ready = laws.wrapped, np.empty(0)
-    lived = _freed_by(laws.talking, laws.talk_hazard, laws.talk_scale_s, wrapped, floor.talking_s, ahead_s, talking)
-    _slow(talking, laws.talks, lived)
-    lived = _freed_by(laws.wrapping, laws.wrap_hazard, laws.wrap_scale_s, ready, floor.wrapping_s, ahead_s, wrapping)
-    _slow(wrapping, laws.wraps, lived)
-    _freed_by(laws.finishing, laws.finish_hazard, laws.finish_scale_s, wrapped, floor.finishing_s, ahead_s, finishing)
-    base = np.empty(MOMENTS)
-    for j in range(MOMENTS):
-        gone = 0.0
-        for k in range(floor.leaving.shape[0]):
-            if floor.leaving[k, 0] <= ahead_s[j]:
-                gone += floor.leaving[k, 1]
-        stays = max(0.0, 1.0 - gone)
-        base[j] = np.floor(free * stays + 1e-9) - waiting
-        if gone > 0.0:
-            for i in range(n_busy):
-                freed[i, j] *= stays
-    # The distribution of N_j: exact for small teams, else by three cumulants.
-    n_terms = n_busy + n_ringing + n_detecting
-    exact = bounds.exact and n_terms <= EXACT_TERMS
-    width = n_terms + bounds.room + 2 if exact else 1
-    spread = np.zeros((MOMENTS, width))
-    size = n_terms
-    mean = base.copy()
-    variance = np.zeros(MOMENTS)
-    third = np.zeros(MOMENTS)
-    for i in range(n_busy):
-        for j in range(MOMENTS):
-            f = freed[i, j]
-            w = f * (1.0 - f)
-            mean[j] += f
-            variance[j] += w
-            third[j] += w * (1.0 - 2.0 * f)
-    for i in range(n_ringing):
-        for j in range(MOMENTS):
-            a = answered[i, j]
-            w = a * (1.0 - a)
-            mean[j] -= a
-            variance[j] += w
-            third[j] -= w * (1.0 - 2.0 * a)
-    risk = 0.0
-    loss = 0.0
-    for j in range(MOMENTS):
-        w = p_detected * (1.0 - p_detected)
-        mean[j] -= n_detecting * p_detected
-        variance[j] += n_detecting * w
-        third[j] -= n_detecting * w * (1.0 - 2.0 * p_detected)
-        m, v = mean[j], variance[j]
-        if exact:
-            line = spread[j]
-            line[0] = 1.0
-            n = 0
-            for i in range(n_busy):
-                _add(line, n, freed[i, j])
-                n += 1
-            for i in range(n_ringing):
-                _add(line, n, 1.0 - answered[i, j])
-                n += 1
-            for _ in range(n_detecting):
-                _add(line, n, 1.0 - p_detected)
-                n += 1
-            least = n_ringing + n_detecting - int(base[j])
-            risk += _tail(line, size, least)
-            short = 0.0
-            for k in range(min(least, size + 1)):
-                short += (least - k) * line[k]
-            loss = max(loss, short)
-        else:
-            risk += _below(m, v, third[j])
-            if v > 1e-9:
-                s = sqrt(v)
-                z = m / s
-                loss = max(loss, s * exp(-0.5 * z * z) / _SQRT2PI - m * 0.5 * (1.0 - erf(z / _SQRT2)))
-            else:
-                loss = max(loss, -m)
-    risk /= MOMENTS
-    middle = MOMENTS // 2
-    in_flight = waiting + n_detecting * p_detected
-    for i in range(n_ringing):
-        in_flight += answered[i, middle]
-    expected_free = float(free)
-    for i in range(n_busy):
-        expected_free += freed[i, middle]
-    theta = bounds.theta * min(1.0, max(0.0, bounds.headroom - loss - 0.5 * sqrt(loss)) / bounds.braking)
-    dials = 0
-    stopped = BY_RISK
-
-    while True:
-        if dials >= bounds.room:
-            stopped = BY_ROOM
-            break
-        q = floor.q_next[dials] if dials < floor.q_next.size else p
-        if risk > theta * (1.0 + bounds.kappa * (p / q - 1.0)) or theta <= 0.0:
-            break
-        dials += 1
-        risk = 0.0
-        for j in range(MOMENTS):
-            a = q * (j + 0.5) / MOMENTS
-            if exact:
-                _add(spread[j], size, 1.0 - a)
-                risk += _tail(spread[j], size + 1, n_ringing + n_detecting + dials - int(base[j]))
-            else:
-                w = a * (1.0 - a)
-                mean[j] -= a
-                variance[j] += w
-                third[j] -= w * (1.0 - 2.0 * a)
-                risk += _below(mean[j], variance[j], third[j])
-        risk /= MOMENTS
-        size += 1
-    return dials, stopped, expected_free, in_flight, risk
-
-
-@njit(cache=True)
 def asked(
-    live: Floats,
-    rest: Floats,
+    survival: Floats,
+    moments: Floats,
     p: float,
     resolved: float,
     p_detected: float,
-    talking: Floats,
-    talk_scale_s: float,
-    wrapping: Floats,
-    wrap_scale_s: float,
-    finishing: Floats,
-    finish_scale_s: float,
-    talk_hazard: Floats,
-    talks: float,
-    wrap_hazard: Floats,
-    wraps: float,
-    finish_hazard: Floats,
-    wrapped: Floats,
     ringing: float,
     media: float,
+    tables: Floats,
+    hazards: Floats,
+    scales_s: Floats,
+    finished: Floats,
+    wrapped: Floats,
     free: int,
     waiting: int,
-    detecting: int,
+    n_detecting: int,
     ages_s: Floats,
     n_talking: int,
     n_wrapping: int,
@@ -521,15 +384,25 @@ def asked(
     room: int,
     patience_s: float,
 ) -> tuple[int, int, float, float, float]:
-    """Return what `decide` does: plain numbers and arrays cross into compiled code quickest.
+    """Return how many calls to place, and what was seen. Plain numbers and arrays cross into compiled code quickest.
+
+    A further call answered at moment u_j meets nobody when N_j <= 0, with N_j = free - waiting + agents freed until
+    u_j + patience - other calls answered until u_j. Calls are added while the mean of P(N_j <= 0) over the moments is
+    at most `theta`; a lead whose own chance is q instead of p is judged against theta * (1 + _TASTE * (p / q - 1)).
 
     Parameters
     ----------
-    live, ..., wrapped
-        The fields of `Laws`.
+    survival, moments
+        Of rings, see `outcomes`.
+    p, resolved : float
+        Chance that a call is answered by somebody who takes an agent, and the outcomes behind it.
+    p_detected : float
+        Chance that a call in machine detection is a person.
     ringing, media : float
         By what ringing and early media multiply the odds of an answer.
-    free, waiting, detecting : int
+    tables, hazards, scales_s, finished, wrapped
+        Of spells, see `spells`.
+    free, waiting, n_detecting : int
         Agents free, people waiting, calls in detection.
     ages_s : float64 array
         Of agents who talk, who wrap up, who are about to finish, and of unanswered calls, one after the other.
@@ -537,50 +410,147 @@ def asked(
         How many of `ages_s` are of each of the first three.
     q_ringing, stages, q_next
         Forecasts of unanswered calls; what the network told of them; forecasts of the next leads. Empty arrays where
-        there are none.
-    leaving
-        As in `Floor`.
-    theta, headroom, room, patience_s
-        As in `Bounds`.
+        there are none: the rate for all.
+    leaving : float64 array, shape (k, 2)
+        Seconds ahead, and share of the team that leaves then.
+    theta : float
+        Chance, tolerated, that a further call meets nobody if it is answered.
+    headroom : float
+        Abandoned calls that a hard limit still allows; infinite without one.
     staff : int
         Agents who work for the campaign.
+    room : int
+        Calls that lines allow.
+    patience_s : float
+
+    Returns
+    -------
+    dials : int
+    stopped : int
+        BY_RISK or BY_ROOM.
+    expected_free, expected_answers : float
+        Until half of the answers to further calls have come.
+    risk : float
+        Of the next call.
     """
-    if stages.size:
-        q_ringing = progressed(p, q_ringing, stages, ringing, media)
-    laws = Laws(
-        live,
-        rest,
-        p,
-        resolved,
-        p_detected,
-        talking,
-        talk_scale_s,
-        wrapping,
-        wrap_scale_s,
-        finishing,
-        finish_scale_s,
-        talk_hazard,
-        talks,
-        wrap_hazard,
-        wraps,
-        finish_hazard,
-        wrapped,
-    )
-    talked = n_talking + n_wrapping
-    floor = Floor(
-        free,
-        waiting,
-        ages_s[:n_talking],
-        ages_s[n_talking:talked],
-        ages_s[talked : talked + n_finishing],
-        ages_s[talked + n_finishing :],
-        detecting,
-        q_ringing,
-        q_next,
-        leaving,
-    )
+    people, others = survival
+    n_busy = n_talking + n_wrapping + n_finishing
+    ringing_s = ages_s[n_busy:]
+    n_ringing = ringing_s.size
+    q, s_live, s_rest = np.empty((3, n_ringing))
+    _chances(p, q_ringing, stages, ringing, media, q)
+    # Calls that already ring longer than most others' outcomes take are likelier to be people: while few outcomes are
+    # known the rate is too low without them. Only upwards: one more call in flight must never invite a further one.
+    surplus = 0.0
+    for i in range(n_ringing):
+        s_live[i], s_rest[i] = _at(people, ringing_s[i]), _at(others, ringing_s[i])
+        below = q[i] * s_live[i] + (1.0 - q[i]) * s_rest[i]
+        if below > 1e-12:
+            surplus += max(0.0, q[i] * s_live[i] / below - q[i])
+    lift = 1.0 + surplus / (resolved * p)
+    p = min(0.99, p * lift)
+    ahead_s, columns, parts = np.empty(MOMENTS), np.empty(MOMENTS, np.int64), np.empty(MOMENTS)
+    for j in range(MOMENTS):
+        ahead_s[j] = moments[j] + patience_s
+        columns[j] = min(int(ahead_s[j]), HORIZONS - 2)
+        parts[j] = min(1.0, ahead_s[j] - columns[j])
+    # The distribution of N_j: exact for small teams, else by three cumulants. Chances by moment: freed[i, j],
+    # answered[i, j].
+    freed, answered = np.empty((n_busy, MOMENTS)), np.empty((n_ringing, MOMENTS))
+    base, mean, variance, third = np.zeros((4, MOMENTS))
+    last = 0
+    for kind, n in enumerate((n_talking, n_wrapping, n_finishing)):
+        first, last = last, last + n
+        part = freed[first:last]
+        follows = wrapped if kind != _WRAPPING else wrapped[:0]
+        ages = ages_s[first:last]
+        lived = _freed_by(tables[kind], hazards[kind], scales_s[kind], follows, ages, columns, parts, part)
+        if kind != _FINISHING:
+            _slow(part, finished[kind], lived)
+    for j in range(MOMENTS):
+        gone = 0.0
+        for k in range(leaving.shape[0]):
+            if leaving[k, 0] <= ahead_s[j]:
+                gone += leaving[k, 1]
+        stays = max(0.0, 1.0 - gone)
+        base[j] = mean[j] = np.floor(free * stays + 1e-9) - waiting
+        if gone > 0.0:
+            for i in range(n_busy):
+                freed[i, j] *= stays
+    for i in range(n_ringing):
+        own = min(0.99, q[i] * lift)
+        below = own * s_live[i] + (1.0 - own) * s_rest[i]
+        if below > 1e-9:
+            for j in range(MOMENTS):
+                answered[i, j] = own * (s_live[i] - _at(people, ringing_s[i] + moments[j])) / below
+        else:
+            answered[i] = 0.0
+    size = n_busy + n_ringing + n_detecting
+    exact = staff <= _EXACT_STAFF and size <= EXACT_TERMS
+    spread = np.empty((MOMENTS, size + room + 4 if exact else 0))
+    risk = loss = 0.0
+    # How many would meet nobody matters under a hard limit only.
+    limited = headroom < inf
+    if exact:
+        chances = np.empty(size)
+        for j in range(MOMENTS):
+            for i in range(n_busy):
+                chances[i] = freed[i, j]
+            for i in range(n_ringing):
+                chances[n_busy + i] = 1.0 - answered[i, j]
+            chances[n_busy + n_ringing :] = 1.0 - p_detected
+            _distribution(chances, spread[j])
+            least = n_ringing + n_detecting - int(base[j])
+            risk += _tail(spread[j], size, least)
+            if limited:
+                loss = max(loss, _short(spread[j], size, least))
+    else:
+        _cumulate(freed, 1.0, mean, variance, third)
+        _cumulate(answered, -1.0, mean, variance, third)
+        w = p_detected * (1.0 - p_detected)
+        for j in range(MOMENTS):
+            mean[j] -= n_detecting * p_detected
+            variance[j] += n_detecting * w
+            third[j] -= n_detecting * w * (1.0 - 2.0 * p_detected)
+            risk += _below(mean[j], variance[j], third[j])
+            if limited:
+                loss = max(loss, _shortfall(mean[j], variance[j]))
+    risk /= MOMENTS
+    middle = MOMENTS // 2
+    in_flight = waiting + n_detecting * p_detected
+    for i in range(n_ringing):
+        in_flight += answered[i, middle]
+    expected_free = float(free)
+    for i in range(n_busy):
+        expected_free += freed[i, middle]
     braking = min(1.0, max(_BRAKING, staff / _BRAKING_STAFF))
-    return decide(laws, floor, Bounds(theta, headroom, braking, _TASTE, room, patience_s, staff <= _EXACT_STAFF))
+    theta *= min(1.0, max(0.0, headroom - loss - 0.5 * sqrt(loss)) / braking)
+    dials = 0
+    stopped = BY_RISK
+
+    while True:
+        if dials >= room:
+            stopped = BY_ROOM
+            break
+        own = q_next[dials] if dials < q_next.size else p
+        if risk > theta * (1.0 + _TASTE * (p / own - 1.0)) or theta <= 0.0:
+            break
+        dials += 1
+        risk = 0.0
+        for j in range(MOMENTS):
+            a = own * (j + 0.5) / MOMENTS
+            if exact:
+                _add(spread[j], size, 1.0 - a)
+                risk += _tail(spread[j], size + 1, n_ringing + n_detecting + dials - int(base[j]))
+            else:
+                w = a * (1.0 - a)
+                mean[j] -= a
+                variance[j] += w
+                third[j] -= w * (1.0 - 2.0 * a)
+                risk += _below(mean[j], variance[j], third[j])
+        risk /= MOMENTS
+        size += 1
+    return dials, stopped, expected_free, in_flight, risk
 
 
 @njit(cache=True)
@@ -608,41 +578,13 @@ def believed(forecasts: Floats, p: float, offset: float, slope: float, middle: f
 
 
 @njit(cache=True)
-def _weighed(p: float, factor: float) -> float:
-    """Return a chance whose odds are multiplied."""
-    odds = p / (1.0 - p) * factor
-    return odds / (1.0 + odds)
-
-
-@njit(cache=True)
-def progressed(p: float, q: Floats, stages: Stages, ringing: float, media: float) -> Floats:
-    """Return chances weighed by what the network has told (nothing, ringing, media); without any, those of the rate."""
-    out = np.empty(stages.size)
-    factors = (1.0, ringing, media)
-    if q.size:
-        for i in range(stages.size):
-            out[i] = _weighed(q[i], factors[stages[i]])
-    else:
-        chances = (_weighed(p, 1.0), _weighed(p, ringing), _weighed(p, media))
-        for i in range(stages.size):
-            out[i] = chances[stages[i]]
-    return out
-
-
-@njit(cache=True)
-def add(counts: Floats, keep: float, place: int, parts: Floats) -> None:
+def _add_to(counts: Floats, keep: float, place: int, parts: Floats) -> None:
     """Let old outcomes fade, and take a new one, its parts around a bin."""
     for b in range(counts.size):
         counts[b] *= keep
     first = place - parts.size // 2
     for k in range(parts.size):
         counts[min(counts.size - 1, max(0, first + k))] += parts[k]
-
-
-@njit(cache=True)
-def add_ring(counts: Floats, keep: float, ring_s: float, parts: Floats) -> None:
-    """Let old outcomes fade, and take a new one so many seconds after its dial."""
-    add(counts, keep, int(min(RING_BINS - 1.0, max(0.0, ring_s / RING_BIN_S))), parts)
 
 
 @njit(cache=True)
@@ -663,15 +605,10 @@ def _believe(beliefs: Floats, share: float) -> None:
 def add_spell(
     duration_s: float,
     shape: Floats,
-    keep: float,
-    parts: Floats,
     prior_s: float,
     variance: float,
     n: int,
     memories: Floats,
-    lasting: Floats,
-    prior: float,
-    share: float,
     half: float,
     two: float,
 ) -> float:
@@ -679,109 +616,157 @@ def add_spell(
 
     Parameters
     ----------
-    shape, keep, parts
-        As `add` takes them.
+    shape : float64 array, shape (SPELL_BINS,)
     variance, n
         As they were before it, and the spells with it.
-    memories : float64 array, shape (3, k)
+    memories : float64 array, shape (3, SCALE_MEMORIES.size)
         Of the scale: outcomes held, mean logarithm over the prior's, belief.
-    lasting : float64 array, shape (k,)
-        So many outcomes long.
-    prior, share
-        Weight of the first scale; as in `_believe`.
     half, two
         Handed in for the reason that `rate` gives.
     """
     held, means, beliefs = memories
     mixed = 0.0
-    for k in range(lasting.size):
+    for k in range(SCALE_MEMORIES.size):
         mixed += beliefs[k] * means[k]
     scale_s = prior_s * exp(mixed)
     duration_s = max(duration_s, 0.05)
-    add(shape, keep, spell_bin(duration_s / scale_s), parts)
+    _add_to(shape, _SHAPE_KEEP, spell_bin(duration_s / scale_s), _SPREAD)
     x = log(duration_s / prior_s)
     forecast = log(scale_s / prior_s)
     variance += (min(9.0, (x - forecast) ** two) - variance) / min(n + 10.0, 300.0)
-    for k in range(lasting.size):
-        spread = variance * (1.0 + 1.0 / (held[k] + prior))
+    for k in range(SCALE_MEMORIES.size):
+        spread = variance * (1.0 + 1.0 / (held[k] + _SCALE_PRIOR))
         off = min(9.0 * spread, (x - means[k]) ** two)
         beliefs[k] *= exp(-0.5 * off / spread) / spread**half
-        held[k] = held[k] * (1.0 - 1.0 / lasting[k]) + 1.0
-        means[k] += (x - means[k]) / (held[k] + prior)
-    _believe(beliefs, share)
+        held[k] = held[k] * (1.0 - 1.0 / SCALE_MEMORIES[k]) + 1.0
+        means[k] += (x - means[k]) / (held[k] + _SCALE_PRIOR)
+    _believe(beliefs, _SCALE_SHARE)
     return float(variance)
 
 
 @njit(cache=True)
-def add_to_rates(
-    live: Floats,
-    seen: Floats,
-    beliefs: Floats,
-    is_live: bool,
-    prior_live: float,
-    prior_seen: float,
-    memories: Floats,
-    teams: float,
-    share: float,
+def add_outcome(
+    is_live: bool, ring_s: float, staff: int, live: Floats, rest: Floats, lives: Floats, seen: Floats, beliefs: Floats
 ) -> None:
-    """Take an outcome into several memories of a rate, and believe each as it has foretold.
+    """Take how a team's call ended into rings and rates.
 
-    The memories are as long as is said for each of so many `teams`, one at least; `share`, likewise, is as in
-    `_believe`.
+    Parameters
+    ----------
+    ring_s : float, s
+        From the dial to the outcome.
+    live, rest : float64 array, shape (RING_BINS,)
+        Answers by people and all other outcomes, by bins of seconds since the dial.
+    lives, seen, beliefs : float64 array, shape (MEMORIES.size,)
+        Of the rate of answers, by memory: answers and outcomes held, and the belief in it.
     """
-    longer = max(1.0, teams)
-    for k in range(live.size):
-        rate = (live[k] + prior_live) / (seen[k] + prior_seen)
+    longer = max(1.0, staff / _TEAM)
+    for k in range(lives.size):
+        rate = (lives[k] + _PRIOR_LIVE) / (seen[k] + _PRIOR_SEEN)
         beliefs[k] *= rate if is_live else 1.0 - rate
-        keep = 1.0 - 1.0 / (memories[k] * longer)
-        live[k] = live[k] * keep + is_live
+        keep = 1.0 - 1.0 / (MEMORIES[k] * longer)
+        lives[k] = lives[k] * keep + is_live
         seen[k] = seen[k] * keep + 1.0
-    _believe(beliefs, share / longer)
+    _believe(beliefs, _SHARE / longer)
+    place = int(min(RING_BINS - 1.0, max(0.0, ring_s / RING_BIN_S)))
+    if is_live:
+        _add_to(live, _RING_KEEP, place, _SMOOTH)
+    else:
+        _add_to(rest, _RING_KEEP, place, _WHOLE)
 
 
 @njit(cache=True)
-def rate(
-    live: Floats, seen: Floats, beliefs: Floats, prior_live: float, prior_seen: float, two: float
-) -> tuple[float, float, float]:
+def rate(lives: Floats, seen: Floats, beliefs: Floats, two: float) -> tuple[float, float, float]:
     """Return a rate as its memories have it, its standard error, and the outcomes behind it.
 
     `two` is handed in: a square that is known when compiling is a product, which rounds otherwise than a power.
     """
-    rates = np.empty(live.size)
+    rates = np.empty(lives.size)
     p = 0.0
     for k in range(rates.size):
-        rates[k] = (live[k] + prior_live) / (seen[k] + prior_seen)
+        rates[k] = (lives[k] + _PRIOR_LIVE) / (seen[k] + _PRIOR_SEEN)
         p += beliefs[k] * rates[k]
     variance = 0.0
     for k in range(rates.size):
-        variance += beliefs[k] * (rates[k] * (1.0 - rates[k]) / (seen[k] + prior_seen) + (rates[k] - p) ** two)
+        variance += beliefs[k] * (rates[k] * (1.0 - rates[k]) / (seen[k] + _PRIOR_SEEN) + (rates[k] - p) ** two)
     return float(p), sqrt(variance), float(p * (1.0 - p) / variance)
 
 
 @njit(cache=True)
-def tables(
+def outcomes(
+    live: Floats,
+    rest: Floats,
+    lives: Floats,
+    seen: Floats,
+    beliefs: Floats,
+    two: float,
+    survival: Floats,
+    moments: Floats,
+) -> tuple[float, float, float]:
+    """Return what `rate` does, and fill what else outcomes tell, as `add_outcome` has taken them.
+
+    Parameters
+    ----------
+    survival : float64 array, shape (2, RING_BINS + 2)
+        Shares of rings still going at the lower edges of their bins, see `_survival`.
+    moments : float64 array, shape (MOMENTS,)
+        Times at which an answer may come.
+    """
+    _survival(live, rest, survival)
+    _moments(survival[0], moments)
+    return rate(lives, seen, beliefs, two)
+
+
+@njit(cache=True)
+def _weight(counts: Floats) -> float:
+    """Return the sum of a law's counts, in NumPy's order: eight sums side by side, then what is left over."""
+    sums = counts[:8].copy()
+    whole = counts.size // 8 * 8
+    for b in range(8, whole):
+        sums[b % 8] += counts[b]
+    total = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]))
+    for b in range(whole, counts.size):
+        total += counts[b]
+    return float(total)
+
+
+@njit(cache=True)
+def spells(
     talk: Floats,
+    talk_scale_s: float,
     wrap: Floats,
     wrap_scale_s: float,
     finish: Floats,
-    talk_hazard: Floats,
-    wrap_hazard: Floats,
-    finish_hazard: Floats,
+    finish_scale_s: float,
+    tables: Floats,
+    hazards: Floats,
+    scales_s: Floats,
+    finished: Floats,
     wrapped: Floats,
-    talking: Floats,
-    wrapping: Floats,
-    finishing: Floats,
 ) -> None:
-    """Fill hazards from the shapes of spells, and leave the tables of agents to be filled by rows as they are needed.
+    """Fill what shapes and scales of spells tell, and leave the tables of agents to be filled by rows as needed.
 
-    `wrapped[h]` is the chance that a wrap-up has ended h seconds after its talk.
+    Parameters
+    ----------
+    talk, wrap, finish : float64 array, shape (SPELL_BINS,)
+        Shapes of talks, of wrap-ups, and of what follows the signal that a talk is about to end.
+    tables : float64 array, shape (3, AGES, HORIZONS)
+        Chances to be free again: `tables[0, i, h]` is for an agent who has talked for `EDGES[2 * i]` scales, in h
+        seconds; talk and wrap-up must end.
+    hazards : float64 array, shape (3, SPELL_BINS + 1)
+        Cumulative hazards by bins.
+    scales_s, finished : float64 array, shape (3,)
+        Scales, and the weight of finished spells in each law, the prior's with them.
+    wrapped : float64 array, shape (HORIZONS,)
+        Chances that a wrap-up has ended so many seconds after its talk.
     """
-    _cumulative_hazard(talk, talk_hazard)
-    _cumulative_hazard(wrap, wrap_hazard)
-    _cumulative_hazard(finish, finish_hazard)
+    scales_s[_TALKING], scales_s[_WRAPPING], scales_s[_FINISHING] = talk_scale_s, wrap_scale_s, finish_scale_s
+    finished[_TALKING], finished[_WRAPPING], finished[_FINISHING] = _weight(talk), _weight(wrap), _weight(finish)
+    _cumulative_hazard(talk, hazards[_TALKING])
+    _cumulative_hazard(wrap, hazards[_WRAPPING])
+    _cumulative_hazard(finish, hazards[_FINISHING])
     alive = np.empty(HORIZONS)
-    _survivals(wrap_hazard, wrap_scale_s, 0.0, alive)
+    _survivals(hazards[_WRAPPING], wrap_scale_s, 0.0, alive)
     # A talk ends half a second before the end of its second on average.
     for h in range(HORIZONS - 1):
         wrapped[h] = 1.0 - 0.5 * (alive[h] + alive[h + 1])
-    talking[:, 0] = wrapping[:, 0] = finishing[:, 0] = np.nan
+    tables[:, :, 0] = np.nan

@@ -12,21 +12,9 @@ from dialer.pacing import kernel
 from dialer.pacing.beliefs import equal, mixed
 from dialer.pacing.kernel import Floats
 
-#: What an outcome keeps of its weight with each that follows: after so many an old one weighs 1/e.
-_RING_KEEP = 1.0 - 1.0 / 3000.0
-_SHAPE_KEEP = 1.0 - 1.0 / 2000.0
 #: Weight of the priors, in outcomes.
 _RING_PRIOR = 10.0
 _SHAPE_PRIOR = 12.0
-#: Memories of the scale: a change of list shows in the shortest, steady work is known best by the longest.
-_SCALE_MEMORIES = np.array((25.0, 150.0, 1000.0))
-#: Chance that the best memory changes, by outcome.
-_SHARE = 0.001
-_SCALE_PRIOR = 2.0
-#: An answer is spread over neighbouring bins: people do not answer on half seconds.
-_SMOOTH, _WHOLE = np.array((1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9)), np.ones(1)
-#: Likewise a spell.
-_SPREAD = np.array((0.25, 0.5, 0.25))
 
 
 def _live_prior() -> Floats:
@@ -50,11 +38,6 @@ class Rings(msgspec.Struct):
     live: Floats = msgspec.field(default_factory=_live_prior)
     rest: Floats = msgspec.field(default_factory=_rest_prior)
 
-    def add(self, is_live: bool, ring_s: float) -> None:
-        """Take one outcome."""
-        counts, parts = (self.live, _SMOOTH) if is_live else (self.rest, _WHOLE)
-        kernel.add_ring(counts, _RING_KEEP, float(ring_s), parts)
-
 
 def _shape_prior() -> Floats:
     """Return an exponential law around its scale, the exponential of its mean logarithm."""
@@ -74,9 +57,9 @@ class Spells(msgspec.Struct):
     shape: Floats = msgspec.field(default_factory=_shape_prior)
     n: int = 0
     #: Per memory: outcomes held, mean logarithm over the prior's, belief.
-    held: list[float] = msgspec.field(default_factory=lambda: [0.0] * _SCALE_MEMORIES.size)
-    means: list[float] = msgspec.field(default_factory=lambda: [0.0] * _SCALE_MEMORIES.size)
-    beliefs: list[float] = msgspec.field(default_factory=lambda: equal(_SCALE_MEMORIES.size))
+    held: list[float] = msgspec.field(default_factory=lambda: [0.0] * kernel.SCALE_MEMORIES.size)
+    means: list[float] = msgspec.field(default_factory=lambda: [0.0] * kernel.SCALE_MEMORIES.size)
+    beliefs: list[float] = msgspec.field(default_factory=lambda: equal(kernel.SCALE_MEMORIES.size))
     #: Variance of a logarithm around its forecast.
     variance: float = 1.0
     #: What decisions go by: shape and scale when they were last told.
@@ -94,16 +77,11 @@ class Spells(msgspec.Struct):
         """Let decisions go by all that was learned up to now."""
         self.told, self.told_s = self.shape.copy(), self.scale_s()
 
-    def evidence(self) -> float:
-        """Return the weight of finished spells in the law that was told, the prior's with them."""
-        return float(self.told.sum())
-
     def add(self, duration_s: float) -> None:
         """Take one finished spell."""
         self.n += 1
         memories = np.array(self.held + self.means + self.beliefs).reshape(3, -1)
         self.variance = kernel.add_spell(
-            *(float(duration_s), self.shape, _SHAPE_KEEP, _SPREAD, self.prior_s, self.variance, self.n),
-            *(memories, _SCALE_MEMORIES, _SCALE_PRIOR, _SHARE, 0.5, 2.0),
+            float(duration_s), self.shape, self.prior_s, self.variance, self.n, memories, 0.5, 2.0
         )
         self.held, self.means, self.beliefs = memories.tolist()

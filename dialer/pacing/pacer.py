@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import isnan
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -99,12 +98,12 @@ class Pacer:
             trunk=Trunk(held=[]),
             staff=settings.agents,
         )
-        shape = (kernel.AGES, kernel.HORIZONS)
-        self._talking, self._wrapping, self._finishing = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        self._talk_hazard, self._wrap_hazard, self._finish_hazard = np.zeros((3, kernel.SPELL_BINS + 1))
-        self._wrapped = np.zeros(kernel.HORIZONS)
-        #: As of which telling hazards and tables are, and the laws that they belong to.
-        self._spells: tuple[int, tuple[Any, ...]] = (-1, ())
+        #: What `kernel.outcomes` and `kernel.spells` make of it.
+        self._survival, self._moments = np.zeros((2, kernel.RING_BINS + 2)), np.zeros(kernel.MOMENTS)
+        self._tables, self._hazards = np.zeros((3, kernel.AGES, kernel.HORIZONS)), np.zeros((3, kernel.SPELL_BINS + 1))
+        self._scales_s, self._finished, self._wrapped = np.zeros(3), np.zeros(3), np.zeros(kernel.HORIZONS)
+        #: As of which telling the last five are.
+        self._told = -1
         #: The rate of answers, the same on the safe side, and `kernel.asked` with all that was learned, as long as
         #: nothing new is.
         self._known: tuple[float, float, Callable[..., tuple[int, int, float, float, float]]] | None = None
@@ -120,15 +119,15 @@ class Pacer:
 
     def _warm(self) -> None:
         """Have every kernel loaded, or compiled where the cache is cold, before the first tick."""
-        Rings().add(True, 0.0)
         Spells(prior_s=1.0).add(1.0)
-        AnswerRate().add(True, 1)
-        AnswerRate().value()
+        rings, rate = Rings(), AnswerRate()
+        kernel.add_outcome(True, 0.0, 1, rings.live, rings.rest, rate.live, rate.seen, rate.beliefs)
+        rate.value()
         Budget().risk(self._limits, 0.0, 1.0, 1, 0)
         kernel.believed(_EMPTY, 0.5, 0.0, 1.0, 0.0, 0.5)
         ask = self._believes()[2]
         ask(0, 0, 0, _EMPTY, 0, 0, 0, _EMPTY, _UNTOLD, _EMPTY, _NOBODY, 0.0, 1.0, 1, 0, self._settings.patience_s)
-        self._spells, self._known = (-1, ()), None
+        self._told, self._known = -1, None
 
     # ---- learning
 
@@ -169,27 +168,36 @@ class Pacer:
             p_answer = None
         if progress is not None:
             given.one_of("progress", progress, given.STAGES)
-        memory = self._memory
         if kind == "failed":
-            memory.trunk.take_failure(self._at if at is None else at, ring_s, progress, memory.staff)
-            return
-        for held_s, held_progress in memory.trunk.take_other():
-            self._learn("failed", held_s, None, held_progress)
-        self._learn(kind, ring_s, p_answer, progress)
+            self.learn_failure(ring_s, self._at if at is None else at, progress)
+        else:
+            self.learn(kind, float(ring_s), p_answer, progress)
 
-    def _learn(self, kind: str, ring_s: float, p_answer: float | None, progress: int | None) -> None:
-        memory, self._known = self._memory, None
+    def learn(self, kind: str, ring_s: float, p_answer: float | None, progress: int | None) -> None:
+        """Take what `observe_outcome` does but a failure, of what is known to be what it is said to be."""
+        memory = self._memory
+        for held_s, held_progress in memory.trunk.take_other():
+            self._take(False, float(held_s), None, held_progress)
         is_live = kind == "live"
-        if p_answer is not None:
-            memory.forecasts.add(is_live, p_answer, memory.rate.value()[0])
-        memory.rate.add(is_live, memory.staff)
-        memory.rings.add(is_live, ring_s)
-        if progress is not None:
-            memory.progress.add(is_live, progress)
+        self._take(is_live, ring_s, p_answer, progress)
         if is_live:
             memory.live += 1.0
         elif kind == "machine":
             memory.machine += 1.0
+
+    def learn_failure(self, ring_s: float, at: float, progress: int | None) -> None:
+        """Take a failure likewise."""
+        self._memory.trunk.take_failure(at, ring_s, progress, self._memory.staff)
+
+    def _take(self, is_live: bool, ring_s: float, p_answer: float | None, progress: int | None) -> None:
+        memory, self._known = self._memory, None
+        rate, rings = memory.rate, memory.rings
+        if p_answer is not None:
+            memory.forecasts.add(is_live, p_answer, rate.value())
+        rate.n += 1
+        kernel.add_outcome(is_live, ring_s, memory.staff, rings.live, rings.rest, rate.live, rate.seen, rate.beliefs)
+        if progress is not None:
+            memory.progress.add(is_live, progress)
 
     def observe_connected(self, wait_s: float) -> None:
         """Take that a person met an agent after a wait."""
@@ -398,32 +406,20 @@ class Pacer:
         """Return the rate of answers, the same on the safe side, and `kernel.asked` with all that was learned."""
         if self._known is None:
             memory = self._memory
-            rate, error, resolved = memory.rate.value()
+            rings, held = memory.rings, memory.rate
+            rate, error, resolved = kernel.outcomes(
+                *(rings.live, rings.rest, held.live, held.seen, held.beliefs, 2.0), *(self._survival, self._moments)
+            )
             p = min(0.99, rate + _CAUTION * error)
             p_detected = memory.live / (memory.live + memory.machine)
-            rings, factors = memory.rings, memory.progress.factors()
-            laws: tuple[Any, ...] = (rings.live, rings.rest, p, resolved, p_detected, *self._told(), *factors)
-            self._known = rate, p, partial(kernel.asked, *laws)
+            spells = self._tables, self._hazards, self._scales_s, self._finished, self._wrapped
+            if self._told != memory.tellings:
+                talk, wrap, finish = memory.talk, memory.wrap, memory.finish
+                kernel.spells(talk.told, talk.told_s, wrap.told, wrap.told_s, finish.told, finish.told_s, *spells)
+                self._told = memory.tellings
+            known = self._survival, self._moments, p, resolved, p_detected, *memory.progress.factors()
+            self._known = rate, p, partial(kernel.asked, *known, *spells)
         return self._known
-
-    def _told(self) -> tuple[Any, ...]:
-        """Return what spells make of `kernel.Laws`, with hazards and tables brought up to the last telling."""
-        memory = self._memory
-        telling, laws = self._spells
-        if telling != memory.tellings:
-            talk, wrap, finish = memory.talk, memory.wrap, memory.finish
-            kernel.tables(
-                *(talk.told, wrap.told, wrap.told_s, finish.told),
-                *(self._talk_hazard, self._wrap_hazard, self._finish_hazard, self._wrapped),
-                *(self._talking, self._wrapping, self._finishing),
-            )
-            laws = (
-                *(self._talking, talk.told_s, self._wrapping, wrap.told_s, self._finishing, finish.told_s),
-                *(self._talk_hazard, talk.evidence(), self._wrap_hazard, wrap.evidence()),
-                *(self._finish_hazard, self._wrapped),
-            )
-            self._spells = memory.tellings, laws
-        return laws
 
     def _believed(self, name: str, forecasts: Sequence[float] | Floats, p: float) -> Floats:
         """Return forecasts set right by what came of earlier ones."""

@@ -9,14 +9,6 @@ from dialer.pacing import kernel
 from dialer.pacing.beliefs import equal
 from dialer.pacing.kernel import Floats
 
-#: Memories in outcomes, for teams up to `_TEAM` agents and longer for larger ones; see `Spells`. What is dialled at
-#: once ends in a wave: people first, then those who ring out. A memory shorter than the wave would take its tide for
-#: news.
-_TEAM = 10.0
-_MEMORIES = np.array((60.0, 240.0, 960.0, 4000.0, 20000.0))
-_SHARE = 0.0003
-#: Such answers and outcomes held before the first.
-_PRIOR_LIVE, _PRIOR_SEEN = 1.0, 4.0
 #: Forecast filter: deviation by which offset and slope wander from one outcome to the next, and their first deviations.
 _WANDER = (0.003, 0.0015)
 _FIRST = (0.2, 0.5)
@@ -40,22 +32,14 @@ def _expit(x: float) -> float:
 class AnswerRate(msgspec.Struct):
     """Share of calls that take an agent, over several memories, each believed as it has foretold."""
 
-    live: Floats = msgspec.field(default_factory=lambda: np.zeros(_MEMORIES.size))
-    seen: Floats = msgspec.field(default_factory=lambda: np.zeros(_MEMORIES.size))
-    beliefs: Floats = msgspec.field(default_factory=lambda: np.array(equal(_MEMORIES.size)))
+    live: Floats = msgspec.field(default_factory=lambda: np.zeros(kernel.MEMORIES.size))
+    seen: Floats = msgspec.field(default_factory=lambda: np.zeros(kernel.MEMORIES.size))
+    beliefs: Floats = msgspec.field(default_factory=lambda: np.array(equal(kernel.MEMORIES.size)))
     n: int = 0
 
-    def add(self, is_live: bool, staff: int) -> None:
-        """Take one outcome of a team's calls."""
-        live, seen, beliefs = self.live, self.seen, self.beliefs
-        kernel.add_to_rates(live, seen, beliefs, is_live, _PRIOR_LIVE, _PRIOR_SEEN, _MEMORIES, staff / _TEAM, _SHARE)
-        self.n += 1
-
-    def value(self) -> tuple[float, float, float]:
-        """Return the rate, its standard error, and the outcomes behind it."""
-        live, seen, beliefs = self.live, self.seen, self.beliefs
-        found: tuple[float, float, float] = kernel.rate(live, seen, beliefs, _PRIOR_LIVE, _PRIOR_SEEN, 2.0)
-        return found
+    def value(self) -> float:
+        """Return the rate."""
+        return float(kernel.rate(self.live, self.seen, self.beliefs, 2.0)[0])
 
 
 class Forecasts(msgspec.Struct):

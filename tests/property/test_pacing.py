@@ -132,11 +132,12 @@ def test_an_empty_floor(agents: int, first: int) -> None:
 chances = st.lists(st.floats(0.0, 1.0), max_size=7)
 
 
-@given(chances, st.integers(-1, 8))
-def test_the_convolution_is_the_sum_over_every_case(terms: list[float], most: int) -> None:
-    spread = np.zeros(len(terms) + 1)
-    spread[0] = 1.0
-    for size, p in enumerate(terms):
+@given(chances, chances, st.integers(-1, 12))
+def test_the_convolution_is_the_sum_over_every_case(first: list[float], more: list[float], most: int) -> None:
+    terms = first + more[:4]
+    spread = np.empty(len(terms) + 4)
+    kernel._distribution(np.array(first), spread)
+    for size, p in enumerate(terms[len(first) :], len(first)):
         kernel._add(spread, size, p)
     truth = sum(
         np.prod([p if hit else 1.0 - p for p, hit in zip(terms, case, strict=True)])
@@ -150,28 +151,27 @@ FLAT = np.ones(kernel.RING_BINS)
 NOBODY = np.empty((0, 2))
 
 
-def laws(p: float, talking: np.ndarray[Any, Any], wrapping: np.ndarray[Any, Any]) -> kernel.Laws:
+def laws(p: float, talking: float, wrapping: float) -> dict[str, Any]:
     """Return laws with flat rings of 64 s, and agents' chances as given, all learned beyond doubt."""
-    hazard = np.zeros(kernel.SPELL_BINS + 1)
-    return kernel.Laws(
-        live=FLAT,
-        rest=FLAT,
-        p=p,
-        resolved=1e12,
-        p_detected=0.6,
-        talking=talking,
-        talk_scale_s=60.0,
-        wrapping=wrapping,
-        wrap_scale_s=15.0,
-        finishing=wrapping,
-        finish_scale_s=15.0,
-        talk_hazard=hazard,
-        talks=1e6,
-        wrap_hazard=hazard,
-        wraps=1e6,
-        finish_hazard=hazard,
-        wrapped=np.zeros(kernel.HORIZONS),
-    )
+    survival, moments = np.empty((2, kernel.RING_BINS + 2)), np.empty(kernel.MOMENTS)
+    memories = np.ones(kernel.MEMORIES.size)
+    kernel.outcomes(FLAT, FLAT, memories, memories, memories, 2.0, survival, moments)
+    tables = np.empty((3, kernel.AGES, kernel.HORIZONS))
+    tables[0], tables[1:] = talking, wrapping
+    return {
+        "survival": survival,
+        "moments": moments,
+        "p": p,
+        "resolved": 1e12,
+        "p_detected": 0.6,
+        "ringing": 1.0,
+        "media": 1.0,
+        "tables": tables,
+        "hazards": np.zeros((3, kernel.SPELL_BINS + 1)),
+        "scales_s": np.array((60.0, 15.0, 15.0)),
+        "finished": np.full(3, 1e6),
+        "wrapped": np.zeros(kernel.HORIZONS),
+    }
 
 
 @settings(max_examples=60)
@@ -195,22 +195,21 @@ def test_the_kernels_risk_is_that_of_enumeration(
     detecting: int,
     chance: tuple[float, float],
 ) -> None:
-    shape = (kernel.AGES, kernel.HORIZONS)
-    given_laws = laws(p, np.full(shape, chance[0]), np.full(shape, chance[1]))
-    floor = kernel.Floor(
-        free=free,
-        waiting=waiting,
-        talking_s=np.full(talking, 10.0),
-        wrapping_s=np.full(wrapping, 4.0),
-        finishing_s=np.empty(0),
-        ringing_s=np.array(ringing_s),
-        detecting=detecting,
-        q_ringing=np.empty(0),
-        q_next=np.empty(0),
-        leaving=NOBODY,
-    )
-    bounds = kernel.Bounds(theta=0.0, headroom=np.inf, braking=1.0, kappa=0.0, room=5, patience_s=2.0, exact=True)
-    risk = kernel.decide(given_laws, floor, bounds)[4]
+    floor = {
+        "free": free,
+        "waiting": waiting,
+        "n_detecting": detecting,
+        "ages_s": np.array([10.0] * talking + [4.0] * wrapping + ringing_s),
+        "n_talking": talking,
+        "n_wrapping": wrapping,
+        "n_finishing": 0,
+        "q_ringing": np.empty(0),
+        "stages": np.empty(0, np.uint8),
+        "q_next": np.empty(0),
+        "leaving": NOBODY,
+    }
+    bounds = {"theta": 0.0, "headroom": np.inf, "staff": 8, "room": 5, "patience_s": 2.0}
+    risk = kernel.asked(**laws(p, *chance), **floor, **bounds)[4]
     truth = 0.0
     for j in range(kernel.MOMENTS):
         ahead_s = 64.0 * (j + 0.5) / kernel.MOMENTS

@@ -266,9 +266,10 @@ def test_no_decision_compiles_anything_after_the_start() -> None:
     compiled = [
         kernel.asked,
         kernel.believed,
-        kernel.tables,
+        kernel.spells,
+        kernel.outcomes,
         kernel.add_spell,
-        kernel.add_ring,
+        kernel.add_outcome,
         kernel.rate,
         kernel.outside,
     ]
