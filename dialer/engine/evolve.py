@@ -304,7 +304,8 @@ def _learn(state: State, dossier: Dossier) -> None:
             dossier = replace(dossier, history=tuple(lines))
     state.people[dossier.person] = dossier
     for cap in dossier.keys:
-        if cap.version > state.versions.get(cap.key, -1):
+        # Most of a new list's have never moved: they stand at 0 without being kept.
+        if cap.version and cap.version > state.versions.get(cap.key, 0):
             state.versions[cap.key] = cap.version
 
 

@@ -12,7 +12,7 @@ from domain.people import NOT_CONNECTED, ContactEvent, Dossier, PastContact
 from simulation.chance import Chance, Choice, Purpose
 from simulation.population.conduct import Conduct
 from simulation.population.laws import Laws
-from simulation.population.traits import Mixture, at_home, draw_debts, draw_persons
+from simulation.population.traits import F8, Mixture, at_home, draw_debts, draw_persons
 
 _NO_HOURS = bytes(24)
 _MOBILE = ("mobile", "fixed_or_mobile")
@@ -104,6 +104,8 @@ class Register:
         self._debt_rows: dict[int, int] = {}
         self._clocks: dict[str, dict[int, tuple[int, int]]] = {}
         self._at_hand = _at_hand(laws)
+        p_pick_up = laws.answering.p_pick_up
+        self._usual_pick_up = sum(p_pick_up) / len(p_pick_up)
         rhythms = list(laws.presence.rhythms.values())
         self._rhythms = Choice(range(len(rhythms)), [one.share for one in rhythms])
 
@@ -144,7 +146,8 @@ class Register:
         person, conduct = self.persons[dossier.person], self._conduct
         new = [debt for debt in dossier.debts if debt.debt not in self._debt_rows]
         if new:
-            self._enter_debts([replace(dossier, debts=tuple(new))], person.row)
+            rates = conduct.everybody()[0].rate[person.row : person.row + 1]
+            self._enter_debts([replace(dossier, debts=tuple(new))], rates, person.row)
         before, person.debts = person.debts, tuple(self._debt_rows[debt.debt] for debt in dossier.debts)
         for row in before:
             if row not in person.debts:
@@ -157,12 +160,14 @@ class Register:
         if not people:
             return
         conduct, laws = self._conduct, self._laws
-        first_row = 0 if conduct.persons is None else len(conduct.persons)
+        first_row, debt_row = conduct.people, len(conduct.owed)
         persons = draw_persons(self.mixture, self._chance, people, conduct.zones, self._start_on)
         conduct.add_persons(persons)
-        self._enter_debts(people, first_row)
+        self._enter_debts(people, persons.rate, first_row)
         conditions = [*laws.conditions, None]
-        entered: list[tuple[Dossier, Person]] = []
+        zones = [(name, self._clocks.setdefault(name, {})) for name in conduct.zones]
+        p_pick_up, choices = laws.answering.p_pick_up, self.mixture.choices
+        entered: list[Person] = []
         week = 3 * persons.rhythm + persons.shift
         traits = (
             persons.zone, persons.stage, persons.kind, week, persons.condition, persons.reach, persons.keeps
@@ -170,26 +175,25 @@ class Register:
         for row, (dossier, zone, stage, kind, week_of, condition, reach, keeps) in enumerate(
             zip(people, *(column.tolist() for column in traits), strict=True), first_row
         ):
-            name = conduct.zones[zone]
+            name, clock = zones[zone]
+            first_debt, debt_row = debt_row, debt_row + len(dossier.debts)
             person = self.persons[dossier.person] = Person(
                 dossier.person,
                 self._at_hand[week_of],
-                laws.answering.p_pick_up[stage] * reach,
+                p_pick_up[stage] * reach,
                 row,
                 name,
-                self._clocks.setdefault(name, {}),
+                clock,
                 conditions[condition],
-                self.mixture.choices[stage][kind],
+                choices[stage][kind],
                 keeps,
-                tuple([self._debt_rows[debt.debt] for debt in dossier.debts]),
+                tuple(range(first_debt, debt_row)),
             )
-            entered.append((dossier, person))
-        self._enter_numbers(entered)
+            entered.append(person)
+        self._enter_numbers(zip(people, entered, strict=True))
 
-    def _enter_debts(self, people: Sequence[Dossier], first_row: int) -> None:
+    def _enter_debts(self, people: Sequence[Dossier], rates: F8, first_row: int) -> None:
         conduct = self._conduct
-        assert conduct.persons is not None
-        rates = conduct.persons.rate[first_row : first_row + len(people)]
         debts = [debt for one in people for debt in one.debts]
         row = len(conduct.owed)
         conduct.add_debts(
@@ -197,7 +201,7 @@ class Register:
             [_owed(debt.state, debt.balance_minor) for debt in debts],
             [debt.currency for debt in debts],
         )
-        self._debt_rows.update(zip((debt.debt for debt in debts), range(row, row + len(debts)), strict=True))
+        self._debt_rows.update(zip(conduct.ids[row:], range(row, row + len(debts)), strict=True))
 
     def _enter_numbers(self, people: Iterable[tuple[Dossier, Person]]) -> None:
         law = self._laws.numbers
@@ -233,8 +237,7 @@ class Register:
     def _estrange(self, number: Number, phone: int) -> None:
         """Give a number to somebody else: with a rhythm, and as much inclined to pick up as the average."""
         rhythm = self._rhythms.of(self._chance.u(Purpose.number, phone, 3))
-        p_pick_up = self._laws.answering.p_pick_up
-        number.stranger = Neighbour(-phone, self._at_hand[3 * rhythm + 1], sum(p_pick_up) / len(p_pick_up))
+        number.stranger = Neighbour(-phone, self._at_hand[3 * rhythm + 1], self._usual_pick_up)
 
 
 def _at_hand(laws: Laws) -> list[tuple[list[float], list[float]]]:

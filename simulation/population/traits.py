@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from simulation.population.worlds import correlation_matrix
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
+Columns = TypeVar("Columns", "Persons", "Debts")
 
 #: Kinds of paydays, by number.
 NO_PAYDAY, MONTHLY, TWICE_MONTHLY, WEEKLY, BIWEEKLY = range(5)
@@ -111,7 +112,7 @@ def quantiles(p: F8) -> F8:
 def _below(x: F8) -> F8:
     """Return how much of the standard normal law lies below."""
     root = math.sqrt(0.5)
-    return np.array([0.5 * math.erfc(-root * each) for each in x.ravel().tolist()]).reshape(x.shape)
+    return 0.5 * np.array(list(map(math.erfc, (-root * x).ravel().tolist()))).reshape(x.shape)
 
 
 class Mixture:
@@ -219,17 +220,6 @@ class Persons:
     def __len__(self) -> int:
         return len(self.person)
 
-    def then(self, others: "Persons") -> "Persons":
-        """Return these rows and then the others."""
-        if not len(self):
-            return others
-        return Persons(
-            **{
-                column.name: np.concatenate((getattr(self, column.name), getattr(others, column.name)))
-                for column in fields(self)
-            }
-        )
-
 
 @dataclass(slots=True, frozen=True)
 class Debts:
@@ -248,14 +238,14 @@ class Debts:
     def __len__(self) -> int:
         return len(self.debt)
 
-    def then(self, others: "Debts") -> "Debts":
-        """Return these rows and then the others."""
-        return Debts(
-            **{
-                column.name: np.concatenate((getattr(self, column.name), getattr(others, column.name)))
-                for column in fields(self)
-            }
-        )
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Return the rows of all, one after the other."""
+    first, *others = parts
+    if not others:
+        return first
+    names = [column.name for column in fields(first)]
+    return type(first)(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 def stage_of(laws: Laws, days: int) -> int:
@@ -437,9 +427,10 @@ def _paydays(laws: Laws, chance: Chance, people: Sequence[Dossier], person: I8) 
         of_country[code] = bounds, np.array(days), law.weekday
     kind_u, on_u = chance.many(Purpose.payday, person, 0), chance.many(Purpose.payday, person, 1)
     kind, on = np.zeros(len(person), np.int64), np.zeros(len(person), np.int64)
-    countries = np.array([one.country for one in people])
+    numbers = {code: number for number, code in enumerate(of_country)}
+    country = np.array([numbers[one.country] for one in people])
     for code, (bounds, days, weekday) in of_country.items():
-        here = countries == code
+        here = country == numbers[code]
         which = np.searchsorted(bounds, kind_u[here], side="right") + 1
         which[which > BIWEEKLY] = NO_PAYDAY
         u = on_u[here]
