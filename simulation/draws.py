@@ -25,6 +25,14 @@ def _u(key: Any, entity: Any, counter: Any) -> Any:
     return (_mix(_mix(key + entity * _GAMMA) + counter * _GAMMA) >> _12) * 2.0**-52 + 2.0**-53
 
 
+@njit("int64(float64, uint64, uint64, int64, int64)", cache=True)
+def _first_below(bound: Any, key: Any, entity: Any, start: Any, stop: Any) -> Any:
+    for counter in range(start, stop):
+        if _u(key, entity, np.uint64(counter)) < bound:
+            return counter
+    return stop
+
+
 @njit("UniTuple(float64, 7)(uint64[::1], uint64, uint64, uint64, uint64)", cache=True)
 def _of_attempt(keys: Any, phone: Any, nth: Any, near: Any, hour: Any) -> Any:
     return (
@@ -50,6 +58,10 @@ class Draws(Chance):
     def u(self, purpose: int, entity: int, counter: int = 0) -> float:
         drawn: float = _u(self._keys[purpose], entity & _WORD, counter & _WORD)
         return drawn
+
+    def first_below(self, bound: float, purpose: int, entity: int, start: int, stop: int) -> int | None:
+        found: int = _first_below(bound, self._keys[purpose], entity & _WORD, start, stop)
+        return found if found < stop else None
 
     def of_attempt(self, phone: int, nth: int, near: int, hour: int) -> Attempted:
         drawn: Attempted = _of_attempt(self._attempt_keys, phone & _WORD, nth & _WORD, near & _WORD, hour & _WORD)

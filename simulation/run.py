@@ -146,7 +146,7 @@ class SimulatedFloor:
         self._stretch = 0
         #: Since when each agent is in which state.
         self._states: dict[str, tuple[AgentState, int]] = {}
-        #: What follows here from a record; nothing from all others.
+        #: What follows here from a record; nothing from all others, and an Originate waits for its commit.
         self._follows: dict[type, Callable[[Any], None]] = {
             **dict.fromkeys(get_args(SwitchOrder), self._ordered),
             Reserve: self._reserved,
@@ -227,13 +227,15 @@ class SimulatedFloor:
         self._still_until = 0
         rows = self.engine.handle(event)
         self._waiting += rows
+        follows = self._follows
         for row in rows:
-            kind = type(row.record)
+            record = row.record
+            kind = type(record)
             if kind is Originate:
                 self._leaving.append(row)
                 self._urgent = True
-            elif (follow := self._follows.get(kind)) is not None:
-                follow(row.record)
+            elif kind in follows:
+                follows[kind](record)
         if self._urgent and self._committing_since_us is None:
             self._commit()
 

@@ -244,10 +244,9 @@ class Conduct:
         u = self._chance.u
         # No day's probability is greater, so most days need no more than their draw.
         most = self._most_per_day * rate * math.exp(max(0.0, effect * self.laws.contact.most))
-        for on in range(today, today + days + 1):
-            drawn = u(Purpose.pay, debt, on)
-            if drawn >= most:
-                continue
+        end = today + days + 1
+        while (on := self._chance.first_below(most, Purpose.pay, debt, today, end)) is not None:
+            today, drawn = on + 1, u(Purpose.pay, debt, on)
             first_us, last_us = self.hours_of(zone, on)
             at_us = first_us + int(u(Purpose.pay_time, person, on) * (last_us - first_us))
             if at_us <= after_us:

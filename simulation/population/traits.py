@@ -448,7 +448,7 @@ def _probit(p: F8, loading: float, trait: F8) -> F8:
     return _below(quantiles(p) * math.sqrt(1 + loading * loading) + loading * trait)
 
 
-def moved_odds(p: F8, by: F8 | float) -> F8:
+def moved_odds(p: F8 | float, by: F8 | float) -> F8:
     """Return probabilities whose log odds are moved; none and certainty stay."""
     odds = np.exp(by)
     return np.asarray(p * odds / (1.0 - p + p * odds))

@@ -65,6 +65,11 @@ def test_compiled_draws_are_the_same() -> None:
                 assert type(drawn) is float
     for phone, nth, near, hour in zip(words, words[1:], words[2:], words[3:], strict=False):
         assert compiled.of_attempt(phone, nth, near, hour) == plain.of_attempt(phone, nth, near, hour)
+    for bound in (0.0, 0.1, 1.0):
+        for entity in words:
+            found = compiled.first_below(bound, Purpose.pay, entity, -5, 20)
+            assert found == plain.first_below(bound, Purpose.pay, entity, -5, 20)
+            assert found is None or compiled.u(Purpose.pay, entity, found) < bound
 
 
 def test_draw_is_two_finalisers_of_the_words() -> None:
