@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from domain.calls import Disposition
 from domain.instants import to_datetime
-from domain.people import NOT_CONNECTED, ContactEvent, Dossier, PastContact
+from domain.people import NOT_CONNECTED, ContactEvent, Debt, Dossier, PastContact
 from simulation.chance import Chance, Choice, Purpose
 from simulation.population.conduct import Conduct
 from simulation.population.laws import Laws
@@ -140,7 +140,7 @@ class Register:
         if line.event in _THEIRS:
             number.stranger = None
         elif line.event is ContactEvent.wrong_party and number.stranger is None and line.phone is not None:
-            self._estrange(number, line.phone)
+            number.stranger = self._stranger(line.phone, self._chance.u(Purpose.number, line.phone, 3))
 
     def _meet_again(self, dossier: Dossier) -> None:
         person, conduct = self.persons[dossier.person], self._conduct
@@ -153,7 +153,7 @@ class Register:
             if row not in person.debts:
                 conduct.owed[row] = 0
         for row, debt in zip(person.debts, dossier.debts, strict=True):
-            conduct.owed[row] = min(conduct.owed[row], _owed(debt.state, debt.balance_minor))
+            conduct.owed[row] = min(conduct.owed[row], _owed(debt))
         self._enter_numbers([(dossier, person)])
 
     def _enter(self, people: list[Dossier]) -> None:
@@ -198,7 +198,7 @@ class Register:
         row = len(conduct.owed)
         conduct.add_debts(
             draw_debts(self.mixture, people, rates, first_row),
-            [_owed(debt.state, debt.balance_minor) for debt in debts],
+            map(_owed, debts),
             [debt.currency for debt in debts],
         )
         self._debt_rows.update(zip(conduct.ids[row:], range(row, row + len(debts)), strict=True))
@@ -225,19 +225,22 @@ class Register:
         if not new:
             return
         further = np.minimum(places, 1)
-        dead, strange, voicemail = (self._chance.many(Purpose.number, np.array(ids), nth) for nth in range(3))
+        phones = np.array(ids)
+        dead, strange, voicemail = (self._chance.many(Purpose.number, phones, nth) for nth in range(3))
         p_voicemail = np.where([number.mobile for number in new], law.p_voicemail_mobile, law.p_voicemail_fixed)
         for place in np.flatnonzero(dead < np.array(law.p_dead)[further]).tolist():
             new[place].dead = True
         for place in np.flatnonzero(voicemail < p_voicemail).tolist():
             new[place].voicemail = True
-        for place in np.flatnonzero(strange < np.array(law.p_stranger)[further]).tolist():
-            self._estrange(new[place], ids[place])
+        strangers = np.flatnonzero(strange < np.array(law.p_stranger)[further])
+        drawn = self._chance.many(Purpose.number, phones[strangers], 3)
+        for place, rhythm in zip(strangers.tolist(), drawn.tolist(), strict=True):
+            new[place].stranger = self._stranger(ids[place], rhythm)
 
-    def _estrange(self, number: Number, phone: int) -> None:
-        """Give a number to somebody else: with a rhythm, and as much inclined to pick up as the average."""
-        rhythm = self._rhythms.of(self._chance.u(Purpose.number, phone, 3))
-        number.stranger = Neighbour(-phone, self._at_hand[3 * rhythm + 1], self._usual_pick_up)
+    def _stranger(self, phone: int, drawn: float) -> Neighbour:
+        """Return somebody else who has a number: with a rhythm, and as much inclined to pick up as the average."""
+        rhythm = self._rhythms.of(drawn)
+        return Neighbour(-phone, self._at_hand[3 * rhythm + 1], self._usual_pick_up)
 
 
 def _at_hand(laws: Laws) -> list[tuple[list[float], list[float]]]:
@@ -247,5 +250,5 @@ def _at_hand(laws: Laws) -> list[tuple[list[float], list[float]]]:
     return list(zip(home.tolist(), mobile.tolist(), strict=True))
 
 
-def _owed(state: str, balance_minor: int) -> int:
-    return max(0, balance_minor) if state == "open" else 0
+def _owed(debt: Debt) -> int:
+    return debt.balance_minor if debt.state == "open" and debt.balance_minor > 0 else 0

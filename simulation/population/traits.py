@@ -320,7 +320,7 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
         rate=np.where(np.isin(condition, gone), 0.0, rate / mixture.mean_rate[stage]),
         effect=np.array([one.effect if works else 0.0 for one in kinds])[kind],
         keeps=np.where(keeps > 0.0, _probit(keeps, promises.by_traits, both), 0.0),
-        p_full=_probit(np.full(len(person), payment.p_full), payment.full_by_ability, latent["ability"]),
+        p_full=_probit(np.array([payment.p_full]), payment.full_by_ability, latent["ability"]),
         payday=payday,
         payday_on=payday_on,
     )
