@@ -12,7 +12,7 @@ from domain.people import NOT_CONNECTED, ContactEvent, Debt, Dossier, PastContac
 from simulation.chance import Chance, Choice, Purpose
 from simulation.population.conduct import Conduct
 from simulation.population.laws import Laws
-from simulation.population.traits import F8, Mixture, at_home, draw_debts, draw_persons
+from simulation.population.traits import F8, I8, Mixture, at_home, draw_debts, draw_persons, dues_of
 
 _NO_HOURS = bytes(24)
 _MOBILE = ("mobile", "fixed_or_mobile")
@@ -113,15 +113,18 @@ class Register:
         """Enter people, see `Debtors.meet`; return those who are new."""
         new: dict[int, Dossier] = {}
         again: list[Dossier] = []
+        known = self.persons
         for dossier in dossiers:
-            if dossier.person in self.persons or dossier.person in new:
+            person = dossier.person
+            if person in known or person in new:
                 again.append(dossier)
             else:
-                new[dossier.person] = dossier
-        self._enter(list(new.values()))
+                new[person] = dossier
+        entered = list(new.values())
+        self._enter(entered)
         for dossier in again:
             self._meet_again(dossier)
-        return list(new.values())
+        return entered
 
     def remember(self, number: Number, line: PastContact, zone: str) -> None:
         """Let a call from before the world began have been: it tired the number, and told what is behind it."""
@@ -147,7 +150,8 @@ class Register:
         new = [debt for debt in dossier.debts if debt.debt not in self._debt_rows]
         if new:
             rates = conduct.everybody()[0].rate[person.row : person.row + 1]
-            self._enter_debts([replace(dossier, debts=tuple(new))], rates, person.row)
+            newly = [replace(dossier, debts=tuple(new))]
+            self._enter_debts(newly, dues_of(newly), rates, person.row)
         before, person.debts = person.debts, tuple(self._debt_rows[debt.debt] for debt in dossier.debts)
         for row in before:
             if row not in person.debts:
@@ -161,9 +165,10 @@ class Register:
             return
         conduct, laws = self._conduct, self._laws
         first_row, debt_row = conduct.people, len(conduct.owed)
-        persons = draw_persons(self.mixture, self._chance, people, conduct.zones, self._start_on)
+        dues = dues_of(people)
+        persons = draw_persons(self.mixture, self._chance, people, dues, conduct.zones, self._start_on)
         conduct.add_persons(persons)
-        self._enter_debts(people, persons.rate, first_row)
+        self._enter_debts(people, dues, persons.rate, first_row)
         conditions = [*laws.conditions, None]
         zones = [(name, self._clocks.setdefault(name, {})) for name in conduct.zones]
         p_pick_up, choices = laws.answering.p_pick_up, self.mixture.choices
@@ -192,12 +197,12 @@ class Register:
             entered.append(person)
         self._enter_numbers(zip(people, entered, strict=True))
 
-    def _enter_debts(self, people: Sequence[Dossier], rates: F8, first_row: int) -> None:
+    def _enter_debts(self, people: Sequence[Dossier], dues: tuple[I8, I8], rates: F8, first_row: int) -> None:
         conduct = self._conduct
         debts = [debt for one in people for debt in one.debts]
         row = len(conduct.owed)
         conduct.add_debts(
-            draw_debts(self.mixture, people, rates, first_row),
+            draw_debts(self.mixture, people, dues, rates, first_row),
             map(_owed, debts),
             [debt.currency for debt in debts],
         )

@@ -260,11 +260,15 @@ def zone_of(dossier: Dossier) -> str:
     return next((zone for phone in dossier.phones for zone in phone.zones), "UTC")
 
 
-def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zones: list[str], today: date) -> Persons:
+def draw_persons(
+    mixture: Mixture, chance: Chance, people: Sequence[Dossier], dues: tuple[I8, I8], zones: list[str], today: date
+) -> Persons:
     """Draw the traits of people.
 
     Parameters
     ----------
+    dues : tuple of I8
+        Of their debts, as `dues_of` tells them.
     zones : list of str
         Zones known so far; grows.
     today : date
@@ -275,7 +279,7 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
     index = {zone: number for number, zone in enumerate(zones)}
     zone = np.array([index.setdefault(zone_of(one), len(index)) for one in people], np.int64)
     zones[:] = index
-    stage = _stages(laws, people, today)
+    stage = _stages(laws, len(people), dues, today)
     apart = [quantiles(chance.many(Purpose.latent, person, number)) for number in range(len(LATENTS))]
     # Term by term: a product of matrices may round otherwise for another number of people.
     latent = {
@@ -330,10 +334,10 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
 _PAY_NO_MORE = (Disposition.deceased, Disposition.bankrupt)
 
 
-def draw_debts(mixture: Mixture, people: Sequence[Dossier], rates: F8, first_row: int) -> Debts:
+def draw_debts(mixture: Mixture, people: Sequence[Dossier], dues: tuple[I8, I8], rates: F8, first_row: int) -> Debts:
     """Draw the columns of people's debts; `rates` are those of the people, whose rows begin at `first_row`."""
     debts = [debt for one in people for debt in one.debts]
-    row, due = _due(people)
+    row, due = dues
     balance = np.maximum(1.0, np.array([debt.balance_minor for debt in debts], np.float64))
     usual = np.array(
         [mixture.usual_minor(one, debt.product, debt.currency) for one in people for debt in one.debts], np.float64
@@ -396,16 +400,16 @@ def _on_record(laws: Laws, one: Dossier) -> int | None:
     return next((index for index, word in enumerate(laws.conditions) if word.value in kinds), None)
 
 
-def _stages(laws: Laws, people: Sequence[Dossier], today: date) -> I8:
-    row, due = _due(people)
+def _stages(laws: Laws, people: int, dues: tuple[I8, I8], today: date) -> I8:
+    row, due = dues
     never = date.max.toordinal() + 1
-    oldest = np.full(len(people), never)
+    oldest = np.full(people, never)
     np.minimum.at(oldest, row[due > 0], due[due > 0])
     oldest[oldest == never] = today.toordinal()
     return np.searchsorted(laws.stage_days, today.toordinal() - oldest, side="right")
 
 
-def _due(people: Sequence[Dossier]) -> tuple[I8, I8]:
+def dues_of(people: Sequence[Dossier]) -> tuple[I8, I8]:
     """Return of people's debts, one after the other, whose each is, by place, and `Debts.due`."""
     row = np.repeat(np.arange(len(people)), [len(one.debts) for one in people])
     due = [_ordinal(debt.due_on) if debt.due_on else 0 for one in people for debt in one.debts]
