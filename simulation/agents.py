@@ -185,8 +185,8 @@ class Staff(Listener):
         self._callees = callees
         self._chance = chance
         self._desk = desk
-        #: Whom a call asks for, and about which debts, as the screen says it.
-        self._asked: dict[str, tuple[int, tuple[int, ...]]] = {}
+        #: By call, whom it asks for, and about which debts, as the screen says it.
+        self._asked: dict[str, Reserve] = {}
         world.listener = self
 
     def start(self) -> None:
@@ -346,7 +346,8 @@ class Staff(Listener):
         if robot.call_id != call_id or robot.meeting is None or robot.recorded:
             return
         robot.recorded = True
-        person, debts = self._asked.get(call_id, (robot.meeting.person, ()))
+        asked = self._asked.get(call_id)
+        person, debts = (robot.meeting.person, ()) if asked is None else (asked.person, asked.debts)
         said = self._callees.say(robot.meeting, self.env._now, person, debts)
         self._desk(
             Disposed(
@@ -375,12 +376,12 @@ class Staff(Listener):
     def see(self, record: Shown) -> None:
         """Take what the screens show, for whom it concerns: states, leads, whom a call asks for."""
         # By the type itself: `isinstance` takes ten times as long where classes are records'.
-        if type(record) is AgentShifted:
-            self._see_state(record)
-        elif type(record) is Reserve:
-            self._asked[record.call_id] = record.person, record.debts
+        if type(record) is Reserve:
+            self._asked[record.call_id] = record
         elif type(record) is AttemptClosed:
             self._asked.pop(record.call_id, None)
+        elif type(record) is AgentShifted:
+            self._see_state(record)
         elif type(record) is ShowLead:
             self.shown(record)
 
