@@ -378,12 +378,11 @@ class Debtors:
 
     def _ring_us(self, rings: float) -> int:
         line = self._line
-        p_early = line.p_early_ring
-        if rings < p_early:
-            drawn, (median_s, spread) = rings / p_early, line.ring_s
+        if rings < line.p_early_ring:
+            seconds = lognormal(rings / line.p_early_ring, *line.ring_s)
         else:
-            drawn, (median_s, spread) = (rings - p_early) / (1.0 - p_early), line.late_ring_s
-        return int(lognormal(drawn, median_s, spread) * SECOND)
+            seconds = lognormal((rings - line.p_early_ring) / (1.0 - line.p_early_ring), *line.late_ring_s)
+        return int(seconds * SECOND)
 
     def _missed(self, number: Number, at_hand: bool, how: float, rings: float) -> tuple[Fate | None, str, int]:
         """Return fate, who and ring time of a call that nobody picks up."""
