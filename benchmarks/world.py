@@ -25,8 +25,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from simpy import Environment
-
 from benchmarks.plain_floor import PlainFloor
 from compliance.gate import Gate
 from domain.calls import Mode
@@ -37,7 +35,7 @@ from domain.people import CapKey, Debt, Dossier, Lead, Phone
 from domain.settings import CampaignSettings, FloorSettings
 from ledger.memory import MemoryLedger
 from simulation.agents import Chair
-from simulation.alarms import Alarm
+from simulation.alarms import Alarm, Clock
 from simulation.draws import Draws
 from simulation.exchange import WorldSettings
 from simulation.population import Debtors, load
@@ -89,7 +87,7 @@ class Simplest:
 
     def __init__(self, people: Iterable[Dossier], agents: int, attempts: int, per_second: float) -> None:
         chance = Draws(1)
-        self.env = Environment(START_US)
+        self.env = Clock(START_US)
         self.people = Debtors(load("default"), chance, start_us=START_US)
         met = tuple(people)
         self.people.meet(met)

@@ -264,7 +264,7 @@ class Reader:
     def _moved(self, dossier: Dossier) -> bool:
         """Return whether a dossier tells of something that the record does not hold."""
         versions = self._engine.state.versions
-        return any(cap.version != versions.get(cap.key) for cap in dossier.keys)
+        return any(cap.version != versions.get(cap.key, 0) for cap in dossier.keys)
 
 
 def _day(at_us: int, zone: str) -> date:

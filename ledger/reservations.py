@@ -106,10 +106,9 @@ def announce(connection: Connection, persons: Iterable[int], known_us: int, stre
 def compare(keys: Sequence[CapKey], standing: dict[str, int]) -> tuple[CapKey, ...] | None:
     """Return the keys one version on, taken down in `standing`; None where one has moved since it was judged."""
     for cap in keys:
-        if standing[cap.key] != cap.version:
+        if standing.get(cap.key, 0) != cap.version:
             return None
-    after = []
-    for cap in keys:
-        version = standing[cap.key] = cap.version + 1
-        after.append(CapKey(cap.key, version))
-    return tuple(after)
+    after = tuple([CapKey(cap.key, cap.version + 1) for cap in keys])
+    for cap in after:
+        standing[cap.key] = cap.version
+    return after

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from simpy import Environment
 
 from domain.calls import AgentState
 from domain.events import (
@@ -28,7 +27,7 @@ from domain.events import (
 from domain.facts import AgentShifted, AttemptClosed
 from domain.instants import SECOND
 from domain.orders import Reserve, ShowLead
-from simulation.alarms import Alarm, Subject
+from simulation.alarms import Alarm, Clock, Subject
 from simulation.callees import Callees, Meeting
 from simulation.chance import Chance, Purpose, entity_of, exponential, lognormal
 from simulation.exchange import Listener
@@ -170,7 +169,7 @@ class Staff(Listener):
 
     def __init__(
         self,
-        env: Environment,
+        env: Clock,
         world: World,
         callees: Callees,
         chance: Chance,
@@ -186,8 +185,8 @@ class Staff(Listener):
         self._callees = callees
         self._chance = chance
         self._desk = desk
-        #: Whom a call asks for, and about which debts, as the screen says it.
-        self._asked: dict[str, tuple[int, tuple[int, ...]]] = {}
+        #: By call, whom it asks for, and about which debts, as the screen says it.
+        self._asked: dict[str, Reserve] = {}
         world.listener = self
 
     def start(self) -> None:
@@ -196,7 +195,7 @@ class Staff(Listener):
 
     def take(self, chairs: Iterable[Chair]) -> None:
         """Let further shifts begin and end; an agent's next one begins after the last has ended."""
-        now = self._now
+        now = self.env._now
         for chair in chairs:
             robot = self.robots.get(chair.agent)
             if robot is None:
@@ -216,7 +215,7 @@ class Staff(Listener):
         robot.breaks = list(chair.breaks or ())
         self._desk(
             SignedIn(
-                at_us=self._now,
+                at_us=self.env._now,
                 agent=chair.agent,
                 campaigns=chair.campaigns,
                 call_me=chair.call_me,
@@ -232,14 +231,14 @@ class Staff(Listener):
 
     def _sign_out(self, robot: Robot) -> None:
         robot.at_work = False
-        self._desk(SignedOut(at_us=self._now, agent=robot.chair.agent))
+        self._desk(SignedOut(at_us=self.env._now, agent=robot.chair.agent))
 
     def _plan_break(self, robot: Robot) -> None:
         robot.n_breaks += 1
         if robot.chair.breaks is not None:
             robot.break_ = robot.breaks.pop(0) if robot.breaks else None
             if robot.break_ is not None:
-                self._later(max(0, robot.break_.at_us - self._now), self._want_break, (robot, robot.n_shifts))
+                self._later(max(0, robot.break_.at_us - self.env._now), self._want_break, (robot, robot.n_shifts))
             return
         after_s = exponential(self._u(Purpose.break_after, robot, robot.n_breaks), self.temper.break_after_s)
         self._later(self._us(after_s), self._want_break, (robot, robot.n_shifts))
@@ -252,7 +251,7 @@ class Staff(Listener):
             self._plan_break(robot)
             return
         robot.wants_break = True
-        self._desk(PauseAsked(at_us=self._now, agent=robot.chair.agent, reason=_reason(robot)))
+        self._desk(PauseAsked(at_us=self.env._now, agent=robot.chair.agent, reason=_reason(robot)))
 
     def _rest(self, robot: Robot) -> None:
         robot.wants_break = False
@@ -270,7 +269,7 @@ class Staff(Listener):
 
     def _make_ready(self, robot: Robot) -> None:
         if robot.at_work and not robot.resting and not robot.held and robot.call_id is None:
-            self._desk(MadeReady(at_us=self._now, agent=robot.chair.agent))
+            self._desk(MadeReady(at_us=self.env._now, agent=robot.chair.agent))
 
     # ---- the phone
 
@@ -280,7 +279,7 @@ class Staff(Listener):
 
     def _settle(self, robot: Robot) -> None:
         ready_us = robot.chair.ready_us or 0
-        after_us = ready_us - self._now if ready_us >= self._now else self._us(self.temper.settle_s)
+        after_us = ready_us - self.env._now if ready_us >= self.env._now else self._us(self.temper.settle_s)
         self._later(after_us, self._make_ready, robot)
 
     def dropped(self, agent: str) -> None:
@@ -311,12 +310,12 @@ class Staff(Listener):
     def _announce(self, talk: tuple[Robot, str]) -> None:
         robot, call_id = talk
         if robot.call_id == call_id:
-            self._desk(Finishing(at_us=self._now, agent=robot.chair.agent))
+            self._desk(Finishing(at_us=self.env._now, agent=robot.chair.agent))
 
     def _hang_up(self, talk: tuple[Robot, str]) -> None:
         robot, call_id = talk
         if robot.call_id == call_id:
-            self._desk(HangUpAsked(at_us=self._now, agent=robot.chair.agent))
+            self._desk(HangUpAsked(at_us=self.env._now, agent=robot.chair.agent))
 
     def left(self, agent: str, call_id: str) -> None:
         robot = self.robots.get(agent)
@@ -347,11 +346,12 @@ class Staff(Listener):
         if robot.call_id != call_id or robot.meeting is None or robot.recorded:
             return
         robot.recorded = True
-        person, debts = self._asked.get(call_id, (robot.meeting.person, ()))
-        said = self._callees.say(robot.meeting, self._now, person, debts)
+        asked = self._asked.get(call_id)
+        person, debts = (robot.meeting.person, ()) if asked is None else (asked.person, asked.debts)
+        said = self._callees.say(robot.meeting, self.env._now, person, debts)
         self._desk(
             Disposed(
-                at_us=self._now,
+                at_us=self.env._now,
                 agent=robot.chair.agent,
                 call_id=call_id,
                 disposition=said.disposition,
@@ -376,12 +376,12 @@ class Staff(Listener):
     def see(self, record: Shown) -> None:
         """Take what the screens show, for whom it concerns: states, leads, whom a call asks for."""
         # By the type itself: `isinstance` takes ten times as long where classes are records'.
-        if type(record) is AgentShifted:
-            self._see_state(record)
-        elif type(record) is Reserve:
-            self._asked[record.call_id] = record.person, record.debts
+        if type(record) is Reserve:
+            self._asked[record.call_id] = record
         elif type(record) is AttemptClosed:
             self._asked.pop(record.call_id, None)
+        elif type(record) is AgentShifted:
+            self._see_state(record)
         elif type(record) is ShowLead:
             self.shown(record)
 
@@ -413,7 +413,7 @@ class Staff(Listener):
         robot, turn = intention
         if robot.at_work and robot.turn == turn:
             self._later(self._us(self.temper.ask_again_s), self._ask, intention)
-            self._desk(LeadAsked(at_us=self._now, agent=robot.chair.agent))
+            self._desk(LeadAsked(at_us=self.env._now, agent=robot.chair.agent))
 
     def shown(self, order: ShowLead) -> None:
         robot = self.robots.get(order.agent)
@@ -428,15 +428,11 @@ class Staff(Listener):
         if robot.state is not AgentState.previewing or robot.n_previews != nth:
             return
         if self._u(Purpose.skip, robot, nth) < self.temper.p_skip:
-            self._desk(LeadSkipped(at_us=self._now, agent=robot.chair.agent))
+            self._desk(LeadSkipped(at_us=self.env._now, agent=robot.chair.agent))
         else:
-            self._desk(LeadAccepted(at_us=self._now, agent=robot.chair.agent))
+            self._desk(LeadAccepted(at_us=self.env._now, agent=robot.chair.agent))
 
     # ---- chance and clock
-
-    @property
-    def _now(self) -> int:
-        return self.env._now  # type: ignore[return-value]  # an integer, as it was started
 
     def _u(self, purpose: int, robot: Robot, counter: int) -> float:
         return self._chance.u(purpose, robot.entity, counter)

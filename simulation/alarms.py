@@ -10,6 +10,12 @@ from simpy.events import NORMAL, URGENT, Event
 Subject = TypeVar("Subject")
 
 
+class Clock(Environment):
+    """SimPy's environment, started with an integer: its instants stay integers, microseconds UTC."""
+
+    _now: int
+
+
 class Alarm(Event):
     """Call back once after a delay, as `simpy.events.Timeout` with the callback and its subject in place."""
 

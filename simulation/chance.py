@@ -137,6 +137,11 @@ class Chance:
         # 52 bits and a half: never 0, never 1, so that every inverse function is finite.
         return ((word ^ (word >> 31)) >> 12) * 2.0**-52 + 2.0**-53
 
+    def first_below(self, bound: float, purpose: int, entity: int, start: int, stop: int) -> int | None:
+        """Return the first counter in `range(start, stop)` whose draw lies below a bound; None: that of none does."""
+        u = self.u
+        return next((counter for counter in range(start, stop) if u(purpose, entity, counter) < bound), None)
+
     def of_attempt(self, phone: int, nth: int, near: int, hour: int) -> Attempted:
         """Return the draws of an attempt on a number, from `Purpose.network` to `Purpose.who`.
 

@@ -63,12 +63,12 @@ class DayLists:
         #: What is known beside the dossiers.
         self.known = Known()
         self._shifts: dict[date, list[Chair]] = {}
-        #: By campaign, calls of recent days: when they ended, whether an agent and whether the debtor was on them,
-        #: whether an agent heard a machine, how long they took.
+        #: By campaign with a strategy, calls of recent days: when they ended, whether an agent and whether the debtor
+        #: was on them, whether an agent heard a machine, how long they took.
         self._recent: dict[str, deque[tuple[int, bool, bool, bool, int]]] = {
-            one.name: deque() for one in floor.campaigns
+            one.name: deque() for one in floor.campaigns if one.document
         }
-        #: Calls under way.
+        #: Their calls under way.
         self._open: dict[str, _Try] = {}
         #: By campaign, of calls with a forecast, by the stretch in which they were reserved: its sum, and the answered.
         self.counts: dict[str, dict[int, tuple[float, int]]] = {one.name: {} for one in floor.campaigns}
@@ -80,18 +80,20 @@ class DayLists:
 
     def reserved(self, order: Reserve, at_us: int) -> None:
         """Take down that a call is to be made."""
-        self._open[order.call_id] = _Try(order.campaign, at_us - at_us % STRETCH_US, order.p_answer)
+        if order.campaign in self._recent:
+            self._open[order.call_id] = _Try(order.campaign, at_us - at_us % STRETCH_US, order.p_answer)
 
     def classed(self, fact: CallClassed) -> None:
         """Take down that a call was answered, by whatever."""
-        one = self._open[fact.call_id]
-        one.live = fact.answer_class in LIVE
-        self._count(one, one.forecast, int(one.live))
+        one = self._open.get(fact.call_id)
+        if one is not None:
+            one.live = fact.answer_class in LIVE
+            self._count(one, one.forecast, int(one.live))
 
     def closed(self, fact: AttemptClosed, at_us: int) -> None:
         """Take down how an attempt ended."""
-        one = self._open.pop(fact.call_id)
-        if fact.event is None:
+        one = self._open.pop(fact.call_id, None)
+        if one is None or fact.event is None:
             return
         if one.live is None and fact.disposition is not _FAILED:
             self._count(one, one.forecast, 0)

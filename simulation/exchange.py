@@ -81,42 +81,26 @@ class WorldSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     p_unsure: float = 0.02
 
 
-class Line:
+class Line(msgspec.Struct, eq=False):
     """A call on the switch."""
 
-    __slots__ = (
-        "alarm",
-        "answered",
-        "call_id",
-        "detected",
-        "leave_us",
-        "limit_us",
-        "meeting",
-        "node",
-        "order",
-        "place",
-        "rang_out_us",
-        "seat",
-    )
-
-    def __init__(self, order: Originate, meeting: Meeting, rang_out_us: int) -> None:
-        self.call_id = order.call_id
-        self.node = order.node
-        self.order = order
-        self.meeting = meeting
-        self.place = DOWN
-        self.answered = False
-        self.detected = ""
-        #: The switch gives up ringing.
-        self.rang_out_us = rang_out_us
-        #: The callee hangs up unless somebody speaks before.
-        self.leave_us = 0
-        #: The patience is over.
-        self.limit_us = 0
-        #: The agent in conversation with the callee.
-        self.seat: Seat | None = None
-        #: What happens next to this call, if nothing comes between.
-        self.alarm: LineAlarm | None = None
+    call_id: str
+    node: str
+    order: Originate
+    meeting: Meeting
+    #: The switch gives up ringing.
+    rang_out_us: int
+    place: str = DOWN
+    answered: bool = False
+    detected: str = ""
+    #: The callee hangs up unless somebody speaks before.
+    leave_us: int = 0
+    #: The patience is over.
+    limit_us: int = 0
+    #: The agent in conversation with the callee.
+    seat: "Seat | None" = None
+    #: What happens next to this call, if nothing comes between.
+    alarm: "LineAlarm | None" = None
 
 
 class LineAlarm(Alarm):

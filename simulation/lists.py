@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from operator import attrgetter, itemgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,8 +38,18 @@ _debt = attrgetter("debt")
 _NO_DATE = "9999-12-31"
 
 
-def leads(dossiers: Iterable[Dossier], campaign: CampaignSettings, today: date) -> list[Lead]:
-    """Return a campaign's people as a list made today would have them.
+def leads(
+    dossiers: Iterable[Dossier],
+    campaign: CampaignSettings,
+    today: date,
+    listed: Mapping[int, tuple[int, ...]] = MappingProxyType({}),
+) -> list[Lead]:
+    """Return a campaign's people as a list made today would have them, but for those who are listed as they are.
+
+    Parameters
+    ----------
+    listed : mapping
+        Who stands on a list already, and with which debts.
 
     Notes
     -----
@@ -49,10 +60,12 @@ def leads(dossiers: Iterable[Dossier], campaign: CampaignSettings, today: date) 
     chosen.sort(key=itemgetter(0))
     if places := _places(chosen, campaign.order):
         chosen.sort(key=lambda one: places[one[0]])
-    return [
-        Lead(person=person, rank=rank, debts=tuple([debt.debt for debt in debts]))
-        for rank, (person, debts) in enumerate(chosen)
-    ]
+    found = []
+    for rank, (person, debts) in enumerate(chosen):
+        ids = tuple([debt.debt for debt in debts])
+        if listed.get(person) != ids:
+            found.append(Lead(person=person, rank=rank, debts=ids))
+    return found
 
 
 def _chosen(dossier: Dossier, campaign: CampaignSettings, today: date) -> list[Debt]:

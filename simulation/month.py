@@ -260,13 +260,12 @@ class Month(SimulatedFloor):
                 self._load_strategy(campaign, dossiers, self._day * len(self._floor.campaigns) + number + 1)
                 continue
             listed = self._listed[campaign.name]
-            found = leads(dossiers, campaign, day)
-            if not found and not listed:
+            new = leads(dossiers, campaign, day, listed)
+            if not new and not listed:
                 raise BadInput(
                     f"simulation: nobody of world {self._plan.world!r} is on the list of campaign {campaign.name!r}; "
                     "widen its selection, or simulate more debtors"
                 )
-            new = [lead for lead in found if listed.get(lead.person) != lead.debts]
             listed.update((lead.person, lead.debts) for lead in new)
             for chunk, first in enumerate(range(0, len(new), CHUNK)):
                 some = new[first : first + CHUNK]

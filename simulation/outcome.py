@@ -141,19 +141,15 @@ def segment_of(dossier: Dossier, today: date) -> str:
     return f"{dossier.country} {next(name for below, name in STAGES if days < below)}"
 
 
-class _Call:
+class _Call(msgspec.Struct, gc=False, eq=False):
     """What is known of a call under way."""
 
-    __slots__ = ("answer_class", "at", "campaign", "debts", "person", "valid_until_us", "wait_us")
-
-    def __init__(self, at: tuple[int, int], campaign: int, order: Reserve) -> None:
-        self.at = at
-        self.campaign = campaign
-        self.person = order.person
-        self.debts = order.debts
-        self.valid_until_us = order.verdict.valid_until_us or 0
-        self.answer_class: AnswerClass | None = None
-        self.wait_us = 0
+    at: tuple[int, int]
+    campaign: int
+    person: int
+    valid_until_us: int
+    answer_class: AnswerClass | None = None
+    wait_us: int = 0
 
 
 class _Account:
@@ -241,7 +237,10 @@ class Collector:
     # ---- what the engine states
 
     def reserved(self, order: Reserve, hour: int) -> None:
-        self._calls[order.call_id] = _Call((len(self._days) - 1, hour), self._campaigns[order.campaign], order)
+        at = len(self._days) - 1, hour
+        self._calls[order.call_id] = _Call(
+            at, self._campaigns[order.campaign], order.person, order.verdict.valid_until_us or 0
+        )
 
     def originated(self, order: Originate, at_us: int, *, paid: bool, stopped: str | None) -> None:
         """Take a call that leaves.

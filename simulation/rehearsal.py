@@ -22,7 +22,7 @@ from domain.instants import SECOND
 from domain.orders import AnyOrder, Reserve, ShowLead
 from domain.people import Dossier
 from simulation.agents import Chair, Shown, Staff, Temper
-from simulation.alarms import Alarm
+from simulation.alarms import Alarm, Clock
 from simulation.chance import Chance
 from simulation.exchange import WorldSettings
 from simulation.population import Debtors, Laws, load
@@ -85,7 +85,7 @@ class RehearsalClock:
         return self._origin_us + int((time.monotonic_ns() - self._origin_ns) * self.speed) // 1000
 
 
-class PacedEnvironment(RealtimeEnvironment):
+class PacedEnvironment(RealtimeEnvironment, Clock):
     """SimPy's real-time environment, by the floor's clock and interruptible: a step waits or does, but never sleeps on.
 
     Parameters

@@ -12,7 +12,6 @@ from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
-from simpy import Environment
 
 from dialer.engine import Engine, Gate
 from dialer.engine.still import still_until
@@ -25,7 +24,7 @@ from domain.protocols import Journal
 from domain.records import Row
 from domain.settings import FloorSettings
 from simulation.agents import Chair, Staff, Temper
-from simulation.alarms import Alarm, Beat, elapse
+from simulation.alarms import Alarm, Beat, Clock, elapse
 from simulation.callees import Callees
 from simulation.chance import Chance
 from simulation.draws import Draws
@@ -119,7 +118,7 @@ class SimulatedFloor:
         meets: Callable[[Callees, Chance], Callees] | None = None,
     ) -> None:
         chance = Draws(run.seed)
-        self.env = Environment(run.start_us)
+        self.env = Clock(run.start_us)
         self.engine = Engine(gate)
         self.summary = Summary()
         self.people = Debtors(run.laws, chance, start_us=run.start_us)
@@ -146,7 +145,7 @@ class SimulatedFloor:
         self._stretch = 0
         #: Since when each agent is in which state.
         self._states: dict[str, tuple[AgentState, int]] = {}
-        #: What follows here from a record; nothing from all others.
+        #: What follows here from a record; nothing from all others, and an Originate waits for its commit.
         self._follows: dict[type, Callable[[Any], None]] = {
             **dict.fromkeys(get_args(SwitchOrder), self._ordered),
             Reserve: self._reserved,
@@ -227,13 +226,15 @@ class SimulatedFloor:
         self._still_until = 0
         rows = self.engine.handle(event)
         self._waiting += rows
+        follows = self._follows
         for row in rows:
-            kind = type(row.record)
+            record = row.record
+            kind = type(record)
             if kind is Originate:
                 self._leaving.append(row)
                 self._urgent = True
-            elif (follow := self._follows.get(kind)) is not None:
-                follow(row.record)
+            elif kind in follows:
+                follows[kind](record)
         if self._urgent and self._committing_since_us is None:
             self._commit()
 
@@ -256,13 +257,13 @@ class SimulatedFloor:
         """Begin a commit of all that waits: rows that nobody waits for ride along with the next that matters."""
         self._committing, self._waiting = self._waiting, []
         leaving, self._leaving = self._leaving, []
-        self._committing_since_us, self._urgent = self._now, False
+        self._committing_since_us, self._urgent = self.env._now, False
         Alarm(self.env, self._run.commit_us, self._committed, leaving)
 
     def _committed(self, leaving: list[Row]) -> None:
         batch, self._committing = self._committing, []
         answers = self._ledger.append(batch)
-        now = self._now
+        now = self.env._now
         for row in leaving:
             order = row.record
             assert isinstance(order, Originate)
@@ -283,7 +284,7 @@ class SimulatedFloor:
         """Return before when no other one would change anything; None: there is to be none."""
         if not self._ticks(stretch):
             return None
-        now = self._now
+        now = self.env._now
         if now >= self._still_until:
             state, since_us = self.engine.state, self._committing_since_us
             seq = state.seq
@@ -294,7 +295,7 @@ class SimulatedFloor:
 
     @property
     def _now(self) -> int:
-        return self.env._now  # type: ignore[return-value]  # an integer, as it was started
+        return self.env._now
 
     # ---- counting
 
@@ -304,7 +305,7 @@ class SimulatedFloor:
         self.summary.wait_s += (fact.wait_us or 0) / SECOND
 
     def _shifted(self, fact: AgentShifted) -> None:
-        now, before = self._now, self._states.get(fact.agent)
+        now, before = self.env._now, self._states.get(fact.agent)
         if before is not None:
             self._spent(before[0], now - before[1])
         self._states[fact.agent] = fact.state, now

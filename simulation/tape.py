@@ -1,5 +1,6 @@
 """The ledger of a simulation that keeps nothing: it answers reservations from the versions that it counts."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
@@ -21,7 +22,8 @@ class Tape:
     def __init__(self, *, keep: bool = False, versions: dict[str, int] | None = None) -> None:
         self.rows: list[Row] = []
         self._keep = keep
-        self._versions: dict[str, int] = dict(versions or {})
+        #: A key that never moved stands at 0.
+        self._versions: defaultdict[str, int] = defaultdict(int, versions or {})
         self._open_keys: dict[str, tuple[CapKey, ...]] = {}
         self._people: dict[int, Dossier] = {}
 

@@ -13,8 +13,6 @@ Laws of this file:
 from collections.abc import Callable
 from typing import Any
 
-from simpy import Environment
-
 from domain.calls import Cause
 from domain.events import (
     Abandoned,
@@ -35,7 +33,7 @@ from domain.events import (
     Ringing,
 )
 from domain.orders import Connect, DropAgent, HangUp, Keep, Originate, QueueAgent, RingAgent, ShowLead
-from simulation.alarms import Alarm, Subject
+from simulation.alarms import Alarm, Clock, Subject
 from simulation.callees import CONGESTION, NO_ANSWER, Callees, Fate, Meeting
 from simulation.chance import Chance, Purpose
 from simulation.exchange import (
@@ -70,8 +68,8 @@ class World:
 
     Parameters
     ----------
-    env : Environment
-        Its clock counts microseconds UTC and was started with an integer.
+    env : Clock
+        Says what time it is.
     callees : Callees
         Who can be called.
     deliver : callable
@@ -80,7 +78,7 @@ class World:
 
     def __init__(
         self,
-        env: Environment,
+        env: Clock,
         settings: WorldSettings,
         callees: Callees,
         chance: Chance,
@@ -140,7 +138,7 @@ class World:
     def mend_link(self, node: str) -> None:
         """Bring the link up and tell all that lives on the node."""
         self._linked[node] = True
-        self._deliver(LinkUp(at_us=self._now, node=node))
+        self._deliver(LinkUp(at_us=self.env._now, node=node))
         ended, self._memory[node] = tuple(self._memory[node]), []
         calls = tuple(
             LiveCall(call_id=line.call_id, state=LIVE[line.place], agent=line.seat.agent if line.seat else None)
@@ -148,7 +146,7 @@ class World:
             if line.node == node
         )
         agents = tuple(seat.agent for seat in self.seats.values() if seat.up and seat.node == node)
-        self._deliver(Resynced(at_us=self._now, node=node, calls=calls, ended=ended, agents=agents))
+        self._deliver(Resynced(at_us=self.env._now, node=node, calls=calls, ended=ended, agents=agents))
 
     def restart_node(self, node: str, down_us: int) -> None:
         """Kill the switch process: calls and agents vanish with it, and it remembers none of them."""
@@ -162,7 +160,7 @@ class World:
 
     def _notice_cut(self, node: str) -> None:
         if not self._linked[node]:
-            self._deliver(LinkDown(at_us=self._now, node=node))
+            self._deliver(LinkDown(at_us=self.env._now, node=node))
 
     # ---- agents' phones
 
@@ -173,7 +171,7 @@ class World:
     def drop(self, agent: str, dead_us: int = 0) -> None:
         """Put an agent's phone on-hook from its own side; it cannot be rung for a while."""
         seat = self.seats[agent]
-        seat.dead_until_us = self._now + dead_us
+        seat.dead_until_us = self.env._now + dead_us
         self._put_down(seat)
 
     def _seat(self, agent: str, node: str) -> Seat:
@@ -185,7 +183,7 @@ class World:
 
     def _ring_agent(self, order: RingAgent) -> None:
         seat = self._seat(order.agent, order.node)
-        if self._now >= seat.dead_until_us:
+        if self.env._now >= seat.dead_until_us:
             settings = self.settings
             self._raise(seat, settings.order_us + settings.agent_answer_us + settings.agent_usable_us)
 
@@ -199,8 +197,8 @@ class World:
         if seat.turn != turn:
             return
         seat.up = True
-        seat.used_us = self._now
-        self._tell(seat.node, PhoneUp(at_us=self._now, agent=seat.agent, node=seat.node))
+        seat.used_us = self.env._now
+        self._tell(seat.node, PhoneUp(at_us=self.env._now, agent=seat.agent, node=seat.node))
         self.listener.lifted(seat.agent)
 
     def _put_down(self, seat: Seat) -> None:
@@ -211,7 +209,7 @@ class World:
         if seat.line is not None:
             # AgentRequest returns without a status and the dialplan hangs up.
             self._end(seat.line, Cause.normal, _CLEARED)
-        self._tell(seat.node, PhoneDown(at_us=self._now, agent=seat.agent))
+        self._tell(seat.node, PhoneDown(at_us=self.env._now, agent=seat.agent))
         self.listener.dropped(seat.agent)
 
     def _drop_agent(self, order: DropAgent) -> None:
@@ -227,15 +225,15 @@ class World:
     # ---- a call until it is answered
 
     def _originate(self, order: Originate) -> None:
-        now = self._now
+        now, settings, node = self.env._now, self.settings, order.node
         meeting = self._callees.dial(order.phone, now)
-        if self.settings.lines is not None and self._busy_lines[order.node] >= self.settings.lines:
+        if settings.lines is not None and self._busy_lines[node] >= settings.lines:
             meeting.fate = CONGESTION
-        line = Line(order, meeting, now + order.ring_timeout_ms * 1000)
+        line = Line(order.call_id, node, order, meeting, now + order.ring_timeout_ms * 1000)
         self.lines[order.call_id] = line
-        self._busy_lines[order.node] += 1
+        self._busy_lines[node] += 1
         self.placed += 1
-        self._next(line, self.settings.order_us + meeting.setup_us, self._reach)
+        self._next(line, settings.order_us + meeting.setup_us, self._reach)
 
     def _reach(self, line: Line) -> None:
         meeting = line.meeting
@@ -243,13 +241,14 @@ class World:
         if fate is not None and not fate.rings:
             self._fail(line)
             return
+        now = self.env._now
         line.place = RINGING
-        rest_us = line.rang_out_us - self._now
+        rest_us = line.rang_out_us - now
         if rest_us <= meeting.ring_us:
             self._next(line, max(0, rest_us), self._ring_out)
         else:
             self._next(line, meeting.ring_us, self._answer if fate is None else self._fail)
-        self._tell(line.node, Ringing(at_us=self._now, call_id=line.call_id))
+        self._tell(line.node, Ringing(at_us=now, call_id=line.call_id))
 
     def _ring_out(self, line: Line) -> None:
         self._close(line, NO_ANSWER)
@@ -259,7 +258,7 @@ class World:
         self._close(line, line.meeting.fate)
 
     def _answer(self, line: Line) -> None:
-        now = self._now
+        now = self.env._now
         meeting = line.meeting
         self._callees.answer(meeting)
         self.answered += 1
@@ -269,9 +268,9 @@ class World:
             line.place = DETECTING
             line.limit_us = now + (line.order.grace_ms + line.order.limit_ms) * 1000
             after_us, line.detected = self._detection(meeting)
-            self._until(line, now + after_us, self._detect)
+            self._until(line, now, now + after_us, self._detect)
         else:
-            self._wait(line)
+            self._wait(line, now)
         self._tell(line.node, Answered(at_us=now, call_id=line.call_id))
 
     def _detection(self, meeting: Meeting) -> tuple[int, str]:
@@ -290,35 +289,38 @@ class World:
         return after_us, "machine" if said_machine else "human"
 
     def _detect(self, line: Line) -> None:
-        if line.detected == "machine":
+        now, is_machine = self.env._now, line.detected == "machine"
+        if is_machine:
             line.place = MACHINE
-            self._tell(line.node, Detected(at_us=self._now, call_id=line.call_id, result=line.detected))
-            self._clear(line)
         else:
-            self._wait(line)
-            self._tell(line.node, Detected(at_us=self._now, call_id=line.call_id, result=line.detected))
+            self._wait(line, now)
+        self._tell(line.node, Detected(at_us=now, call_id=line.call_id, result=line.detected))
+        if is_machine:
+            self._clear(line)
 
     # ---- an answered call until somebody speaks
 
-    def _wait(self, line: Line) -> None:
+    def _wait(self, line: Line, now: int) -> None:
         """Give the engine its time to say Connect or Keep."""
-        grace_us = line.order.grace_ms * 1000
+        order = line.order
+        go_on_us = now + order.grace_ms * 1000
         line.place = WAITING
-        line.limit_us = self._now + grace_us + line.order.limit_ms * 1000
-        self._until(line, self._now + grace_us, self._go_on)
+        line.limit_us = go_on_us + order.limit_ms * 1000
+        self._until(line, now, go_on_us, self._go_on)
 
     def _go_on(self, line: Line) -> None:
         """Nobody decided: the switch owns the call from here."""
-        if line.limit_us - self._now < 1_000:
+        if line.limit_us - self.env._now < 1_000:
             self._abandon(line)
             return
         line.place = QUEUED
-        self._tell(line.node, Queued(at_us=self._now, call_id=line.call_id))
+        self._tell(line.node, Queued(at_us=self.env._now, call_id=line.call_id))
         self._look(line)
 
     def _look(self, line: Line) -> None:
         """Look for the least recently used free agent of the campaign, now and again until the limit."""
-        if self._now >= line.limit_us:
+        now = self.env._now
+        if now >= line.limit_us:
             self._abandon(line)
             return
         campaign = line.order.campaign
@@ -331,7 +333,7 @@ class World:
         if free:
             chosen = min(free, key=lambda seat: seat.used_us)
             self._later(self.settings.queue_bridge_us, self._join, (line, chosen))
-        self._until(line, min(line.limit_us, self._now + self.settings.queue_retry_us), self._look)
+        self._until(line, now, min(line.limit_us, now + self.settings.queue_retry_us), self._look)
 
     def _join(self, pair: tuple[Line, Seat]) -> None:
         line, seat = pair
@@ -339,11 +341,12 @@ class World:
             self._talk(line, seat)
 
     def _abandon(self, line: Line) -> None:
+        now = self.env._now
         line.place = MESSAGE
         how = line.order.abandon
-        self._tell(line.node, Abandoned(at_us=self._now, call_id=line.call_id, how=how))
+        self._tell(line.node, Abandoned(at_us=now, call_id=line.call_id, how=how))
         if how == "message":
-            self._until(line, self._now + self.settings.message_us, self._clear)
+            self._until(line, now, now + self.settings.message_us, self._clear)
         else:
             self._clear(line)
 
@@ -358,16 +361,18 @@ class World:
             self._talk(line, seat)
             return
         # Another grace, but never beyond the limit.
+        now = self.env._now
         line.place = WAITING
-        self._until(line, min(self._now + line.order.grace_ms * 1000, line.limit_us), self._go_on)
+        self._until(line, now, min(now + line.order.grace_ms * 1000, line.limit_us), self._go_on)
         why = "busy" if seat is not None and seat.up else "gone"
-        self._tell(line.node, Refused(at_us=self._now, call_id=line.call_id, agent=order.agent, why=why))
+        self._tell(line.node, Refused(at_us=now, call_id=line.call_id, agent=order.agent, why=why))
 
     def _hold(self, order: Keep) -> None:
         line = self.lines.get(order.call_id)
         if line is not None and line.place in (DETECTING, WAITING, KEPT, QUEUED):
+            now = self.env._now
             line.place = KEPT
-            self._until(line, self._now + order.for_ms * 1000, self._abandon)
+            self._until(line, now, now + order.for_ms * 1000, self._abandon)
 
     def _hang_up(self, order: HangUp) -> None:
         line = self.lines.get(order.call_id)
@@ -386,7 +391,7 @@ class World:
         seat.line = line
         over_us = meeting.talk_us if meeting.person_ends else meeting.talk_us + self.settings.reluctance_us
         self._next(line, over_us, self._clear)
-        self._tell(line.node, Connected(at_us=self._now, call_id=line.call_id, agent=seat.agent))
+        self._tell(line.node, Connected(at_us=self.env._now, call_id=line.call_id, agent=seat.agent))
         self.listener.connected(seat.agent, line.call_id, meeting)
 
     def _clear(self, line: Line) -> None:
@@ -396,31 +401,28 @@ class World:
         self._end(line, fate.cause, fate.q850, fate.sip)
 
     def _end(self, line: Line, cause: Cause, q850: int | None = None, sip: int | None = None) -> None:
-        del self.lines[line.call_id]
-        self._busy_lines[line.node] -= 1
+        now, call_id, node = self.env._now, line.call_id, line.node
+        del self.lines[call_id]
+        self._busy_lines[node] -= 1
         self.ended += 1
         place, line.place = line.place, GONE
         line.alarm = None
         seat = line.seat
         if seat is not None:
             seat.line = None
-            seat.used_us = self._now
-        if self._linked[line.node]:
-            self._deliver(Ended(at_us=self._now, call_id=line.call_id, cause=cause, q850=q850, sip=sip))
+            seat.used_us = now
+        if self._linked[node]:
+            self._deliver(Ended(at_us=now, call_id=call_id, cause=cause, q850=q850, sip=sip))
         elif line.answered and cause is not Cause.switch_fail:
             self._remember(line, place, seat)
         if seat is not None:
-            self.listener.left(seat.agent, line.call_id)
+            self.listener.left(seat.agent, call_id)
 
     def _remember(self, line: Line, place: str, seat: Seat | None) -> None:
         agent = seat.agent if seat else None
         self._memory[line.node].append(EndedCall(call_id=line.call_id, answer_class=CLASSES[place], agent=agent))
 
     # ---- the clock
-
-    @property
-    def _now(self) -> int:
-        return self.env._now  # type: ignore[return-value]  # an integer, as it was started
 
     def _tell(self, node: str, event: AnyEvent) -> None:
         if self._linked[node]:
@@ -434,8 +436,8 @@ class World:
         """Make this the call's one alarm."""
         line.alarm = LineAlarm(self.env, after_us, act, line)
 
-    def _until(self, line: Line, at_us: int, act: Callable[[Line], None]) -> None:
+    def _until(self, line: Line, now: int, at_us: int, act: Callable[[Line], None]) -> None:
         """Make this the call's one alarm, unless the callee hangs up before."""
         if line.leave_us <= at_us:
             at_us, act = line.leave_us, self._clear
-        line.alarm = LineAlarm(self.env, max(0, at_us - self._now), act, line)
+        line.alarm = LineAlarm(self.env, at_us - now if at_us > now else 0, act, line)

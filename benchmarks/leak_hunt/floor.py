@@ -9,7 +9,6 @@ import random
 from collections.abc import Iterable
 
 from msgspec.structs import replace
-from simpy import Environment
 
 from dialer.engine import Engine, Gate
 from dialer.recovery import recover
@@ -23,7 +22,7 @@ from domain.records import Row
 from domain.settings import FloorSettings
 from ledger.store import SqlLedger
 from simulation.agents import Chair, Staff, Temper
-from simulation.alarms import Alarm
+from simulation.alarms import Alarm, Clock
 from simulation.chance import Chance
 from simulation.exchange import WorldSettings
 from simulation.population import Debtors
@@ -60,7 +59,7 @@ class HuntedFloor:
 
     Parameters
     ----------
-    env : Environment
+    env : Clock
         Its clock counts microseconds UTC.
     people : iterable of Dossier
         Everybody who may be on a list.
@@ -70,7 +69,7 @@ class HuntedFloor:
 
     def __init__(
         self,
-        env: Environment,
+        env: Clock,
         ledger: SqlLedger,
         gate: Gate,
         settings: FloorSettings,

@@ -7,7 +7,6 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import structlog
-from simpy import Environment
 
 from benchmarks.leak_hunt.floor import HuntedFloor
 from benchmarks.leak_hunt.people import CREDITORS, WEEK_US, Portfolio
@@ -20,6 +19,7 @@ from domain.instants import HOUR, MINUTE, parse
 from domain.settings import CampaignSettings, FloorSettings, Retry, Selection
 from ledger.people import enroll
 from ledger.store import open_ledger
+from simulation.alarms import Clock
 
 #: Weeks in which clocks change on either side of the ocean, a rule takes effect, holidays fall.
 FIRST_US, LAST_US = parse("2026-08-20T00:00:00Z"), parse("2027-04-03T00:00:00Z")
@@ -134,7 +134,7 @@ def _live(
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     portfolio, start_us, floors = _cast(scene)
     judge = gate or Gate.load(SHIPPED)
-    env = Environment(start_us)
+    env = Clock(start_us)
     try:
         with open_ledger(url, patience_s=60.0) as ledger:
             lives = [
@@ -166,7 +166,7 @@ def _live(
         raise
 
 
-def _run(env: Environment, end_us: int, barrier: Barrier | None) -> None:
+def _run(env: Clock, end_us: int, barrier: Barrier | None) -> None:
     if barrier is None:
         env.run(until=end_us)
         return

@@ -229,7 +229,10 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
             reach=lead.reach,
         )
         campaign.leads[lead.person] = entry
-        _ready_from(state, campaign, entry, lead.from_us)
+        if lead.from_us:
+            _ready_from(state, campaign, entry, lead.from_us)
+        else:
+            state.place(campaign, entry, READY)
     if event.replaces:
         for entry in campaign.leads.values():
             # What the debtor asked for is done, whatever the list says.
@@ -303,7 +306,8 @@ def _learn(state: State, dossier: Dossier) -> None:
             dossier = replace(dossier, history=tuple(lines))
     state.people[dossier.person] = dossier
     for cap in dossier.keys:
-        if cap.version > state.versions.get(cap.key, -1):
+        # Most of a new list's have never moved: they stand at 0 without being kept.
+        if cap.version and cap.version > state.versions.get(cap.key, 0):
             state.versions[cap.key] = cap.version
 
 

@@ -22,7 +22,7 @@ from domain.instants import DAY, HOUR, from_datetime, to_datetime
 from domain.people import StopKind
 from simulation.chance import Chance, Choice, Purpose
 from simulation.population.laws import Laws
-from simulation.population.traits import F8, I8, Calendar, Debts, Persons
+from simulation.population.traits import F8, I8, Calendar, Debts, Persons, joined
 
 
 class Paid(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -122,8 +122,10 @@ class Conduct:
     def __init__(self, laws: Laws, chance: Chance, start_us: int) -> None:
         self.laws = laws
         self.zones: list[str] = []
-        self.persons: Persons | None = None
-        self.debts: Debts | None = None
+        #: How many people there are; their columns and those of the debts, in as many parts as they came in.
+        self.people = 0
+        self._persons: list[Persons] = []
+        self._debts: list[Debts] = []
         #: What each debt comes to still, minor units; its id and currency.
         self.owed = np.zeros(0, np.int64)
         self.ids: list[int] = []
@@ -161,13 +163,14 @@ class Conduct:
 
     def add_persons(self, persons: Persons) -> None:
         """Take more people."""
-        self.persons = persons if self.persons is None else self.persons.then(persons)
-        self._contact.grow(len(self.persons))
-        self._pressure.grow(len(self.persons))
+        self._persons.append(persons)
+        self.people += len(persons)
+        self._contact.grow(self.people)
+        self._pressure.grow(self.people)
 
     def add_debts(self, debts: Debts, owed: Iterable[int], currencies: Iterable[str]) -> None:
         """Take more debts, of people taken before."""
-        self.debts = debts if self.debts is None else self.debts.then(debts)
+        self._debts.append(debts)
         self.owed = np.concatenate((self.owed, np.array(list(owed), np.int64)))
         self.ids += debts.debt.tolist()
         self.currencies += currencies
@@ -241,10 +244,9 @@ class Conduct:
         u = self._chance.u
         # No day's probability is greater, so most days need no more than their draw.
         most = self._most_per_day * rate * math.exp(max(0.0, effect * self.laws.contact.most))
-        for on in range(today, today + days + 1):
-            drawn = u(Purpose.pay, debt, on)
-            if drawn >= most:
-                continue
+        end = today + days + 1
+        while (on := self._chance.first_below(most, Purpose.pay, debt, today, end)) is not None:
+            today, drawn = on + 1, u(Purpose.pay, debt, on)
             first_us, last_us = self.hours_of(zone, on)
             at_us = first_us + int(u(Purpose.pay_time, person, on) * (last_us - first_us))
             if at_us <= after_us:
@@ -393,9 +395,9 @@ class Conduct:
 
     def everybody(self) -> tuple[Persons, Debts]:
         """Return all people and debts; there must be some."""
-        assert self.persons is not None
-        assert self.debts is not None
-        return self.persons, self.debts
+        if len(self._persons) > 1 or len(self._debts) > 1:
+            self._persons, self._debts = [joined(self._persons)], [joined(self._debts)]
+        return self._persons[0], self._debts[0]
 
 
 _PROMISED, _OWN, _ASKS, _COMPLAINS = range(4)

@@ -138,32 +138,36 @@ class Debtors:
                 number.day = day
                 number.today = 0
             at_hand = home < near.at_hand[number.mobile][slot]
-            hour = slot % 24
-            tired = nth + number.worn
-            p_answer = (
-                near.pick_up
-                * self._fatigue[tired if tired < _WORN else _WORN - 1]
-                * self._same_day[number.today if number.today < _WORN else _WORN - 1]
-                * self._same_hour[number.hours[hour]]
-            )
-            if self.answer_rate != 1.0:
-                p_answer = min(1.0, p_answer) * self.answer_rate
-            if at_hand and answers < p_answer:
+            hour, today = slot % 24, number.today
+            picked_up = False
+            if at_hand:
+                tired = nth + number.worn
+                p_answer = (
+                    near.pick_up
+                    * self._fatigue[tired if tired < _WORN else _WORN - 1]
+                    * self._same_day[today if today < _WORN else _WORN - 1]
+                    * self._same_hour[number.hours[hour]]
+                )
+                if self.answer_rate != 1.0:
+                    p_answer = min(1.0, p_answer) * self.answer_rate
+                picked_up = answers < p_answer
+            if picked_up:
                 who = number.who(owner, whose)
                 ring_us = self._ring_us(rings)
             else:
                 fate, who, ring_us = self._missed(number, at_hand, machine, rings)
-            number.today += 1
+            number.today = today + 1
             number.rang(hour)
             self._rang_row(owner.row)
             self._rang_at(at_us)
+        median_s, spread = self._line.setup_s
         return Meeting(
             phone=phone,
             person=owner.person,
             nth=nth,
             who=who,
             fate=fate,
-            setup_us=int(lognormal(setup, *self._line.setup_s) * SECOND),
+            setup_us=int(lognormal(setup, median_s, spread) * SECOND),
             ring_us=ring_us,
         )
 
@@ -388,7 +392,8 @@ class Debtors:
         if not number.voicemail:
             return NO_ANSWER, "", int(line.network_ring_s * SECOND)
         off = number.mobile and not at_hand and how < self._answering.p_off
-        return None, "machine", int(uniform(rings, *(line.off_ring_s if off else line.voicemail_ring_s)) * SECOND)
+        low_s, high_s = line.off_ring_s if off else line.voicemail_ring_s
+        return None, "machine", int(uniform(rings, low_s, high_s) * SECOND)
 
     def _tell_time(self, owner: Person, quarter: int) -> tuple[int, int]:
         """Return slot of the week and local day of a quarter of an hour where somebody lives."""
@@ -446,7 +451,7 @@ class Debtors:
         amount = max(1, int(owed * share))
         if keeps and laws.by_amount:
             usual = float(conduct.everybody()[1].usual[row])
-            keeps = float(moved_odds(np.array(keeps), laws.by_amount * math.log(amount / usual)))
+            keeps = float(moved_odds(keeps, laws.by_amount * math.log(amount / usual)))
         instalments = laws.instalments if plan else 1
         if keeps:
             instants = [

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from domain.calls import Disposition
 from domain.instants import to_datetime
-from domain.people import NOT_CONNECTED, ContactEvent, Dossier, PastContact
+from domain.people import NOT_CONNECTED, ContactEvent, Debt, Dossier, PastContact
 from simulation.chance import Chance, Choice, Purpose
 from simulation.population.conduct import Conduct
 from simulation.population.laws import Laws
-from simulation.population.traits import Mixture, at_home, draw_debts, draw_persons
+from simulation.population.traits import F8, I8, Mixture, at_home, draw_debts, draw_persons, dues_of
 
 _NO_HOURS = bytes(24)
 _MOBILE = ("mobile", "fixed_or_mobile")
@@ -104,6 +104,8 @@ class Register:
         self._debt_rows: dict[int, int] = {}
         self._clocks: dict[str, dict[int, tuple[int, int]]] = {}
         self._at_hand = _at_hand(laws)
+        p_pick_up = laws.answering.p_pick_up
+        self._usual_pick_up = sum(p_pick_up) / len(p_pick_up)
         rhythms = list(laws.presence.rhythms.values())
         self._rhythms = Choice(range(len(rhythms)), [one.share for one in rhythms])
 
@@ -111,15 +113,18 @@ class Register:
         """Enter people, see `Debtors.meet`; return those who are new."""
         new: dict[int, Dossier] = {}
         again: list[Dossier] = []
+        known = self.persons
         for dossier in dossiers:
-            if dossier.person in self.persons or dossier.person in new:
+            person = dossier.person
+            if person in known or person in new:
                 again.append(dossier)
             else:
-                new[dossier.person] = dossier
-        self._enter(list(new.values()))
+                new[person] = dossier
+        entered = list(new.values())
+        self._enter(entered)
         for dossier in again:
             self._meet_again(dossier)
-        return list(new.values())
+        return entered
 
     def remember(self, number: Number, line: PastContact, zone: str) -> None:
         """Let a call from before the world began have been: it tired the number, and told what is behind it."""
@@ -138,31 +143,36 @@ class Register:
         if line.event in _THEIRS:
             number.stranger = None
         elif line.event is ContactEvent.wrong_party and number.stranger is None and line.phone is not None:
-            self._estrange(number, line.phone)
+            number.stranger = self._stranger(line.phone, self._chance.u(Purpose.number, line.phone, 3))
 
     def _meet_again(self, dossier: Dossier) -> None:
         person, conduct = self.persons[dossier.person], self._conduct
         new = [debt for debt in dossier.debts if debt.debt not in self._debt_rows]
         if new:
-            self._enter_debts([replace(dossier, debts=tuple(new))], person.row)
+            rates = conduct.everybody()[0].rate[person.row : person.row + 1]
+            newly = [replace(dossier, debts=tuple(new))]
+            self._enter_debts(newly, dues_of(newly), rates, person.row)
         before, person.debts = person.debts, tuple(self._debt_rows[debt.debt] for debt in dossier.debts)
         for row in before:
             if row not in person.debts:
                 conduct.owed[row] = 0
         for row, debt in zip(person.debts, dossier.debts, strict=True):
-            conduct.owed[row] = min(conduct.owed[row], _owed(debt.state, debt.balance_minor))
+            conduct.owed[row] = min(conduct.owed[row], _owed(debt))
         self._enter_numbers([(dossier, person)])
 
     def _enter(self, people: list[Dossier]) -> None:
         if not people:
             return
         conduct, laws = self._conduct, self._laws
-        first_row = 0 if conduct.persons is None else len(conduct.persons)
-        persons = draw_persons(self.mixture, self._chance, people, conduct.zones, self._start_on)
+        first_row, debt_row = conduct.people, len(conduct.owed)
+        dues = dues_of(people)
+        persons = draw_persons(self.mixture, self._chance, people, dues, conduct.zones, self._start_on)
         conduct.add_persons(persons)
-        self._enter_debts(people, first_row)
+        self._enter_debts(people, dues, persons.rate, first_row)
         conditions = [*laws.conditions, None]
-        entered: list[tuple[Dossier, Person]] = []
+        zones = [(name, self._clocks.setdefault(name, {})) for name in conduct.zones]
+        p_pick_up, choices = laws.answering.p_pick_up, self.mixture.choices
+        entered: list[Person] = []
         week = 3 * persons.rhythm + persons.shift
         traits = (
             persons.zone, persons.stage, persons.kind, week, persons.condition, persons.reach, persons.keeps
@@ -170,34 +180,33 @@ class Register:
         for row, (dossier, zone, stage, kind, week_of, condition, reach, keeps) in enumerate(
             zip(people, *(column.tolist() for column in traits), strict=True), first_row
         ):
-            name = conduct.zones[zone]
+            name, clock = zones[zone]
+            first_debt, debt_row = debt_row, debt_row + len(dossier.debts)
             person = self.persons[dossier.person] = Person(
                 dossier.person,
                 self._at_hand[week_of],
-                laws.answering.p_pick_up[stage] * reach,
+                p_pick_up[stage] * reach,
                 row,
                 name,
-                self._clocks.setdefault(name, {}),
+                clock,
                 conditions[condition],
-                self.mixture.choices[stage][kind],
+                choices[stage][kind],
                 keeps,
-                tuple([self._debt_rows[debt.debt] for debt in dossier.debts]),
+                tuple(range(first_debt, debt_row)),
             )
-            entered.append((dossier, person))
-        self._enter_numbers(entered)
+            entered.append(person)
+        self._enter_numbers(zip(people, entered, strict=True))
 
-    def _enter_debts(self, people: Sequence[Dossier], first_row: int) -> None:
+    def _enter_debts(self, people: Sequence[Dossier], dues: tuple[I8, I8], rates: F8, first_row: int) -> None:
         conduct = self._conduct
-        assert conduct.persons is not None
-        rates = conduct.persons.rate[first_row : first_row + len(people)]
         debts = [debt for one in people for debt in one.debts]
         row = len(conduct.owed)
         conduct.add_debts(
-            draw_debts(self.mixture, people, rates, first_row),
-            [_owed(debt.state, debt.balance_minor) for debt in debts],
+            draw_debts(self.mixture, people, dues, rates, first_row),
+            map(_owed, debts),
             [debt.currency for debt in debts],
         )
-        self._debt_rows.update(zip((debt.debt for debt in debts), range(row, row + len(debts)), strict=True))
+        self._debt_rows.update(zip(conduct.ids[row:], range(row, row + len(debts)), strict=True))
 
     def _enter_numbers(self, people: Iterable[tuple[Dossier, Person]]) -> None:
         law = self._laws.numbers
@@ -221,20 +230,22 @@ class Register:
         if not new:
             return
         further = np.minimum(places, 1)
-        dead, strange, voicemail = (self._chance.many(Purpose.number, np.array(ids), nth) for nth in range(3))
+        phones = np.array(ids)
+        dead, strange, voicemail = (self._chance.many(Purpose.number, phones, nth) for nth in range(3))
         p_voicemail = np.where([number.mobile for number in new], law.p_voicemail_mobile, law.p_voicemail_fixed)
         for place in np.flatnonzero(dead < np.array(law.p_dead)[further]).tolist():
             new[place].dead = True
         for place in np.flatnonzero(voicemail < p_voicemail).tolist():
             new[place].voicemail = True
-        for place in np.flatnonzero(strange < np.array(law.p_stranger)[further]).tolist():
-            self._estrange(new[place], ids[place])
+        strangers = np.flatnonzero(strange < np.array(law.p_stranger)[further])
+        drawn = self._chance.many(Purpose.number, phones[strangers], 3)
+        for place, rhythm in zip(strangers.tolist(), drawn.tolist(), strict=True):
+            new[place].stranger = self._stranger(ids[place], rhythm)
 
-    def _estrange(self, number: Number, phone: int) -> None:
-        """Give a number to somebody else: with a rhythm, and as much inclined to pick up as the average."""
-        rhythm = self._rhythms.of(self._chance.u(Purpose.number, phone, 3))
-        p_pick_up = self._laws.answering.p_pick_up
-        number.stranger = Neighbour(-phone, self._at_hand[3 * rhythm + 1], sum(p_pick_up) / len(p_pick_up))
+    def _stranger(self, phone: int, drawn: float) -> Neighbour:
+        """Return somebody else who has a number: with a rhythm, and as much inclined to pick up as the average."""
+        rhythm = self._rhythms.of(drawn)
+        return Neighbour(-phone, self._at_hand[3 * rhythm + 1], self._usual_pick_up)
 
 
 def _at_hand(laws: Laws) -> list[tuple[list[float], list[float]]]:
@@ -244,5 +255,5 @@ def _at_hand(laws: Laws) -> list[tuple[list[float], list[float]]]:
     return list(zip(home.tolist(), mobile.tolist(), strict=True))
 
 
-def _owed(state: str, balance_minor: int) -> int:
-    return max(0, balance_minor) if state == "open" else 0
+def _owed(debt: Debt) -> int:
+    return debt.balance_minor if debt.state == "open" and debt.balance_minor > 0 else 0

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from simulation.population.worlds import correlation_matrix
 
 F8 = NDArray[np.float64]
 I8 = NDArray[np.int64]
+Columns = TypeVar("Columns", "Persons", "Debts")
 
 #: Kinds of paydays, by number.
 NO_PAYDAY, MONTHLY, TWICE_MONTHLY, WEEKLY, BIWEEKLY = range(5)
@@ -111,7 +112,7 @@ def quantiles(p: F8) -> F8:
 def _below(x: F8) -> F8:
     """Return how much of the standard normal law lies below."""
     root = math.sqrt(0.5)
-    return np.array([0.5 * math.erfc(-root * each) for each in x.ravel().tolist()]).reshape(x.shape)
+    return 0.5 * np.array(list(map(math.erfc, (-root * x).ravel().tolist()))).reshape(x.shape)
 
 
 class Mixture:
@@ -219,17 +220,6 @@ class Persons:
     def __len__(self) -> int:
         return len(self.person)
 
-    def then(self, others: "Persons") -> "Persons":
-        """Return these rows and then the others."""
-        if not len(self):
-            return others
-        return Persons(
-            **{
-                column.name: np.concatenate((getattr(self, column.name), getattr(others, column.name)))
-                for column in fields(self)
-            }
-        )
-
 
 @dataclass(slots=True, frozen=True)
 class Debts:
@@ -248,14 +238,14 @@ class Debts:
     def __len__(self) -> int:
         return len(self.debt)
 
-    def then(self, others: "Debts") -> "Debts":
-        """Return these rows and then the others."""
-        return Debts(
-            **{
-                column.name: np.concatenate((getattr(self, column.name), getattr(others, column.name)))
-                for column in fields(self)
-            }
-        )
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Return the rows of all, one after the other."""
+    first, *others = parts
+    if not others:
+        return first
+    names = [column.name for column in fields(first)]
+    return type(first)(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 def stage_of(laws: Laws, days: int) -> int:
@@ -270,11 +260,15 @@ def zone_of(dossier: Dossier) -> str:
     return next((zone for phone in dossier.phones for zone in phone.zones), "UTC")
 
 
-def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zones: list[str], today: date) -> Persons:
+def draw_persons(
+    mixture: Mixture, chance: Chance, people: Sequence[Dossier], dues: tuple[I8, I8], zones: list[str], today: date
+) -> Persons:
     """Draw the traits of people.
 
     Parameters
     ----------
+    dues : tuple of I8
+        Of their debts, as `dues_of` tells them.
     zones : list of str
         Zones known so far; grows.
     today : date
@@ -285,7 +279,7 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
     index = {zone: number for number, zone in enumerate(zones)}
     zone = np.array([index.setdefault(zone_of(one), len(index)) for one in people], np.int64)
     zones[:] = index
-    stage = _stages(laws, people, today)
+    stage = _stages(laws, len(people), dues, today)
     apart = [quantiles(chance.many(Purpose.latent, person, number)) for number in range(len(LATENTS))]
     # Term by term: a product of matrices may round otherwise for another number of people.
     latent = {
@@ -330,7 +324,7 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
         rate=np.where(np.isin(condition, gone), 0.0, rate / mixture.mean_rate[stage]),
         effect=np.array([one.effect if works else 0.0 for one in kinds])[kind],
         keeps=np.where(keeps > 0.0, _probit(keeps, promises.by_traits, both), 0.0),
-        p_full=_probit(np.full(len(person), payment.p_full), payment.full_by_ability, latent["ability"]),
+        p_full=_probit(np.array([payment.p_full]), payment.full_by_ability, latent["ability"]),
         payday=payday,
         payday_on=payday_on,
     )
@@ -340,10 +334,10 @@ def draw_persons(mixture: Mixture, chance: Chance, people: Sequence[Dossier], zo
 _PAY_NO_MORE = (Disposition.deceased, Disposition.bankrupt)
 
 
-def draw_debts(mixture: Mixture, people: Sequence[Dossier], rates: F8, first_row: int) -> Debts:
+def draw_debts(mixture: Mixture, people: Sequence[Dossier], dues: tuple[I8, I8], rates: F8, first_row: int) -> Debts:
     """Draw the columns of people's debts; `rates` are those of the people, whose rows begin at `first_row`."""
     debts = [debt for one in people for debt in one.debts]
-    row, due = _due(people)
+    row, due = dues
     balance = np.maximum(1.0, np.array([debt.balance_minor for debt in debts], np.float64))
     usual = np.array(
         [mixture.usual_minor(one, debt.product, debt.currency) for one in people for debt in one.debts], np.float64
@@ -406,16 +400,16 @@ def _on_record(laws: Laws, one: Dossier) -> int | None:
     return next((index for index, word in enumerate(laws.conditions) if word.value in kinds), None)
 
 
-def _stages(laws: Laws, people: Sequence[Dossier], today: date) -> I8:
-    row, due = _due(people)
+def _stages(laws: Laws, people: int, dues: tuple[I8, I8], today: date) -> I8:
+    row, due = dues
     never = date.max.toordinal() + 1
-    oldest = np.full(len(people), never)
+    oldest = np.full(people, never)
     np.minimum.at(oldest, row[due > 0], due[due > 0])
     oldest[oldest == never] = today.toordinal()
     return np.searchsorted(laws.stage_days, today.toordinal() - oldest, side="right")
 
 
-def _due(people: Sequence[Dossier]) -> tuple[I8, I8]:
+def dues_of(people: Sequence[Dossier]) -> tuple[I8, I8]:
     """Return of people's debts, one after the other, whose each is, by place, and `Debts.due`."""
     row = np.repeat(np.arange(len(people)), [len(one.debts) for one in people])
     due = [_ordinal(debt.due_on) if debt.due_on else 0 for one in people for debt in one.debts]
@@ -437,9 +431,10 @@ def _paydays(laws: Laws, chance: Chance, people: Sequence[Dossier], person: I8) 
         of_country[code] = bounds, np.array(days), law.weekday
     kind_u, on_u = chance.many(Purpose.payday, person, 0), chance.many(Purpose.payday, person, 1)
     kind, on = np.zeros(len(person), np.int64), np.zeros(len(person), np.int64)
-    countries = np.array([one.country for one in people])
+    numbers = {code: number for number, code in enumerate(of_country)}
+    country = np.array([numbers[one.country] for one in people])
     for code, (bounds, days, weekday) in of_country.items():
-        here = countries == code
+        here = country == numbers[code]
         which = np.searchsorted(bounds, kind_u[here], side="right") + 1
         which[which > BIWEEKLY] = NO_PAYDAY
         u = on_u[here]
@@ -457,7 +452,7 @@ def _probit(p: F8, loading: float, trait: F8) -> F8:
     return _below(quantiles(p) * math.sqrt(1 + loading * loading) + loading * trait)
 
 
-def moved_odds(p: F8, by: F8 | float) -> F8:
+def moved_odds(p: F8 | float, by: F8 | float) -> F8:
     """Return probabilities whose log odds are moved; none and certainty stay."""
     odds = np.exp(by)
     return np.asarray(p * odds / (1.0 - p + p * odds))

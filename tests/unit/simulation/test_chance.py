@@ -65,6 +65,11 @@ def test_compiled_draws_are_the_same() -> None:
                 assert type(drawn) is float
     for phone, nth, near, hour in zip(words, words[1:], words[2:], words[3:], strict=False):
         assert compiled.of_attempt(phone, nth, near, hour) == plain.of_attempt(phone, nth, near, hour)
+    for bound in (0.0, 0.1, 1.0):
+        for entity in words:
+            found = compiled.first_below(bound, Purpose.pay, entity, -5, 20)
+            assert found == plain.first_below(bound, Purpose.pay, entity, -5, 20)
+            assert found is None or compiled.u(Purpose.pay, entity, found) < bound
 
 
 def test_draw_is_two_finalisers_of_the_words() -> None:
@@ -74,13 +79,15 @@ def test_draw_is_two_finalisers_of_the_words() -> None:
     assert Chance(seed).u(Purpose.ring, entity, counter) == ((word >> 12) + 0.5) / 2**52
 
 
-def test_many_draws_at_once_are_the_same_draws() -> None:
-    chance = Chance(11)
+@pytest.mark.parametrize("chance", [Chance(11), Draws(11)])
+def test_many_draws_at_once_are_the_same_draws(chance: Chance) -> None:
     entities = [0, 1, -1, 17, 2**62, -(2**63), entity_of("a1") - 2**63]
     counters = [0, 3, -8, 738_000, 2**40, -1, 5]
     column, days = np.array(entities), np.array(counters)
     assert chance.many(Purpose.pay, column).tolist() == [chance.u(Purpose.pay, one) for one in entities]
     assert chance.many(Purpose.pay, column, 9).tolist() == [chance.u(Purpose.pay, one, 9) for one in entities]
+    assert chance.many(Purpose.pay, column[::2], -9).tolist() == [chance.u(Purpose.pay, n, -9) for n in entities[::2]]
+    assert chance.many(Purpose.pay, column[:, None], 9).shape == (7, 1)
     assert chance.many(Purpose.pay, column, days).tolist() == [
         chance.u(Purpose.pay, one, counter) for one, counter in zip(entities, counters, strict=True)
     ]

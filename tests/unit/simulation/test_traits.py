@@ -23,6 +23,7 @@ from simulation.population.traits import (
     at_home,
     draw_debts,
     draw_persons,
+    dues_of,
     quantiles,
     stage_of,
 )
@@ -35,8 +36,9 @@ COLUMNS = [name for name in Persons.__slots__ if name != "zone"]
 
 def drawn(laws: Laws, n: int = N, seed: int = 1) -> tuple[Persons, Debts]:
     mixture, people = Mixture(laws), list(portfolio(laws, n, 1, START_US))
-    persons = draw_persons(mixture, Chance(seed), people, [], TODAY)
-    return persons, draw_debts(mixture, people, persons.rate, 0)
+    dues = dues_of(people)
+    persons = draw_persons(mixture, Chance(seed), people, dues, [], TODAY)
+    return persons, draw_debts(mixture, people, dues, persons.rate, 0)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -140,12 +142,13 @@ def test_shares_of_kinds_rhythms_conditions_and_paydays_are_those_stated() -> No
 def test_traits_are_a_debtors_own_whoever_else_is_drawn() -> None:
     laws = load("default")
     mixture, people = Mixture(laws), list(portfolio(laws, 300, 1, START_US))
-    whole = draw_persons(mixture, Chance(5), people, [], TODAY)
+    whole = draw_persons(mixture, Chance(5), people, dues_of(people), [], TODAY)
     for rows in ([*range(250, 300), *range(17)], [123], [7, 6]):
-        part = draw_persons(mixture, Chance(5), [people[row] for row in rows], [], TODAY)
+        some = [people[row] for row in rows]
+        part = draw_persons(mixture, Chance(5), some, dues_of(some), [], TODAY)
         for name in COLUMNS:
             assert np.array_equal(getattr(whole, name)[rows], getattr(part, name)), name
-    other = draw_persons(mixture, Chance(6), people, [], TODAY)
+    other = draw_persons(mixture, Chance(6), people, dues_of(people), [], TODAY)
     assert not np.array_equal(other.ability, whole.ability)
 
 
