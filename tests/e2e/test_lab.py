@@ -143,6 +143,11 @@ def bridged(ami: RawAmi, call: str, agent: str) -> Message:
     )
 
 
+def statuses(ami: RawAmi) -> dict[str, str]:
+    """Return what the switch says of each agent."""
+    return {e["Agent"]: e["Status"] for e in ami.listing("Agents", "AgentsComplete")}
+
+
 def remembered(ami: RawAmi, call: str) -> str:
     """Return what the switch remembers of an ended call: its state and agent."""
     deadline = time.monotonic() + 5
@@ -251,7 +256,10 @@ def test_connect_brings_debtor_and_agent_together(both: Both) -> None:
             "connected",
             "1001",
         )
-        agents = {e["Agent"]: e["Status"] for e in ami.listing("Agents", "AgentsComplete")}
+        # The switch notes that an agent is on a call a moment after it has put him there.
+        patience = time.monotonic() + 10
+        while (agents := statuses(ami))["1001"] != "AGENT_ONCALL" and time.monotonic() < patience:
+            time.sleep(0.05)
         assert (agents["1001"], agents["1002"], agents["1004"]) == ("AGENT_ONCALL", "AGENT_IDLE", "AGENT_LOGGEDOFF")
         time.sleep(1.5)
         assert ami.action("Hangup", Channel=call)["Response"] == "Success"
