@@ -9,7 +9,7 @@ from domain.calls import AGENT_DISPOSITIONS, AgentState, Disposition
 from domain.events import Disposed, Reserved
 from domain.facts import AgentShifted, Judged
 from domain.instants import HOUR, SECOND
-from domain.people import ContactEvent, Debt, PastContact, Stop, StopKind, Verdict, rung
+from domain.people import ContactEvent, Debt, Dossier, PastContact, Stop, StopKind, Verdict, rung
 from ledger.people import LOOK_BACK_US
 from ledger.schema import (
     agent_state,
@@ -39,14 +39,20 @@ def rows_of(ledger: SqlLedger, table: Table, *columns: str) -> list[tuple[Any, .
         return [tuple(row) for row in connection.execute(query)]
 
 
-def talked(ledger: SqlLedger, disposition: Disposition, **said: Any) -> tuple[Scribe, str]:
-    """Let Ana talk with person 1 and record how it ended."""
-    one = person(1, debts=TWO_DEBTS)
+def reserved(ledger: SqlLedger, *debts: Debt) -> tuple[Scribe, Dossier, Reserved]:
+    """Reserve a call to person 1."""
+    one = person(1, debts=debts) if debts else person(1)
     settle(ledger, [one])
     scribe = Scribe()
     ledger.append(scribe.opened())
     (answer,) = ledger.append(scribe.reserve(one))
     assert isinstance(answer, Reserved)
+    return scribe, one, answer
+
+
+def talked(ledger: SqlLedger, disposition: Disposition, **said: Any) -> tuple[Scribe, str]:
+    """Let Ana talk with person 1 and record how it ended."""
+    scribe, one, answer = reserved(ledger, *TWO_DEBTS)
     call_id = answer.call_id
     ledger.append(scribe.dialled(answer, one) + scribe.ringing(call_id) + scribe.talked(call_id))
     event = Disposed(at_us=scribe.at_us + 6 * SECOND, agent="ana", call_id=call_id, disposition=disposition, **said)
@@ -56,12 +62,7 @@ def talked(ledger: SqlLedger, disposition: Disposition, **said: Any) -> tuple[Sc
 
 @pytest.mark.parametrize("batches", [1, 4])
 def test_a_ring_is_a_phase_of_its_own_and_late_news_of_it_nothing(ledger: SqlLedger, batches: int) -> None:
-    one = person(1)
-    settle(ledger, [one])
-    scribe = Scribe()
-    ledger.append(scribe.opened())
-    (answer,) = ledger.append(scribe.reserve(one))
-    assert isinstance(answer, Reserved)
+    scribe, one, answer = reserved(ledger)
     call_id = answer.call_id
     dialled, rings, again = scribe.dialled(answer, one), scribe.ringing(call_id), scribe.ringing(call_id)
     talks, late = scribe.talked(call_id), scribe.ringing(call_id)
@@ -73,24 +74,14 @@ def test_a_ring_is_a_phase_of_its_own_and_late_news_of_it_nothing(ledger: SqlLed
 
 
 def test_a_ring_that_comes_after_the_answer_is_no_ring(ledger: SqlLedger) -> None:
-    one = person(1)
-    settle(ledger, [one])
-    scribe = Scribe()
-    ledger.append(scribe.opened())
-    (answer,) = ledger.append(scribe.reserve(one))
-    assert isinstance(answer, Reserved)
+    scribe, one, answer = reserved(ledger)
     ledger.append(scribe.dialled(answer, one) + scribe.talked(answer.call_id))
     ledger.append(scribe.ringing(answer.call_id))
     assert rows_of(ledger, attempt, "phase", "ringing_us") == [("talking", None)]
 
 
 def test_an_end_is_the_last_phase(ledger: SqlLedger) -> None:
-    one = person(1)
-    settle(ledger, [one])
-    scribe = Scribe()
-    ledger.append(scribe.opened())
-    (answer,) = ledger.append(scribe.reserve(one))
-    assert isinstance(answer, Reserved)
+    scribe, one, answer = reserved(ledger)
     ledger.append(scribe.dialled(answer, one) + scribe.ringing(answer.call_id))
     rows = scribe.closed(answer.call_id, one, Disposition.busy)
     for batch, phase in ((rows[:2], "wrapping"), (rows[2:], "closed")):
