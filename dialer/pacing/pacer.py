@@ -339,7 +339,6 @@ class Pacer:
         ringing, waiting, detecting, staff = seen.ringing, seen.waiting, seen.detecting, memory.staff
         busy = talking + wrapping + finishing
         in_flight = ringing + waiting + detecting
-        one_each = max(0, free - in_flight)
         room, full = _MOST, "lines"
         if settings.max_lines is not None:
             room = min(room, settings.max_lines - in_flight - talking - finishing)
@@ -388,8 +387,8 @@ class Pacer:
                 room,
                 settings.patience_s,
             )
-            if dials < one_each and not leaving.size:
-                dials, reason = one_each, "budget"
+            if dials < free - in_flight and not leaving.size:
+                dials, reason = free - in_flight, "budget"
             elif stopped == kernel.BY_ROOM:
                 reason = full
             elif dials:
