@@ -362,10 +362,12 @@ def _names(plan: Plan, block: Block) -> tuple[int, int]:
 
 def _any_number(plan: Plan, dossier: Dossier) -> bool:
     """Return whether a verdict is the same for each number of a kind: nothing on record concerns one alone."""
+    if plan.counters.by_number:
+        return False
+    # Mostly there are none.
     return not (
-        plan.counters.by_number
-        or any(stop.phone is not None for stop in dossier.stops)
-        or any(consent.phone is not None for consent in dossier.consents)
+        (dossier.stops and any(stop.phone is not None for stop in dossier.stops))
+        or (dossier.consents and any(consent.phone is not None for consent in dossier.consents))
     )
 
 

@@ -264,7 +264,7 @@ def judge(
     purpose = leads.purpose_of(settings, lead)
     phones = phones_of(lead, dossier)
     first = lead.phone_index % len(phones) if phones else 0
-    for phone in phones[first:] + phones[:first]:
+    for phone in phones[first:] + phones[:first] if first else phones:
         verdict = step.gate.judge(
             dossier,
             at_us=step.at_us,

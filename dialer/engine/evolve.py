@@ -598,7 +598,7 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
 
 def _forget(state: State, call: Call) -> None:
     del state.calls[call.call_id]
-    if call.connected_us:
+    if call.connected_us or call.ended_us:
         state.overdue_us = 0  # somebody may have been wrapping it up
     if state.person_call.get(call.person) == call.call_id:
         del state.person_call[call.person]
