@@ -314,9 +314,8 @@ def released_at(counter: Counter, lines: list[PastContact], zones: Zones, channe
         return _released_channels(counter, lines, zones, channel)
     if len(lines) < counter.limit:
         return 0
-    times = [line.at_us for line in lines]
-    times.sort(reverse=True)
-    return zones.release(counter.span, counter.n, times[counter.limit - 1])
+    at_us = lines[0].at_us if len(lines) == 1 else sorted([line.at_us for line in lines])[-counter.limit]
+    return zones.release(counter.span, counter.n, at_us)
 
 
 def _released_channels(counter: Counter, lines: list[PastContact], zones: Zones, channel: str) -> int:

@@ -271,9 +271,10 @@ class Gate:
     def _bound_by(self, dossier: Dossier, channel: str, phone: Phone | None, actor: str, purpose: str) -> Bound:
         address = (dossier.country, dossier.region, dossier.city)
         place = self._places.get(address) or self._place(address)
-        key: tuple[object, ...] = (place, dossier.address_zones, channel, actor, purpose)
+        number: tuple[object, ...] = ()
         if phone is not None:
-            key += (phone.line_type, phone.address_type, phone.country, phone.zones, phone.geographic)
+            number = (phone.line_type, phone.address_type, phone.country, phone.zones, phone.geographic)
+        key = (place, dossier.address_zones, channel, actor, purpose, number)
         found = self._bound.get(key)
         if found is None:
             plan = self._plan_of(place, channel, phone, actor, purpose)
@@ -361,10 +362,12 @@ def _names(plan: Plan, block: Block) -> tuple[int, int]:
 
 def _any_number(plan: Plan, dossier: Dossier) -> bool:
     """Return whether a verdict is the same for each number of a kind: nothing on record concerns one alone."""
+    if plan.counters.by_number:
+        return False
+    # Mostly there are none.
     return not (
-        plan.counters.by_number
-        or any(stop.phone is not None for stop in dossier.stops)
-        or any(consent.phone is not None for consent in dossier.consents)
+        (dossier.stops and any(stop.phone is not None for stop in dossier.stops))
+        or (dossier.consents and any(consent.phone is not None for consent in dossier.consents))
     )
 
 

@@ -1,5 +1,6 @@
 """Decisions about agents: who is free, who takes a caller, what follows a call, pauses and departures."""
 
+from math import inf
 from typing import NamedTuple
 
 from dialer.engine import leads
@@ -346,8 +347,11 @@ def hang_up_asked(step: Step, name: str) -> None:
 
 def overdue(state: State) -> list[Agent]:
     """Return the agents who are away, or whose wrap-up or preview takes too long, in the order of the floor."""
-    found = []
     at_us, calls, campaigns = state.at_us, state.calls, state.campaigns
+    if at_us < state.overdue_us:
+        return []
+    found = []
+    next_us: float = inf
     for agent in map(state.agents.__getitem__, state.clocked):
         limit_s = 0.0
         if agent.state is _WRAPUP:
@@ -358,6 +362,9 @@ def overdue(state: State) -> list[Agent]:
             limit_s = campaigns[agent.preview[0]].settings.preview_s
         if at_us - agent.since_us >= limit_s * SECOND:
             found.append(agent)
+        else:
+            next_us = min(next_us, agent.since_us + int(limit_s * SECOND))
+    state.overdue_us = 0 if found else next_us
     if len(found) > 1:
         found.sort(key=lambda agent: state.busy.places[agent.agent])
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import njit
 
-from dialer.pacing.kernel import Floats, Stages
+from dialer.pacing.kernel import Floats, Places, Stages
 from domain.calls import AgentState
 
 if TYPE_CHECKING:
@@ -82,33 +82,38 @@ class Busy:
         #: Free agents who asked to pause or leave: looked for at every tick, and mostly there are none.
         self.going: set[str] = set()
         self._campaigns: dict[str, int] = {}
-        #: By place: the beginning of the spell at hand; what it is; and for which campaign, as `of` numbers it.
-        self.since_us, self.does, self.campaigns = np.zeros((3, _ROOM), np.int64)
+        self._take(np.zeros((3, _ROOM), np.int64))
         # Loaded, or compiled where the cache is cold, before the first tick.
         nothing = np.empty(0), np.empty(0, np.uint8)
-        _see(self.since_us, self.does, self.campaigns, 0, self.since_us, nothing[1], 0, 0, *nothing)
+        _see(self.spells, 0, self.spells[0], nothing[1], 0, 0, *nothing)
+
+    def _take(self, spells: Places) -> None:
+        #: By place: the beginning of the spell at hand; what it is; and for which campaign, as `of` numbers it.
+        self.spells = spells
+        self._since_us, self._does, self._for = [column.data for column in spells]
 
     def of(self, campaign: str) -> int:
         """Return a campaign's number."""
-        return self._campaigns.setdefault(campaign, len(self._campaigns))
+        number = self._campaigns.get(campaign)
+        if number is None:
+            number = self._campaigns[campaign] = len(self._campaigns)
+        return number
 
     def note(self, agent: "Agent") -> None:
         """Take down what an agent does now; who will not be ready afterwards does nothing that counts."""
         place = self.places.setdefault(agent.agent, len(self.places))
-        if place == self.does.size:
-            self.since_us, self.does, self.campaigns = (
-                np.concatenate((column, np.zeros_like(column))) for column in (self.since_us, self.does, self.campaigns)
-            )
+        if place == len(self._does):
+            self._take(np.concatenate((self.spells, np.zeros_like(self.spells)), axis=1))
         does, since_us = _NOTHING, agent.since_us
         if agent.then == "ready" and agent.allotted is not None:
-            self.campaigns[place] = self.of(agent.allotted)
+            self._for[place] = self.of(agent.allotted)
             if agent.state is _WRAPS_UP:
                 does = _WRAPPING
             elif agent.state is _TALKS:
                 does = _TALKING
                 if agent.finishing_us:
                     does, since_us = _FINISHING, agent.finishing_us
-        self.does[place], self.since_us[place] = does, since_us
+        self._does[place], self._since_us[place] = does, since_us
         if agent.state is _READY and agent.then != "ready":
             self.going.add(agent.agent)
         else:
@@ -128,21 +133,12 @@ def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floa
         How many of `ages_s` are of each.
     """
     # Arrays that are made at a tick cost more than to fill them: these are kept.
-    most = busy.does.size + calls.told.size
+    most = busy.spells.shape[1] + calls.told.size
     if calls.ages_s.size != most:
         calls.ages_s, calls.last = np.empty(most), np.empty(calls.told.size, np.uint8)
     ages_s, told = calls.ages_s, calls.last
     talking, wrapping, finishing, unanswered = _see(
-        busy.since_us,
-        busy.does,
-        busy.campaigns,
-        busy.of(campaign),
-        calls.since_us,
-        calls.told,
-        calls.end,
-        at_us,
-        ages_s,
-        told,
+        busy.spells, busy.of(campaign), calls.since_us, calls.told, calls.end, at_us, ages_s, told
     )
     n = talking + wrapping + finishing + unanswered
     return ages_s[:n], told[:unanswered], talking, wrapping, finishing, unanswered
@@ -150,9 +146,7 @@ def seen(busy: Busy, campaign: str, calls: Unanswered, at_us: int) -> tuple[Floa
 
 @njit(cache=True)
 def _see(
-    busy_since_us: Any,
-    does: Any,
-    campaigns: Any,
+    spells: Places,
     campaign: int,
     since_us: Any,
     told: Any,
@@ -162,13 +156,14 @@ def _see(
     last: Stages,
 ) -> tuple[int, int, int, int]:
     """Fill the arrays that `seen` returns, and return how many agents do what, and how many calls are unanswered."""
+    begun_us, does, campaigns = spells
     n = 0
     counts = np.zeros(4, np.int64)
     for doing in (_TALKING, _WRAPPING, _FINISHING):
         before = n
         for i in range(does.size):
             if does[i] == doing and campaigns[i] == campaign:
-                ages_s[n] = (at_us - busy_since_us[i]) / 1e6
+                ages_s[n] = (at_us - begun_us[i]) / 1e6
                 n += 1
         counts[doing] = n - before
     calls = 0

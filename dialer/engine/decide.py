@@ -18,8 +18,7 @@ def _floor_opened(step: Step, event: events.FloorOpened) -> None:
 def _tick(step: Step, event: events.Tick) -> None:
     bounds.day_begun(step)
     dialling.tick(step)
-    if not dialling.lagging(step.state):
-        review.review(step)
+    review.review(step)
 
 
 def _person_changed(step: Step, event: events.PersonChanged) -> None:

@@ -95,7 +95,7 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     """Place a campaign's calls of this tick and return how many."""
     state = step.state
     settings = campaign.settings
-    mode, covered = campaign.mode, flight.covered
+    mode = campaign.mode
     room = min((settings.max_lines or state.settings.max_lines) - flight.lines, state.settings.max_lines - lines)
     full = "lines"
     if (allowed := int(state.calls_allowed(campaign) + 1e-9)) < room:
@@ -104,7 +104,7 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     # Pacing alone tells a dead trunk, in every mode; what else it says is for predictive dialling.
     own_rule = mode is not _PREDICTIVE and not blocked and not state.pacers[campaign.name].trunk_failing
     if own_rule:
-        wanted, reason, budget_left = by_rule(campaign, n_free, covered)
+        wanted, reason, budget_left = by_rule(campaign, n_free, flight.covered)
         if wanted <= min(0, room):
             return _idle(step, campaign, reason)
     decision = paced(state, campaign, flight, n_free, room)
@@ -116,19 +116,25 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
         budget_left = decision.budget_left
     placed = 0
     if mode is not _PREVIEW and not blocked:
-        # Leads that need an agent of their own need certainty: one is free whom no call in flight may take.
-        claims = covered if mode is not _PREDICTIVE else ceil(min(decision.expected_answers, covered))
-        most_held = min(n_free - claims, room, wanted if reason == "trunk_failing" else room)
-        held = _dial_held(step, campaign, settings, most_held) if campaign.held else 0
-        spare, room = n_free - claims - held, room - held
-        if mode is _PROGRESSIVE or reason == "trunk_failing":
-            wanted -= held
+        spare = 0
+        if wanted > 0 or campaign.held:
+            # Leads that need an agent of their own need certainty: one is free whom no call in flight may take.
+            claims = flight.covered
+            if mode is _PREDICTIVE:
+                claims = ceil(min(decision.expected_answers, claims))
+            if campaign.held:
+                most_held = min(n_free - claims, room, wanted if reason == "trunk_failing" else room)
+                placed = _dial_held(step, campaign, settings, most_held)
+            spare, room = n_free - claims - placed, room - placed
+            if mode is _PROGRESSIVE or reason == "trunk_failing":
+                wanted -= placed
         if wanted > room:
             wanted, reason = room, full
-        ready = _dial_ready(step, campaign, settings, wanted, spare)
-        if ready < wanted and not stock(campaign):
-            reason = "no_leads"
-        placed = held + ready
+        if wanted > 0:
+            ready = _dial_ready(step, campaign, settings, wanted, spare)
+            if ready < wanted and not stock(campaign):
+                reason = "no_leads"
+            placed += ready
     seen = partial(figures, campaign.name, placed, reason, n_free, flight, decision, budget_left)
     state.seen[campaign.name] = seen
     if placed or campaign.pacing is None or campaign.pacing.reason != reason:
@@ -258,7 +264,7 @@ def judge(
     purpose = leads.purpose_of(settings, lead)
     phones = phones_of(lead, dossier)
     first = lead.phone_index % len(phones) if phones else 0
-    for phone in phones[first:] + phones[:first]:
+    for phone in phones[first:] + phones[:first] if first else phones:
         verdict = step.gate.judge(
             dossier,
             at_us=step.at_us,
@@ -460,26 +466,27 @@ def campaign_ordered(step: Step, name: str, verb: str) -> None:
 
 def _settle(step: Step, campaign: Campaign) -> None:
     """Close a campaign that has nothing left, and keep its alarms true."""
-    left, at_work = stock(campaign), campaign.places.get(BUSY, 0)
-    if campaign.state is _DRAINING and not step.state.lines[campaign.name] and not at_work:
+    state, places = step.state, campaign.places
+    empty = not stock(campaign) and bool(campaign.leads)
+    if campaign.state is _DRAINING and not state.lines[campaign.name] and not places.get(BUSY, 0):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.stopped, why="drained"), campaign.name)
-    elif campaign.state is _RUNNING and not (left or at_work or campaign.places.get(PARKED, 0)) and campaign.leads:
+    elif empty and campaign.state is _RUNNING and not (places.get(BUSY, 0) or places.get(PARKED, 0)):
         step.emit(CampaignShifted(campaign=campaign.name, state=CampaignState.finished, why="list_done"), campaign.name)
+    running = campaign.state is _RUNNING
+    empty = running and empty
+    failing = running and campaign.pacing is not None and campaign.pacing.reason == "trunk_failing"
     people, abandoned = campaign.abandonment()
+    windows = state.pacers[campaign.name].settings.limits
+    looked = (empty, failing, people, abandoned, campaign.pace, windows)
+    if state.looked.get(campaign.name) == looked:
+        return  # mostly nothing has changed
+    state.looked[campaign.name] = looked
     share, alert_share = campaign.pace.share, campaign.pace.alert_share
     over = abandoned > share * people
     near = alert_share is not None and alert_share * people < abandoned <= share * people
-    windows = step.state.pacers[campaign.name].settings.limits
     over_in = [
         (one.name, one.abandoned_before + abandoned > one.share * (one.answered_before + people)) for one in windows
     ]
-    running = campaign.state is _RUNNING
-    failing = running and campaign.pacing is not None and campaign.pacing.reason == "trunk_failing"
-    empty = running and not left and bool(campaign.leads)
-    wrong = (over, near, failing, empty, *over_in)
-    if step.state.wrong.get(campaign.name) == wrong:
-        return  # mostly nothing has changed
-    step.state.wrong[campaign.name] = wrong
     _alarm(step, "abandonment", campaign.name, over)
     _alarm(step, "abandonment_near", campaign.name, near)
     for name, on in over_in:

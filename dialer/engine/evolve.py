@@ -80,6 +80,7 @@ def evolve(state: State, record: Any) -> None:
 
 def _floor_opened(state: State, event: events.FloorOpened) -> None:
     state.settings = event.settings
+    state.overdue_us = 0
     state.rehearsed = event.rehearsed
     _take_rules(state, event.rules)
     for node in event.settings.nodes:
@@ -320,7 +321,9 @@ def _tick(state: State, event: events.Tick) -> None:
     state.sweeping = event.at_us - state.swept_us >= SWEEP_US
     if state.sweeping:
         state.swept_us = event.at_us
-    if not _roll_day(state, event.at_us) and event.at_us >= state.shift_end_us:
+    if event.at_us >= state.midnight_us:
+        _roll_day(state, event.at_us)
+    elif event.at_us >= state.shift_end_us:
         _set_shift_end(state, event.at_us)
         _retune(state)
     horizon = event.at_us - _DIAL_WINDOW_US
@@ -356,12 +359,12 @@ def _mode_set(state: State, event: events.ModeSet) -> None:
 
 def _alarm_raised(state: State, fact: facts.AlarmRaised) -> None:
     state.alarms[f"{fact.kind}|{fact.subject}"] = state.at_us
-    state.wrong.clear()
+    state.looked.clear()
 
 
 def _alarm_cleared(state: State, fact: facts.AlarmCleared) -> None:
     state.alarms.pop(f"{fact.kind}|{fact.subject}", None)
-    state.wrong.clear()
+    state.looked.clear()
 
 
 #: By what counts as abandoned, how many of today's calls are such.
@@ -595,6 +598,8 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
 
 def _forget(state: State, call: Call) -> None:
     del state.calls[call.call_id]
+    if call.connected_us or call.ended_us:
+        state.overdue_us = 0  # somebody may have been wrapping it up
     if state.person_call.get(call.person) == call.call_id:
         del state.person_call[call.person]
     if state.phone_call.get(call.phone) == call.call_id:
@@ -874,6 +879,7 @@ def _agent_shifted(state: State, fact: facts.AgentShifted) -> None:
     state.busy.note(agent)
     if fact.state in CLOCKED:
         state.clocked[agent.agent] = None
+        state.overdue_us = 0
     elif was in CLOCKED:
         state.clocked.pop(agent.agent, None)
     if fact.state is _READY:

@@ -2,6 +2,8 @@
 
 from math import nan
 
+import msgspec
+
 from dialer.engine.columns import seen
 from dialer.engine.state import State
 from dialer.pacing import Seen
@@ -11,14 +13,11 @@ from domain.calls import Phase
 _WAITING, _QUEUED = Phase.waiting, Phase.queued
 
 
-class Flight:
+class Flight(msgspec.Struct, frozen=True, gc=False):
     """One campaign's lines and busy agents; calls with an agent of their own count as lines only."""
 
-    __slots__ = ("lines", "seen")
-
-    def __init__(self, lines: int, seen: Seen) -> None:
-        self.lines = lines
-        self.seen = seen
+    lines: int
+    seen: Seen
 
     @property
     def covered(self) -> int:

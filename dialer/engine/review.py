@@ -15,12 +15,12 @@ REVIEWED_PER_TICK = 200
 
 
 def review(step: Step) -> None:
-    """Judge the next of them."""
+    """Judge the next of them, unless the record is too far behind."""
     left = REVIEWED_PER_TICK
     for campaign in step.state.campaigns.values():
-        due = campaign.review[:left]
-        if not due:
+        if not campaign.review or not left or dialling.lagging(step.state):
             continue
+        due = campaign.review[:left]
         left -= len(due)
         step.emit(LeadsReviewed(campaign=campaign.name, leads=len(due)), campaign.name)
         for person in due:

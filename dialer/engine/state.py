@@ -301,6 +301,8 @@ class State:
         self.all_for = ""
         #: Those in a state that may have lasted long enough.
         self.clocked: dict[str, None] = {}
+        #: Until when none of them is known to have been there too long; 0: to be looked at. Not in snapshots.
+        self.overdue_us: float = 0
         #: What they do, as pacing is told.
         self.busy = Busy()
         #: Agents in state ready, longest idle first.
@@ -319,9 +321,9 @@ class State:
         #: True: link up and resynced.
         self.nodes: dict[str, bool] = {}
         self.alarms: dict[str, int] = {}
-        #: By campaign, what was wrong with it when its alarms were last looked at; forgotten with every change of an
-        #: alarm. Not in snapshots: whoever takes over looks.
-        self.wrong: dict[str, tuple[object, ...]] = {}
+        #: By campaign, for what its alarms were last looked at; forgotten with every change of an alarm. Not in
+        #: snapshots: whoever takes over looks.
+        self.looked: dict[str, tuple[object, ...]] = {}
         self.pacers: dict[str, Pacer] = {}
         #: Tells what was last seen of each campaign at a tick. For the board alone: not folded, not in snapshots.
         self.seen: dict[str, Callable[[], PacingDecided]] = {}
@@ -393,7 +395,8 @@ class State:
         """Return how many calls `calls_per_second` allows now; a tick's worth at most, and one at least in time."""
         rate = campaign.settings.calls_per_second
         saved = campaign.credit + rate * (self.at_us - campaign.credit_us) / 1e6
-        return min(saved, float(ceil(rate * self.settings.tick_s) or 1))
+        most = ceil(rate * self.settings.tick_s) or 1
+        return saved if saved < most else float(most)
 
     def pacing_settings(self, name: str) -> PacingSettings:
         """Return what a campaign's pacer is to know now."""

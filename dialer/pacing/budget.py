@@ -92,8 +92,16 @@ class Budget(msgspec.Struct):
             Abandoned calls left under the tightest hard limit, counting on answers to come; infinite without one.
         """
         found: tuple[float, float, float] = _risk(
-            *(limits, self.answered, self.abandoned, self.heard, self.people_before, self.machines_before),
-            *(agent_s, service_s, staff, waiting),
+            limits,
+            self.answered,
+            self.abandoned,
+            self.heard,
+            self.people_before,
+            self.machines_before,
+            agent_s,
+            service_s,
+            staff,
+            waiting,
         )
         return found
 

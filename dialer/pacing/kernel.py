@@ -357,16 +357,16 @@ BY_RISK, BY_ROOM = 1, 2
 def asked(
     survival: Floats,
     moments: Floats,
-    p: float,
-    resolved: float,
-    p_detected: float,
-    ringing: float,
-    media: float,
     tables: Floats,
     hazards: Floats,
     scales_s: Floats,
     finished: Floats,
     wrapped: Floats,
+    p: float,
+    resolved: float,
+    p_detected: float,
+    ringing: float,
+    media: float,
     free: int,
     waiting: int,
     n_detecting: int,
@@ -394,14 +394,14 @@ def asked(
     ----------
     survival, moments
         Of rings, see `outcomes`.
+    tables, hazards, scales_s, finished, wrapped
+        Of spells, see `spells`.
     p, resolved : float
         Chance that a call is answered by somebody who takes an agent, and the outcomes behind it.
     p_detected : float
         Chance that a call in machine detection is a person.
     ringing, media : float
         By what ringing and early media multiply the odds of an answer.
-    tables, hazards, scales_s, finished, wrapped
-        Of spells, see `spells`.
     free, waiting, n_detecting : int
         Agents free, people waiting, calls in detection.
     ages_s : float64 array

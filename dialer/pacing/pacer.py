@@ -100,10 +100,12 @@ class Pacer:
         )
         #: What `kernel.outcomes` and `kernel.spells` make of it.
         self._survival, self._moments = np.zeros((2, kernel.RING_BINS + 2)), np.zeros(kernel.MOMENTS)
-        self._tables, self._hazards = np.zeros((3, kernel.AGES, kernel.HORIZONS)), np.zeros((3, kernel.SPELL_BINS + 1))
-        self._scales_s, self._finished, self._wrapped = np.zeros(3), np.zeros(3), np.zeros(kernel.HORIZONS)
-        #: As of which telling the last five are.
+        tables, hazards = np.zeros((3, kernel.AGES, kernel.HORIZONS)), np.zeros((3, kernel.SPELL_BINS + 1))
+        self._spells = tables, hazards, np.zeros(3), np.zeros(3), np.zeros(kernel.HORIZONS)
+        #: As of which telling these five are.
         self._told = -1
+        #: `kernel.asked` with all of these.
+        self._ask = partial(kernel.asked, self._survival, self._moments, *self._spells)
         #: The rate of answers, the same on the safe side, and `kernel.asked` with all that was learned, as long as
         #: nothing new is.
         self._known: tuple[float, float, Callable[..., tuple[int, int, float, float, float]]] | None = None
@@ -339,7 +341,6 @@ class Pacer:
         ringing, waiting, detecting, staff = seen.ringing, seen.waiting, seen.detecting, memory.staff
         busy = talking + wrapping + finishing
         in_flight = ringing + waiting + detecting
-        one_each = max(0, free - in_flight)
         room, full = _MOST, "lines"
         if settings.max_lines is not None:
             room = min(room, settings.max_lines - in_flight - talking - finishing)
@@ -388,8 +389,8 @@ class Pacer:
                 room,
                 settings.patience_s,
             )
-            if dials < one_each and not leaving.size:
-                dials, reason = one_each, "budget"
+            if dials < free - in_flight and not leaving.size:
+                dials, reason = free - in_flight, "budget"
             elif stopped == kernel.BY_ROOM:
                 reason = full
             elif dials:
@@ -408,17 +409,16 @@ class Pacer:
             memory = self._memory
             rings, held = memory.rings, memory.rate
             rate, error, resolved = kernel.outcomes(
-                *(rings.live, rings.rest, held.live, held.seen, held.beliefs, 2.0), *(self._survival, self._moments)
+                rings.live, rings.rest, held.live, held.seen, held.beliefs, 2.0, self._survival, self._moments
             )
             p = min(0.99, rate + _CAUTION * error)
             p_detected = memory.live / (memory.live + memory.machine)
-            spells = self._tables, self._hazards, self._scales_s, self._finished, self._wrapped
+            ringing, media = memory.progress.factors()
             if self._told != memory.tellings:
                 talk, wrap, finish = memory.talk, memory.wrap, memory.finish
-                kernel.spells(talk.told, talk.told_s, wrap.told, wrap.told_s, finish.told, finish.told_s, *spells)
+                kernel.spells(talk.told, talk.told_s, wrap.told, wrap.told_s, finish.told, finish.told_s, *self._spells)
                 self._told = memory.tellings
-            known = self._survival, self._moments, p, resolved, p_detected, *memory.progress.factors()
-            self._known = rate, p, partial(kernel.asked, *known, *spells)
+            self._known = rate, p, partial(self._ask, p, resolved, p_detected, ringing, media)
         return self._known
 
     def _believed(self, name: str, forecasts: Sequence[float] | Floats, p: float) -> Floats:

@@ -39,8 +39,10 @@ class Trunk(msgspec.Struct):
     def take_other(self) -> list[tuple[float, int | None]]:
         """Take that a call did not fail, and return the failures before it, which were the people's after all."""
         self.score, self.dead = 0.0, False
-        held, self.held = self.held, []
-        self.failed += len(held)
+        held = self.held
+        if held:
+            self.held = []
+            self.failed += len(held)
         self.seen += len(held) + 1
         return held
 

@@ -85,4 +85,6 @@ def test_agents_are_told_in_the_order_of_the_floor() -> None:
     busy.note(agents[2])
     assert told(Unanswered(), busy)[0].count((AT_US - 5_000) / 1e6) == 1
     assert busy.places["a199"] == 199
-    assert np.count_nonzero(busy.does) == sum(one.then == "ready" and one.state in (talks, wraps) for one in agents)
+    assert np.count_nonzero(busy.spells[1]) == sum(
+        one.then == "ready" and one.state in (talks, wraps) for one in agents
+    )
