@@ -308,7 +308,8 @@ class SimulatedFloor:
     def _classed(self, fact: CallClassed) -> None:
         classes = self.summary.classes
         classes[fact.answer_class] = classes.get(fact.answer_class, 0) + 1
-        self.summary.wait_s += (fact.wait_us or 0) / SECOND
+        if fact.wait_us is not None:
+            self.summary.wait_s += fact.wait_us / SECOND
 
     def _shifted(self, fact: AgentShifted) -> None:
         now, before = self.env._now, self._states.get(fact.agent)

@@ -34,7 +34,7 @@ from domain.events import (
 )
 from domain.orders import Connect, DropAgent, HangUp, Keep, Originate, QueueAgent, RingAgent, ShowLead
 from simulation.alarms import Alarm, Clock, Subject
-from simulation.callees import CONGESTION, NO_ANSWER, Callees, Fate, Meeting
+from simulation.callees import CONGESTION, NO_ANSWER, Callees, Meeting
 from simulation.chance import Chance, Purpose
 from simulation.exchange import (
     CLASSES,
@@ -255,11 +255,12 @@ class World:
         self._tell(line.node, Ringing(at_us=now, call_id=line.call_id))
 
     def _ring_out(self, line: Line) -> None:
-        self._close(line, NO_ANSWER)
+        self._end(line, NO_ANSWER.cause, NO_ANSWER.q850, NO_ANSWER.sip)
 
     def _fail(self, line: Line) -> None:
-        assert line.meeting.fate is not None
-        self._close(line, line.meeting.fate)
+        fate = line.meeting.fate
+        assert fate is not None
+        self._end(line, fate.cause, fate.q850, fate.sip)
 
     def _answer(self, line: Line) -> None:
         now = self.env._now
@@ -405,9 +406,6 @@ class World:
     def _clear(self, line: Line) -> None:
         self._end(line, _NORMAL, _CLEARED)
 
-    def _close(self, line: Line, fate: Fate) -> None:
-        self._end(line, fate.cause, fate.q850, fate.sip)
-
     def _end(self, line: Line, cause: Cause, q850: int | None = None, sip: int | None = None) -> None:
         now, call_id, node = self.env._now, line.call_id, line.node
         del self.lines[call_id]
@@ -452,4 +450,4 @@ class World:
         """Make this the call's one alarm, unless the callee hangs up before."""
         if line.leave_us <= at_us:
             at_us, act = line.leave_us, self._clear
-        self._next(line, at_us - now if at_us > now else 0, act)
+        line.alarm = Alarm(self.env, at_us - now if at_us > now else 0, act, line)
