@@ -105,10 +105,12 @@ def announce(connection: Connection, persons: Iterable[int], known_us: int, stre
 
 def compare(keys: Sequence[CapKey], standing: dict[str, int]) -> tuple[CapKey, ...] | None:
     """Return the keys one version on, taken down in `standing`; None where one has moved since it was judged."""
+    after: list[CapKey] = []
     for cap in keys:
-        if standing.get(cap.key, 0) != cap.version:
+        key, version = cap.key, cap.version
+        if standing.get(key, 0) != version:
             return None
-    after = tuple([CapKey(cap.key, cap.version + 1) for cap in keys])
+        after.append(CapKey(key, version + 1))
     for cap in after:
         standing[cap.key] = cap.version
-    return after
+    return tuple(after)

@@ -24,15 +24,23 @@ class Alarm(Event):
     _value = None
 
     def __init__(self, env: Environment, after_us: int, act: Callable[[Subject], object], subject: Subject) -> None:
-        self._act: Callable[[Any], Any] = act
-        self._subject: Any = subject
+        self.act: Callable[[Any], Any] = act
+        self.subject: Any = subject
         heappush(env._queue, (env._now + after_us, NORMAL, next(env._eid), self))
 
+    def call_off(self) -> None:
+        """Let nothing come of it; nothing does of an alarm that has gone off."""
+        self.act = _nothing
+
     def _due(self) -> None:
-        self._act(self._subject)
+        self.act(self.subject)
 
     #: SimPy calls each with the alarm.
     callbacks: Any = (_due,)
+
+
+def _nothing(_: object) -> None:
+    pass
 
 
 class Beat(Alarm):
@@ -45,10 +53,11 @@ class Beat(Alarm):
     def __init__(self, env: Environment, every_us: int, act: Callable[[Subject], int | None], subject: Subject) -> None:
         self._env = env
         self._every_us = every_us
-        super().__init__(env, every_us, act, subject)
+        self._beat, self._of = act, subject
+        super().__init__(env, every_us, Beat._go_on, self)
 
-    def _due(self) -> None:
-        idle_until_us = self._act(self._subject)
+    def _go_on(self) -> None:
+        idle_until_us = self._beat(self._of)
         if idle_until_us is None:
             return
         env, every_us = self._env, self._every_us
@@ -59,8 +68,6 @@ class Beat(Alarm):
             at_us += -(-idle_us // every_us) * every_us
         heappush(queue, (at_us, NORMAL, next(env._eid), self))
 
-    callbacks: Any = (_due,)
-
 
 def elapse(env: Environment, until_us: int) -> None:
     """Let alarms go off up to an instant, its own not yet: `Environment.run`, where all events are alarms."""
@@ -70,4 +77,4 @@ def elapse(env: Environment, until_us: int) -> None:
         env._now, _, _, alarm = heappop(queue)
         if alarm is None:
             return
-        alarm._due()
+        alarm.act(alarm.subject)

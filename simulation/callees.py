@@ -29,7 +29,7 @@ CONGESTION = Fate(cause=Cause.congestion, rings=False, q850=34, sip=503)
 NETWORK_FAIL = Fate(cause=Cause.network_fail, rings=False, q850=38, sip=500)
 
 
-class Meeting(msgspec.Struct, gc=False, kw_only=True, eq=False):
+class Meeting(msgspec.Struct, gc=False, eq=False):
     """One attempt on one number as chance has it; filled in as far as the call comes."""
 
     phone: int

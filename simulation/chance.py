@@ -101,8 +101,8 @@ def mix(word: int) -> int:
 
 
 def entity_of(name: str) -> int:
-    """Return the 64-bit number that stands for a named entity (an agent) in draws."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+    """Return the signed 64-bit number that stands for a named entity (an agent) in draws."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 class Chance:

@@ -1,8 +1,5 @@
 """The things of the simulated switch: its settings, its calls, the agents' phones, and what an agent senses there."""
 
-from collections.abc import Callable
-from typing import Any
-
 import msgspec
 
 from domain.calls import AnswerClass
@@ -100,20 +97,7 @@ class Line(msgspec.Struct, eq=False):
     #: The agent in conversation with the callee.
     seat: "Seat | None" = None
     #: What happens next to this call, if nothing comes between.
-    alarm: "LineAlarm | None" = None
-
-
-class LineAlarm(Alarm):
-    """The one alarm of a call: it is silent when another has taken its place."""
-
-    _act: Callable[[Line], None]
-    _subject: Line
-
-    def _due(self) -> None:
-        if self._subject.alarm is self:
-            self._act(self._subject)
-
-    callbacks: Any = (_due,)
+    alarm: Alarm | None = None
 
 
 class Seat:

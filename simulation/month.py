@@ -421,8 +421,9 @@ class Month(SimulatedFloor):
 
     def _reserved(self, order: Reserve) -> None:
         super()._reserved(order)
-        self._collector.reserved(order, self._hour())
-        self._lists.reserved(order, self._now)
+        now = self.env._now
+        self._collector.reserved(order, (now - self._midnight_us) // HOUR)
+        self._lists.reserved(order, now)
 
     def _dial(self, order: Originate) -> None:
         call = self.engine.state.calls[order.call_id]
@@ -430,7 +431,7 @@ class Month(SimulatedFloor):
         said = None
         if dossier.stops:
             said = next((one.kind for one in dossier.stops if one.kind in _NO_CALLS and one.binds("call", None)), None)
-        self._collector.originated(order, self._now, paid=not open_debts(dossier, call.debts), stopped=said)
+        self._collector.originated(order, self.env._now, paid=not open_debts(dossier, call.debts), stopped=said)
         super()._dial(order)
 
     def _classed(self, fact: CallClassed) -> None:
@@ -441,7 +442,7 @@ class Month(SimulatedFloor):
     def _closed(self, fact: AttemptClosed) -> None:
         super()._closed(fact)
         self._collector.closed(fact)
-        self._lists.closed(fact, self._now)
+        self._lists.closed(fact, self.env._now)
         said = self._said.pop(fact.call_id, None)
         if (
             said is not None
@@ -467,16 +468,13 @@ class Month(SimulatedFloor):
         """Add time in a state to the hours that it lay in."""
         if state is _OFFLINE:
             return
-        now, begins_us = self._now, self._midnight_us
+        now, begins_us = self.env._now, self._midnight_us
         at_us = max(since_us, begins_us)
         while at_us < now:
             hour = (at_us - begins_us) // HOUR
             until_us = min(now, begins_us + (hour + 1) * HOUR)
             self._collector.worked(state, self._day, hour, until_us - at_us)
             at_us = until_us
-
-    def _hour(self) -> int:
-        return (self._now - self._midnight_us) // HOUR
 
 
 #: What no call may follow, whatever the place: looked for here again, apart from the gate.

@@ -8,6 +8,7 @@ equal rows, byte for byte.
 import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, get_args
 
 import msgspec
@@ -226,8 +227,15 @@ class SimulatedFloor:
         self._still_until = 0
         rows = self.engine.handle(event)
         self._waiting += rows
+        if len(rows) > 1:
+            self._follow(rows)
+        if self._urgent and self._committing_since_us is None:
+            self._commit()
+
+    def _follow(self, rows: list[Row]) -> None:
+        """Carry out what follows from the records of an input; the first row is the input itself."""
         follows = self._follows
-        for row in rows:
+        for row in islice(rows, 1, None):
             record = row.record
             kind = type(record)
             if kind is Originate:
@@ -235,8 +243,6 @@ class SimulatedFloor:
                 self._urgent = True
             elif kind in follows:
                 follows[kind](record)
-        if self._urgent and self._committing_since_us is None:
-            self._commit()
 
     def _desk(self, event: AnyEvent) -> None:
         """Take what an agent does."""
@@ -302,7 +308,8 @@ class SimulatedFloor:
     def _classed(self, fact: CallClassed) -> None:
         classes = self.summary.classes
         classes[fact.answer_class] = classes.get(fact.answer_class, 0) + 1
-        self.summary.wait_s += (fact.wait_us or 0) / SECOND
+        if fact.wait_us is not None:
+            self.summary.wait_s += fact.wait_us / SECOND
 
     def _shifted(self, fact: AgentShifted) -> None:
         now, before = self.env._now, self._states.get(fact.agent)
@@ -319,4 +326,5 @@ class SimulatedFloor:
         self.staff.see(fact)
         counts = self.summary.dispositions
         counts[fact.disposition] = counts.get(fact.disposition, 0) + 1
-        self.summary.talk_s += (fact.talk_us or 0) / SECOND
+        if fact.talk_us is not None:
+            self.summary.talk_s += fact.talk_us / SECOND

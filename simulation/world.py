@@ -6,7 +6,7 @@ limit to the message or the hang-up. `env.now` is the instant: events carry it a
 
 Laws of this file:
 1. `send` never delivers: what an order brings about comes later, by the clock. So an engine may order while it handles.
-2. A call has one alarm. No processes, only callbacks: this is the hot path.
+2. A call has one alarm; whatever comes between calls it off. No processes, only callbacks: this is the hot path.
 3. Every Originate that reaches the switch ends exactly once, whether or not the link is up to tell it.
 """
 
@@ -34,7 +34,7 @@ from domain.events import (
 )
 from domain.orders import Connect, DropAgent, HangUp, Keep, Originate, QueueAgent, RingAgent, ShowLead
 from simulation.alarms import Alarm, Clock, Subject
-from simulation.callees import CONGESTION, NO_ANSWER, Callees, Fate, Meeting
+from simulation.callees import CONGESTION, NO_ANSWER, Callees, Meeting
 from simulation.chance import Chance, Purpose
 from simulation.exchange import (
     CLASSES,
@@ -49,7 +49,6 @@ from simulation.exchange import (
     TALKING,
     WAITING,
     Line,
-    LineAlarm,
     Listener,
     Seat,
     WorldSettings,
@@ -99,7 +98,6 @@ class World:
         self._chance = chance
         self._deliver = deliver
         self._linked = dict.fromkeys(settings.nodes, False)
-        self._busy_lines = dict.fromkeys(settings.nodes, 0)
         #: What the switch remembers of answered calls whose end it could not tell.
         self._memory: dict[str, list[EndedCall]] = {node: [] for node in settings.nodes}
         self._take: dict[type, Callable[[Any], None]] = {
@@ -152,6 +150,7 @@ class World:
         """Kill the switch process: calls and agents vanish with it, and it remembers none of them."""
         self.cut_link(node)
         for line in [line for line in self.lines.values() if line.node == node]:
+            self._interrupt(line)
             self._end(line, Cause.switch_fail)
         for seat in self.seats.values():
             if seat.node == node:
@@ -207,6 +206,7 @@ class World:
             return
         seat.up = False
         if seat.line is not None:
+            self._interrupt(seat.line)
             # AgentRequest returns without a status and the dialplan hangs up.
             self._end(seat.line, Cause.normal, _CLEARED)
         self._tell(seat.node, PhoneDown(at_us=self.env._now, agent=seat.agent))
@@ -227,13 +227,17 @@ class World:
     def _originate(self, order: Originate) -> None:
         now, settings, node = self.env._now, self.settings, order.node
         meeting = self._callees.dial(order.phone, now)
-        if settings.lines is not None and self._busy_lines[node] >= settings.lines:
+        if settings.lines is not None and self._busy_lines(node) >= settings.lines:
             meeting.fate = CONGESTION
         line = Line(order.call_id, node, order, meeting, now + order.ring_timeout_ms * 1000)
         self.lines[order.call_id] = line
-        self._busy_lines[node] += 1
         self.placed += 1
         self._next(line, settings.order_us + meeting.setup_us, self._reach)
+
+    def _busy_lines(self, node: str) -> int:
+        if len(self.settings.nodes) == 1:
+            return len(self.lines)
+        return sum(line.node == node for line in self.lines.values())
 
     def _reach(self, line: Line) -> None:
         meeting = line.meeting
@@ -251,11 +255,12 @@ class World:
         self._tell(line.node, Ringing(at_us=now, call_id=line.call_id))
 
     def _ring_out(self, line: Line) -> None:
-        self._close(line, NO_ANSWER)
+        self._end(line, NO_ANSWER.cause, NO_ANSWER.q850, NO_ANSWER.sip)
 
     def _fail(self, line: Line) -> None:
-        assert line.meeting.fate is not None
-        self._close(line, line.meeting.fate)
+        fate = line.meeting.fate
+        assert fate is not None
+        self._end(line, fate.cause, fate.q850, fate.sip)
 
     def _answer(self, line: Line) -> None:
         now = self.env._now
@@ -360,6 +365,7 @@ class World:
         if seat is not None and seat.up and seat.line is None and seat.node == line.node:
             self._talk(line, seat)
             return
+        self._interrupt(line)
         # Another grace, but never beyond the limit.
         now = self.env._now
         line.place = WAITING
@@ -371,17 +377,20 @@ class World:
         line = self.lines.get(order.call_id)
         if line is not None and line.place in (DETECTING, WAITING, KEPT, QUEUED):
             now = self.env._now
+            self._interrupt(line)
             line.place = KEPT
             self._until(line, now, now + order.for_ms * 1000, self._abandon)
 
     def _hang_up(self, order: HangUp) -> None:
         line = self.lines.get(order.call_id)
         if line is not None:
+            self._interrupt(line)
             self._clear(line)
 
     # ---- conversation and end
 
     def _talk(self, line: Line, seat: Seat) -> None:
+        self._interrupt(line)
         meeting = line.meeting
         self._callees.talk(meeting)
         if not meeting.talk_on_record:
@@ -397,13 +406,9 @@ class World:
     def _clear(self, line: Line) -> None:
         self._end(line, _NORMAL, _CLEARED)
 
-    def _close(self, line: Line, fate: Fate) -> None:
-        self._end(line, fate.cause, fate.q850, fate.sip)
-
     def _end(self, line: Line, cause: Cause, q850: int | None = None, sip: int | None = None) -> None:
         now, call_id, node = self.env._now, line.call_id, line.node
         del self.lines[call_id]
-        self._busy_lines[node] -= 1
         self.ended += 1
         place, line.place = line.place, GONE
         line.alarm = None
@@ -433,11 +438,16 @@ class World:
         Alarm(self.env, after_us, act, subject)
 
     def _next(self, line: Line, after_us: int, act: Callable[[Line], None]) -> None:
-        """Make this the call's one alarm."""
-        line.alarm = LineAlarm(self.env, after_us, act, line)
+        """Make this the call's one alarm, the one before having gone off or been called off."""
+        line.alarm = Alarm(self.env, after_us, act, line)
+
+    def _interrupt(self, line: Line) -> None:
+        """Let what comes between take the place of the call's one alarm."""
+        if line.alarm is not None:
+            line.alarm.call_off()
 
     def _until(self, line: Line, now: int, at_us: int, act: Callable[[Line], None]) -> None:
         """Make this the call's one alarm, unless the callee hangs up before."""
         if line.leave_us <= at_us:
             at_us, act = line.leave_us, self._clear
-        line.alarm = LineAlarm(self.env, at_us - now if at_us > now else 0, act, line)
+        line.alarm = Alarm(self.env, at_us - now if at_us > now else 0, act, line)

@@ -161,15 +161,8 @@ class Debtors:
             self._rang_row(owner.row)
             self._rang_at(at_us)
         median_s, spread = self._line.setup_s
-        return Meeting(
-            phone=phone,
-            person=owner.person,
-            nth=nth,
-            who=who,
-            fate=fate,
-            setup_us=int(lognormal(setup, median_s, spread) * SECOND),
-            ring_us=ring_us,
-        )
+        setup_us = int(lognormal(setup, median_s, spread) * SECOND)
+        return Meeting(phone, owner.person, nth, who, fate, setup_us, ring_us)
 
     def answer(self, meeting: Meeting) -> None:
         u = self._chance.u(Purpose.patience, meeting.phone, meeting.nth)

@@ -36,14 +36,17 @@ def portfolio(laws: Laws, n: int, seed: int, start_us: int) -> Iterator[Dossier]
     """
     if n < 1:
         raise BadInput(f"portfolio: {n} debtors are nobody; ask for at least one")
-    maker = _Maker(laws, seed, start_us)
+    # Documents of worlds are read without numerical libraries.
+    from simulation.draws import Draws
+
+    maker = _Maker(laws, Draws(seed), start_us)
     return (maker.dossier(person) for person in range(1, n + 1))
 
 
 class _Maker:
-    def __init__(self, laws: Laws, seed: int, start_us: int) -> None:
+    def __init__(self, laws: Laws, chance: Chance, start_us: int) -> None:
         self._laws = laws.portfolio
-        self._chance = Chance(seed)
+        self._chance = chance
         self._today = to_datetime(start_us).date()
         self._countries = Choice(tuple(self._laws.countries), tuple(self._laws.countries.values()))
         self._products = Choice(

@@ -81,7 +81,7 @@ def test_draw_is_two_finalisers_of_the_words() -> None:
 
 @pytest.mark.parametrize("chance", [Chance(11), Draws(11)])
 def test_many_draws_at_once_are_the_same_draws(chance: Chance) -> None:
-    entities = [0, 1, -1, 17, 2**62, -(2**63), entity_of("a1") - 2**63]
+    entities = [0, 1, -1, 17, 2**62, -(2**63), entity_of("a1")]
     counters = [0, 3, -8, 738_000, 2**40, -1, 5]
     column, days = np.array(entities), np.array(counters)
     assert chance.many(Purpose.pay, column).tolist() == [chance.u(Purpose.pay, one) for one in entities]
