@@ -32,6 +32,7 @@ class Engine:
     def __init__(self, gate: Gate, state: State | None = None) -> None:
         self.gate = gate
         self.state = state or State()
+        self._step = Step(self.state, gate)
 
     @classmethod
     def restore(cls, blob: bytes, gate: Gate) -> "Engine":
@@ -62,7 +63,8 @@ class Engine:
         if (type(event) is FloorOpened or type(event) is RulesChanged) and event.rules != self.gate.version:
             raise Broken(f"input names the rules {event.rules!r}, and the gate has {self.gate.version!r}")
         state.at_us = event.at_us
-        step = Step(state, self.gate)
+        step = self._step
+        step.begin(self.gate)
         step.emit(event, getattr(event, "campaign", None))
         if (follow := _follow_of(kind)) is not None:
             follow(step, event)
