@@ -273,6 +273,44 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
 class State:
     """Everything the engine knows. Plain dictionaries in order of arrival; nothing iterates over a set."""
 
+    # Of more than thirty attributes, Python looks every one up in a dictionary.
+    __slots__ = (
+        "_hour",
+        "agents",
+        "alarms",
+        "all_for",
+        "at_us",
+        "busy",
+        "calls",
+        "campaigns",
+        "clocked",
+        "commit_lag_us",
+        "day",
+        "forecast",
+        "lines",
+        "midnight_us",
+        "nodes",
+        "opened",
+        "pacers",
+        "people",
+        "person_call",
+        "phone_call",
+        "ready",
+        "rehearsed",
+        "rules",
+        "rules_seq",
+        "seen",
+        "seq",
+        "settings",
+        "shift_end_us",
+        "shift_us",
+        "sweeping",
+        "swept_us",
+        "tokens",
+        "versions",
+        "wrong",
+    )
+
     def __init__(self) -> None:
         self.seq = 0
         self.at_us = 0
