@@ -29,7 +29,7 @@ from dialer.engine.state import (
     Tally,
     put_off,
 )
-from dialer.engine.transitions import ALLOWED, STAGES, UNANSWERED
+from dialer.engine.transitions import CHANGES, UNANSWERED
 from dialer.pacing import Pacer
 from domain import events, facts, orders
 from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Disposition, Phase
@@ -46,7 +46,7 @@ from domain.people import (
     stops_after,
     with_consents,
 )
-from domain.settings import AFTER_GREETING_MS, NO_TREATMENT
+from domain.settings import AFTER_GREETING_MS
 
 #: Why a lead is closed that a strategy's list of the day does not name.
 OFF_LIST = "off_list"
@@ -437,7 +437,6 @@ def _unknown(state: State, call_id: str) -> NoReturn:
 def _reserve(state: State, order: orders.Reserve) -> None:
     dossier = state.people[order.person]
     campaign = state.campaigns[order.campaign]
-    how = campaign.settings.treatment(order.choice.treatment) if order.choice is not None else NO_TREATMENT
     call = Call(
         call_id=order.call_id,
         campaign=order.campaign,
@@ -455,12 +454,13 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         p_taken=order.p_answer if order.p_taken is None else order.p_taken,
         since_us=state.at_us,
         reserved_us=state.at_us,
-        agent=order.agent,
-        pinned=order.agent is not None,
-        # The call's own, whatever a later list says of the lead.
-        agent_group=how.agent_group,
-        offer=how.offer,
     )
+    if order.agent is not None:
+        call.agent, call.pinned = order.agent, True
+    if order.choice is not None:
+        # The call's own, whatever a later list says of the lead.
+        how = campaign.settings.treatment(order.choice.treatment)
+        call.agent_group, call.offer = how.agent_group, how.offer
     state.calls[order.call_id] = call
     state.lines[order.campaign].unanswered[order.call_id] = call
     state.person_call[order.person] = order.call_id
@@ -543,12 +543,12 @@ def _originate(state: State, order: orders.Originate) -> None:
 
 
 def _enter(state: State, call: Call, phase: Phase) -> None:
-    was = call.phase
-    if phase not in ALLOWED[was]:
-        raise Broken(f"record {state.seq}: call {call.call_id} may not go from {was} to {phase}")
+    change = CHANGES[call.phase].get(phase)
+    if change is None:
+        raise Broken(f"record {state.seq}: call {call.call_id} may not go from {call.phase} to {phase}")
     call.phase = phase
     call.since_us = state.at_us
-    here, there = STAGES[was], STAGES[phase]
+    here, there = change
     if here != there:
         lines = state.lines[call.campaign]
         if here:
@@ -572,17 +572,11 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
     if phase is _RINGING and not call.progress:
         call.progress = 1  # a resync told
         state.lines[call.campaign].unanswered.note(call)
-    if phase in _ANSWERED and not call.answered_us:
-        call.answered_us = state.at_us
-    if phase in _ANSWERED and phase is not _DETECTING and not call.clock_us:
-        settings = state.campaign_settings(call.campaign)
-        if settings.clock_starts == "answer" or not settings.detect_machines:
-            call.clock_us = call.answered_us
-        else:
-            call.clock_us = max(call.answered_us, state.at_us - AFTER_GREETING_MS * 1000)
-        pacer = state.pacers.get(call.campaign)
-        if pacer is not None and call.answer_class is None:
-            _outcome(state, call, "live", call.answered_us)
+    if phase in _ANSWERED:
+        if not call.answered_us:
+            call.answered_us = state.at_us
+        if phase is not _DETECTING and not call.clock_us:
+            _start_clock(state, call)
     if phase is _TALKING:
         call.connected_us = call.connected_us or state.at_us
     elif phase is _WAITING and was is _CONNECTING:
@@ -591,6 +585,17 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
         call.ended_us = state.at_us
         if call.connected_us and (pacer := state.pacers.get(call.campaign)) is not None:
             pacer.observe_talk((state.at_us - call.connected_us) / 1e6)
+
+
+def _start_clock(state: State, call: Call) -> None:
+    """Let the patience of a caller begin, who is taken for a person from here on."""
+    settings = state.campaign_settings(call.campaign)
+    if settings.clock_starts == "answer" or not settings.detect_machines:
+        call.clock_us = call.answered_us
+    else:
+        call.clock_us = max(call.answered_us, state.at_us - AFTER_GREETING_MS * 1000)
+    if call.answer_class is None and call.campaign in state.pacers:
+        _outcome(state, call, "live", call.answered_us)
 
 
 def _forget(state: State, call: Call) -> None:
