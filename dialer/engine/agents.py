@@ -39,7 +39,7 @@ def shift(step: Step, agent: Agent, state: AgentState, reason: str = "", call_id
 
 
 def queue(step: Step, agent: Agent) -> None:
-    names = agent.campaigns or tuple(campaign.name for campaign in step.state.settings.campaigns)
+    names = agent.campaigns or tuple([campaign.name for campaign in step.state.settings.campaigns])
     step.emit(QueueAgent(agent=agent.agent, node=agent.node, campaigns=names, paused=agent.state is not _READY))
 
 

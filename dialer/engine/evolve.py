@@ -462,7 +462,7 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         how = campaign.settings.treatment(order.choice.treatment)
         call.agent_group, call.offer = how.agent_group, how.offer
     state.calls[order.call_id] = call
-    state.lines[order.campaign].unanswered[order.call_id] = call
+    state.lines[order.campaign].unanswered.enter(call)
     state.person_call[order.person] = order.call_id
     state.phone_call[order.phone] = order.call_id
     state.place(campaign, campaign.leads[order.person], BUSY)
@@ -550,11 +550,7 @@ def _enter(state: State, call: Call, phase: Phase) -> None:
     call.since_us = state.at_us
     here, there = change
     if here != there:
-        lines = state.lines[call.campaign]
-        if here:
-            del getattr(lines, here)[call.call_id]
-        if there:
-            getattr(lines, there)[call.call_id] = call
+        state.lines[call.campaign].move(call, here, there)
 
 
 def _call_moved(state: State, fact: facts.CallMoved) -> None:

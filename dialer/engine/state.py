@@ -166,6 +166,17 @@ class Lines:
         self.answered: dict[str, Call] = {}
         self.talking: dict[str, Call] = {}
 
+    def move(self, call: Call, here: str, there: str) -> None:
+        """Take a call from one stage to another; empty: it holds no line there."""
+        if here == "unanswered":
+            self.unanswered.leave(call)
+        elif here:
+            del getattr(self, here)[call.call_id]
+        if there == "unanswered":
+            self.unanswered.enter(call)
+        elif there:
+            getattr(self, there)[call.call_id] = call
+
     def __len__(self) -> int:
         return len(self.unanswered) + len(self.detecting) + len(self.answered) + len(self.talking)
 
