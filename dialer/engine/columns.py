@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from dialer.pacing.kernel import Floats, Stages
 from domain.calls import AgentState
 
 if TYPE_CHECKING:
     from dialer.engine.state import Agent, Call
+
+Times = NDArray[np.int64]
 
 #: Asked often: see `domain.calls.Word`.
 _READY, _TALKS, _WRAPS_UP = AgentState.ready, AgentState.talking, AgentState.wrapup
@@ -83,10 +86,15 @@ class Busy:
         self.going: set[str] = set()
         self._campaigns: dict[str, int] = {}
         #: By place: the beginning of the spell at hand; what it is; and for which campaign, as `of` numbers it.
-        self.since_us, self.does, self.campaigns = np.zeros((3, _ROOM), np.int64)
+        self._keep(*np.zeros((3, _ROOM), np.int64))
         # Loaded, or compiled where the cache is cold, before the first tick.
         nothing = np.empty(0), np.empty(0, np.uint8)
         _see(self.since_us, self.does, self.campaigns, 0, self.since_us, nothing[1], 0, 0, *nothing)
+
+    def _keep(self, since_us: Times, does: Times, campaigns: Times) -> None:
+        self.since_us, self.does, self.campaigns = since_us, does, campaigns
+        # To be written through, as those of calls are.
+        self._since_us, self._does, self._campaign_of = since_us.data, does.data, campaigns.data
 
     def of(self, campaign: str) -> int:
         """Return a campaign's number."""
@@ -96,19 +104,18 @@ class Busy:
         """Take down what an agent does now; who will not be ready afterwards does nothing that counts."""
         place = self.places.setdefault(agent.agent, len(self.places))
         if place == self.does.size:
-            self.since_us, self.does, self.campaigns = (
-                np.concatenate((column, np.zeros_like(column))) for column in (self.since_us, self.does, self.campaigns)
-            )
+            columns = self.since_us, self.does, self.campaigns
+            self._keep(*(np.concatenate((column, np.zeros_like(column))) for column in columns))
         does, since_us = _NOTHING, agent.since_us
         if agent.then == "ready" and agent.allotted is not None:
-            self.campaigns[place] = self.of(agent.allotted)
+            self._campaign_of[place] = self.of(agent.allotted)
             if agent.state is _WRAPS_UP:
                 does = _WRAPPING
             elif agent.state is _TALKS:
                 does = _TALKING
                 if agent.finishing_us:
                     does, since_us = _FINISHING, agent.finishing_us
-        self.does[place], self.since_us[place] = does, since_us
+        self._does[place], self._since_us[place] = does, since_us
         if agent.state is _READY and agent.then != "ready":
             self.going.add(agent.agent)
         else:
