@@ -37,6 +37,7 @@ _RESERVING, _ORIGINATING, _DETECTING, _WAITING = Phase.reserving, Phase.originat
 _CONNECTING, _MESSAGE, _TALKING, _WRAPPING = Phase.connecting, Phase.message, Phase.talking, Phase.wrapping
 _CONNECTED, _ABANDONED, _MACHINE = AnswerClass.connected, AnswerClass.abandoned, AnswerClass.machine
 _CUT, _LOST, _SWITCH_FAIL = AnswerClass.cut, AnswerClass.lost, Cause.switch_fail
+_HEARD_MACHINE = Disposition.machine
 
 
 def reserved(step: Step, event: events.Reserved) -> None:
@@ -203,7 +204,7 @@ def ended(step: Step, event: events.Ended) -> None:
         finish(step, call, disposition)
     elif call.phase is _DETECTING:
         if call.answer_class is _MACHINE:
-            finish(step, call, Disposition.machine)
+            finish(step, call, _HEARD_MACHINE)
             return
         _class(step, call, *((_LOST, "switch") if switch_failed else (_CUT, "left_detecting")))
         finish(step, call, Disposition.lost if switch_failed else Disposition.cut)

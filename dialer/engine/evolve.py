@@ -467,41 +467,33 @@ def _reserve(state: State, order: orders.Reserve) -> None:
     state.phone_call[order.phone] = order.call_id
     state.place(campaign, campaign.leads[order.person], BUSY)
     campaign.credit, campaign.credit_us = state.calls_allowed(campaign) - 1.0, state.at_us
-    state.people[call.person] = replace(dossier, history=_noted(dossier, call, _DIALED))
+    state.people[order.person] = replace(dossier, history=(*dossier.history, _line(dossier, call, _DIALED)))
 
 
-def _noted(dossier: Dossier, call: Call, event: ContactEvent | None) -> tuple[PastContact, ...]:
-    """Return a history that says how an attempt stands; None takes it out again."""
-    lines = dossier.history
-    if lines and lines[-1].attempt == call.call_id:
-        lines = lines[:-1]
-    elif call.dialled_us or event is not _DIALED:
-        lines = tuple([line for line in lines if line.attempt != call.call_id])
-    if event is None:
-        return lines
-    line = PastContact(
-        at_us=call.reserved_us,
-        event=event,
-        phone=call.phone,
-        creditor=_creditor(dossier, call.debts),
-        debts=call.debts,
-        attempt=call.call_id,
-    )
-    return (*lines, line)
-
-
-def _creditor(dossier: Dossier, debts: tuple[int, ...]) -> int | None:
-    """Return to whom the first of some debts is owed."""
+def _line(dossier: Dossier, call: Call, event: ContactEvent) -> PastContact:
+    """Return what a history says of an attempt."""
+    debts, creditor = call.debts, None
     for debt in dossier.debts:
         if debt.debt in debts:
-            return debt.creditor
-    return None
+            creditor = debt.creditor
+            break
+    return PastContact(
+        at_us=call.reserved_us, event=event, phone=call.phone, creditor=creditor, debts=debts, attempt=call.call_id
+    )
+
+
+def _others(dossier: Dossier, call: Call) -> tuple[PastContact, ...]:
+    """Return a history without what it says of an attempt."""
+    lines = dossier.history
+    if lines and lines[-1].attempt == call.call_id:
+        return lines[:-1]
+    return tuple([line for line in lines if line.attempt != call.call_id])
 
 
 def _forget_attempt(state: State, call: Call) -> None:
     """Take an attempt that never was one out of its person's history."""
     dossier = state.people[call.person]
-    state.people[call.person] = replace(dossier, history=_noted(dossier, call, None))
+    state.people[call.person] = replace(dossier, history=_others(dossier, call))
 
 
 def _reserved(state: State, event: events.Reserved) -> None:
@@ -509,9 +501,10 @@ def _reserved(state: State, event: events.Reserved) -> None:
 
     Whoever shares a key (a household, a number) was judged without this call: the ledger has to find them stale.
     """
+    versions = state.versions
     moved: dict[str, CapKey] = {}
     for cap in event.keys:
-        state.versions[cap.key] = cap.version
+        versions[cap.key] = cap.version
         moved[cap.key] = cap
     call = state.calls.get(event.call_id)
     if call is not None:
@@ -729,13 +722,13 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
         lead.attempts -= bool(call.dialled_us)  # ordered, never dialled
         return
     lead.asked = False
-    bumped = call.keys
+    bumped, versions = call.keys, state.versions
     for key in bumped:
-        state.versions[key] = state.versions.get(key, 0) + 1
+        versions[key] = versions.get(key, 0) + 1
     dossier = state.people[call.person]
     dossier = replace(
         dossier,
-        history=_noted(dossier, call, _RUNGS[fact.event]),
+        history=(*_others(dossier, call), _line(dossier, call, _RUNGS[fact.event])),
         keys=tuple([CapKey(cap.key, cap.version + 1) if cap.key in bumped else cap for cap in dossier.keys]),
     )
     if call.disposed is not None and call.disposed.call_back_us is not None:
