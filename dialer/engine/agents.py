@@ -185,7 +185,7 @@ def release(step: Step, agent: Agent) -> None:
         shift(step, agent, AgentState.paused, agent.then)
 
 
-def free_of(step: Step, call: Call, *, unless: str | None = None) -> None:
+def free_of(step: Step, call: Call, unless: str | None = None) -> None:
     """Let go of the agent a call held without having talked, e.g. when the caller left."""
     if call.agent is None:
         return
