@@ -284,42 +284,12 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
 class State:
     """Everything the engine knows. Plain dictionaries in order of arrival; nothing iterates over a set."""
 
-    # Of more than thirty attributes, Python looks every one up in a dictionary.
+    # Of more than thirty attributes, Python would look every one up in a dictionary.
     __slots__ = (
-        "_hour",
-        "agents",
-        "alarms",
-        "all_for",
-        "at_us",
-        "busy",
-        "calls",
-        "campaigns",
-        "clocked",
-        "commit_lag_us",
-        "day",
-        "forecast",
-        "lines",
-        "midnight_us",
-        "nodes",
-        "opened",
-        "pacers",
-        "people",
-        "person_call",
-        "phone_call",
-        "ready",
-        "rehearsed",
-        "rules",
-        "rules_seq",
-        "seen",
-        "seq",
-        "settings",
-        "shift_end_us",
-        "shift_us",
-        "sweeping",
-        "swept_us",
-        "tokens",
-        "versions",
-        "wrong",
+        *("seq", "at_us", "settings", "rules", "rules_seq", "rehearsed", "opened", "shift_us", "midnight_us"),
+        *("shift_end_us", "day", "commit_lag_us", "swept_us", "sweeping", "tokens", "campaigns", "agents", "all_for"),
+        *("clocked", "busy", "ready", "calls", "lines", "person_call", "phone_call", "people", "forecast", "versions"),
+        *("nodes", "alarms", "wrong", "pacers", "seen", "_hour"),
     )
 
     def __init__(self) -> None:
