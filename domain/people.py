@@ -296,10 +296,12 @@ class Verdict(msgspec.Struct, gc=False, frozen=True, kw_only=True, omit_defaults
     assumed: tuple[str, ...] = ()
 
 
-#: Stops that a disposition puts on the number, on the debts worked, on the person.
-_STOPS_PHONE = {Disposition.wrong_party: StopKind.wrong_number, Disposition.not_in_service: StopKind.not_in_service}
-_STOPS_DEBT = {Disposition.dispute: StopKind.dispute, Disposition.already_paid: StopKind.dispute}
-_STOPS_PERSON = {
+#: What a disposition stops: a kind of `OF_A_NUMBER` the number, `dispute` the debts worked, any other the person.
+_STOPS = {
+    Disposition.wrong_party: StopKind.wrong_number,
+    Disposition.not_in_service: StopKind.not_in_service,
+    Disposition.dispute: StopKind.dispute,
+    Disposition.already_paid: StopKind.dispute,
     Disposition.do_not_call: StopKind.do_not_call,
     Disposition.vulnerable: StopKind.vulnerable,
     Disposition.attorney: StopKind.attorney,
@@ -310,13 +312,14 @@ _STOPS_PERSON = {
 
 def stops_after(disposition: Disposition, phone: int, debts: tuple[int, ...]) -> tuple[Stop, ...]:
     """Return the stops that follow a disposition at once; the ledger writes them and the engine obeys them."""
-    if disposition in _STOPS_PHONE:
-        return (Stop(kind=_STOPS_PHONE[disposition], phone=phone),)
-    if disposition in _STOPS_DEBT:
-        return tuple(Stop(kind=_STOPS_DEBT[disposition], debt=debt) for debt in debts)
-    if disposition in _STOPS_PERSON:
-        return (Stop(kind=_STOPS_PERSON[disposition]),)
-    return ()
+    kind = _STOPS.get(disposition)
+    if kind is None:
+        return ()
+    if kind in OF_A_NUMBER:
+        return (Stop(kind=kind, phone=phone),)
+    if kind is StopKind.dispute:
+        return tuple(Stop(kind=kind, debt=debt) for debt in debts)
+    return (Stop(kind=kind),)
 
 
 _ASKED_FOR = "direct_prior_consent_7d"

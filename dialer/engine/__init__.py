@@ -32,6 +32,7 @@ class Engine:
     def __init__(self, gate: Gate, state: State | None = None) -> None:
         self.gate = gate
         self.state = state or State()
+        self._step = Step(self.state, gate)
 
     @classmethod
     def restore(cls, blob: bytes, gate: Gate) -> "Engine":
@@ -51,8 +52,8 @@ class Engine:
         Broken
             When the input cannot be folded, or names other rules than the gate's; the floor must stop dialling.
         """
-        state, kind = self.state, type(event)
-        if event.at_us < state.at_us:
+        state, kind, at_us = self.state, type(event), event.at_us
+        if at_us < state.at_us:
             raise Broken(f"input {event} is older than the floor's last, {state.at_us}")
         if not state.opened:
             if type(event) is not FloorOpened:
@@ -61,8 +62,9 @@ class Engine:
         # By the type itself: `isinstance` takes ten times as long where classes are records'.
         if (type(event) is FloorOpened or type(event) is RulesChanged) and event.rules != self.gate.version:
             raise Broken(f"input names the rules {event.rules!r}, and the gate has {self.gate.version!r}")
-        state.at_us = event.at_us
-        step = Step(state, self.gate)
+        state.at_us = at_us
+        step = self._step
+        step.begin(self.gate)
         step.emit(event, getattr(event, "campaign", None))
         if (follow := _follow_of(kind)) is not None:
             follow(step, event)

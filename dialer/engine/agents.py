@@ -27,7 +27,7 @@ MOST_COMPARED = 32
 
 #: Asked often: see `domain.calls.Word`.
 _READY, _RESERVED, _OFFLINE, _AWAY = AgentState.ready, AgentState.reserved, AgentState.offline, AgentState.away
-_WRAPUP, _WAITING = AgentState.wrapup, Phase.waiting
+_TALKING, _WRAPUP, _WAITING, _WRAPPING = AgentState.talking, AgentState.wrapup, Phase.waiting, Phase.wrapping
 
 
 def shift(step: Step, agent: Agent, state: AgentState, reason: str = "", call_id: str | None = None) -> None:
@@ -40,7 +40,7 @@ def shift(step: Step, agent: Agent, state: AgentState, reason: str = "", call_id
 
 
 def queue(step: Step, agent: Agent) -> None:
-    names = agent.campaigns or tuple(campaign.name for campaign in step.state.settings.campaigns)
+    names = agent.campaigns or tuple([campaign.name for campaign in step.state.settings.campaigns])
     step.emit(QueueAgent(agent=agent.agent, node=agent.node, campaigns=names, paused=agent.state is not _READY))
 
 
@@ -186,28 +186,28 @@ def release(step: Step, agent: Agent) -> None:
         shift(step, agent, AgentState.paused, agent.then)
 
 
-def free_of(step: Step, call: Call, *, unless: str | None = None) -> None:
+def free_of(step: Step, call: Call, unless: str | None = None) -> None:
     """Let go of the agent a call held without having talked, e.g. when the caller left."""
     if call.agent is None:
         return
     agent = step.agent_of(call)
     if agent is not None and agent.agent != unless and agent.call_id == call.call_id:
-        if agent.state is AgentState.reserved:
+        if agent.state is _RESERVED:
             release(step, agent)
-        elif agent.state is AgentState.talking:
+        elif agent.state is _TALKING:
             wrap_up(step, agent, call)
 
 
 def wrap_up(step: Step, agent: Agent, call: Call) -> None:
-    shift(step, agent, AgentState.wrapup, call_id=call.call_id)
+    shift(step, agent, _WRAPUP, call_id=call.call_id)
 
 
 def taken(step: Step, agent: Agent, call: Call) -> None:
     """An agent talks to a caller: whoever else counted on him must find somebody else."""
     other_id = agent.call_id
-    if agent.state is AgentState.wrapup and other_id != call.call_id and other_id is not None:
+    if agent.state is _WRAPUP and other_id != call.call_id and other_id is not None:
         finish_wrapup(step, agent)
-    shift(step, agent, AgentState.talking, call_id=call.call_id)
+    shift(step, agent, _TALKING, call_id=call.call_id)
     other = step.state.calls.get(other_id) if other_id is not None and other_id != call.call_id else None
     if other is not None and other.agent == agent.agent:
         orphan(step, other)
@@ -236,7 +236,7 @@ def orphan(step: Step, call: Call) -> None:
 def finish_wrapup(step: Step, agent: Agent) -> None:
     """Close the attempt an agent has finished with, recorded or not."""
     call = step.state.calls.get(agent.call_id) if agent.call_id is not None else None
-    if call is not None and call.phase is Phase.wrapping:
+    if call is not None and call.phase is _WRAPPING:
         leads.close_attempt(step, call, call.disposed.disposition if call.disposed else Disposition.unrecorded)
 
 

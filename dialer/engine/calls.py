@@ -37,18 +37,19 @@ _RESERVING, _ORIGINATING, _DETECTING, _WAITING = Phase.reserving, Phase.originat
 _CONNECTING, _MESSAGE, _TALKING, _WRAPPING = Phase.connecting, Phase.message, Phase.talking, Phase.wrapping
 _CONNECTED, _ABANDONED, _MACHINE = AnswerClass.connected, AnswerClass.abandoned, AnswerClass.machine
 _CUT, _LOST, _SWITCH_FAIL = AnswerClass.cut, AnswerClass.lost, Cause.switch_fail
+_HEARD_MACHINE = Disposition.machine
 
 
 def reserved(step: Step, event: events.Reserved) -> None:
     call = step.state.calls.get(event.call_id)
     if call is None or call.phase is not _RESERVING:
         return
-    campaign, agent = step.campaign_of(call), step.agent_of(call)
     too_late = call.valid_until_us is not None and step.at_us >= call.valid_until_us
-    if too_late or (call.pinned and (agent is None or agent.call_id != call.call_id)):
+    if too_late or (call.pinned and not _has_agent(step, call)):
         # The verdict ran out, or the agent reserved for it went away, while the ledger answered.
         finish(step, call, Disposition.not_sent)
         return
+    campaign = step.campaign_of(call)
     settings, pace = campaign.settings, campaign.pace
     patience_ms = round(pace.patience_s * 1000) - spent_detecting_ms(settings)
     step.emit(
@@ -70,6 +71,11 @@ def reserved(step: Step, event: events.Reserved) -> None:
         ),
         call.campaign,
     )
+
+
+def _has_agent(step: Step, call: Call) -> bool:
+    agent = step.agent_of(call)
+    return agent is not None and agent.call_id == call.call_id
 
 
 def spent_detecting_ms(settings: CampaignSettings) -> int:
@@ -110,7 +116,7 @@ def progressed(step: Step, event: _Progress) -> Call | None:
     phase = _triggered(call.phase, _NOTHING).get(type(event))
     if phase is None:
         return None
-    if phase is _WAITING and step.state.campaign_settings(call.campaign).detect_machines:
+    if phase is _WAITING and step.campaign_of(call).settings.detect_machines:
         phase = _DETECTING
     _move(step, call, phase)
     return call
@@ -198,7 +204,7 @@ def ended(step: Step, event: events.Ended) -> None:
         finish(step, call, disposition)
     elif call.phase is _DETECTING:
         if call.answer_class is _MACHINE:
-            finish(step, call, Disposition.machine)
+            finish(step, call, _HEARD_MACHINE)
             return
         _class(step, call, *((_LOST, "switch") if switch_failed else (_CUT, "left_detecting")))
         finish(step, call, Disposition.lost if switch_failed else Disposition.cut)

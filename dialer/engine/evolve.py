@@ -29,7 +29,7 @@ from dialer.engine.state import (
     Tally,
     put_off,
 )
-from dialer.engine.transitions import ALLOWED, STAGES, UNANSWERED
+from dialer.engine.transitions import CHANGES, UNANSWERED
 from dialer.pacing import Pacer
 from domain import events, facts, orders
 from domain.calls import RIGHT_PARTY, AgentState, AnswerClass, CampaignState, Disposition, Phase
@@ -46,7 +46,7 @@ from domain.people import (
     stops_after,
     with_consents,
 )
-from domain.settings import AFTER_GREETING_MS, NO_TREATMENT
+from domain.settings import AFTER_GREETING_MS
 
 #: Why a lead is closed that a strategy's list of the day does not name.
 OFF_LIST = "off_list"
@@ -440,7 +440,6 @@ def _unknown(state: State, call_id: str) -> NoReturn:
 def _reserve(state: State, order: orders.Reserve) -> None:
     dossier = state.people[order.person]
     campaign = state.campaigns[order.campaign]
-    how = campaign.settings.treatment(order.choice.treatment) if order.choice is not None else NO_TREATMENT
     call = Call(
         call_id=order.call_id,
         campaign=order.campaign,
@@ -458,53 +457,46 @@ def _reserve(state: State, order: orders.Reserve) -> None:
         p_taken=order.p_answer if order.p_taken is None else order.p_taken,
         since_us=state.at_us,
         reserved_us=state.at_us,
-        agent=order.agent,
-        pinned=order.agent is not None,
-        # The call's own, whatever a later list says of the lead.
-        agent_group=how.agent_group,
-        offer=how.offer,
     )
+    if order.agent is not None:
+        call.agent, call.pinned = order.agent, True
+    if order.choice is not None:
+        # The call's own, whatever a later list says of the lead.
+        how = campaign.settings.treatment(order.choice.treatment)
+        call.agent_group, call.offer = how.agent_group, how.offer
     state.calls[order.call_id] = call
-    state.lines[order.campaign].unanswered[order.call_id] = call
+    state.lines[order.campaign].unanswered.enter(call)
     state.person_call[order.person] = order.call_id
     state.phone_call[order.phone] = order.call_id
     state.place(campaign, campaign.leads[order.person], BUSY)
     campaign.credit, campaign.credit_us = state.calls_allowed(campaign) - 1.0, state.at_us
-    state.people[call.person] = replace(dossier, history=_noted(dossier, call, _DIALED))
+    state.people[order.person] = replace(dossier, history=(*dossier.history, _line(dossier, call, _DIALED)))
 
 
-def _noted(dossier: Dossier, call: Call, event: ContactEvent | None) -> tuple[PastContact, ...]:
-    """Return a history that says how an attempt stands; None takes it out again."""
-    lines = dossier.history
-    if lines and lines[-1].attempt == call.call_id:
-        lines = lines[:-1]
-    elif call.dialled_us or event is not _DIALED:
-        lines = tuple([line for line in lines if line.attempt != call.call_id])
-    if event is None:
-        return lines
-    line = PastContact(
-        at_us=call.reserved_us,
-        event=event,
-        phone=call.phone,
-        creditor=_creditor(dossier, call.debts),
-        debts=call.debts,
-        attempt=call.call_id,
-    )
-    return (*lines, line)
-
-
-def _creditor(dossier: Dossier, debts: tuple[int, ...]) -> int | None:
-    """Return to whom the first of some debts is owed."""
+def _line(dossier: Dossier, call: Call, event: ContactEvent) -> PastContact:
+    """Return what a history says of an attempt."""
+    debts, creditor = call.debts, None
     for debt in dossier.debts:
         if debt.debt in debts:
-            return debt.creditor
-    return None
+            creditor = debt.creditor
+            break
+    return PastContact(
+        at_us=call.reserved_us, event=event, phone=call.phone, creditor=creditor, debts=debts, attempt=call.call_id
+    )
+
+
+def _others(dossier: Dossier, call: Call) -> tuple[PastContact, ...]:
+    """Return a history without what it says of an attempt."""
+    lines = dossier.history
+    if lines and lines[-1].attempt == call.call_id:
+        return lines[:-1]
+    return tuple([line for line in lines if line.attempt != call.call_id])
 
 
 def _forget_attempt(state: State, call: Call) -> None:
     """Take an attempt that never was one out of its person's history."""
     dossier = state.people[call.person]
-    state.people[call.person] = replace(dossier, history=_noted(dossier, call, None))
+    state.people[call.person] = replace(dossier, history=_others(dossier, call))
 
 
 def _reserved(state: State, event: events.Reserved) -> None:
@@ -512,9 +504,10 @@ def _reserved(state: State, event: events.Reserved) -> None:
 
     Whoever shares a key (a household, a number) was judged without this call: the ledger has to find them stale.
     """
+    versions = state.versions
     moved: dict[str, CapKey] = {}
     for cap in event.keys:
-        state.versions[cap.key] = cap.version
+        versions[cap.key] = cap.version
         moved[cap.key] = cap
     call = state.calls.get(event.call_id)
     if call is not None:
@@ -546,18 +539,14 @@ def _originate(state: State, order: orders.Originate) -> None:
 
 
 def _enter(state: State, call: Call, phase: Phase) -> None:
-    was = call.phase
-    if phase not in ALLOWED[was]:
-        raise Broken(f"record {state.seq}: call {call.call_id} may not go from {was} to {phase}")
+    change = CHANGES[call.phase].get(phase)
+    if change is None:
+        raise Broken(f"record {state.seq}: call {call.call_id} may not go from {call.phase} to {phase}")
     call.phase = phase
     call.since_us = state.at_us
-    here, there = STAGES[was], STAGES[phase]
+    here, there = change
     if here != there:
-        lines = state.lines[call.campaign]
-        if here:
-            del getattr(lines, here)[call.call_id]
-        if there:
-            getattr(lines, there)[call.call_id] = call
+        state.lines[call.campaign].move(call, here, there)
 
 
 def _call_moved(state: State, fact: facts.CallMoved) -> None:
@@ -575,17 +564,11 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
     if phase is _RINGING and not call.progress:
         call.progress = 1  # a resync told
         state.lines[call.campaign].unanswered.note(call)
-    if phase in _ANSWERED and not call.answered_us:
-        call.answered_us = state.at_us
-    if phase in _ANSWERED and phase is not _DETECTING and not call.clock_us:
-        settings = state.campaign_settings(call.campaign)
-        if settings.clock_starts == "answer" or not settings.detect_machines:
-            call.clock_us = call.answered_us
-        else:
-            call.clock_us = max(call.answered_us, state.at_us - AFTER_GREETING_MS * 1000)
-        pacer = state.pacers.get(call.campaign)
-        if pacer is not None and call.answer_class is None:
-            _outcome(state, call, "live", call.answered_us)
+    if phase in _ANSWERED:
+        if not call.answered_us:
+            call.answered_us = state.at_us
+        if phase is not _DETECTING and not call.clock_us:
+            _start_clock(state, call)
     if phase is _TALKING:
         call.connected_us = call.connected_us or state.at_us
     elif phase is _WAITING and was is _CONNECTING:
@@ -594,6 +577,17 @@ def _call_moved(state: State, fact: facts.CallMoved) -> None:
         call.ended_us = state.at_us
         if call.connected_us and (pacer := state.pacers.get(call.campaign)) is not None:
             pacer.observe_talk((state.at_us - call.connected_us) / 1e6)
+
+
+def _start_clock(state: State, call: Call) -> None:
+    """Let the patience of a caller begin, who is taken for a person from here on."""
+    settings = state.campaign_settings(call.campaign)
+    if settings.clock_starts == "answer" or not settings.detect_machines:
+        call.clock_us = call.answered_us
+    else:
+        call.clock_us = max(call.answered_us, state.at_us - AFTER_GREETING_MS * 1000)
+    if call.answer_class is None and call.campaign in state.pacers:
+        _outcome(state, call, "live", call.answered_us)
 
 
 def _forget(state: State, call: Call) -> None:
@@ -733,13 +727,13 @@ def _attempt_closed(state: State, fact: facts.AttemptClosed) -> None:
         lead.attempts -= bool(call.dialled_us)  # ordered, never dialled
         return
     lead.asked = False
-    bumped = call.keys
+    bumped, versions = call.keys, state.versions
     for key in bumped:
-        state.versions[key] = state.versions.get(key, 0) + 1
+        versions[key] = versions.get(key, 0) + 1
     dossier = state.people[call.person]
     dossier = replace(
         dossier,
-        history=_noted(dossier, call, _RUNGS[fact.event]),
+        history=(*_others(dossier, call), _line(dossier, call, _RUNGS[fact.event])),
         keys=tuple([CapKey(cap.key, cap.version + 1) if cap.key in bumped else cap for cap in dossier.keys]),
     )
     if call.disposed is not None and call.disposed.call_back_us is not None:

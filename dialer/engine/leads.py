@@ -48,10 +48,11 @@ def close_attempt(step: Step, call: Call, disposition: Disposition) -> None:
         ),
         call.campaign,
     )
-    _follow(step, call, disposition, dialled=event is not None)
+    dialled = event is not None
+    _follow(step, call, disposition, dialled)
 
 
-def _follow(step: Step, call: Call, disposition: Disposition, *, dialled: bool) -> None:
+def _follow(step: Step, call: Call, disposition: Disposition, dialled: bool) -> None:
     campaign = step.state.campaigns[call.campaign]
     settings = campaign.settings
     lead = campaign.leads[call.person]

@@ -151,8 +151,7 @@ def thaw(blob: bytes) -> State:
     for call in state.calls.values():
         state.person_call[call.person] = call.call_id
         state.phone_call[call.phone] = call.call_id
-        if stage := STAGES[call.phase]:
-            getattr(state.lines[call.campaign], stage)[call.call_id] = call
+        state.lines[call.campaign].move(call, "", STAGES[call.phase])
     for name, pacer in image.pacers.items():
         try:
             state.pacers[name] = Pacer.restore(state.pacing_settings(name), pacer)

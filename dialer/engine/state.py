@@ -166,6 +166,17 @@ class Lines:
         self.answered: dict[str, Call] = {}
         self.talking: dict[str, Call] = {}
 
+    def move(self, call: Call, here: str, there: str) -> None:
+        """Take a call from one stage to another; empty: it holds no line there."""
+        if here == "unanswered":
+            self.unanswered.leave(call)
+        elif here:
+            del getattr(self, here)[call.call_id]
+        if there == "unanswered":
+            self.unanswered.enter(call)
+        elif there:
+            getattr(self, there)[call.call_id] = call
+
     def __len__(self) -> int:
         return len(self.unanswered) + len(self.detecting) + len(self.answered) + len(self.talking)
 
@@ -272,6 +283,14 @@ class Campaign(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 class State:
     """Everything the engine knows. Plain dictionaries in order of arrival; nothing iterates over a set."""
+
+    # Of more than thirty attributes, Python would look every one up in a dictionary.
+    __slots__ = (
+        *("seq", "at_us", "settings", "rules", "rules_seq", "rehearsed", "opened", "shift_us", "midnight_us"),
+        *("shift_end_us", "day", "commit_lag_us", "swept_us", "sweeping", "tokens", "campaigns", "agents", "all_for"),
+        *("clocked", "overdue_us", "busy", "ready", "calls", "lines", "person_call", "phone_call", "people"),
+        *("forecast", "versions", "nodes", "alarms", "looked", "pacers", "seen", "_hour"),
+    )
 
     def __init__(self) -> None:
         self.seq = 0

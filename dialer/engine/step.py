@@ -45,6 +45,11 @@ class Step:
 
     def __init__(self, state: State, gate: Gate) -> None:
         self.state = state
+        self.begin(gate)
+
+    def begin(self, gate: Gate) -> None:
+        """Begin with the input at hand: to make another step for every one would cost more."""
+        state = self.state
         self.gate = gate
         self.at_us = state.at_us
         self._stream = state.settings.stream

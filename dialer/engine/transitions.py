@@ -51,6 +51,12 @@ STAGES: dict[Phase, str] = (
     | {Phase.detecting: "detecting", Phase.talking: "talking", Phase.wrapping: "", Phase.closed: ""}
 )
 
+#: Of every change that is allowed, how far the call had come and how far it has come then.
+CHANGES: dict[Phase, dict[Phase, tuple[str, str]]] = {
+    was: {phase: (STAGES[was], STAGES[phase]) for phase in Phase if phase in following}
+    for was, following in ALLOWED.items()
+}
+
 #: The phase that a switch's word leads to. `Answered` leads to `detecting` where the campaign detects machines.
 TRIGGERED: dict[Phase, dict[type[Event], Phase]] = {
     Phase.originating: {

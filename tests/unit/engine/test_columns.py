@@ -40,13 +40,13 @@ def test_calls_come_and_go_and_keep_their_order() -> None:
     calls = Unanswered()
     for number in range(2_000):
         one = call(number, luck.choice((0, 1_000_000 + number)))
-        calls[one.call_id] = one
+        calls.enter(one)
         some = luck.choice(list(calls.values()))
         some.progress, some.pinned = luck.randrange(3), luck.random() < 0.1
         calls.note(some)
         # First more come than go, then the other way round.
         while len(calls) > (300 if number < 1_000 else 20):
-            del calls[luck.choice(list(calls))]
+            calls.leave(luck.choice(list(calls.values())))
         if number % 50 == 0:
             free = [one for one in calls.values() if not one.pinned]
             ages_s, last, _ = told(calls, Busy())
