@@ -6,7 +6,7 @@ from math import ceil
 from dialer.engine import agents, calls, courtesy, leads
 from dialer.engine.allotment import allot, stock
 from dialer.engine.flight import Flight, flights
-from dialer.engine.paced import figures, free_agents, paced, resting
+from dialer.engine.paced import by_rule, figures, free_agents, paced, resting
 from dialer.engine.queue import Entry
 from dialer.engine.state import BUSY, PARKED, Agent, Campaign, LeadState, State, phones_of
 from dialer.engine.step import Step
@@ -140,23 +140,6 @@ def _dial(step: Step, campaign: Campaign, flight: Flight, lines: int, blocked: s
     if placed or campaign.pacing is None or campaign.pacing.reason != reason:
         step.emit(seen(), campaign.name)
     return placed
-
-
-def by_rule(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float | None]:
-    """Return how many calls a mode asks for that is not predictive, why, and the budget where it goes by one.
-
-    Power is lines by a fixed ratio, falling back to one per agent where the day's abandonment leaves no room for one
-    more.
-    """
-    if campaign.mode is _PREVIEW:
-        return 0, "preview", None
-    if campaign.mode is _PROGRESSIVE:
-        return free - covered, "one_per_free_agent", None
-    people, abandoned = campaign.abandonment()
-    budget_left = campaign.pace.share * (people + 1) - abandoned
-    if budget_left < 1.0 and abandoned:
-        return free - covered, "budget", budget_left
-    return int(free * campaign.ratio) - covered, "ratio", budget_left
 
 
 # ---- the list

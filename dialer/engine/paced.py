@@ -1,4 +1,4 @@
-"""What a campaign's pacer is asked, and how its answer is recorded."""
+"""How many calls a mode asks for by its own rule; what a campaign's pacer is asked, and how its answer is recorded."""
 
 from itertools import islice
 from math import isnan, nan
@@ -6,8 +6,11 @@ from math import isnan, nan
 from dialer.engine.flight import Flight, flights
 from dialer.engine.state import Campaign, State, phones_of
 from dialer.pacing import Decision
+from domain.calls import Mode
 from domain.facts import PacingDecided
 
+#: Asked often: see `domain.calls.Word`.
+_PREVIEW, _PROGRESSIVE = Mode.preview, Mode.progressive
 #: Leads ahead whose forecasts pacing sees, besides one for each free agent.
 LOOK_AHEAD = 24
 #: Of those, how many it is shown at first: most ticks place no call, and the list is long to look through.
@@ -20,6 +23,23 @@ def free_agents(state: State, campaign: Campaign) -> int:
     for agent in map(state.agents.__getitem__, state.ready):
         n += agent.allotted == name and agent.then == "ready"
     return n
+
+
+def by_rule(campaign: Campaign, free: int, covered: int) -> tuple[int, str, float | None]:
+    """Return how many calls a mode asks for that is not predictive, why, and the budget where it goes by one.
+
+    Power is lines by a fixed ratio, falling back to one per agent where the day's abandonment leaves no room for one
+    more.
+    """
+    if campaign.mode is _PREVIEW:
+        return 0, "preview", None
+    if campaign.mode is _PROGRESSIVE:
+        return free - covered, "one_per_free_agent", None
+    people, abandoned = campaign.abandonment()
+    budget_left = campaign.pace.share * (people + 1) - abandoned
+    if budget_left < 1.0 and abandoned:
+        return free - covered, "budget", budget_left
+    return int(free * campaign.ratio) - covered, "ratio", budget_left
 
 
 def paced(state: State, campaign: Campaign, flight: Flight, n_free: int, room: int) -> Decision:

@@ -1,10 +1,10 @@
 """Until when ticks would change nothing: what a simulation, which has no wall to show, may leave out."""
 
 from dialer.engine.agents import BUSY_REST_US
-from dialer.engine.dialling import by_rule, dry, lagging
+from dialer.engine.dialling import dry, lagging
 from dialer.engine.evolve import SWEEP_US
 from dialer.engine.flight import flights
-from dialer.engine.paced import free_agents
+from dialer.engine.paced import by_rule, free_agents
 from dialer.engine.state import Agent, State
 from domain.calls import AgentState, CampaignState, Mode
 from domain.instants import SECOND
