@@ -11,7 +11,10 @@ Subject = TypeVar("Subject")
 
 
 class Clock(Environment):
-    """SimPy's environment, started with an integer: its instants stay integers, microseconds UTC."""
+    """SimPy's environment, started with an integer: its instants stay integers, microseconds UTC.
+
+    They are read as `_now`, eight times an attempt: `now` is a property, and a call.
+    """
 
     _now: int
 

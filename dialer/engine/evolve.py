@@ -230,10 +230,7 @@ def _leads_loaded(state: State, event: events.LeadsLoaded) -> None:
             reach=lead.reach,
         )
         campaign.leads[lead.person] = entry
-        if lead.from_us:
-            _ready_from(state, campaign, entry, lead.from_us)
-        else:
-            state.place(campaign, entry, READY)
+        _ready_from(state, campaign, entry, lead.from_us)
     if event.replaces:
         for entry in campaign.leads.values():
             # What the debtor asked for is done, whatever the list says.
